@@ -1,0 +1,61 @@
+# Every target sets up what it needs: the virtual environment is rebuilt when a lock file changes.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 8000
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-embedded check format schema lock stack-up stack-down clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+
+run: .venv/embedded ## the embedded profile on 127.0.0.1:$(PORT): SQLite, no service
+	@PORT=$(PORT) scripts/run
+
+test: ## everything, with the real services on this machine
+	@scripts/test
+
+test-embedded: .venv/embedded-test ## the tests that need no service
+	@scripts/test-embedded
+
+check: .venv/embedded-test ## format, lint, types, import contracts, migrations, API schema
+	@scripts/check
+
+format: .venv/embedded-test ## rewrite the source in the project's format
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+schema: .venv/embedded ## write docs/openapi.yaml anew
+	$(BIN)/python manage.py spectacular --file docs/openapi.yaml --validate
+
+stack-up: ## the production topology on this machine
+	@scripts/stack up
+
+stack-down: ## stop what stack-up started, keep its data
+	@scripts/stack down
+
+lock: .venv/embedded-test ## resolve the pinned requirements anew from pyproject.toml
+	scripts/lock
+
+clean: ## remove the virtual environment and the embedded profile's data
+	rm -rf .venv var
+
+.venv/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name it with make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv \
+	  || { echo "python -m venv failed: on Debian it is in the package python3-venv" >&2; exit 1; }
+	@touch $@
+
+.venv/embedded: requirements/embedded.txt | .venv/pip
+	$(PIP_INSTALL) -r $<
+	@touch $@
+
+.venv/embedded-test: requirements/embedded-test.txt | .venv/pip
+	$(PIP_INSTALL) -r $<
+	@touch $@ .venv/embedded
+
+# The only one that compiles something (mysqlclient).
+.venv/dev: requirements/dev.txt | .venv/pip
+	$(PIP_INSTALL) -r $<
+	@touch $@ .venv/embedded .venv/embedded-test

@@ -1,0 +1,1 @@
+"""Applications: the client systems, each with a token and a name."""

@@ -1,0 +1,25 @@
+"""What can be asked about applications."""
+
+from django.db.models import QuerySet
+
+from applications.models import Application
+from core.errors import ApplicationNotFound
+
+
+def get_application(*, token: str) -> Application:
+    """The application of this token. Raises ApplicationNotFound."""
+    try:
+        return Application.objects.get(token=token)
+    except Application.DoesNotExist:
+        raise ApplicationNotFound from None
+
+
+def require_application(*, token: str) -> None:
+    """Raises ApplicationNotFound when there is none of this token."""
+    if not Application.objects.filter(token=token).exists():
+        raise ApplicationNotFound
+
+
+def all_applications() -> "QuerySet[Application]":
+    """Every application."""
+    return Application.objects.all()

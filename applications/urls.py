@@ -1,0 +1,11 @@
+"""Routes below /api/v1."""
+
+from django.urls import re_path
+
+from applications.views import ApplicationCollection, ApplicationItem
+from core.http.views import TOKEN
+
+urlpatterns = [
+    re_path(r"^applications/?\Z", ApplicationCollection.as_view()),
+    re_path(rf"^applications/{TOKEN}/?\Z", ApplicationItem.as_view()),
+]

@@ -1,0 +1,49 @@
+"""The routes of applications: read the request, call the service, show the result."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from applications import selectors, services
+from applications.cursor import as_cursor, window_at_cursor
+from applications.models import Application
+from applications.representation import represent_application
+from core.http.paging import Pager, QuerySetSource
+from core.http.parsers import query_parameters
+from core.http.views import ApiView, created
+from core.text import clean_name, field
+
+
+class ApplicationCollection(ApiView):
+    """All applications."""
+
+    def get(self, request: Request) -> Response:
+        """A page, newest first."""
+        parameters = query_parameters(request)
+        pager = Pager[Application](
+            source=QuerySetSource(selectors.all_applications(), "pk"),
+            number_of=lambda application: application.pk,
+            represent=represent_application,
+            as_parameters=as_cursor,
+        )
+        return Response(pager.page(request, parameters, window_at_cursor(parameters)))
+
+    def post(self, request: Request) -> Response:
+        """Create one."""
+        name = clean_name(field(request.data, "name"))
+        application = services.create_application(name=name)
+        return created(request, application.token, represent_application(application))
+
+
+class ApplicationItem(ApiView):
+    """One application."""
+
+    def get(self, request: Request, token: str) -> Response:
+        """Show it."""
+        return Response(represent_application(selectors.get_application(token=token)))
+
+    def put(self, request: Request, token: str) -> Response:
+        """Rename it."""
+        name = clean_name(field(request.data, "name"))
+        return Response(represent_application(services.rename_application(token=token, name=name)))
+
+    patch = put

@@ -1,0 +1,18 @@
+"""Django's view of this package."""
+
+from django.apps import AppConfig
+
+
+class ChatsConfig(AppConfig):
+    """Chats, and how an application counts them."""
+
+    name = "chats"
+
+    def ready(self) -> None:
+        """Announce chats_count to the count job."""
+        from applications.models import Application
+        from chats.models import Chat
+        from core.counts import Counted, register
+
+        key = {"token": "application_token"}
+        register(Counted(parent=Application, field="chats_count", child=Chat, key=key))

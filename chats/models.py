@@ -1,0 +1,32 @@
+"""The table `chats`."""
+
+from uuid import uuid4
+
+from django.db import models
+
+from applications.models import TOKEN_BYTES
+from core.models import Parent
+
+
+class Chat(Parent):
+    """A conversation within one application; numbers and counts its messages.
+
+    There is no foreign key: rows may arrive before their parent, and a sharded database keeps
+    none across shards. `acceptance` tells a redelivered row from a stranger with its number.
+    """
+
+    application_token = models.CharField(max_length=2 * TOKEN_BYTES)
+    chat_number = models.PositiveBigIntegerField()
+    messages_count = models.PositiveBigIntegerField(default=0)
+    acceptance = models.UUIDField(default=uuid4, editable=False)
+
+    class Meta:
+        db_table = "chats"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("application_token", "chat_number"), name="chats_natural_key"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name

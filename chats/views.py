@@ -1,0 +1,54 @@
+"""The routes of chats: read the request, call the service, show the result."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from applications.selectors import require_application
+from chats import selectors, services
+from chats.models import Chat
+from chats.representation import represent_chat
+from core.http.paging import Pager, QuerySetSource, read_window
+from core.http.parsers import query_parameters
+from core.http.views import ApiView, created
+from core.text import clean_name, field
+
+
+class ChatCollection(ApiView):
+    """The chats of one application."""
+
+    def get(self, request: Request, token: str) -> Response:
+        """A page, by number."""
+        parameters = query_parameters(request)
+        window = read_window(parameters)
+        require_application(token=token)
+        pager = Pager[Chat](
+            source=QuerySetSource(selectors.chats_of(application_token=token), "chat_number"),
+            number_of=lambda chat: chat.chat_number,
+            represent=represent_chat,
+        )
+        return Response(pager.page(request, parameters, window))
+
+    def post(self, request: Request, token: str) -> Response:
+        """Create one with the next number."""
+        name = clean_name(field(request.data, "name"))
+        chat = services.create_chat(application_token=token, name=name)
+        return created(request, chat.chat_number, represent_chat(chat))
+
+
+class ChatItem(ApiView):
+    """One chat."""
+
+    def get(self, request: Request, token: str, chat_number: str) -> Response:
+        """Show it."""
+        chat = selectors.get_chat(application_token=token, chat_number=int(chat_number))
+        return Response(represent_chat(chat))
+
+    def put(self, request: Request, token: str, chat_number: str) -> Response:
+        """Rename it."""
+        name = clean_name(field(request.data, "name"))
+        chat = services.rename_chat(
+            application_token=token, chat_number=int(chat_number), name=name
+        )
+        return Response(represent_chat(chat))
+
+    patch = put

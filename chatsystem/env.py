@@ -1,0 +1,193 @@
+"""What the environment says, read once, typed, and checked for contradictions.
+
+Every setting an operator may give is a field here; README.md lists the same fields. A wrong value
+ends the process with one sentence (`read`), because a service that starts with half of its
+configuration is found out later and dearer.
+"""
+
+import os
+import sys
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import NoReturn, Self
+from urllib.parse import urlsplit
+
+from django.core.management.utils import get_random_secret_key
+from pydantic import ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+DATABASE_SCHEMES = ("sqlite", "mysql")
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+BROKER_SCHEMES = ("amqp", "amqps")
+HTTP_SCHEMES = ("http", "https")
+
+
+class Profile(StrEnum):
+    """Embedded: one SQLite file and no service. Production: everything else."""
+
+    EMBEDDED = "embedded"
+    PRODUCTION = "production"
+
+
+class Environment(BaseSettings):
+    """The settings by their names in the environment; an empty URL switches that part off."""
+
+    model_config = SettingsConfigDict(case_sensitive=False, extra="ignore", frozen=True)
+
+    database_url: str = ""
+    redis_url: str = ""
+    broker_url: str = ""
+    elasticsearch_url: str = ""
+
+    secret_key: str = ""
+    debug: bool = False
+    allowed_hosts: str = "127.0.0.1,localhost,[::1]"
+    require_keys: bool = False
+
+    port: int = 8000
+    web_concurrency: int = 0
+    web_threads: int = 32
+    log_level: str = "INFO"
+    reconcile_every_seconds: int = 3600
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url_is_usable(cls, value: str) -> str:
+        return _url("DATABASE_URL", value, DATABASE_SCHEMES, need_host=("mysql",))
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url_is_usable(cls, value: str) -> str:
+        return _url("REDIS_URL", value, REDIS_SCHEMES, need_host=("redis", "rediss"))
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker_url_is_usable(cls, value: str) -> str:
+        return _url("BROKER_URL", value, BROKER_SCHEMES, need_host=BROKER_SCHEMES)
+
+    @field_validator("elasticsearch_url")
+    @classmethod
+    def _elasticsearch_url_is_usable(cls, value: str) -> str:
+        return _url("ELASTICSEARCH_URL", value, HTTP_SCHEMES, need_host=HTTP_SCHEMES)
+
+    @field_validator("log_level")
+    @classmethod
+    def _log_level_exists(cls, value: str) -> str:
+        levels = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+        if value.upper() not in levels:
+            raise ValueError(f"LOG_LEVEL must be one of {', '.join(levels)}, not {value!r}")
+        return value.upper()
+
+    @model_validator(mode="after")
+    def _numbers_are_in_range(self) -> Self:
+        for name, low, high in (
+            ("port", 1, 65535),
+            ("web_concurrency", 0, 256),
+            ("web_threads", 1, 1024),
+            ("reconcile_every_seconds", 1, 86400),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(
+                    f"{name.upper()} must lie between {low} and {high}, not {getattr(self, name)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _parts_do_not_contradict(self) -> Self:
+        if self.debug and self.require_keys:
+            raise ValueError(
+                "DEBUG and REQUIRE_KEYS are both on: DEBUG shows internals to anyone, "
+                "so switch one of them off"
+            )
+        if self.require_keys:
+            raise ValueError(
+                "REQUIRE_KEYS is on, but this version has no keys yet: set REQUIRE_KEYS=0 and "
+                "let only trusted clients reach the service"
+            )
+        if self.profile is Profile.PRODUCTION and not self.secret_key:
+            raise ValueError(
+                "SECRET_KEY is empty: in production give a long random value of your own"
+            )
+        if self.broker_url and self.database_url.partition(":")[0] != "mysql":
+            raise ValueError(
+                "BROKER_URL is set but DATABASE_URL is not a mysql:// URL: "
+                "workers need a database server"
+            )
+        return self
+
+    @property
+    def profile(self) -> Profile:
+        """Embedded as long as no service is named."""
+        services = (self.redis_url, self.broker_url, self.elasticsearch_url)
+        on_sqlite = not self.database_url or self.database_url.startswith("sqlite")
+        return Profile.EMBEDDED if on_sqlite and not any(services) else Profile.PRODUCTION
+
+    @property
+    def web_processes(self) -> int:
+        """WEB_CONCURRENCY, by default one on SQLite (one writer) and two elsewhere."""
+        return self.web_concurrency or (1 if self.profile is Profile.EMBEDDED else 2)
+
+
+def _url(name: str, value: str, schemes: tuple[str, ...], need_host: tuple[str, ...]) -> str:
+    if not value:
+        return value
+    wanted = " or ".join(f"{scheme}://…" for scheme in schemes)
+    try:
+        parts = urlsplit(value)
+        port_is_sane = parts.port is None or parts.port > 0
+    except ValueError as error:
+        raise ValueError(f"{name} is not a URL ({error}); expected {wanted}") from None
+    if parts.scheme not in schemes:
+        raise ValueError(f"{name} must begin with {wanted}, not {parts.scheme or value!r}")
+    if parts.scheme in need_host and not (parts.hostname and port_is_sane):
+        raise ValueError(f"{name} names no host: {wanted}")
+    if parts.scheme == "mysql" and not parts.path.strip("/"):
+        raise ValueError(f"{name} names no database: mysql://user:password@host:3306/database")
+    return value
+
+
+def read() -> Environment:
+    """The environment, or the end of the process with one sentence on standard error."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        message = str(first["msg"]).removeprefix("Value error, ")
+        if first["loc"]:
+            name = str(first["loc"][0]).upper()
+            message = message if name in message else f"{name}: {message}"
+        stop(message)
+
+
+def stop(sentence: str) -> NoReturn:
+    """End the process with this sentence, in a way that no server takes for a crash to repeat."""
+    sys.stderr.write(f"chatsystem cannot start: {sentence}\n")
+    sys.stderr.flush()
+    raise SystemExit(78)
+
+
+def embedded_secret_key() -> str:
+    """A secret of this checkout's own, made at the first start of the embedded profile."""
+    path = VAR_DIR / "secret_key"
+    if not path.exists():
+        VAR_DIR.mkdir(exist_ok=True)
+        with NamedTemporaryFile("w", dir=VAR_DIR) as draft:
+            draft.write(get_random_secret_key())
+            draft.flush()
+            # A link appears whole or not at all, and never replaces a rival's.
+            with suppress(FileExistsError):
+                os.link(draft.name, path)
+    return path.read_text()
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    return url.replace(f":{parts.password}@", ":***@")

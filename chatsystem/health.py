@@ -1,0 +1,107 @@
+"""Whether the service works, and which of its parts do.
+
+Each configured part is asked with a short limit, all at once, so that a dead one delays the answer
+by its limit and not by the sum. Creates and reads need the database; the rest only degrades.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+import redis
+from django.conf import settings
+from django.db import connection
+from elasticsearch import Elasticsearch
+from kombu import Connection
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.http.views import ApiView
+
+logger = logging.getLogger(__name__)
+
+LIMIT_SECONDS = 2.0
+ESSENTIAL = frozenset({"database"})
+
+Probe = Callable[[], None]
+
+_probing = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
+
+
+class Live(ApiView):
+    """The process answers."""
+
+    def get(self, request: Request) -> Response:
+        """Always 200: whoever restarts the process for a dead database helps nobody."""
+        return Response({"status": "ok"})
+
+
+class Ready(ApiView):
+    """The service can be used, possibly with parts missing."""
+
+    def get(self, request: Request) -> Response:
+        """200 while creates and reads work, else 503; each part by name."""
+        parts = ask_parts()
+        failing = {name for name, part in parts.items() if part["status"] != "ok"}
+        status = "down" if failing & ESSENTIAL else "degraded" if failing else "ok"
+        return Response(
+            {"status": status, "parts": parts},
+            status=503 if status == "down" else 200,
+            headers={"Retry-After": "1"} if status == "down" else None,
+        )
+
+
+def ask_parts() -> dict[str, dict[str, str]]:
+    """The state of each part that is switched on."""
+    asked = {name: _probing.submit(probe) for name, probe in _probes().items()}
+    wait(asked.values(), timeout=LIMIT_SECONDS)
+    return {name: {"status": _outcome(name, answer)} for name, answer in asked.items()}
+
+
+def _outcome(name: str, answer: "Future[None]") -> str:
+    if not answer.done():
+        answer.cancel()
+        logger.warning("%s did not answer within %s s", name, LIMIT_SECONDS)
+        return "failing"
+    if error := answer.exception():
+        logger.warning("%s is failing: %s", name, error)
+        return "failing"
+    return "ok"
+
+
+def _probes() -> Mapping[str, Probe]:
+    environment = settings.ENVIRONMENT
+    switched_on = {
+        "database": (_ask_database, True),
+        "redis": (_ask_redis, environment.redis_url),
+        "rabbitmq": (_ask_rabbitmq, environment.broker_url),
+        "elasticsearch": (_ask_elasticsearch, environment.elasticsearch_url),
+    }
+    return {name: probe for name, (probe, on) in switched_on.items() if on}
+
+
+def _ask_database() -> None:
+    # The thread's own connection, not kept: a probe that finds a stale one would tell nothing.
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    finally:
+        connection.close()
+
+
+def _ask_redis() -> None:
+    url = settings.ENVIRONMENT.redis_url
+    with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
+        client.ping()
+
+
+def _ask_rabbitmq() -> None:
+    url = settings.ENVIRONMENT.broker_url
+    with Connection(url, connect_timeout=1) as broker:
+        broker.ensure_connection(max_retries=1, timeout=1)
+
+
+def _ask_elasticsearch() -> None:
+    url = settings.ENVIRONMENT.elasticsearch_url
+    with Elasticsearch(url, request_timeout=1, max_retries=0) as client:
+        client.info()

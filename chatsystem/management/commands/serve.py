@@ -1,0 +1,54 @@
+"""`manage.py serve`: the web server, granian, as the embedded profile and the stack run it."""
+
+import os
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from chatsystem.preflight import preflight
+
+
+class Command(BaseCommand):
+    """Check what must hold, then become granian."""
+
+    help = (
+        "Serve the API, the admin and the health routes. WEB_CONCURRENCY processes with "
+        "WEB_THREADS threads each; ends what it has begun on SIGTERM."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """--host, --port."""
+        parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+        parser.add_argument(
+            "--port", type=int, default=settings.ENVIRONMENT.port, help="default: PORT"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Never returns: this process is granian's from here on."""
+        preflight()
+        command = [sys.executable, "-m", "granian", *granian_options()]
+        command += ["--host", options["host"], "--port", str(options["port"])]
+        os.execv(command[0], [*command, "chatsystem.wsgi:application"])  # noqa: S606
+
+
+def granian_options() -> list[str]:
+    """How granian is run everywhere."""
+    environment = settings.ENVIRONMENT
+    return [
+        "--interface",
+        "wsgi",
+        "--workers",
+        str(environment.web_processes),
+        "--blocking-threads",
+        str(environment.web_threads),
+        "--no-ws",
+        "--respawn-failed-workers",
+        "--workers-kill-timeout",
+        "30",
+        "--log-level",
+        environment.log_level.lower(),
+    ]

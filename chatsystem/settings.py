@@ -1,0 +1,203 @@
+"""Django's settings, derived from the environment (chatsystem.env) and from nothing else."""
+
+from typing import Any
+
+import dj_database_url
+import django_stubs_ext
+
+from chatsystem import env
+
+django_stubs_ext.monkeypatch()
+
+ENVIRONMENT = env.read()
+EMBEDDED = ENVIRONMENT.profile is env.Profile.EMBEDDED
+BASE_DIR = env.BASE_DIR
+
+SECRET_KEY = ENVIRONMENT.secret_key or env.embedded_secret_key()
+DEBUG = ENVIRONMENT.debug
+ALLOWED_HOSTS = [host.strip() for host in ENVIRONMENT.allowed_hosts.split(",") if host.strip()]
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "core",
+    "applications",
+    "chats",
+    "messages_app",
+    "search",
+    "chatsystem.apps.ChatsystemConfig",
+]
+
+MIDDLEWARE = [
+    "core.http.request_id.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "chatsystem.urls"
+WSGI_APPLICATION = "chatsystem.wsgi.application"
+APPEND_SLASH = False
+CSRF_FAILURE_VIEW = "chatsystem.errors.csrf_failure"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Database
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's description of the database at this URL, with the limits every wait on it has."""
+    settings: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=600))
+    settings["CONN_HEALTH_CHECKS"] = True
+    if "sqlite" in settings["ENGINE"]:
+        settings["OPTIONS"] = {
+            # One writer at a time, taken at BEGIN: a transaction that read first and writes later
+            # would fail with "database is locked" without waiting.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        }
+        settings["TEST"] = {"NAME": env.VAR_DIR / "test.sqlite3"}
+    else:
+        settings["OPTIONS"] = {
+            **settings.get("OPTIONS", {}),
+            "charset": "utf8mb4",
+            "isolation_level": "read committed",
+            "init_command": "SET sql_mode='STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,"
+            "ERROR_FOR_DIVISION_BY_ZERO', innodb_lock_wait_timeout=10",
+            "connect_timeout": 3,
+            "read_timeout": 30,
+            "write_timeout": 30,
+        }
+        settings["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_bin"}
+    return settings
+
+
+DATABASES = {
+    "default": database(
+        ENVIRONMENT.database_url or f"sqlite:///{env.VAR_DIR / 'chatsystem.sqlite3'}"
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Redis, RabbitMQ, Elasticsearch
+
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": ENVIRONMENT.redis_url,
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 1, "IGNORE_EXCEPTIONS": True},
+    }
+    if ENVIRONMENT.redis_url
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+CELERY_BROKER_URL = ENVIRONMENT.broker_url or "memory://"
+# Without a broker a task runs where it is sent from: beat does the scheduled work itself.
+CELERY_TASK_ALWAYS_EAGER = not ENVIRONMENT.broker_url
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True} if ENVIRONMENT.broker_url else {}
+CELERY_TASK_DEFAULT_QUEUE = "maintenance"
+CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if ENVIRONMENT.broker_url else "classic"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_ACKS_ON_FAILURE_OR_TIMEOUT = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONCURRENCY = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "reconcile-counts": {
+        "task": "core.tasks.reconcile_counts",
+        "schedule": ENVIRONMENT.reconcile_every_seconds,
+        # A run that could not start before the next is due would only repeat that one's work.
+        "options": {"expires": ENVIRONMENT.reconcile_every_seconds},
+    }
+}
+
+# HTTP
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_PARSER_CLASSES": ["core.http.parsers.JsonParser", "core.http.parsers.FormParser"],
+    "DEFAULT_RENDERER_CLASSES": ["core.http.renderers.JsonRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "chatsystem.errors.exception_handler",
+    "DEFAULT_METADATA_CLASS": "core.http.metadata.NoMetadata",
+    "URL_FORMAT_OVERRIDE": None,
+}
+
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Chat system",
+    "DESCRIPTION": "Applications have numbered chats, chats have numbered messages.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+# Text, time, logs
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "core.http.request_id.RequestIdFilter"}},
+    "formatters": {
+        "line": {
+            "format": "{asctime} {levelname} {name} [{request_id}] {message}",
+            "style": "{",
+        }
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "filters": ["request_id"],
+            "formatter": "line",
+        }
+    },
+    "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
+    # Each 4xx is the client's affair and in its answer; the server's own failures are logged.
+    "loggers": {"django.request": {"level": "ERROR"}, "django.security": {"level": "ERROR"}},
+}

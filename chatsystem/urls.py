@@ -1,0 +1,29 @@
+"""All routes. Whatever is none of them is answered here too, so that no page in HTML appears."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from django.views.decorators.csrf import csrf_exempt
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from chatsystem import errors, health
+
+handler400 = errors.bad_request
+handler403 = errors.forbidden
+handler404 = errors.not_found
+handler500 = errors.server_error
+
+urlpatterns = [
+    path("api/v1/", include("messages_app.urls")),
+    path("api/v1/", include("search.urls")),
+    path("api/v1/", include("chats.urls")),
+    path("api/v1/", include("applications.urls")),
+    re_path(r"^api/v1/schema/?\Z", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^api/v1/docs/?\Z", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path(r"^health/live/?\Z", health.Live.as_view()),
+    re_path(r"^health/ready/?\Z", health.Ready.as_view()),
+    path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/", admin.site.urls),
+    # With DEBUG on, Django would show a page of its own for an unknown address.
+    re_path(r"", csrf_exempt(errors.not_found)),
+]

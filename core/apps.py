@@ -1,0 +1,9 @@
+"""Django's view of this package."""
+
+from django.apps import AppConfig
+
+
+class CoreConfig(AppConfig):
+    """The tables of the background jobs."""
+
+    name = "core"

@@ -1,0 +1,174 @@
+"""Counts of children, made true again by a job: cost in proportion to what was flagged.
+
+Whoever inserts a child marks its parent (`count_state` = CHANGED) in the transaction of the insert.
+The job puts its own run number over the mark *before* it counts: a child inserted meanwhile puts
+the mark back, so the parent stays flagged for the next run. A run that dies leaves its number in
+the rows it had taken; any number but CURRENT is a flag, so the next run takes them again. A run
+that was overtaken can no longer write: its number is not in the row.
+
+Children are counted without locks, and the count is written by one short update.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import BigIntegerField, Case, Count, F, Model, Q, QuerySet, Value, When
+
+from core.jobs import Run, only_run
+from core.models import CountState, Parent
+
+JOB = "reconcile_counts"
+BATCH = 200
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One count: the field of a parent, and how the children are found.
+
+    `key` maps each key field of the parent to the same field of the child; all but the last one
+    are shared by many parents.
+    """
+
+    parent: type[Parent]
+    field: str
+    child: type[Model]
+    key: Mapping[str, str]
+
+    def actual(self, parents: Sequence[Parent]) -> dict[Key, int]:
+        """COUNT(*) of the children of these parents, by key; parents without any are left out."""
+        by_prefix: defaultdict[Key, list[Any]] = defaultdict(list)
+        for parent in parents:
+            *prefix, last = self.key_of(parent)
+            by_prefix[tuple(prefix)].append(last)
+        *prefix_fields, last_field = self.key.values()
+        wanted = Q()
+        for prefix_values, lasts in by_prefix.items():
+            of_prefix = dict(zip(prefix_fields, prefix_values, strict=True))
+            wanted |= Q(**of_prefix, **{f"{last_field}__in": lasts})
+        rows = (
+            self.child._default_manager.filter(wanted)
+            .order_by()
+            .values_list(*self.key.values())
+            .annotate(number=Count("pk"))
+        )
+        return {row[:-1]: row[-1] for row in rows}
+
+    def key_of(self, parent: Parent) -> Key:
+        """The parent's key as its children carry it."""
+        return tuple(getattr(parent, name) for name in self.key)
+
+
+@dataclass
+class Tally:
+    """What a run found of one count."""
+
+    flagged: int = 0
+    corrected: int = 0
+
+
+_registered: list[Counted] = []
+
+
+def register(counted: Counted) -> None:
+    """Announce a count; called by the application that owns the children, when it is ready."""
+    if counted not in _registered:
+        _registered.append(counted)
+
+
+def reconcile(
+    *,
+    everything: bool = False,
+    dry_run: bool = False,
+    progress: Callable[[int], object] = lambda _: None,
+) -> dict[str, Tally]:
+    """Make every flagged count equal COUNT(*); with `everything`, every count there is.
+
+    A dry run writes nothing and reports what a run would correct. `progress` is told how many
+    parents were done since it was told last. Raises core.jobs.JobIsRunning.
+    """
+    if dry_run:
+        return {one.field: _compare(one, everything, progress) for one in _registered}
+    with only_run(JOB) as run:
+        tallies = {one.field: _correct(one, everything, run, progress) for one in _registered}
+        run.outcome = {name: vars(tally) for name, tally in tallies.items()}
+        return tallies
+
+
+def _compare(counted: Counted, everything: bool, progress: Callable[[int], object]) -> Tally:
+    tally = Tally()
+    flagged = _rows(counted) if everything else _rows(counted).filter(count_state__gt=0)
+    for parents in _batches(flagged):
+        _add(tally, counted, parents, counted.actual(parents))
+        progress(len(parents))
+    return tally
+
+
+def _correct(
+    counted: Counted, everything: bool, run: Run, progress: Callable[[int], object]
+) -> Tally:
+    tally = Tally()
+    # Flags that a dead run had taken are put back first.
+    _rows(counted).filter(count_state__gt=CountState.CHANGED).update(count_state=CountState.CHANGED)
+    flagged = (
+        _rows(counted) if everything else _rows(counted).filter(count_state=CountState.CHANGED)
+    )
+    for parents in _batches(flagged):
+        run.still_alive()
+        rows = _rows(counted).filter(pk__in=[parent.pk for parent in parents])
+        rows.update(count_state=run.number)
+        actual = counted.actual(parents)
+        _write(counted, rows, parents, actual, run.number)
+        _add(tally, counted, parents, actual)
+        progress(len(parents))
+    return tally
+
+
+def _rows(counted: Counted) -> "QuerySet[Parent]":
+    return counted.parent._default_manager.all()
+
+
+def _batches(rows: "QuerySet[Parent]") -> Iterator[list[Parent]]:
+    """These parents in order of primary key, each seen once."""
+    last = 0
+    while batch := list(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):
+        yield batch
+        last = batch[-1].pk
+
+
+def _write(
+    counted: Counted,
+    rows: "QuerySet[Any]",
+    parents: Sequence[Parent],
+    actual: Mapping[Key, int],
+    run_number: int,
+) -> None:
+    """Write what differs, and clear the flags that are still this run's."""
+    differing = {
+        parent.pk: actual.get(counted.key_of(parent), 0)
+        for parent in parents
+        if getattr(parent, counted.field) != actual.get(counted.key_of(parent), 0)
+    }
+    # A parent flagged again meanwhile is written as well, or a busy chat would never be counted;
+    # but not one that a later run has taken.
+    mine = rows.filter(count_state__in=(run_number, CountState.CHANGED))
+    if differing:
+        count = Case(
+            *(When(pk=pk, then=Value(number)) for pk, number in differing.items()),
+            output_field=BigIntegerField(),
+        )
+        mine.filter(pk__in=differing).update(**{counted.field: count}, version=F("version") + 1)
+    rows.filter(count_state=run_number).update(count_state=CountState.CURRENT)
+
+
+def _add(
+    tally: Tally, counted: Counted, parents: Sequence[Parent], actual: Mapping[Key, int]
+) -> None:
+    tally.flagged += len(parents)
+    tally.corrected += sum(
+        getattr(parent, counted.field) != actual.get(counted.key_of(parent), 0)
+        for parent in parents
+    )

@@ -1,0 +1,24 @@
+"""The base of all API views: what DRF does by default and this API promises otherwise."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core.http.parsers import MAX_REQUEST_BYTES
+
+#: Path segments. Digits are bounded so that every number fits a signed 64-bit column.
+TOKEN = "(?P<token>[0-9a-f]{24})"  # noqa: S105 - a pattern
+CHAT_NUMBER = "(?P<chat_number>[1-9][0-9]{0,17})"
+MESSAGE_NUMBER = "(?P<message_number>[1-9][0-9]{0,17})"
+
+
+class ApiView(APIView):
+    """A view that knows how many bytes it takes."""
+
+    max_request_bytes = MAX_REQUEST_BYTES
+
+
+def created(request: Request, segment: object, data: dict[str, object]) -> Response:
+    """201 with the absolute address of what was made: this path and one segment more."""
+    location = request.build_absolute_uri(f"{request.path.rstrip('/')}/{segment}")
+    return Response(data, status=201, headers={"Location": location})

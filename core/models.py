@@ -1,0 +1,56 @@
+"""What every stored row has, and the bookkeeping of the background jobs."""
+
+from django.db import models
+
+from core.text import MAX_NAME_CHARACTERS
+
+
+class CountState(models.IntegerChoices):
+    """Whether a parent's count may differ from its children; larger values name a count run."""
+
+    CURRENT = 0
+    CHANGED = 1
+
+
+class Record(models.Model):
+    """Times of a row and its version, which rises with everything the API shows of it."""
+
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    version = models.PositiveBigIntegerField(default=1)
+
+    class Meta:
+        abstract = True
+
+
+class Parent(Record):
+    """A named row that numbers and counts its children.
+
+    `number_ceiling`: no number above it was ever given to a child (see core.numbering).
+    `count_state`: see core.counts.
+    """
+
+    name = models.CharField(max_length=MAX_NAME_CHARACTERS)
+    number_ceiling = models.PositiveBigIntegerField(default=0)
+    count_state = models.PositiveBigIntegerField(default=CountState.CURRENT, db_index=True)
+
+    class Meta:
+        abstract = True
+
+
+class Job(models.Model):
+    """One background job: who runs it until when, and how its last run ended."""
+
+    name = models.CharField(max_length=64, unique=True)
+    # A run's number is put into Parent.count_state, so it stays clear of CountState.
+    run = models.PositiveBigIntegerField(default=CountState.CHANGED)
+    held_until = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    outcome = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "jobs"
+
+    def __str__(self) -> str:
+        return self.name

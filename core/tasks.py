@@ -1,0 +1,22 @@
+"""The scheduled work of this layer."""
+
+import logging
+
+from celery import shared_task
+
+from core import counts
+from core.jobs import JobIsRunning
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def reconcile_counts() -> None:
+    """The hourly count job; a run that is still under way does the work of this one."""
+    try:
+        tallies = counts.reconcile()
+    except JobIsRunning as busy:
+        logger.warning("count job not started: %s", busy)
+        return
+    for name, tally in tallies.items():
+        logger.info("%s: %d flagged, %d corrected", name, tally.flagged, tally.corrected)

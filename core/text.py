@@ -1,0 +1,77 @@
+"""The rules of names and bodies, and the one definition of "alike" for search.
+
+The same functions serve the API, the admin and the import, so that no way in is laxer than another.
+Sizes are counted in what the storage counts: characters for names, bytes of UTF-8 for bodies.
+"""
+
+from core.errors import FieldError, Invalid
+
+MAX_NAME_CHARACTERS = 255
+MAX_BODY_BYTES = 16 * 1024
+MAX_QUERY_CHARACTERS = 256
+
+_MISSING = object()
+
+
+def field(data: object, name: str) -> object:
+    """The value of one field of a parsed request; extra fields are none of our business.
+
+    Raises Invalid when the request is no object or lacks the field.
+    """
+    if not isinstance(data, dict):
+        raise Invalid(FieldError("", "invalid", "The request must be a JSON object."))
+    value = data.get(name, _MISSING)
+    if value is _MISSING:
+        raise Invalid(FieldError(name, "required", f"{name} is required."))
+    return value
+
+
+def clean_name(value: object, field: str = "name") -> str:
+    """The name without white space around it, 1 to 255 characters. Raises Invalid."""
+    text = _clean_text(value, field).strip()
+    if not text:
+        raise Invalid(FieldError(field, "blank", f"{field} may not be blank."))
+    if len(text) > MAX_NAME_CHARACTERS:
+        message = f"{field} may have at most {MAX_NAME_CHARACTERS} characters."
+        raise Invalid(FieldError(field, "max_length", message))
+    return text
+
+
+def clean_body(value: object, field: str = "body") -> str:
+    """The body exactly as given, not blank, at most 16 KiB of UTF-8. Raises Invalid."""
+    text = _clean_text(value, field)
+    if not text or text.isspace():
+        raise Invalid(FieldError(field, "blank", f"{field} may not be blank."))
+    if len(text.encode()) > MAX_BODY_BYTES:
+        message = f"{field} may have at most {MAX_BODY_BYTES} bytes of UTF-8."
+        raise Invalid(FieldError(field, "max_length", message))
+    return text
+
+
+def clean_query(value: str | None, field: str = "query") -> str:
+    """A search query exactly as given, 1 to 256 characters. Raises Invalid."""
+    if value is None:
+        raise Invalid(FieldError(field, "required", f"{field} is required."))
+    if not 1 <= len(value) <= MAX_QUERY_CHARACTERS:
+        message = f"{field} must have 1 to {MAX_QUERY_CHARACTERS} characters."
+        raise Invalid(FieldError(field, "length", message))
+    return value
+
+
+def fold(text: str) -> str:
+    """Text as search compares it: upper and lower case alike, nothing else.
+
+    Unicode's full case folding, character by character (The Unicode Standard, section 3.13,
+    toCasefold), so that fold(a + b) == fold(a) + fold(b).
+    """
+    return text.casefold()
+
+
+def _clean_text(value: object, field: str) -> str:
+    if not isinstance(value, str):
+        raise Invalid(FieldError(field, "type", f"{field} must be a string."))
+    if "\0" in value:
+        raise Invalid(FieldError(field, "null", f"{field} may not contain a NUL character."))
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise Invalid(FieldError(field, "surrogate", f"{field} contains half a character."))
+    return value

@@ -1,0 +1,19 @@
+"""Django's view of this package."""
+
+from django.apps import AppConfig
+
+
+class MessagesAppConfig(AppConfig):
+    """Messages, and how a chat counts them."""
+
+    name = "messages_app"
+    verbose_name = "messages"
+
+    def ready(self) -> None:
+        """Announce messages_count to the count job."""
+        from chats.models import Chat
+        from core.counts import Counted, register
+        from messages_app.models import Message
+
+        key = {"application_token": "application_token", "chat_number": "chat_number"}
+        register(Counted(parent=Chat, field="messages_count", child=Message, key=key))

@@ -1,0 +1,63 @@
+"""The routes of messages: read the request, call the service, show the result."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chats.selectors import require_chat
+from core.http.paging import Pager, QuerySetSource, read_window
+from core.http.parsers import query_parameters
+from core.http.views import ApiView, created
+from core.text import clean_body, field
+from messages_app import selectors, services
+from messages_app.models import Message
+from messages_app.representation import represent_message
+
+
+class MessageCollection(ApiView):
+    """The messages of one chat."""
+
+    def get(self, request: Request, token: str, chat_number: str) -> Response:
+        """A page, by number."""
+        parameters = query_parameters(request)
+        window = read_window(parameters)
+        require_chat(application_token=token, chat_number=int(chat_number))
+        messages = selectors.messages_of(application_token=token, chat_number=int(chat_number))
+        pager = Pager[Message](
+            source=QuerySetSource(messages, "message_number"),
+            number_of=lambda message: message.message_number,
+            represent=represent_message,
+        )
+        return Response(pager.page(request, parameters, window))
+
+    def post(self, request: Request, token: str, chat_number: str) -> Response:
+        """Create one with the next number."""
+        body = clean_body(field(request.data, "body"))
+        message = services.create_message(
+            application_token=token, chat_number=int(chat_number), body=body
+        )
+        return created(request, message.message_number, represent_message(message))
+
+
+class MessageItem(ApiView):
+    """One message."""
+
+    def get(self, request: Request, token: str, chat_number: str, message_number: str) -> Response:
+        """Show it."""
+        message = selectors.get_message(
+            application_token=token,
+            chat_number=int(chat_number),
+            message_number=int(message_number),
+        )
+        return Response(represent_message(message))
+
+    def put(self, request: Request, token: str, chat_number: str, message_number: str) -> Response:
+        """Edit its body."""
+        message = services.edit_message(
+            application_token=token,
+            chat_number=int(chat_number),
+            message_number=int(message_number),
+            body=clean_body(field(request.data, "body")),
+        )
+        return Response(represent_message(message))
+
+    patch = put

@@ -1,0 +1,1 @@
+"""Substring search within one chat, by interchangeable backends that agree to the letter."""

@@ -1,0 +1,70 @@
+"""The interface of search, and the backend that needs nothing but the database.
+
+Whatever the backend, a message is a hit exactly when its folded body contains the folded query
+(core.text.fold), and hits are numbered items that are paged like any list.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from core.http.paging import QuerySetSource, Source, Window
+from core.text import fold
+from messages_app.models import Message
+from messages_app.selectors import messages_of
+
+
+class SearchBackend(Protocol):
+    """Something that finds the messages of a chat that contain a text."""
+
+    name: str
+
+    def hits(self, *, application_token: str, chat_number: int, query: str) -> Source[Message]:
+        """The messages of this chat, and of no other, that contain the query."""
+
+
+class DatabaseSearch:
+    """Reads the chat from the page's end on and compares; bounded by the size of the chat."""
+
+    name = "database"
+
+    def hits(self, *, application_token: str, chat_number: int, query: str) -> Source[Message]:
+        """A scan of the table that stops when the page is full."""
+        messages = messages_of(application_token=application_token, chat_number=chat_number)
+        return _Scan(QuerySetSource(messages, "message_number"), fold(query))
+
+
+@dataclass(frozen=True)
+class _Scan:
+    rows: QuerySetSource[Message]
+    folded_query: str
+    step: int = 1000
+
+    def items(self, window: Window) -> Sequence[Message]:
+        found: list[Message] = []
+        for message in self._read(window):
+            if self.folded_query in fold(message.body):
+                found.append(message)
+                if len(found) == window.limit:
+                    break
+        return found
+
+    def numbers(self, window: Window) -> Sequence[int]:
+        return [message.message_number for message in self.items(window)]
+
+    def _read(self, window: Window) -> Iterator[Message]:
+        """The whole window, in steps along the index."""
+        rest: Window | None = replace(window, limit=self.step)
+        while rest:
+            rows = self.rows.items(rest)
+            yield from rows
+            rest = _beyond(rows[-1].message_number, rest) if len(rows) == self.step else None
+
+
+def _beyond(number: int, window: Window) -> Window:
+    return replace(window, before=number) if window.descending else replace(window, after=number)
+
+
+def search_backend() -> SearchBackend:
+    """The backend that answers now."""
+    return DatabaseSearch()

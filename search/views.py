@@ -1,0 +1,36 @@
+"""The route of search."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chats.selectors import require_chat
+from core.http.paging import Pager, read_window
+from core.http.parsers import query_parameters
+from core.http.views import ApiView
+from core.text import clean_query
+from messages_app.models import Message
+from messages_app.representation import represent_message
+from search.backends import search_backend
+from search.highlight import highlight
+
+
+class MessageSearch(ApiView):
+    """The messages of one chat that contain a text."""
+
+    def get(self, request: Request, token: str, chat_number: str) -> Response:
+        """A page, newest first."""
+        parameters = query_parameters(request)
+        query = clean_query(parameters.get("query"))
+        window = read_window(parameters, descending=True)
+        require_chat(application_token=token, chat_number=int(chat_number))
+        backend = search_backend()
+        pager = Pager[Message](
+            source=backend.hits(application_token=token, chat_number=int(chat_number), query=query),
+            number_of=lambda message: message.message_number,
+            represent=lambda message: {
+                **represent_message(message),
+                "highlight": highlight(message.body, query),
+            },
+        )
+        page = pager.page(request, parameters, window)
+        return Response(page, headers={"Search-Backend": backend.name})
