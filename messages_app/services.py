@@ -15,23 +15,30 @@ from messages_app.selectors import message_row
 
 def create_message(*, application_token: str, chat_number: int, body: str) -> Message:
     """A new message with the chat's next number. Raises ChatNotFound."""
-    [message] = in_transaction(lambda: insert_messages(application_token, chat_number, [body]))
-    return message
+
+    def create() -> Message:
+        [message] = Message.objects.bulk_create(
+            number_messages(application_token, chat_number, [body])
+        )
+        return message
+
+    return in_transaction(create)
 
 
-def insert_messages(
+def number_messages(
     application_token: str, chat_number: int, bodies: Sequence[str]
 ) -> list[Message]:
-    """New messages with consecutive numbers, within the caller's transaction.
+    """Messages with the chat's next numbers, to be stored in the transaction this is called in.
 
-    Raises ChatNotFound.
+    Whoever numbers messages of several chats in one transaction does so in the order of their keys,
+    so that rivals wait for each other and never in a circle. Raises ChatNotFound.
     """
     chat = Chat.objects.filter(application_token=application_token, chat_number=chat_number)
     numbers = take_numbers(chat, len(bodies))
     if numbers is None:
         raise ChatNotFound
     now = timezone.now()
-    return Message.objects.bulk_create(
+    return [
         Message(
             application_token=application_token,
             chat_number=chat_number,
@@ -41,7 +48,7 @@ def insert_messages(
             updated_at=now,
         )
         for number, body in zip(numbers, bodies, strict=True)
-    )
+    ]
 
 
 def edit_message(
