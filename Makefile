@@ -11,7 +11,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 run: .venv/embedded ## the embedded profile on 127.0.0.1:$(PORT): SQLite, no service
-	@PORT=$(PORT) scripts/run
+	@exec env PORT=$(PORT) scripts/run
 
 test: ## everything, with the real services on this machine
 	@scripts/test

@@ -3,7 +3,6 @@
 
 import os
 import sys
-from pathlib import Path
 
 
 def main() -> None:
@@ -12,12 +11,15 @@ def main() -> None:
     from django.core.management import execute_from_command_line
     from django.db import InterfaceError, OperationalError
 
+    from chatsystem import env
+
     try:
         execute_from_command_line(sys.argv)
     except (OperationalError, InterfaceError) as error:
         if "--traceback" in sys.argv:
             raise
-        sys.exit(f"{Path(sys.argv[0]).name}: the database failed: {error}")
+        url = env.without_password(env.read().database_url)
+        env.stop(f"the database at {url} failed: {error.args[-1] if error.args else error}")
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -7,12 +7,14 @@ from applications import selectors, services
 from applications.cursor import as_cursor, window_at_cursor
 from applications.models import Application
 from applications.representation import represent_application
+from applications.schema import describe_collection, describe_item
 from core.http.paging import Pager, QuerySetSource
 from core.http.parsers import query_parameters
 from core.http.views import ApiView, created
 from core.text import clean_name, field
 
 
+@describe_collection
 class ApplicationCollection(ApiView):
     """All applications."""
 
@@ -34,6 +36,7 @@ class ApplicationCollection(ApiView):
         return created(request, application.token, represent_application(application))
 
 
+@describe_item
 class ApplicationItem(ApiView):
     """One application."""
 

@@ -7,12 +7,14 @@ from applications.selectors import require_application
 from chats import selectors, services
 from chats.models import Chat
 from chats.representation import represent_chat
+from chats.schema import describe_collection, describe_item
 from core.http.paging import Pager, QuerySetSource, read_window
 from core.http.parsers import query_parameters
 from core.http.views import ApiView, created
 from core.text import clean_name, field
 
 
+@describe_collection
 class ChatCollection(ApiView):
     """The chats of one application."""
 
@@ -35,6 +37,7 @@ class ChatCollection(ApiView):
         return created(request, chat.chat_number, represent_chat(chat))
 
 
+@describe_item
 class ChatItem(ApiView):
     """One chat."""
 

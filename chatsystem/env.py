@@ -9,6 +9,7 @@ import os
 import sys
 from contextlib import suppress
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import NoReturn, Self
@@ -19,7 +20,6 @@ from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
 
 DATABASE_SCHEMES = ("sqlite", "mysql")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
@@ -39,6 +39,7 @@ class Environment(BaseSettings):
 
     model_config = SettingsConfigDict(case_sensitive=False, extra="ignore", frozen=True)
 
+    var_dir: Path = BASE_DIR / "var"
     database_url: str = ""
     redis_url: str = ""
     broker_url: str = ""
@@ -58,7 +59,13 @@ class Environment(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _database_url_is_usable(cls, value: str) -> str:
-        return _url("DATABASE_URL", value, DATABASE_SCHEMES, need_host=("mysql",))
+        url = _url("DATABASE_URL", value, DATABASE_SCHEMES, need_host=("mysql",))
+        if url.startswith("mysql:") and not find_spec("MySQLdb"):
+            raise ValueError(
+                "DATABASE_URL asks for MySQL, but mysqlclient is not installed: "
+                "pip install -r requirements.txt"
+            )
+        return url
 
     @field_validator("redis_url")
     @classmethod
@@ -166,17 +173,18 @@ def read() -> Environment:
 
 def stop(sentence: str) -> NoReturn:
     """End the process with this sentence, in a way that no server takes for a crash to repeat."""
-    sys.stderr.write(f"chatsystem cannot start: {sentence}\n")
-    sys.stderr.flush()
+    # Celery has put a logger in the place of sys.stderr by now.
+    stderr = sys.__stderr__ or sys.stderr
+    stderr.write(f"chatsystem cannot start: {sentence}\n")
+    stderr.flush()
     raise SystemExit(78)
 
 
-def embedded_secret_key() -> str:
-    """A secret of this checkout's own, made at the first start of the embedded profile."""
-    path = VAR_DIR / "secret_key"
+def embedded_secret_key(folder: Path) -> str:
+    """A secret of this installation's own, made at the first start of the embedded profile."""
+    path = folder / "secret_key"
     if not path.exists():
-        VAR_DIR.mkdir(exist_ok=True)
-        with NamedTemporaryFile("w", dir=VAR_DIR) as draft:
+        with NamedTemporaryFile("w", dir=folder) as draft:
             draft.write(get_random_secret_key())
             draft.flush()
             # A link appears whole or not at all, and never replaces a rival's.

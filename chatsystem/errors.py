@@ -10,10 +10,10 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
@@ -73,14 +73,12 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
             return _domain_problem(request, error)
         case APIException():
             return _api_problem(request, error)
-        case Http404():
-            return problem(request, 404)
-        case PermissionDenied():
-            return problem(request, 403)
         case OperationalError() | InterfaceError():
             logger.error("database failed: %s", error)
             headers = {"Retry-After": str(_DATABASE_RETRY_SECONDS)}
             return problem(request, 503, "The database is away.", headers=headers)
+        case SuspiciousOperation():
+            return bad_request(request._request)
         case _:
             # DRF would let it through to a page in HTML; whoever listens for failures still hears.
             got_request_exception.send(sender=None, request=request._request)

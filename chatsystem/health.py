@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 import redis
 from django.conf import settings
 from django.db import connection
+from drf_spectacular.utils import extend_schema
 from elasticsearch import Elasticsearch
 from kombu import Connection
 from rest_framework.request import Request
@@ -28,6 +29,7 @@ Probe = Callable[[], None]
 _probing = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
 
 
+@extend_schema(exclude=True)
 class Live(ApiView):
     """The process answers."""
 
@@ -36,6 +38,7 @@ class Live(ApiView):
         return Response({"status": "ok"})
 
 
+@extend_schema(exclude=True)
 class Ready(ApiView):
     """The service can be used, possibly with parts missing."""
 

@@ -16,7 +16,7 @@ def preflight() -> None:
     for message in run_checks():
         if isinstance(message, Error):
             env.stop(f"{message.msg} ({message.id})")
-    url = env.without_password(env.read().database_url) or "var/chatsystem.sqlite3"
+    url = env.without_password(env.read().database_url) or str(connection.settings_dict["NAME"])
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

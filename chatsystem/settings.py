@@ -13,7 +13,10 @@ ENVIRONMENT = env.read()
 EMBEDDED = ENVIRONMENT.profile is env.Profile.EMBEDDED
 BASE_DIR = env.BASE_DIR
 
-SECRET_KEY = ENVIRONMENT.secret_key or env.embedded_secret_key()
+VAR_DIR = ENVIRONMENT.var_dir
+if EMBEDDED:
+    VAR_DIR.mkdir(parents=True, exist_ok=True)
+SECRET_KEY = ENVIRONMENT.secret_key or env.embedded_secret_key(VAR_DIR)
 DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = [host.strip() for host in ENVIRONMENT.allowed_hosts.split(",") if host.strip()]
 
@@ -81,7 +84,7 @@ def database(url: str) -> dict[str, Any]:
             "timeout": 30,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         }
-        settings["TEST"] = {"NAME": env.VAR_DIR / "test.sqlite3"}
+        settings["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
     else:
         settings["OPTIONS"] = {
             **settings.get("OPTIONS", {}),
@@ -98,9 +101,7 @@ def database(url: str) -> dict[str, Any]:
 
 
 DATABASES = {
-    "default": database(
-        ENVIRONMENT.database_url or f"sqlite:///{env.VAR_DIR / 'chatsystem.sqlite3'}"
-    )
+    "default": database(ENVIRONMENT.database_url or f"sqlite:///{VAR_DIR / 'chatsystem.sqlite3'}")
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -134,6 +135,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CONCURRENCY = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "reconcile-counts": {
         "task": "core.tasks.reconcile_counts",
@@ -167,6 +169,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "PREPROCESSING_HOOKS": ["chatsystem.schema.without_trailing_slash"],
 }
 
 STATIC_URL = "/static/"

@@ -66,7 +66,7 @@ class Counted:
 class Tally:
     """What a run found of one count."""
 
-    flagged: int = 0
+    counted: int = 0
     corrected: int = 0
 
 
@@ -167,7 +167,7 @@ def _write(
 def _add(
     tally: Tally, counted: Counted, parents: Sequence[Parent], actual: Mapping[Key, int]
 ) -> None:
-    tally.flagged += len(parents)
+    tally.counted += len(parents)
     tally.corrected += sum(
         getattr(parent, counted.field) != actual.get(counted.key_of(parent), 0)
         for parent in parents

@@ -19,4 +19,4 @@ def reconcile_counts() -> None:
         logger.warning("count job not started: %s", busy)
         return
     for name, tally in tallies.items():
-        logger.info("%s: %d flagged, %d corrected", name, tally.flagged, tally.corrected)
+        logger.info("%s: %d counted, %d corrected", name, tally.counted, tally.corrected)

@@ -11,8 +11,10 @@ from core.text import clean_body, field
 from messages_app import selectors, services
 from messages_app.models import Message
 from messages_app.representation import represent_message
+from messages_app.schema import describe_collection, describe_item
 
 
+@describe_collection
 class MessageCollection(ApiView):
     """The messages of one chat."""
 
@@ -38,6 +40,7 @@ class MessageCollection(ApiView):
         return created(request, message.message_number, represent_message(message))
 
 
+@describe_item
 class MessageItem(ApiView):
     """One message."""
 

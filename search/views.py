@@ -12,8 +12,10 @@ from messages_app.models import Message
 from messages_app.representation import represent_message
 from search.backends import search_backend
 from search.highlight import highlight
+from search.schema import describe_search
 
 
+@describe_search
 class MessageSearch(ApiView):
     """The messages of one chat that contain a text."""
 

@@ -1,6 +1,7 @@
 """`manage.py serve`: the web server, granian, as the embedded profile and the stack run it."""
 
 import os
+import socket
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from chatsystem import env
 from chatsystem.preflight import preflight
 
 
@@ -30,9 +32,21 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Never returns: this process is granian's from here on."""
         preflight()
+        _refuse_a_taken_port(options["host"], options["port"])
         command = [sys.executable, "-m", "granian", *granian_options()]
         command += ["--host", options["host"], "--port", str(options["port"])]
         os.execv(command[0], [*command, "chatsystem.wsgi:application"])  # noqa: S606
+
+
+def _refuse_a_taken_port(host: str, port: int) -> None:
+    """Granian's workers would fail one after the other, each with a traceback."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            env.stop(f"port {port} of {host} is not to be had: {error.strerror}")
 
 
 def granian_options() -> list[str]:
@@ -44,6 +58,9 @@ def granian_options() -> list[str]:
         "--workers",
         str(environment.web_processes),
         "--blocking-threads",
+        str(environment.web_threads),
+        # What waits for a thread waits in the socket's backlog, where another process may take it.
+        "--backpressure",
         str(environment.web_threads),
         "--no-ws",
         "--respawn-failed-workers",

@@ -40,4 +40,4 @@ class Command(BaseCommand):
             return
         done = "would be corrected" if options["dry_run"] else "corrected"
         for name, tally in tallies.items():
-            self.stdout.write(f"{name}: {tally.flagged} counted, {tally.corrected} {done}")
+            self.stdout.write(f"{name}: {tally.counted} counted, {tally.corrected} {done}")

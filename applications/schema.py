@@ -1,0 +1,48 @@
+"""How the routes of applications are described."""
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+
+from core.http import schema
+
+
+class ApplicationShape(serializers.Serializer[object]):
+    """An application."""
+
+    token = serializers.CharField()
+    name = serializers.CharField()
+    chats_count = serializers.IntegerField(help_text="True after the hourly count.")
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+_rename = extend_schema(
+    summary="Rename an application",
+    parameters=[schema.TOKEN],
+    request=schema.NameShape,
+    responses={200: ApplicationShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
+)
+
+describe_collection = extend_schema_view(
+    get=extend_schema(
+        summary="List applications, newest first",
+        operation_id="applications_list",
+        parameters=[schema.LIMIT, schema.CURSOR],
+        responses={200: schema.page_of(ApplicationShape), **schema.problems(400, 406, 503)},
+    ),
+    post=extend_schema(
+        summary="Create an application",
+        parameters=[schema.LOCATION],
+        request=schema.NameShape,
+        responses={201: ApplicationShape, **schema.problems(*schema.CREATE_PROBLEMS)},
+    ),
+)
+describe_item = extend_schema_view(
+    get=extend_schema(
+        summary="Read an application",
+        parameters=[schema.TOKEN],
+        responses={200: ApplicationShape, **schema.problems(404, 406, 503)},
+    ),
+    put=_rename,
+    patch=_rename,
+)

@@ -1,0 +1,10 @@
+"""What of the API's description concerns all routes at once."""
+
+from typing import Any
+
+Endpoint = tuple[str, str, str, Any]
+
+
+def without_trailing_slash(endpoints: list[Endpoint]) -> list[Endpoint]:
+    """The trailing slash is optional on every route; shown is the address without it."""
+    return [(path.rstrip("/"), *rest) for path, *rest in endpoints]

@@ -1,0 +1,31 @@
+"""Gunicorn's settings: `gunicorn -c gunicorn.conf.py` serves the same as `manage.py serve`."""
+
+import os
+from typing import Any
+
+from chatsystem import env
+
+_environment = env.read()
+
+wsgi_app = "chatsystem.wsgi:application"
+bind = f"127.0.0.1:{_environment.port}"
+worker_class = "gthread"
+workers = _environment.web_processes
+threads = _environment.web_threads
+# Longer than any wait inside a request, so that a restart finishes what was read.
+graceful_timeout = 30
+timeout = 60
+keepalive = 75
+accesslog = None
+loglevel = _environment.log_level.lower()
+
+
+def on_starting(server: Any) -> None:  # noqa: ARG001 - the name is gunicorn's
+    """Refuse to start where nothing could work; runs once, before any process is forked."""
+    import django  # noqa: PLC0415 - settings are read here and not when this file is looked at
+
+    from chatsystem.preflight import preflight  # noqa: PLC0415
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsystem.settings")
+    django.setup()
+    preflight()

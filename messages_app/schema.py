@@ -1,0 +1,60 @@
+"""How the routes of messages are described."""
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
+
+from core.http import schema
+
+_CHAT = [schema.TOKEN, schema.CHAT_NUMBER]
+_MESSAGE = [*_CHAT, schema.MESSAGE_NUMBER]
+
+
+class BodyShape(serializers.Serializer[object]):
+    """The request that creates or edits."""
+
+    body = serializers.CharField(
+        trim_whitespace=False, help_text="Not blank, at most 16 KiB of UTF-8, kept as it is."
+    )
+
+
+class MessageShape(serializers.Serializer[object]):
+    """A message."""
+
+    message_number = serializers.IntegerField(min_value=1)
+    application_token = serializers.CharField()
+    chat_number = serializers.IntegerField(min_value=1)
+    body = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+_edit = extend_schema(
+    summary="Edit a message",
+    parameters=_MESSAGE,
+    request=BodyShape,
+    responses={200: MessageShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
+)
+
+describe_collection = extend_schema_view(
+    get=extend_schema(
+        summary="List the messages of a chat",
+        operation_id="applications_chats_messages_list",
+        parameters=[*_CHAT, *schema.WINDOW],
+        responses={200: schema.page_of(MessageShape), **schema.problems(400, 404, 406, 503)},
+    ),
+    post=extend_schema(
+        summary="Create a message",
+        parameters=[*_CHAT, schema.LOCATION],
+        request=BodyShape,
+        responses={201: MessageShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
+    ),
+)
+describe_item = extend_schema_view(
+    get=extend_schema(
+        summary="Read a message",
+        parameters=_MESSAGE,
+        responses={200: MessageShape, **schema.problems(404, 406, 503)},
+    ),
+    put=_edit,
+    patch=_edit,
+)

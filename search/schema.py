@@ -1,0 +1,39 @@
+"""How the route of search is described."""
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import serializers
+
+from core.http import schema
+from core.text import MAX_QUERY_CHARACTERS
+from messages_app.schema import MessageShape
+
+
+class HitShape(MessageShape):
+    """A message that contains the query."""
+
+    highlight = serializers.CharField(help_text="The body as HTML, hits between <mark> tags.")
+
+
+_QUERY = OpenApiParameter(
+    "query",
+    {"type": "string", "minLength": 1, "maxLength": MAX_QUERY_CHARACTERS},
+    required=True,
+    description="Any part of the text, not trimmed; upper and lower case are alike.",
+)
+_BACKEND = OpenApiParameter(
+    "Search-Backend",
+    str,
+    OpenApiParameter.HEADER,
+    enum=["elasticsearch", "database"],
+    response=[200],
+    description="Who answered; the hits are the same.",
+)
+
+describe_search = extend_schema_view(
+    get=extend_schema(
+        summary="Search the messages of a chat, newest first",
+        operation_id="applications_chats_messages_search",
+        parameters=[schema.TOKEN, schema.CHAT_NUMBER, _QUERY, *schema.WINDOW, _BACKEND],
+        responses={200: schema.page_of(HitShape), **schema.problems(400, 404, 406, 503)},
+    )
+)

@@ -1,0 +1,74 @@
+"""The number of queries of a request does not grow with the number of rows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from messages_app.models import Message
+from tests.api.client import Api
+
+REQUESTS: dict[str, Callable[[Api, str], Any]] = {
+    "create application": lambda api, _: api.post("/applications", {"name": "x"}),
+    "create chat": lambda api, chat: api.post(chat.rpartition("/")[0], {"name": "x"}),
+    "create message": lambda api, chat: api.post(f"{chat}/messages", {"body": "x"}),
+    "read application": lambda api, chat: api.get(chat.rpartition("/chats")[0]),
+    "read chat": lambda api, chat: api.get(chat),
+    "read message": lambda api, chat: api.get(f"{chat}/messages/1"),
+    "list applications": lambda api, _: api.get("/applications", limit=200),
+    "list chats": lambda api, chat: api.get(chat.rpartition("/")[0], limit=200),
+    "list messages": lambda api, chat: api.get(f"{chat}/messages", limit=200),
+    "list messages further on": lambda api, chat: api.get(f"{chat}/messages", after=2, limit=2),
+    "search": lambda api, chat: api.get(f"{chat}/messages/search", query="message"),
+    "rename application": lambda api, chat: api.put(chat.rpartition("/chats")[0], {"name": "y"}),
+    "rename chat": lambda api, chat: api.put(chat, {"name": "y"}),
+    "edit message": lambda api, chat: api.patch(f"{chat}/messages/1", {"body": "y"}),
+}
+AT_MOST = {"read": 1, "list": 3, "search": 2, "create": 3, "rename": 2, "edit": 2}
+
+
+@pytest.mark.parametrize("request_name", REQUESTS)
+def test_a_request_takes_few_queries_whatever_the_number_of_rows(
+    api: Api, request_name: str
+) -> None:
+    application = api.new_application()
+    chat = api.new_chat(application)
+    api.say(chat, *(f"message {n}" for n in range(5)))
+    few = queries_of(request_name, api, chat)
+    for _ in range(60):
+        api.new_application()
+        api.new_chat(application)
+    fill(chat, 300)
+
+    many = queries_of(request_name, api, chat)
+
+    assert len(many) == len(few), many
+    assert len(many) <= AT_MOST[request_name.split(maxsplit=1)[0]], many
+
+
+def queries_of(request_name: str, api: Api, chat: str) -> list[str]:
+    """The statements of one request, without those that only mark a transaction."""
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        answer = REQUESTS[request_name](api, chat)
+    assert answer.status_code in (200, 201), answer.content
+    statements = [query["sql"] for query in captured.captured_queries]
+    return [sql for sql in statements if not sql.startswith(("SAVEPOINT", "RELEASE"))]
+
+
+def fill(chat: str, count: int) -> None:
+    now = "2026-01-01T00:00:00Z"
+    Message.objects.bulk_create(
+        Message(
+            application_token=chat.split("/")[2],
+            chat_number=1,
+            message_number=1000 + number,
+            body=f"message {number}",
+            created_at=now,
+            updated_at=now,
+        )
+        for number in range(count)
+    )

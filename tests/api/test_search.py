@@ -1,0 +1,128 @@
+"""Search: what is a hit, how it is shown, and that it stays within its chat."""
+
+import random
+
+import pytest
+
+from core.text import fold
+from search.backends import DatabaseSearch
+from search.highlight import highlight
+from tests.api.client import Api
+from tests.api.test_errors import assert_problem
+from tests.api.test_paging import shown
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "found"),
+    [
+        ("Hello World", "lo wo", True),
+        ("Hello World", "LO WO", True),
+        ("école", "ecole", False),
+        ("ÉCOLE", "école", True),
+        ("会話しましょう", "話し", True),
+        ("مرحبا بالعالم", "با ب", True),
+        ("Straße", "STRASSE", True),
+        ("ΟΔΟΣ", "οδος", True),
+        ("100 % sure_ly \\o/ *?", "% sure_", True),
+        ("100 percent", "%", False),
+        ("a.b", "a_b", False),
+        ("tab\tand\nbreak", "\tand\n", True),
+        ("🤷🏽‍♀️", "🏽", True),
+        ("two  spaces", " ", True),
+        ("none", " ", False),
+        ("\"'\\", "'\\", True),
+    ],
+)
+def test_a_hit_contains_the_query_whatever_the_case(
+    api: Api, body: str, query: str, found: bool
+) -> None:
+    chat = api.new_chat()
+    api.say(chat, "zzz", body)
+
+    answer = api.get(f"{chat}/messages/search", query=query)
+
+    assert answer["Search-Backend"] == "database"
+    assert shown(answer.json()) == ([2] if found else [])
+
+
+def test_hits_come_newest_first_and_from_this_chat_only(api: Api) -> None:
+    application = api.new_application()
+    chat, sibling = api.new_chat(application), api.new_chat(application)
+    stranger = api.new_chat()
+    for each in (chat, sibling, stranger):
+        api.say(each, "needle 1", "hay", "needle 3", "NEEDLE 4")
+
+    page = api.get(f"{chat}/messages/search", query="needle", limit=2).json()
+
+    assert shown(page) == [4, 3]
+    assert shown(api.get(page["next"]).json()) == [1]
+    assert {item["chat_number"] for item in page["results"]} == {1}
+
+
+def test_a_hit_is_a_message_and_its_highlight(api: Api) -> None:
+    chat = api.new_chat()
+    api.say(chat, 'say <"needle"> & NEEDLE')
+
+    [hit] = api.get(f"{chat}/messages/search", query="needle").json()["results"]
+
+    assert hit.pop("highlight") == (
+        "say &lt;&quot;<mark>needle</mark>&quot;&gt; &amp; <mark>NEEDLE</mark>"
+    )
+    assert hit == api.get(f"{chat}/messages/1").json()
+
+
+def test_an_edited_message_is_found_by_its_new_body_only(api: Api) -> None:
+    chat = api.new_chat()
+    api.say(chat, "old words")
+
+    api.put(f"{chat}/messages/1", {"body": "new words"})
+
+    assert shown(api.get(f"{chat}/messages/search", query="old").json()) == []
+    assert shown(api.get(f"{chat}/messages/search", query="new").json()) == [1]
+
+
+@pytest.mark.parametrize("query", [None, "", "x" * 257])
+def test_a_query_of_the_wrong_length_is_refused(api: Api, query: str | None) -> None:
+    parameters = {} if query is None else {"query": query}
+
+    assert_problem(api.get(f"{api.new_chat()}/messages/search", **parameters), 400)
+
+
+def test_a_scan_goes_on_until_its_page_is_full(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = api.new_chat()
+    api.say(chat, *("needle" if n % 7 == 0 else "hay" for n in range(50)))
+    source = DatabaseSearch().hits(
+        application_token=chat.split("/")[2], chat_number=1, query="needle"
+    )
+    monkeypatch.setattr(type(source), "step", 5)
+
+    assert shown(api.get(f"{chat}/messages/search", query="needle").json()) == [
+        50, 43, 36, 29, 22, 15, 8, 1,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "marked"),
+    [
+        ("Straße", "ss", "Stra<mark>ß</mark>e"),
+        ("ß", "s", "<mark>ß</mark>"),
+        ("aaa", "aa", "<mark>aa</mark>a"),
+        ("İstanbul", "i", "<mark>İ</mark>stanbul"),
+        ("ﬃx", "fix", "<mark>ﬃx</mark>"),
+        ("no hit", "z", "no hit"),
+    ],
+)
+def test_a_highlight_marks_whole_characters(body: str, query: str, marked: str) -> None:
+    assert highlight(body, query) == marked
+
+
+def test_folding_goes_character_by_character() -> None:
+    generator = random.Random(7)
+    text = "".join(chr(generator.choice(ALL_CASED)) for _ in range(2000))
+
+    assert fold(text) == "".join(map(fold, text))
+
+
+ALL_CASED = [
+    code for code in range(0x110000) if not 0xD800 <= code < 0xE000 and chr(code).casefold()
+]

@@ -1,0 +1,237 @@
+"""The count job: true counts, whatever races with it or kills it, at the price of what changed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from applications.models import Application
+from applications.services import create_application
+from chats.models import Chat
+from chats.services import create_chat
+from core import counts
+from core.jobs import JobIsRunning, only_run
+from core.models import CountState, Job
+from messages_app.models import Message
+from messages_app.services import create_message
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def token() -> str:
+    """An application with three chats of 0, 1 and 2 messages, never counted."""
+    token = create_application(name="a").token
+    for number in (1, 2, 3):
+        create_chat(application_token=token, name="c")
+        for _ in range(number - 1):
+            say(token, number)
+    return token
+
+
+def say(token: str, chat_number: int) -> None:
+    create_message(application_token=token, chat_number=chat_number, body="x")
+
+
+def messages_counts() -> list[int]:
+    return list(Chat.objects.order_by("chat_number").values_list("messages_count", flat=True))
+
+
+def flagged() -> int:
+    parents: tuple[type[Application | Chat], ...] = (Application, Chat)
+    return sum(p._default_manager.exclude(count_state=CountState.CURRENT).count() for p in parents)
+
+
+def before_counting(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Have something happen once, after the flags are taken and before the rows are counted."""
+    _around_counting(monkeypatch, act, before=True)
+
+
+def after_counting(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Have something happen once, after the rows are counted and before the count is written."""
+    _around_counting(monkeypatch, act, before=False)
+
+
+def _around_counting(
+    monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], *, before: bool
+) -> None:
+    count = counts.Counted.actual
+    pending = [act]
+
+    def counting(self: counts.Counted, parents: Any) -> Any:
+        if self.field == "messages_count" and before and pending:
+            pending.pop()()
+        actual = count(self, parents)
+        if self.field == "messages_count" and not before and pending:
+            pending.pop()()
+        return actual
+
+    monkeypatch.setattr(counts.Counted, "actual", counting)
+
+
+def test_counts_are_true_after_the_job(token: str) -> None:
+    tallies = counts.reconcile()
+
+    assert Application.objects.get().chats_count == 3
+    assert messages_counts() == [0, 1, 2]
+    assert (tallies["chats_count"].corrected, tallies["messages_count"].corrected) == (1, 2)
+    assert flagged() == 0
+
+
+def test_a_count_that_changed_raises_the_version_and_another_does_not(token: str) -> None:
+    counts.reconcile()
+    versions = dict(Chat.objects.values_list("chat_number", "version"))
+    say(token, 2)
+
+    counts.reconcile()
+
+    assert dict(Chat.objects.values_list("chat_number", "version")) == {
+        **versions,
+        2: versions[2] + 1,
+    }
+
+
+@pytest.mark.parametrize("when", [before_counting, after_counting])
+def test_a_message_created_while_the_job_counts_is_not_missed(
+    token: str, monkeypatch: pytest.MonkeyPatch, when: Callable[..., None]
+) -> None:
+    when(monkeypatch, lambda: say(token, 3))
+
+    counts.reconcile()
+    assert flagged() == 1
+    counts.reconcile()
+
+    assert messages_counts() == [0, 1, 3]
+    assert flagged() == 0
+
+
+def test_a_chat_that_never_rests_is_counted_all_the_same(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after_counting(monkeypatch, lambda: say(token, 3))
+
+    counts.reconcile()
+
+    assert messages_counts() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("when", [before_counting, after_counting])
+def test_a_job_that_dies_loses_no_flag(
+    token: str, monkeypatch: pytest.MonkeyPatch, when: Callable[..., None]
+) -> None:
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    when(monkeypatch, die)
+    with pytest.raises(KeyboardInterrupt):
+        counts.reconcile()
+
+    counts.reconcile()
+
+    assert messages_counts() == [0, 1, 2]
+    assert flagged() == 0
+
+
+def test_a_killed_job_is_taken_over_when_its_hold_ends(token: str) -> None:
+    with pytest.raises(JobIsRunning), only_run(counts.JOB):
+        counts.reconcile()
+    with only_run(counts.JOB):
+        Job.objects.update(held_until="2020-01-01T00:00:00Z")
+        counts.reconcile()
+
+    assert messages_counts() == [0, 1, 2]
+
+
+def test_an_overtaken_job_writes_nothing_over_its_successor(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtake() -> None:
+        Job.objects.update(held_until="2020-01-01T00:00:00Z")
+        say(token, 3)
+        counts.reconcile()
+
+    after_counting(monkeypatch, overtake)
+
+    counts.reconcile()
+
+    assert messages_counts() == [0, 1, 3]
+    assert flagged() == 0
+
+
+def test_a_dry_run_reports_and_changes_nothing(token: str) -> None:
+    tallies = counts.reconcile(dry_run=True)
+
+    assert tallies["messages_count"].corrected == 2
+    assert messages_counts() == [0, 0, 0]
+    assert flagged() == 3
+
+
+def test_all_recounts_what_nobody_flagged(token: str) -> None:
+    counts.reconcile()
+    Chat.objects.update(messages_count=77)
+    Application.objects.update(chats_count=77)
+
+    counts.reconcile()
+    assert messages_counts() == [77, 77, 77]
+    counts.reconcile(everything=True)
+
+    assert messages_counts() == [0, 1, 2]
+    assert Application.objects.get().chats_count == 3
+
+
+def test_the_price_is_that_of_what_was_flagged(token: str) -> None:
+    chats = Chat.objects.bulk_create(
+        Chat(
+            application_token=token,
+            chat_number=number,
+            name="c",
+            created_at="2026-01-01T00:00:00Z",
+            updated_at="2026-01-01T00:00:00Z",
+        )
+        for number in range(4, 4 + 3 * counts.BATCH)
+    )
+    counts.reconcile(everything=True)
+
+    def queries(flag: int) -> int:
+        ids = [chat.pk for chat in chats[:flag]]
+        Chat.objects.filter(pk__in=ids).update(count_state=CountState.CHANGED)
+        with CaptureQueriesContext(connection) as captured:
+            counts.reconcile()
+        return len(captured)
+
+    assert queries(1) == queries(counts.BATCH - 1)
+    assert queries(0) < queries(1) < queries(3 * counts.BATCH)
+
+
+def test_chats_of_many_applications_are_counted_together() -> None:
+    tokens = [create_application(name="a").token for _ in range(counts.BATCH + 5)]
+    for token in tokens:
+        create_chat(application_token=token, name="c")
+        say(token, 1)
+
+    counts.reconcile()
+
+    assert set(Chat.objects.values_list("messages_count", flat=True)) == {1}
+    assert set(Application.objects.values_list("chats_count", flat=True)) == {1}
+
+
+def test_the_command_reports_what_it_did(token: str, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("reconcile_counts", "--dry-run")
+    call_command("reconcile_counts")
+    call_command("reconcile_counts", "--json", "--all")
+
+    assert capsys.readouterr().out.splitlines() == [
+        "chats_count: 1 counted, 1 would be corrected",
+        "messages_count: 2 counted, 2 would be corrected",
+        "chats_count: 1 counted, 1 corrected",
+        "messages_count: 2 counted, 2 corrected",
+        (
+            '{"chats_count": {"counted": 1, "corrected": 0}, '
+            '"messages_count": {"counted": 3, "corrected": 0}}'
+        ),
+    ]
+    assert Job.objects.get().outcome["messages_count"] == {"counted": 3, "corrected": 0}
+    assert Message.objects.count() == 3

@@ -1,0 +1,97 @@
+"""Real servers for tests: one of the embedded profile, and the local stack that is up."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SERVICES = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "ELASTICSEARCH_URL", "SECRET_KEY")
+
+
+def eventually(condition: Callable[[], object], within: float, what: str) -> None:
+    """Return as soon as the condition holds; fail when it does not within so many seconds."""
+    deadline = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within} s: {what}")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def embedded_environment(folder: Path, **settings: str) -> dict[str, str]:
+    """This process's environment without services, and with all data in the folder."""
+    rest = {name: value for name, value in os.environ.items() if name not in SERVICES}
+    return {**rest, "VAR_DIR": str(folder), **settings}
+
+
+def manage(
+    *arguments: str, environment: Mapping[str, str], within: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """The result of a manage.py command."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=within,
+        check=False,
+    )
+
+
+def stack_url() -> str:
+    """Where the stack's web part listens; `scripts/stack env` says it."""
+    return os.environ["BASE_URL"]
+
+
+class EmbeddedServer:
+    """`manage.py serve` on a free port, with a migrated SQLite file in the folder."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.environment = embedded_environment(folder, **settings)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        migrated = manage("migrate", "--noinput", environment=self.environment)
+        assert migrated.returncode == 0, migrated.stderr
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve", "--port", str(self.port)],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+        )
+        eventually(self._answers, 30, f"a server at {self.url}")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(40)
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, "the server ended"
+        try:
+            return httpx.get(f"{self.url}/health/live").is_success
+        except httpx.TransportError:
+            return False

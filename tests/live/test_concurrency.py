@@ -1,0 +1,98 @@
+"""Many clients at once, over real sockets, against both profiles."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+
+import httpx
+import pytest
+
+CLIENTS = 32
+EACH = 10
+
+
+def in_parallel(base_url: str, work: Callable[[httpx.Client, int], list[int]]) -> list[list[int]]:
+    """What each of 32 clients got, every one on a connection of its own."""
+
+    def client(number: int) -> list[int]:
+        with httpx.Client(base_url=f"{base_url}/api/v1", timeout=60) as http:
+            return work(http, number)
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        return list(pool.map(client, range(CLIENTS)))
+
+
+def create(http: httpx.Client, path: str, field: str, value: str) -> int:
+    answer = http.post(path, json={field: value})
+    assert answer.status_code == 201, answer.text
+    number: int = answer.json()["chat_number" if field == "name" else "message_number"]
+    return number
+
+
+@pytest.fixture
+def application(http: httpx.Client) -> str:
+    return f"/applications/{http.post('/applications', json={'name': 'many'}).json()['token']}"
+
+
+def read_all(http: httpx.Client, path: str, number: str) -> list[int]:
+    """The numbers of a whole list, by its links."""
+    url: str | None = f"{path}?limit=200"
+    numbers: list[int] = []
+    while url:
+        page = http.get(url).json()
+        numbers += [item[number] for item in page["results"]]
+        url = page["next"]
+    return numbers
+
+
+def test_32_clients_create_chats_without_a_gap_a_repeat_or_an_error(
+    http: httpx.Client, base_url: str, application: str
+) -> None:
+    def work(client: httpx.Client, number: int) -> list[int]:
+        return [
+            create(client, f"{application}/chats", "name", f"{number}/{n}") for n in range(EACH)
+        ]
+
+    answered = in_parallel(base_url, work)
+
+    everything = list(range(1, CLIENTS * EACH + 1))
+    assert sorted(chain.from_iterable(answered)) == everything
+    assert all(numbers == sorted(numbers) for numbers in answered)
+    assert read_all(http, f"{application}/chats", "chat_number") == everything
+
+
+def test_32_clients_write_to_one_chat_without_a_gap_a_repeat_or_an_error(
+    http: httpx.Client, base_url: str, application: str
+) -> None:
+    chat = f"{application}/chats/{create(http, f'{application}/chats', 'name', 'busy')}"
+
+    def work(client: httpx.Client, number: int) -> list[int]:
+        return [create(client, f"{chat}/messages", "body", f"{number}/{n}") for n in range(EACH)]
+
+    answered = in_parallel(base_url, work)
+
+    everything = list(range(1, CLIENTS * EACH + 1))
+    assert sorted(chain.from_iterable(answered)) == everything
+    assert all(numbers == sorted(numbers) for numbers in answered)
+    assert read_all(http, f"{chat}/messages", "message_number") == everything
+    for number, numbers in enumerate(answered):
+        for n, message_number in enumerate(numbers):
+            if n % 5 == 0:
+                shown = http.get(f"{chat}/messages/{message_number}").json()
+                assert shown["body"] == f"{number}/{n}"
+
+
+def test_32_clients_create_chats_and_messages_in_them_at_once(
+    http: httpx.Client, base_url: str, application: str
+) -> None:
+    def work(client: httpx.Client, number: int) -> list[int]:
+        chat = create(client, f"{application}/chats", "name", f"chat of {number}")
+        path = f"{application}/chats/{chat}"
+        numbers = [create(client, f"{path}/messages", "body", f"{n}") for n in range(EACH)]
+        assert client.patch(f"{path}/messages/1", json={"body": "edited"}).status_code == 200
+        return numbers
+
+    answered = in_parallel(base_url, work)
+
+    assert answered == [list(range(1, EACH + 1))] * CLIENTS
+    assert read_all(http, f"{application}/chats", "chat_number") == list(range(1, CLIENTS + 1))

@@ -1,0 +1,104 @@
+"""Wrong settings end every process at its start, with one sentence and without a traceback."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.live.servers import SERVICES, free_port
+
+NOTHING_LISTENS = f"127.0.0.1:{free_port()}"
+
+PROCESSES = {
+    "serve": ["manage.py", "serve"],
+    "gunicorn": ["-m", "gunicorn", "-c", "gunicorn.conf.py"],
+    "worker": ["-m", "celery", "-A", "chatsystem", "worker"],
+    "beat": ["-m", "celery", "-A", "chatsystem", "beat"],
+    "migrate": ["manage.py", "migrate"],
+}
+WRONG: dict[str, tuple[dict[str, str], str]] = {
+    "an unreachable database file": (
+        {"DATABASE_URL": "sqlite:////nowhere/chat.sqlite3"},
+        "sqlite:////nowhere/chat.sqlite3",
+    ),
+    "a database URL that is none": ({"DATABASE_URL": "nonsense"}, "DATABASE_URL must begin with"),
+    "a database of another kind": ({"DATABASE_URL": "oracle://x/y"}, "DATABASE_URL must begin"),
+    "a port out of range": ({"REDIS_URL": "redis://h:99999/0", "SECRET_KEY": "x"}, "REDIS_URL"),
+    "a bad broker URL": ({"BROKER_URL": "http://h/"}, "BROKER_URL must begin with amqp://"),
+    "a bad index URL": ({"ELASTICSEARCH_URL": "elastic"}, "ELASTICSEARCH_URL must begin with"),
+    "DEBUG with REQUIRE_KEYS": ({"DEBUG": "1", "REQUIRE_KEYS": "1"}, "DEBUG and REQUIRE_KEYS"),
+    "no SECRET_KEY in production": ({"REDIS_URL": "redis://h/0", "SECRET_KEY": ""}, "SECRET_KEY"),
+    "a number that is none": ({"WEB_THREADS": "many"}, "WEB_THREADS"),
+    "a number out of range": ({"WEB_THREADS": "0"}, "WEB_THREADS must lie between 1 and 1024"),
+    "a switch that is none": ({"DEBUG": "perhaps"}, "DEBUG"),
+}
+
+
+def start(process: str, settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    rest = {name: value for name, value in os.environ.items() if name not in SERVICES}
+    return subprocess.run(
+        [sys.executable, *PROCESSES[process]],
+        cwd=Path(__file__).resolve().parent.parent.parent,
+        env={**rest, "PORT": str(free_port()), **settings},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def assert_one_sentence(ended: subprocess.CompletedProcess[str], sentence: str) -> None:
+    output = ended.stdout + ended.stderr
+    assert ended.returncode not in (0, None), output
+    assert "Traceback" not in output
+    assert sentence in output
+    assert len([line for line in output.splitlines() if "cannot start" in line]) == 1
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_the_server_does_not_start_with(wrong: str) -> None:
+    settings, sentence = WRONG[wrong]
+
+    assert_one_sentence(start("serve", settings), sentence)
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_an_unreachable_database_stops(process: str) -> None:
+    settings, sentence = WRONG["an unreachable database file"]
+
+    assert_one_sentence(start(process, settings), sentence)
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("process", PROCESSES)
+def test_an_unreachable_database_server_stops(process: str) -> None:
+    settings = {
+        "DATABASE_URL": f"mysql://chat:secret@{NOTHING_LISTENS}/chat",
+        "SECRET_KEY": "x",
+    }
+
+    ended = start(process, settings)
+
+    assert_one_sentence(ended, NOTHING_LISTENS)
+    assert "secret" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("process", ["serve", "gunicorn", "beat"])
+def test_a_database_without_its_migrations_stops(process: str, tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path / 'empty.sqlite3'}"}
+
+    assert_one_sentence(start(process, settings), "run manage.py migrate")
+
+
+def test_a_port_that_is_taken_stops_the_server(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        settings = {"DATABASE_URL": f"sqlite:///{tmp_path / 'x.sqlite3'}", "PORT": port}
+        start("migrate", settings)
+
+        assert_one_sentence(start("serve", settings), f"port {port}")
