@@ -8,6 +8,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from chatsystem import errors, health
 
+admin.site.site_header = admin.site.site_title = "Chat system"
+
 handler400 = errors.bad_request
 handler403 = errors.forbidden
 handler404 = errors.not_found

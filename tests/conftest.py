@@ -5,9 +5,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pytest_django import Settings
 
 from tests.api.client import Api
 from tests.live.servers import EmbeddedServer, stack_url
+
+
+@pytest.fixture(autouse=True)
+def quick_client(settings: Settings) -> None:
+    """Each test client loads the middleware anew: without listing all static files then."""
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture

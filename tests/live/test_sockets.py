@@ -14,7 +14,7 @@ def exchange(base_url: str, request: bytes, *, hang_up: bool = False) -> tuple[i
     address = urlsplit(base_url)
     with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
         answer = b""
-        with suppress(ConnectionError):  # a server may close on junk without reading all of it
+        with suppress(OSError):  # a server may close on junk without reading all of it
             connection.sendall(request)
             if hang_up:
                 connection.shutdown(socket.SHUT_WR)

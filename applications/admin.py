@@ -1,0 +1,90 @@
+"""Applications in the admin, and the form field by which others ask for one."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextInputWidget
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.utils.safestring import SafeString
+
+from applications.models import TOKEN_BYTES, Application
+from applications.selectors import require_application
+from applications.services import create_application, rename_application
+from core.admin.cells import list_link, preview
+from core.admin.fields import NameField
+from core.admin.records import RecordAdmin
+from core.errors import ApplicationNotFound
+from core.http.views import TOKEN
+
+_BEGINNING = re.compile(rf"[0-9a-f]{{1,{2 * TOKEN_BYTES}}}")
+_AFTER_ALL_DIGITS = "g"
+
+
+class ApplicationTokenField(forms.CharField):
+    """The token of an application that exists."""
+
+    widget = AdminTextInputWidget
+
+    def clean(self, value: object) -> str:
+        """The token, exactly as stored: the database may think more of them alike."""
+        token: str = super().clean(value)
+        if not re.fullmatch(TOKEN, token):
+            raise ValidationError("A token is 24 digits from 0 to 9 and a to f.", code="invalid")
+        try:
+            require_application(token=token)
+        except ApplicationNotFound as error:
+            raise ValidationError(error.detail, code="unknown") from None
+        return token
+
+
+class ApplicationForm(forms.ModelForm[Application]):
+    """All that can be said about an application is its name."""
+
+    name = NameField(label="Name")
+
+    class Meta:
+        model = Application
+        fields = ("name",)
+
+
+@admin.register(Application)
+class ApplicationAdmin(RecordAdmin[Application]):
+    """Applications, each with a link to its chats."""
+
+    form = add_form = ApplicationForm
+    add_fields = ("name",)
+    fields = ("token", "name", "chats", "created_at", "updated_at", "version")
+    editable = "name"
+    list_display = ("token", "short_name", "chats", "created_at")
+    search_fields = ("token",)
+    search_help_text = "Search by TOKEN or its beginning."
+
+    @admin.display(description="name")
+    def short_name(self, application: Application) -> SafeString:
+        """The name as far as a list has room for it."""
+        return preview(application.name)
+
+    @admin.display(description="chats")
+    def chats(self, application: Application) -> SafeString:
+        """How many chats, and which."""
+        return list_link("chats.chat", (application.token,), application.chats_count)
+
+    def find(self, rows: "QuerySet[Application]", text: str) -> "QuerySet[Application] | None":
+        """By the beginning of a token: a range of its index, which LIKE need not be."""
+        beginning = text.strip()
+        if not _BEGINNING.fullmatch(beginning):
+            return None
+        end = beginning + _AFTER_ALL_DIGITS
+        return rows.filter(token__gte=beginning, token__lt=end).order_by("-token")
+
+    def create(self, values: Mapping[str, Any]) -> Application:
+        """By the same service as the API."""
+        return create_application(name=values["name"])
+
+    def edit(self, row: Application, values: Mapping[str, Any]) -> Application:
+        """By the same service as the API."""
+        return rename_application(token=row.token, name=values["name"])

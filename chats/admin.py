@@ -1,0 +1,98 @@
+"""Chats in the admin."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.utils.safestring import SafeString
+
+from applications.admin import ApplicationTokenField
+from chats.models import Chat
+from chats.services import create_chat, rename_chat
+from core.admin.cells import list_link, preview
+from core.admin.fields import NameField
+from core.admin.keys import rows_by_key
+from core.admin.records import RecordAdmin
+from core.http.views import CHAT_NUMBER, TOKEN
+
+_KEY = {"application_token": TOKEN, "chat_number": CHAT_NUMBER}
+
+
+class ChatForm(forms.ModelForm[Chat]):
+    """All that can be changed of a chat is its name."""
+
+    name = NameField(label="Name")
+
+    class Meta:
+        model = Chat
+        fields: tuple[str, ...] = ("name",)
+
+
+class NewChatForm(ChatForm):
+    """A new chat also needs to know where."""
+
+    application_token = ApplicationTokenField(label="Application token")
+
+    class Meta(ChatForm.Meta):
+        fields = ("application_token", "name")
+
+
+@admin.register(Chat)
+class ChatAdmin(RecordAdmin[Chat]):
+    """Chats, each with links to its application and to its messages."""
+
+    form = ChatForm
+    add_form = NewChatForm
+    add_fields = ("application_token", "name")
+    fields = (
+        "application",
+        "chat_number",
+        "name",
+        "messages",
+        "created_at",
+        "updated_at",
+        "version",
+    )
+    editable = "name"
+    list_display = ("chat_number", "application", "short_name", "messages", "created_at")
+    search_fields = ("application_token", "chat_number")
+    search_help_text = "Search by TOKEN or by TOKEN CHAT, with a space or a slash between."
+
+    @admin.display(description="application")
+    def application(self, chat: Chat) -> SafeString:
+        """Whose chat it is."""
+        return list_link(
+            "applications.application", (chat.application_token,), chat.application_token
+        )
+
+    @admin.display(description="name")
+    def short_name(self, chat: Chat) -> SafeString:
+        """The name as far as a list has room for it."""
+        return preview(chat.name)
+
+    @admin.display(description="messages")
+    def messages(self, chat: Chat) -> SafeString:
+        """How many messages, and which."""
+        key = (chat.application_token, chat.chat_number)
+        return list_link("messages_app.message", key, chat.messages_count)
+
+    def find(self, rows: "QuerySet[Chat]", text: str) -> "QuerySet[Chat] | None":
+        """By key."""
+        return rows_by_key(rows, _KEY, text)
+
+    def create(self, values: Mapping[str, Any]) -> Chat:
+        """By the same service as the API."""
+        return create_chat(
+            application_token=values["application_token"],
+            name=values["name"],
+        )
+
+    def edit(self, row: Chat, values: Mapping[str, Any]) -> Chat:
+        """By the same service as the API."""
+        return rename_chat(
+            application_token=row.application_token,
+            chat_number=row.chat_number,
+            name=values["name"],
+        )

@@ -1,0 +1,34 @@
+"""Rows that most tests of the admin begin with."""
+
+import pytest
+from pytest_django import Settings
+
+from applications.models import Application
+from applications.services import create_application
+from chats.models import Chat
+from chats.services import create_chat
+from messages_app.models import Message
+from messages_app.services import create_message
+
+
+@pytest.fixture(autouse=True)
+def quick_users(settings: Settings) -> None:
+    """Each test has a user of its own: no good hash."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def application(db: None) -> Application:
+    return create_application(name="Acme")
+
+
+@pytest.fixture
+def chat(application: Application) -> Chat:
+    return create_chat(application_token=application.token, name="Support")
+
+
+@pytest.fixture
+def message(chat: Chat) -> Message:
+    return create_message(
+        application_token=chat.application_token, chat_number=chat.chat_number, body="hello"
+    )

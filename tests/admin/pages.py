@@ -1,0 +1,75 @@
+"""The admin as its users meet it: addresses, what a list shows, what a form answers."""
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.messages import get_messages
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from applications.models import Application
+from chats.models import Chat
+from chats.services import insert_chats
+from core.transactions import in_transaction
+from messages_app.models import Message
+from messages_app.services import number_messages
+
+
+def address(model: type[Model], page: str, *arguments: object) -> str:
+    """The address of one of the admin's pages of a model: changelist, add, change and so on."""
+    meta = model._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_{page}", args=arguments)
+
+
+def listing(client: Client, model: type[Model], **query: str) -> Any:
+    """The answer to a list or a search (q)."""
+    return client.get(address(model, "changelist"), query)
+
+
+def rows(answer: Any) -> list[Any]:
+    """The rows that the page of a list shows."""
+    assert answer.status_code == 200
+    return list(answer.context["cl"].result_list)
+
+
+def text(answer: Any) -> str:
+    """The page without the escapes of HTML."""
+    return html.unescape(answer.content.decode())
+
+
+def notices(answer: Any) -> list[str]:
+    """What the page says above its content."""
+    return [str(message) for message in get_messages(answer.wsgi_request)]
+
+
+def errors(answer: Any) -> dict[str, list[str]]:
+    """What a form that was refused says, by field."""
+    assert answer.status_code == 200, answer.status_code
+    return dict(answer.context["adminform"].form.errors)
+
+
+def add(client: Client, model: type[Model], **values: object) -> Any:
+    """The answer to a filled form for a new row."""
+    return client.post(address(model, "add"), values)
+
+
+def change(client: Client, row: Model, **values: object) -> Any:
+    """The answer to a filled form of an existing row."""
+    return client.post(address(type(row), "change", row.pk), values)
+
+
+def new_chats(application: Application, count: int) -> Sequence[Chat]:
+    """Chats of one application, by ascending number."""
+    return in_transaction(lambda: insert_chats(application.token, ["a chat"] * count))
+
+
+def new_messages(chat: Chat, count: int, body: str = "hello") -> Sequence[Message]:
+    """Messages of one chat, by ascending number."""
+
+    def insert() -> list[Message]:
+        token, number = chat.application_token, chat.chat_number
+        return Message.objects.bulk_create(number_messages(token, number, [body] * count))
+
+    return in_transaction(insert)

@@ -1,0 +1,122 @@
+"""What the README shows is what happens: its commands are run, its tables compared."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from chatsystem.env import Environment
+from tests.live.servers import embedded_environment, eventually, free_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+README = (ROOT / "README.md").read_text()
+#: What differs from run to run: tokens, times, request ids, progress and durations.
+VOLATILE = re.compile(
+    r"\b[0-9a-f]{24}\b|\b[0-9a-f]{32}\b|\d{4}-\d\d-\d\dT[\d:.]+Z|\d+(\.\d+)? ?s\b|127\.0\.0\.1:\d+"
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command as it is shown after "$", and the output shown below it."""
+
+    command: str
+    output: str
+
+
+def steps() -> list[Step]:
+    """All commands of the README's console blocks, in their order."""
+    blocks = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    parts = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", "".join(blocks), re.MULTILINE)
+    return [Step(command, output.strip()) for command, output in parts]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that commands see as the checkout, so that their files stay out of the real one."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in (".venv", "manage.py"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment(checkout: Path) -> dict[str, str]:
+    return embedded_environment(checkout / "var", PORT=str(free_port()))
+
+
+@pytest.fixture(scope="module")
+def running(environment: dict[str, str], checkout: Path) -> Iterator[str]:
+    """The address of `make run`, which is stopped as Ctrl-C stops it."""
+    output = checkout / "run.log"
+    with output.open("w") as log:
+        process = subprocess.Popen(
+            ["make", "run", f"PORT={environment['PORT']}"],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    eventually(lambda: "Ctrl-C stops" in output.read_text(), 60, "make run says that it is ready")
+    yield f"127.0.0.1:{environment['PORT']}"
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(60)
+    assert "Traceback" not in output.read_text()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{environment['PORT']}/health/live")
+
+
+def test_the_session_of_the_readme_goes_as_shown(
+    running: str, checkout: Path, environment: dict[str, str]
+) -> None:
+    marker = "=====next====="
+    script = "set -e\n" + "".join(f"{step.command}\necho; echo {marker}\n" for step in steps())
+
+    ran = subprocess.run(
+        ["bash", "-c", script.replace("127.0.0.1:8000", running)],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    for step, output in zip(steps(), ran.stdout.split(marker), strict=False):
+        assert VOLATILE.sub("…", output.strip()) == VOLATILE.sub("…", step.output), step.command
+
+
+def test_the_table_of_settings_is_complete() -> None:
+    shown = re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE)
+
+    assert sorted(shown) == sorted(name.upper() for name in Environment.model_fields)
+
+
+def test_every_make_target_and_command_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    commands = set(re.findall(r"manage\.py ([a-z_]+)", README))
+
+    assert set(re.findall(r"make ([a-z-]+)", README)) <= targets
+    for command in commands:
+        helped = subprocess.run(
+            [".venv/bin/python", "manage.py", command, "--help"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert helped.returncode == 0, helped.stderr
+
+
+def test_every_link_within_the_repository_resolves() -> None:
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            assert "://" in target or (page.parent / target).exists(), f"{page}: {target}"
