@@ -6,16 +6,17 @@ from django.db.models import F
 from django.utils import timezone
 
 from applications.models import Application
+from chats.accept import NewChat
 from chats.models import Chat
+from core.accept.acceptor import accept
 from core.errors import ApplicationNotFound, ChatNotFound
 from core.numbering import take_numbers
 from core.transactions import in_transaction
 
 
 def create_chat(*, application_token: str, name: str) -> Chat:
-    """A new chat with the application's next number. Raises ApplicationNotFound."""
-    [chat] = in_transaction(lambda: insert_chats(application_token, [name]))
-    return chat
+    """A new chat with the application's next number. Raises ApplicationNotFound, Unavailable."""
+    return accept(NewChat(application_token, name), Chat)
 
 
 def insert_chats(application_token: str, names: Sequence[str]) -> list[Chat]:

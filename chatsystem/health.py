@@ -8,11 +8,9 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-import redis
 from django.conf import settings
 from django.db import connection
 from drf_spectacular.utils import extend_schema
-from elasticsearch import Elasticsearch
 from kombu import Connection
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -83,6 +81,10 @@ def _probes() -> Mapping[str, Probe]:
     return {name: probe for name, (probe, on) in switched_on.items() if on}
 
 
+# The clients are imported where they are used: a process that has no such service would start a
+# second later and carry them all its life.
+
+
 def _ask_database() -> None:
     # The thread's own connection, not kept: a probe that finds a stale one would tell nothing.
     try:
@@ -93,6 +95,8 @@ def _ask_database() -> None:
 
 
 def _ask_redis() -> None:
+    import redis  # noqa: PLC0415 - see above
+
     url = settings.ENVIRONMENT.redis_url
     with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
         client.ping()
@@ -105,6 +109,8 @@ def _ask_rabbitmq() -> None:
 
 
 def _ask_elasticsearch() -> None:
+    from elasticsearch import Elasticsearch  # noqa: PLC0415 - see above
+
     url = settings.ENVIRONMENT.elasticsearch_url
     with Elasticsearch(url, request_timeout=1, max_retries=0) as client:
         client.info()

@@ -7,7 +7,7 @@ class MessagesAppConfig(AppConfig):
     """Messages, and how a chat counts them."""
 
     name = "messages_app"
-    verbose_name = "messages"
+    verbose_name = "Messages"
 
     def ready(self) -> None:
         """Announce messages_count to the count job."""

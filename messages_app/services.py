@@ -6,23 +6,18 @@ from django.db.models import F
 from django.utils import timezone
 
 from chats.models import Chat
+from core.accept.acceptor import accept
 from core.errors import ChatNotFound, MessageNotFound
 from core.numbering import take_numbers
 from core.transactions import in_transaction
+from messages_app.accept import NewMessage
 from messages_app.models import Message
 from messages_app.selectors import message_row
 
 
 def create_message(*, application_token: str, chat_number: int, body: str) -> Message:
-    """A new message with the chat's next number. Raises ChatNotFound."""
-
-    def create() -> Message:
-        [message] = Message.objects.bulk_create(
-            number_messages(application_token, chat_number, [body])
-        )
-        return message
-
-    return in_transaction(create)
+    """A new message with the chat's next number. Raises ChatNotFound, Unavailable."""
+    return accept(NewMessage(application_token, chat_number, body), Message)
 
 
 def number_messages(

@@ -1,0 +1,45 @@
+"""A new chat on its way in."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from applications.models import Application
+from chats.models import Chat
+from core.accept.rows import NewRow, ParentKey
+from core.errors import ApplicationNotFound
+
+
+@dataclass(frozen=True)
+class NewChat(NewRow):
+    """A chat that asks its application for the next number."""
+
+    application_token: str
+    name: str
+
+    parent_missing = ApplicationNotFound
+
+    @property
+    def parent_key(self) -> ParentKey:
+        """Of the application."""
+        return (Application._meta.db_table, self.application_token, 0)
+
+    @property
+    def size(self) -> int:
+        """A name is at most 255 characters of at most four bytes."""
+        return 4 * len(self.name)
+
+    def parent(self) -> "QuerySet[Application]":
+        """The application."""
+        return Application.objects.filter(token=self.application_token)
+
+    def numbered(self, number: int, accepted_at: datetime) -> Chat:
+        """The chat."""
+        return Chat(
+            application_token=self.application_token,
+            chat_number=number,
+            name=self.name,
+            created_at=accepted_at,
+            updated_at=accepted_at,
+        )

@@ -1,0 +1,152 @@
+"""Group commit: requests that wait at the same time share one commit.
+
+The first request that arrives leads: it commits for itself and for all that wait by then, and calls
+the first of those that came meanwhile to lead the next group. So there is no timer and no thread of
+its own, a lone request never waits for company, and the busier it is the larger the groups are.
+
+A request gets its own result or its own error. The waiting room is bounded: who finds it full is
+turned away at once. Nothing here knows of Django.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class TurnedAway(Exception):
+    """The request was not begun: the waiting room is full, or its turn did not come in time."""
+
+
+class OutcomeOpen(Exception):
+    """The commit has begun and nobody knows whether it will succeed."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How large a group, how long a queue, and how long a wait may be."""
+
+    group_items: int = 1000
+    group_bytes: int = 4 * 1024 * 1024
+    waiting_items: int = 4000
+    wait_seconds: float = 20.0
+
+
+@dataclass(eq=False)
+class _Ticket(Generic[Item, Result]):
+    """One waiting request. `turn` is released once: when it is to lead, or is settled."""
+
+    item: Item
+    size: int
+    leads: bool = False
+    outcome: Result | Exception | None = None
+    turn: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self.turn.acquire()
+
+    def settle(self, outcome: Result | Exception) -> None:
+        self.outcome = outcome
+        self.turn.release()
+
+    def call_to_lead(self) -> None:
+        self.leads = True
+        self.turn.release()
+
+
+class GroupCommit(Generic[Item, Result]):
+    """Brings the items of concurrent callers together; `commit` gets a list of them.
+
+    `commit` answers one result or exception for each item, in their order; an exception that it
+    raises is that of every item of the group.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Item]], Sequence[Result | Exception]],
+        bounds: Bounds = Bounds(),
+    ) -> None:
+        self._commit = commit
+        self._bounds = bounds
+        self._lock = Lock()
+        self._waiting: deque[_Ticket[Item, Result]] = deque()
+        self._is_led = False
+
+    def submit(self, item: Item, size: int = 0) -> Result:
+        """The result of the item, whose size counts towards `group_bytes`.
+
+        Raises what the commit says of this item, TurnedAway, OutcomeOpen.
+        """
+        ticket: _Ticket[Item, Result] = _Ticket(item, size)
+        if self._enter(ticket):
+            self._lead()
+        else:
+            self._wait(ticket)
+            if ticket.leads:
+                self._lead()
+        if isinstance(ticket.outcome, Exception):
+            raise ticket.outcome
+        return ticket.outcome  # type: ignore[return-value] # settled, and not by an error
+
+    def _enter(self, ticket: _Ticket[Item, Result]) -> bool:
+        """Take a place in the queue; true when there is no leader, so that this one must lead."""
+        with self._lock:
+            if len(self._waiting) >= self._bounds.waiting_items:
+                raise TurnedAway("too many requests are waiting")
+            self._waiting.append(ticket)
+            must_lead = not self._is_led
+            self._is_led = True
+            return must_lead
+
+    def _wait(self, ticket: _Ticket[Item, Result]) -> None:
+        """Return when called to lead or settled. Raises TurnedAway or OutcomeOpen."""
+        if ticket.turn.acquire(timeout=self._bounds.wait_seconds):
+            return
+        with self._lock:
+            if ticket in self._waiting and not ticket.leads:
+                self._waiting.remove(ticket)
+                raise TurnedAway("the request's turn did not come in time")
+        # Its group is being committed, or it has just been called.
+        if not ticket.turn.acquire(timeout=self._bounds.wait_seconds):
+            raise OutcomeOpen("the commit takes too long")
+
+    def _lead(self) -> None:
+        """Commit for all that wait, as far as one group goes; the caller's ticket is the first."""
+        group = self._next_group()
+        try:
+            outcomes = self._commit([ticket.item for ticket in group])
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+            outcomes = [error] * len(group)
+        except BaseException:
+            # The process is being ended under this thread; the others must not wait for it.
+            self._settle(group, [OutcomeOpen("the commit was interrupted")] * len(group))
+            raise
+        if len(outcomes) != len(group):
+            outcomes = [OutcomeOpen(f"{len(outcomes)} outcomes for {len(group)}")] * len(group)
+        self._settle(group, outcomes)
+
+    def _next_group(self) -> list[_Ticket[Item, Result]]:
+        with self._lock:
+            group = [self._waiting.popleft()]
+            size = group[0].size
+            while self._waiting and len(group) < self._bounds.group_items:
+                size += self._waiting[0].size
+                if size > self._bounds.group_bytes:
+                    break
+                group.append(self._waiting.popleft())
+            return group
+
+    def _settle(
+        self, group: Sequence[_Ticket[Item, Result]], outcomes: Sequence[Result | Exception]
+    ) -> None:
+        """Call the next leader first, so that its commit begins while these are answered."""
+        with self._lock:
+            self._is_led = bool(self._waiting)
+            if self._waiting:
+                self._waiting[0].call_to_lead()
+        for ticket, outcome in zip(group, outcomes, strict=True):
+            ticket.settle(outcome)
