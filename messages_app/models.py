@@ -1,4 +1,4 @@
-"""The table `messages`."""
+"""The table `messages`, and the tables of imports (see conversations.models)."""
 
 from uuid import uuid4
 
@@ -6,6 +6,22 @@ from django.db import models
 
 from applications.models import TOKEN_BYTES
 from core.models import Record
+from messages_app.conversations.models import (
+    Import,
+    ImportedApplication,
+    ImportedChat,
+    ImportShare,
+    RejectedLine,
+)
+
+__all__ = [
+    "Import",
+    "ImportShare",
+    "ImportedApplication",
+    "ImportedChat",
+    "Message",
+    "RejectedLine",
+]
 
 
 class Message(Record):

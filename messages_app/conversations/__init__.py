@@ -1,0 +1,1 @@
+"""Conversations as JSON lines: imported exactly once however often interrupted, and exported."""

@@ -1,0 +1,105 @@
+"""The conversations of an application as lines, chat by chat, in bounded memory.
+
+Numbers are dense, so each step is a range of the natural key with both its ends: with only one end
+MariaDB reads all from the first row on, time and again. What is written meanwhile may be missing.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+
+from django.db.models import Q, Sum
+
+from applications.models import Application
+from chats.models import Chat
+from chats.selectors import chats_of
+from core.errors import DomainError
+from messages_app.models import Message
+
+STEP = 500
+LISTED = 50
+
+
+class NoSuchApplication(DomainError):
+    """Nothing has this token or name, or too many have this name."""
+
+
+def find_application(token_or_name: str) -> Application:
+    """The application of this token, else the only one of this name. Raises NoSuchApplication."""
+    by_token = Application.objects.filter(token=token_or_name).first()
+    if by_token:
+        return by_token
+    by_name = Application.objects.filter(name=token_or_name.strip()).order_by("pk")[: LISTED + 1]
+    match list(by_name):
+        case [application]:
+            return application
+        case []:
+            raise NoSuchApplication(f"No application has the token or the name {token_or_name}.")
+        case many:
+            tokens = ", ".join(application.token for application in many[:LISTED])
+            others = " and others" if len(many) > LISTED else ""
+            raise NoSuchApplication(
+                f"Several applications have the name {token_or_name}; "
+                f"name one of them by its token: {tokens}{others}."
+            )
+
+
+def count_messages(application: Application) -> int:
+    """About how many lines there will be."""
+    chats = chats_of(application_token=application.token)
+    return chats.aggregate(total=Sum("number_ceiling"))["total"] or 0
+
+
+def steps_of(application: Application) -> Iterator[list[str]]:
+    """The lines with their ends, chats and messages by number, a few hundred at a time."""
+    messages = Message.objects.filter(application_token=application.token).order_by(
+        "chat_number", "message_number"
+    )
+    for chats in _chats(application):
+        names = {chat.chat_number: chat.name for chat in chats}
+        for some in _ranges(chats):
+            rows = messages.filter(some).values_list("chat_number", "body")
+            # A message may be stored before its chat; until then nobody can see it.
+            yield [
+                _line(application.name, names[chat_number], body)
+                for chat_number, body in rows
+                if chat_number in names
+            ]
+
+
+def _chats(application: Application) -> Iterator[list[Chat]]:
+    chats = chats_of(application_token=application.token).order_by("chat_number")
+    for start in range(0, application.number_ceiling, STEP):
+        yield list(chats.filter(chat_number__range=(start + 1, start + STEP)))
+
+
+def _ranges(chats: Iterable[Chat]) -> Iterator[Q]:
+    """Conditions for at most STEP messages each: a part of a chat, or several chats whole."""
+    together: list[int] = []
+    expected = 0
+    for chat in chats:
+        expected += chat.number_ceiling
+        if together and expected > STEP:
+            yield _whole(together)
+            together, expected = [], chat.number_ceiling
+        if chat.number_ceiling > STEP:
+            yield from _parts(chat)
+            expected = 0
+        else:
+            together.append(chat.chat_number)
+    if together:
+        yield _whole(together)
+
+
+def _parts(chat: Chat) -> Iterator[Q]:
+    for start in range(0, chat.number_ceiling, STEP):
+        numbers = (start + 1, start + STEP)
+        yield Q(chat_number=chat.chat_number, message_number__range=numbers)
+
+
+def _whole(chat_numbers: Sequence[int]) -> Q:
+    return Q(chat_number__range=(chat_numbers[0], chat_numbers[-1]))
+
+
+def _line(application: str, chat: str, body: str) -> str:
+    said = {"application": application, "chat": chat, "body": body}
+    return json.dumps(said, ensure_ascii=False) + "\n"

@@ -1,0 +1,85 @@
+"""One batch, one transaction: messages, new chats, lines set aside, and the progress itself.
+
+Either all of it is there or nothing, so an import that is killed at any point and run again stores
+each line exactly once.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from functools import partial
+
+from django.db import IntegrityError
+from django.db.models import F
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from core.errors import NotFound
+from core.transactions import in_transaction
+from messages_app.conversations.batches import Batch
+from messages_app.conversations.models import ImportShare, RejectedLine
+from messages_app.conversations.parsing import Said
+from messages_app.conversations.progress import Progress
+from messages_app.conversations.targets import Found, Target, Targets
+from messages_app.models import Message
+from messages_app.services import number_messages
+
+
+# Another import that makes the same application at the same time wins by a unique key; and a chat
+# may be deleted after it was remembered. The next attempt finds what is there.
+@retry(
+    retry=retry_if_exception_type((IntegrityError, NotFound)),
+    stop=stop_after_attempt(10),
+    wait=wait_random_exponential(multiplier=0.02, max=1),
+    reraise=True,
+)
+def store(batch: Batch, progress: Progress, targets: Targets) -> None:
+    """Store the batch and count its lines as done. Raises Overtaken."""
+    try:
+        found = in_transaction(partial(_store, batch, progress, targets))
+    except NotFound:
+        targets.forget()
+        raise
+    targets.remember(found)
+    progress.follow(batch)
+
+
+def _store(batch: Batch, progress: Progress, targets: Targets) -> Found:
+    progress.advance(batch)
+    found = targets.find(said.where for said in batch.said)
+    Message.objects.bulk_create(_numbered(batch.said, found))
+    _set_aside(batch, progress.import_id)
+    _share(batch.said, found, progress.import_id)
+    return found
+
+
+def _numbered(said: Iterable[Said], found: Found) -> list[Message]:
+    """The messages, numbered within each chat in the order of their lines."""
+    bodies: defaultdict[Target, list[str]] = defaultdict(list)
+    for one in said:
+        bodies[found.targets[one.where]].append(one.body)
+    messages: list[Message] = []
+    for target in sorted(bodies):
+        messages += number_messages(target.application_token, target.chat_number, bodies[target])
+    return messages
+
+
+def _set_aside(batch: Batch, import_id: int) -> None:
+    # A last line without its end was set aside before it was done; now it may be another.
+    RejectedLine.objects.filter(of_id=import_id, line_number__gt=batch.before).delete()
+    RejectedLine.objects.bulk_create(
+        RejectedLine(of_id=import_id, line_number=one.line_number, reason=one.reason, raw=one.raw)
+        for one in batch.rejected
+    )
+
+
+def _share(said: Iterable[Said], found: Found, import_id: int) -> None:
+    """Add to what this import has brought to each application."""
+    messages = Counter(found.targets[one.where].application_token for one in said)
+    chats = Counter(found.targets[name].application_token for name in found.new)
+    names = {target.application_token: name.application for name, target in found.targets.items()}
+    for token, count in messages.items():
+        share, _ = ImportShare.objects.get_or_create(
+            of_id=import_id, application_token=token, defaults={"name": names[token]}
+        )
+        ImportShare.objects.filter(pk=share.pk).update(
+            messages=F("messages") + count, chats=F("chats") + chats[token]
+        )

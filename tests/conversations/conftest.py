@@ -1,0 +1,45 @@
+"""A migrated database for processes of their own: made once, copied for each test."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from messages_app.conversations import batches
+from tests.live.servers import embedded_environment, manage
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a database in it, and the environment of processes that use it."""
+
+    folder: Path
+    database: Path
+    environment: dict[str, str]
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of 100 lines in this process, so that a few hundred lines make several."""
+    monkeypatch.setattr(batches, "MAX_LINES", 100)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database with all tables."""
+    folder = tmp_path_factory.mktemp("migrated")
+    database = folder / "empty.sqlite3"
+    environment = embedded_environment(folder, DATABASE_URL=f"sqlite:///{database}")
+    done = manage("migrate", "--noinput", environment=environment)
+    assert done.returncode == 0, done.stderr
+    return database
+
+
+@pytest.fixture
+def place(migrated: Path, tmp_path: Path) -> Place:
+    """An own copy of it."""
+    database = tmp_path / "chats.sqlite3"
+    shutil.copy(migrated, database)
+    environment = embedded_environment(tmp_path, DATABASE_URL=f"sqlite:///{database}")
+    return Place(tmp_path, database, environment)

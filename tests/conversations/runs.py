@@ -1,0 +1,102 @@
+"""Imports and exports in this process, and in one of their own that can be killed."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from io import BufferedReader, BytesIO, RawIOBase, StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from applications.models import Application
+from tests.conversations.texts import Said
+from tests.live.servers import ROOT
+
+
+@dataclass
+class Run:
+    """What an import printed, and how it failed if it did."""
+
+    result: dict[str, Any]
+    complaints: str
+    error: CommandError | None = None
+
+
+def run_import(file: Path | str, **options: Any) -> Run:
+    """Import, whether it fails or not."""
+    stdout, stderr = StringIO(), StringIO()
+    error = None
+    try:
+        call_command(
+            "import_conversations", str(file), json=True, stdout=stdout, stderr=stderr, **options
+        )
+    except CommandError as failure:
+        error = failure
+    return Run(json.loads(stdout.getvalue() or "{}"), stderr.getvalue(), error)
+
+
+def imported(file: Path | str, **options: Any) -> dict[str, Any]:
+    """The result of an import that succeeds without a complaint."""
+    run = run_import(file, **options)
+    assert run.error is None
+    assert run.complaints == ""
+    return run.result
+
+
+def exported(application: str) -> bytes:
+    """The export of an application by its token or name."""
+    stdout = StringIO(newline="")
+    call_command("export_conversations", application, stdout=stdout)
+    return stdout.getvalue().encode()
+
+
+def everything() -> dict[str, bytes]:
+    """The exports of all applications by their names."""
+    tokens = Application.objects.values_list("name", "token")
+    return {name: exported(token) for name, token in tokens}
+
+
+def said_in(export: bytes) -> list[Said]:
+    """What an export says."""
+    lines = (json.loads(line) for line in export.splitlines(keepends=True))
+    return [(line["application"], line["chat"], line["body"]) for line in lines]
+
+
+def standard_input(monkeypatch: pytest.MonkeyPatch, content: bytes | RawIOBase) -> None:
+    """Have this process read this as its standard input."""
+    raw = BytesIO(content) if isinstance(content, bytes) else content
+
+    class StandardInput:
+        buffer = BufferedReader(raw)
+
+    monkeypatch.setattr("sys.stdin", StandardInput)
+
+
+def start(*arguments: str, environment: dict[str, str], **pipes: Any) -> subprocess.Popen[bytes]:
+    """A manage.py command in a process of its own."""
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, **pipes)
+
+
+def lines_done(database: Path) -> int:
+    """What the only import in this database has done."""
+    with closing(sqlite3.connect(database)) as connection:
+        row = connection.execute("SELECT lines_done FROM imports").fetchone()
+    return row[0] if row else 0
+
+
+def messages_in(database: Path) -> list[Said]:
+    """All messages in this database in the order of their numbers."""
+    query = """
+        SELECT a.name, c.name, m.body FROM messages m
+        JOIN chats c USING (application_token, chat_number)
+        JOIN applications a ON a.token = m.application_token
+        ORDER BY a.id, m.chat_number, m.message_number
+    """
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(query).fetchall()

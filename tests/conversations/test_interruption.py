@@ -1,0 +1,64 @@
+"""SIGINT and SIGTERM: the batch is stored or it is not, and the command says after which line."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from messages_app import services
+from messages_app.conversations import storing
+from messages_app.models import Message
+from tests.conversations.runs import everything, imported, run_import, standard_input
+from tests.conversations.test_going_on import Interrupting
+from tests.conversations.texts import as_lines, by_application, conversations
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("small_batches")]
+
+SAID = conversations(250, chats=2)
+CONTENT = as_lines(SAID)
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+
+
+@pytest.mark.parametrize(("number", "status"), SIGNALS)
+def test_while_reading_what_is_not_stored_yet_is_left_for_the_next_run(
+    number: signal.Signals, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt() -> None:
+        os.kill(os.getpid(), number)
+
+    standard_input(monkeypatch, Interrupting(CONTENT, len(CONTENT) // 2, interrupt))
+    run = run_import("-")
+    assert f"ended by {number.name} after line 100" in str(run.error)
+    assert run.error is not None
+    assert run.error.returncode == status
+    assert Message.objects.count() == run.result["messages"] == 100
+    standard_input(monkeypatch, CONTENT)
+    assert imported("-")["messages"] == 150
+    assert everything() == by_application(SAID)
+
+
+def test_while_storing_the_batch_is_finished_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "conversations.jsonl"
+    file.write_bytes(CONTENT)
+
+    def interrupt_and_number(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        os.kill(os.getpid(), signal.SIGTERM)
+        return services.number_messages(*arguments)
+
+    monkeypatch.setattr(storing, "number_messages", interrupt_and_number)
+    run = run_import(file)
+    assert "ended by SIGTERM after line 100" in str(run.error)
+    assert Message.objects.count() == 100
+
+
+def test_the_handlers_of_before_are_back_afterwards(tmp_path: Path) -> None:
+    before = [signal.getsignal(number) for number, _ in SIGNALS]
+    file = tmp_path / "conversations.jsonl"
+    file.write_bytes(CONTENT)
+    imported(file)
+    assert [signal.getsignal(number) for number, _ in SIGNALS] == before

@@ -1,0 +1,135 @@
+"""What only a process of its own can show: kills, rivals, pipes and memory."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conversations.conftest import Place
+from tests.conversations.runs import lines_done, messages_in, start
+from tests.conversations.texts import as_lines, by_application, conversations, endless_input
+from tests.live.servers import eventually, manage
+
+SAID = conversations(4_000, chats=2)
+
+
+@pytest.fixture
+def file(place: Place) -> Path:
+    """A file of four batches."""
+    path = place.folder / "conversations.jsonl"
+    path.write_bytes(as_lines(SAID))
+    return path
+
+
+def assert_each_line_is_stored_once(place: Place) -> None:
+    stored = messages_in(place.database)
+    assert by_application(stored) == by_application(SAID)
+    assert len(stored) == len(SAID)
+
+
+def test_killed_at_any_point_and_run_again_each_line_is_stored_once(
+    place: Place, file: Path
+) -> None:
+    for batches in (1, 2):
+        process = start("import_conversations", str(file), environment=place.environment)
+        eventually(
+            lambda batches=batches: lines_done(place.database) >= batches * 1000,  # type: ignore[misc]
+            30,
+            f"{batches} batches are stored",
+        )
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        assert len(messages_in(place.database)) == lines_done(place.database) < 4_000
+    again = manage("import_conversations", str(file), environment=place.environment)
+    assert again.returncode == 0, again.stderr
+    assert_each_line_is_stored_once(place)
+
+
+def test_two_at_once_store_each_line_once(place: Place, file: Path) -> None:
+    processes = [
+        start(
+            "import_conversations",
+            str(file),
+            environment=place.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
+    ends = [process.communicate(timeout=60) for process in processes]
+    assert_each_line_is_stored_once(place)
+    assert 0 in [process.returncode for process in processes]
+    for process, (_, stderr) in zip(processes, ends, strict=True):
+        assert process.returncode == 0 or b"is ahead of this one" in stderr
+
+
+def test_sigterm_ends_a_process_that_waits_for_input(place: Place) -> None:
+    process = start(
+        "import_conversations",
+        "-",
+        environment=place.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin
+    process.stdin.write(as_lines(SAID[:2_500]))
+    process.stdin.flush()
+    eventually(lambda: lines_done(place.database) == 2_000, 30, "two batches are stored")
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert b"ended by SIGTERM after line 2,000" in stderr
+    assert b"Traceback" not in stderr
+
+
+def test_an_export_to_a_pipe_that_closes_ends_without_a_word(place: Place) -> None:
+    file = place.folder / "long.jsonl"
+    file.write_bytes(as_lines([("long", "chat", "字" * 1024)] * 500))
+    manage("import_conversations", str(file), environment=place.environment)
+    process = start(
+        "export_conversations",
+        "long",
+        environment=place.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout
+    assert process.stderr
+    first = process.stdout.read(20)
+    process.stdout.close()
+    complaints = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(30) == 141
+    assert first.startswith(b'{"application": "lo')
+    assert complaints == b""
+
+
+def test_memory_does_not_grow_with_the_input(place: Place) -> None:
+    small = peak_memory(place, units=10)
+    large = peak_memory(place, units=40)
+    assert large < small + 12 * 1024, f"{small} KiB for 20 MB, {large} KiB for 80 MB"
+
+
+def peak_memory(place: Place, units: int) -> int:
+    """The most KiB that an import of so many units was resident with."""
+    process = start(
+        "import_conversations",
+        "-",
+        "--name",
+        str(units),
+        environment=place.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdin
+    with process.stdin as pipe:
+        for piece in endless_input(units):
+            pipe.write(piece)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss
