@@ -18,7 +18,10 @@ class NewChat(NewRow):
     application_token: str
     name: str
 
-    parent_missing = ApplicationNotFound
+    @staticmethod
+    def parent_missing() -> ApplicationNotFound:
+        """An error of its own for each row: it is raised in the thread of its request."""
+        return ApplicationNotFound()
 
     @property
     def parent_key(self) -> ParentKey:

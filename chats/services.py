@@ -1,44 +1,18 @@
 """What can be done to a chat. Names come in clean (core.text)."""
 
-from collections.abc import Sequence
-
 from django.db.models import F
 from django.utils import timezone
 
-from applications.models import Application
 from chats.accept import NewChat
 from chats.models import Chat
 from core.accept.acceptor import accept
-from core.errors import ApplicationNotFound, ChatNotFound
-from core.numbering import take_numbers
+from core.errors import ChatNotFound
 from core.transactions import in_transaction
 
 
 def create_chat(*, application_token: str, name: str) -> Chat:
     """A new chat with the application's next number. Raises ApplicationNotFound, Unavailable."""
     return accept(NewChat(application_token, name), Chat)
-
-
-def insert_chats(application_token: str, names: Sequence[str]) -> list[Chat]:
-    """New chats with consecutive numbers, within the caller's transaction.
-
-    Raises ApplicationNotFound.
-    """
-    application = Application.objects.filter(token=application_token)
-    numbers = take_numbers(application, len(names))
-    if numbers is None:
-        raise ApplicationNotFound
-    now = timezone.now()
-    return Chat.objects.bulk_create(
-        Chat(
-            application_token=application_token,
-            chat_number=number,
-            name=name,
-            created_at=now,
-            updated_at=now,
-        )
-        for number, name in zip(numbers, names, strict=True)
-    )
 
 
 def rename_chat(*, application_token: str, chat_number: int, name: str) -> Chat:

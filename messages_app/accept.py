@@ -19,7 +19,10 @@ class NewMessage(NewRow):
     chat_number: int
     body: str
 
-    parent_missing = ChatNotFound
+    @staticmethod
+    def parent_missing() -> ChatNotFound:
+        """An error of its own for each row: it is raised in the thread of its request."""
+        return ChatNotFound()
 
     @property
     def parent_key(self) -> ParentKey:

@@ -22,14 +22,15 @@ Outcome = Model | Exception
 def store(rows: Sequence[NewRow]) -> list[Outcome]:
     """For each row what was stored, or why it was not. Raises what concerns all of them."""
     try:
-        return in_transaction(partial(_store, rows))
+        return in_transaction(partial(insert, rows))
     except (DataError, IntegrityError) as error:
         if len(rows) == 1:
             return [error]
         return [outcome for row in rows for outcome in store([row])]
 
 
-def _store(rows: Sequence[NewRow]) -> list[Outcome]:
+def insert(rows: Sequence[NewRow]) -> list[Outcome]:
+    """For each row what was stored, or that its parent is missing; in the caller's transaction."""
     outcomes = _number(rows)
     by_table: defaultdict[type[Model], list[Model]] = defaultdict(list)
     for outcome in outcomes:

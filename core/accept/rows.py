@@ -14,8 +14,10 @@ ParentKey = tuple[str, str, int]
 class NewRow(ABC):
     """A chat or message that asks its parent for the next number."""
 
-    #: What is raised when the parent does not exist.
-    parent_missing: type[NotFound]
+    @staticmethod
+    @abstractmethod
+    def parent_missing() -> NotFound:
+        """What is raised when the parent does not exist."""
 
     @property
     @abstractmethod

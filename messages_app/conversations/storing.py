@@ -4,7 +4,7 @@ Either all of it is there or nothing, so an import that is killed at any point a
 each line exactly once.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 
@@ -12,15 +12,15 @@ from django.db import IntegrityError
 from django.db.models import F
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from core.accept.database import insert
 from core.errors import NotFound
 from core.transactions import in_transaction
+from messages_app.accept import NewMessage
 from messages_app.conversations.batches import Batch
 from messages_app.conversations.models import ImportShare, RejectedLine
 from messages_app.conversations.parsing import Said
 from messages_app.conversations.progress import Progress
-from messages_app.conversations.targets import Found, Target, Targets
-from messages_app.models import Message
-from messages_app.services import number_messages
+from messages_app.conversations.targets import Found, Targets
 
 
 # Another import that makes the same application at the same time wins by a unique key; and a chat
@@ -45,21 +45,19 @@ def store(batch: Batch, progress: Progress, targets: Targets) -> None:
 def _store(batch: Batch, progress: Progress, targets: Targets) -> Found:
     progress.advance(batch)
     found = targets.find(said.where for said in batch.said)
-    Message.objects.bulk_create(_numbered(batch.said, found))
+    _insert(batch.said, found)
     _set_aside(batch, progress.import_id)
     _share(batch.said, found, progress.import_id)
     return found
 
 
-def _numbered(said: Iterable[Said], found: Found) -> list[Message]:
-    """The messages, numbered within each chat in the order of their lines."""
-    bodies: defaultdict[Target, list[str]] = defaultdict(list)
-    for one in said:
-        bodies[found.targets[one.where]].append(one.body)
-    messages: list[Message] = []
-    for target in sorted(bodies):
-        messages += number_messages(target.application_token, target.chat_number, bodies[target])
-    return messages
+def _insert(said: Iterable[Said], found: Found) -> None:
+    """The messages, numbered within each chat in the order of their lines. Raises NotFound."""
+    targets = ((found.targets[one.where], one.body) for one in said)
+    rows = [NewMessage(to.application_token, to.chat_number, body) for to, body in targets]
+    for outcome in insert(rows):
+        if isinstance(outcome, Exception):
+            raise outcome
 
 
 def _set_aside(batch: Batch, import_id: int) -> None:

@@ -13,8 +13,10 @@ from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from applications.models import Application
 from applications.services import create_application
+from chats.accept import NewChat
 from chats.models import Chat
-from chats.services import insert_chats
+from core.accept.database import insert
+from core.errors import ApplicationNotFound
 from messages_app.conversations.digests import digest_of
 from messages_app.conversations.models import ImportedApplication, ImportedChat
 from messages_app.conversations.parsing import ChatName
@@ -98,15 +100,17 @@ def _by_token(names: Iterable[ChatName]) -> Iterator[tuple[str, list[ChatName]]]
 
 
 def _make(token: str, names: Sequence[ChatName]) -> dict[ChatName, Target]:
-    if not names:
-        return {}
-    chats = insert_chats(token, [name.chat for name in names])
-    made = {name: Target(token, chat.chat_number) for name, chat in zip(names, chats, strict=True)}
+    chats = insert([NewChat(token, name.chat) for name in names])
+    made: dict[ChatName, Target] = {}
+    for name, chat in zip(names, chats, strict=True):
+        if not isinstance(chat, Chat):
+            raise ApplicationNotFound
+        made[name] = Target(chat.application_token, chat.chat_number)
     ImportedChat.objects.bulk_create(
         ImportedChat(
             key=name.key,
             name=name.chat,
-            application_token=token,
+            application_token=target.application_token,
             chat_number=target.chat_number,
         )
         for name, target in made.items()

@@ -35,12 +35,13 @@ class Callers:
     def submit(self, *items: int, size: int = 0) -> list["Future[int]"]:
         futures = []
         for item in items:
-            before = len(self.group_commit._waiting)
+            waiting = len(self.group_commit._waiting)
             futures.append(self.pool.submit(self.group_commit.submit, item, size))
-            eventually(
-                lambda before=before: len(self.group_commit._waiting) > before, 5, "it waits"
-            )
+            eventually(self._more_than(waiting), 5, "it waits")
         return futures
+
+    def _more_than(self, waiting: int) -> Callable[[], bool]:
+        return lambda: len(self.group_commit._waiting) > waiting
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from django.test import Client
 from django.urls import reverse
 
 from applications.models import Application
+from chats.accept import NewChat
 from chats.models import Chat
-from chats.services import insert_chats
-from core.transactions import in_transaction
+from core.accept.database import store
+from messages_app.accept import NewMessage
 from messages_app.models import Message
-from messages_app.services import number_messages
 
 
 def address(model: type[Model], page: str, *arguments: object) -> str:
@@ -62,14 +62,11 @@ def change(client: Client, row: Model, **values: object) -> Any:
 
 def new_chats(application: Application, count: int) -> Sequence[Chat]:
     """Chats of one application, by ascending number."""
-    return in_transaction(lambda: insert_chats(application.token, ["a chat"] * count))
+    rows = [NewChat(application.token, "a chat") for _ in range(count)]
+    return [chat for chat in store(rows) if isinstance(chat, Chat)]
 
 
 def new_messages(chat: Chat, count: int, body: str = "hello") -> Sequence[Message]:
     """Messages of one chat, by ascending number."""
-
-    def insert() -> list[Message]:
-        token, number = chat.application_token, chat.chat_number
-        return Message.objects.bulk_create(number_messages(token, number, [body] * count))
-
-    return in_transaction(insert)
+    rows = [NewMessage(chat.application_token, chat.chat_number, body) for _ in range(count)]
+    return [message for message in store(rows) if isinstance(message, Message)]

@@ -2,12 +2,14 @@
 
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from messages_app import services
+from core.accept import database
+from core.accept.database import Outcome
+from core.accept.rows import NewRow
 from messages_app.conversations import storing
 from messages_app.models import Message
 from tests.conversations.runs import everything, imported, run_import, standard_input
@@ -45,12 +47,12 @@ def test_while_storing_the_batch_is_finished_first(
     file = tmp_path / "conversations.jsonl"
     file.write_bytes(CONTENT)
 
-    def interrupt_and_number(*arguments: Any) -> Any:
+    def interrupt_and_insert(rows: Sequence[NewRow]) -> list[Outcome]:
         monkeypatch.undo()
         os.kill(os.getpid(), signal.SIGTERM)
-        return services.number_messages(*arguments)
+        return database.insert(rows)
 
-    monkeypatch.setattr(storing, "number_messages", interrupt_and_number)
+    monkeypatch.setattr(storing, "insert", interrupt_and_insert)
     run = run_import(file)
     assert "ended by SIGTERM after line 100" in str(run.error)
     assert Message.objects.count() == 100

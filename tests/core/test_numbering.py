@@ -11,10 +11,12 @@ from applications.models import Application
 from applications.services import create_application
 from chats.models import Chat
 from chats.services import create_chat
+from core.accept.database import insert
 from core.errors import ApplicationNotFound, ChatNotFound
 from core.numbering import take_numbers
+from messages_app.accept import NewMessage
 from messages_app.models import Message
-from messages_app.services import create_message, number_messages
+from messages_app.services import create_message
 
 WRITERS = 32
 EACH = 8
@@ -67,7 +69,7 @@ def test_an_insert_that_fails_gives_its_number_back() -> None:
 
     def fail() -> None:
         with transaction.atomic():
-            Message.objects.bulk_create(number_messages(token, 1, ["lost"]))
+            insert([NewMessage(token, 1, "lost")])
             raise DataError
 
     with pytest.raises(DataError):

@@ -1,0 +1,1 @@
+"""One module per service: its command line, its configuration, its folders."""
