@@ -30,7 +30,12 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServe
         yield server
 
 
-@pytest.fixture(params=["embedded", pytest.param("stack", marks=pytest.mark.stack)])
+@pytest.fixture(
+    params=[
+        pytest.param("embedded", marks=pytest.mark.embedded),
+        pytest.param("stack", marks=pytest.mark.stack),
+    ]
+)
 def base_url(request: pytest.FixtureRequest) -> str:
     """The address of a real server: once embedded, once the local stack."""
     if request.param == "stack":

@@ -12,6 +12,8 @@ from tests.conversations.runs import lines_done, messages_in, start
 from tests.conversations.texts import as_lines, by_application, conversations, endless_input
 from tests.live.servers import eventually, manage
 
+pytestmark = pytest.mark.embedded
+
 SAID = conversations(4_000, chats=2)
 
 

@@ -23,6 +23,9 @@ VOLATILE = re.compile(
 )
 
 
+pytestmark = pytest.mark.embedded
+
+
 @dataclass(frozen=True)
 class Step:
     """A command as it is shown after "$", and the output shown below it."""

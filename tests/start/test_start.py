@@ -58,6 +58,7 @@ def assert_one_sentence(ended: subprocess.CompletedProcess[str], sentence: str) 
     assert len([line for line in output.splitlines() if "cannot start" in line]) == 1
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("wrong", WRONG)
 def test_the_server_does_not_start_with(wrong: str) -> None:
     settings, sentence = WRONG[wrong]
@@ -65,6 +66,7 @@ def test_the_server_does_not_start_with(wrong: str) -> None:
     assert_one_sentence(start("serve", settings), sentence)
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("process", PROCESSES)
 def test_an_unreachable_database_stops(process: str) -> None:
     settings, sentence = WRONG["an unreachable database file"]
@@ -86,6 +88,7 @@ def test_an_unreachable_database_server_stops(process: str) -> None:
     assert "secret" not in ended.stdout + ended.stderr
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("process", ["serve", "gunicorn", "beat"])
 def test_a_database_without_its_migrations_stops(process: str, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": f"sqlite:///{tmp_path / 'empty.sqlite3'}"}
@@ -93,6 +96,7 @@ def test_a_database_without_its_migrations_stops(process: str, tmp_path: Path) -
     assert_one_sentence(start(process, settings), "run manage.py migrate")
 
 
+@pytest.mark.embedded
 def test_a_port_that_is_taken_stops_the_server(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
