@@ -18,12 +18,10 @@ PROCESSES = {
     "worker": ["-m", "celery", "-A", "chatsystem", "worker"],
     "beat": ["-m", "celery", "-A", "chatsystem", "beat"],
     "migrate": ["manage.py", "migrate"],
+    "settings": ["-c", "import chatsystem.settings"],
 }
+SERVING = [name for name in PROCESSES if name != "settings"]
 WRONG: dict[str, tuple[dict[str, str], str]] = {
-    "an unreachable database file": (
-        {"DATABASE_URL": "sqlite:////nowhere/chat.sqlite3"},
-        "sqlite:////nowhere/chat.sqlite3",
-    ),
     "a database URL that is none": ({"DATABASE_URL": "nonsense"}, "DATABASE_URL must begin with"),
     "a database of another kind": ({"DATABASE_URL": "oracle://x/y"}, "DATABASE_URL must begin"),
     "a port out of range": ({"REDIS_URL": "redis://h:99999/0", "SECRET_KEY": "x"}, "REDIS_URL"),
@@ -60,22 +58,30 @@ def assert_one_sentence(ended: subprocess.CompletedProcess[str], sentence: str) 
 
 @pytest.mark.embedded
 @pytest.mark.parametrize("wrong", WRONG)
-def test_the_server_does_not_start_with(wrong: str) -> None:
+def test_settings_are_refused_with(wrong: str) -> None:
     settings, sentence = WRONG[wrong]
 
-    assert_one_sentence(start("serve", settings), sentence)
+    assert_one_sentence(start("settings", settings), sentence)
 
 
 @pytest.mark.embedded
-@pytest.mark.parametrize("process", PROCESSES)
-def test_an_unreachable_database_stops(process: str) -> None:
-    settings, sentence = WRONG["an unreachable database file"]
+@pytest.mark.parametrize("process", SERVING)
+def test_wrong_settings_stop(process: str) -> None:
+    settings, sentence = WRONG["DEBUG with REQUIRE_KEYS"]
 
     assert_one_sentence(start(process, settings), sentence)
 
 
+@pytest.mark.embedded
+@pytest.mark.parametrize("process", SERVING)
+def test_an_unreachable_database_stops(process: str) -> None:
+    settings = {"DATABASE_URL": "sqlite:////nowhere/chat.sqlite3"}
+
+    assert_one_sentence(start(process, settings), "sqlite:////nowhere/chat.sqlite3")
+
+
 @pytest.mark.stack
-@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize("process", SERVING)
 def test_an_unreachable_database_server_stops(process: str) -> None:
     settings = {
         "DATABASE_URL": f"mysql://chat:secret@{NOTHING_LISTENS}/chat",
