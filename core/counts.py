@@ -12,12 +12,14 @@ Children are counted without locks, and the count is written by one short update
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db.models import BigIntegerField, Case, Count, F, Model, Q, QuerySet, Value, When
 
 from core.jobs import Run, only_run
 from core.models import CountState, Parent
+from core.transactions import in_transaction
 
 JOB = "reconcile_counts"
 BATCH = 200
@@ -57,6 +59,16 @@ class Counted:
         )
         return {row[:-1]: row[-1] for row in rows}
 
+    def differing(self, parents: Sequence[Parent]) -> dict[int, int]:
+        """The true counts of those parents that show another, by primary key."""
+        actual = self.actual(parents)
+        true = {parent.pk: actual.get(self.key_of(parent), 0) for parent in parents}
+        return {
+            parent.pk: true[parent.pk]
+            for parent in parents
+            if getattr(parent, self.field) != true[parent.pk]
+        }
+
     def key_of(self, parent: Parent) -> Key:
         """The parent's key as its children carry it."""
         return tuple(getattr(parent, name) for name in self.key)
@@ -68,6 +80,11 @@ class Tally:
 
     counted: int = 0
     corrected: int = 0
+
+    def add(self, parents: Sequence[Parent], differing: Mapping[int, int]) -> None:
+        """Another batch is done."""
+        self.counted += len(parents)
+        self.corrected += len(differing)
 
 
 _registered: list[Counted] = []
@@ -102,7 +119,7 @@ def _compare(counted: Counted, everything: bool, progress: Callable[[int], objec
     tally = Tally()
     flagged = _rows(counted) if everything else _rows(counted).filter(count_state__gt=0)
     for parents in _batches(flagged):
-        _add(tally, counted, parents, counted.actual(parents))
+        tally.add(parents, counted.differing(parents))
         progress(len(parents))
     return tally
 
@@ -112,17 +129,21 @@ def _correct(
 ) -> Tally:
     tally = Tally()
     # Flags that a dead run had taken are put back first.
-    _rows(counted).filter(count_state__gt=CountState.CHANGED).update(count_state=CountState.CHANGED)
-    flagged = (
-        _rows(counted) if everything else _rows(counted).filter(count_state=CountState.CHANGED)
-    )
-    for parents in _batches(flagged):
+    left_behind = _rows(counted).filter(count_state__gt=CountState.CHANGED)
+    _update(left_behind, count_state=CountState.CHANGED)
+    changed = _rows(counted).filter(count_state=CountState.CHANGED)
+    for parents in _batches(_rows(counted) if everything else changed):
         run.still_alive()
-        rows = _rows(counted).filter(pk__in=[parent.pk for parent in parents])
-        rows.update(count_state=run.number)
-        actual = counted.actual(parents)
-        _write(counted, rows, parents, actual, run.number)
-        _add(tally, counted, parents, actual)
+        these = _rows(counted).filter(pk__in=[parent.pk for parent in parents])
+        _update(these, count_state=run.number)
+        differing = counted.differing(parents)
+        if differing:
+            # One flagged again meanwhile is written as well, or a busy chat would never be counted;
+            # but not one that a later run has taken.
+            mine = these.filter(pk__in=differing, count_state__in=(run.number, CountState.CHANGED))
+            _update(mine, **{counted.field: _by_pk(differing)}, version=F("version") + 1)
+        _update(these.filter(count_state=run.number), count_state=CountState.CURRENT)
+        tally.add(parents, differing)
         progress(len(parents))
     return tally
 
@@ -139,36 +160,11 @@ def _batches(rows: "QuerySet[Parent]") -> Iterator[list[Parent]]:
         last = batch[-1].pk
 
 
-def _write(
-    counted: Counted,
-    rows: "QuerySet[Any]",
-    parents: Sequence[Parent],
-    actual: Mapping[Key, int],
-    run_number: int,
-) -> None:
-    """Write what differs, and clear the flags that are still this run's."""
-    differing = {
-        parent.pk: actual.get(counted.key_of(parent), 0)
-        for parent in parents
-        if getattr(parent, counted.field) != actual.get(counted.key_of(parent), 0)
-    }
-    # A parent flagged again meanwhile is written as well, or a busy chat would never be counted;
-    # but not one that a later run has taken.
-    mine = rows.filter(count_state__in=(run_number, CountState.CHANGED))
-    if differing:
-        count = Case(
-            *(When(pk=pk, then=Value(number)) for pk, number in differing.items()),
-            output_field=BigIntegerField(),
-        )
-        mine.filter(pk__in=differing).update(**{counted.field: count}, version=F("version") + 1)
-    rows.filter(count_state=run_number).update(count_state=CountState.CURRENT)
+def _update(rows: "QuerySet[Any]", **values: Any) -> None:
+    """One short update. Inserts lock by natural key, this by primary key: it may deadlock."""
+    in_transaction(partial(rows.update, **values))
 
 
-def _add(
-    tally: Tally, counted: Counted, parents: Sequence[Parent], actual: Mapping[Key, int]
-) -> None:
-    tally.counted += len(parents)
-    tally.corrected += sum(
-        getattr(parent, counted.field) != actual.get(counted.key_of(parent), 0)
-        for parent in parents
-    )
+def _by_pk(counts: Mapping[int, int]) -> Case:
+    whens = (When(pk=pk, then=Value(count)) for pk, count in counts.items())
+    return Case(*whens, output_field=BigIntegerField())

@@ -110,7 +110,7 @@ def test_a_page_that_does_not_exist_is_the_first_page(
     assert rows(listing(admin_client, Message, p=place)) == [message]
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's plans")
+@pytest.mark.embedded  # reads SQLite's plans
 @pytest.mark.parametrize("search", ["", "{token}", "{token} 1", "{token} 1 1"])
 @pytest.mark.parametrize("model", [Application, Chat, Message])
 def test_each_list_reads_a_range_of_an_index(

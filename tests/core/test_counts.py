@@ -1,6 +1,8 @@
 """The count job: true counts, whatever races with it or kills it, at the price of what changed."""
 
+import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,8 +15,11 @@ from applications.services import create_application
 from chats.models import Chat
 from chats.services import create_chat
 from core import counts
+from core.accept.database import store
+from core.accept.rows import NewRow
 from core.jobs import JobIsRunning, only_run
 from core.models import CountState, Job
+from messages_app.accept import NewMessage
 from messages_app.models import Message
 from messages_app.services import create_message
 
@@ -158,6 +163,32 @@ def test_an_overtaken_job_writes_nothing_over_its_successor(
     counts.reconcile()
 
     assert messages_counts() == [0, 1, 3]
+    assert flagged() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_job_and_many_writers_do_not_hurt_each_other() -> None:
+    tokens = [create_application(name="a").token for _ in range(3)]
+    for token in tokens * 4:
+        create_chat(application_token=token, name="c")
+    rows: list[NewRow] = [NewMessage(token, n, "x") for token in tokens for n in range(1, 5)]
+
+    def write(number: int) -> None:
+        shuffled = random.Random(number).sample(rows, len(rows))
+        for _ in range(15):
+            assert not any(isinstance(outcome, Exception) for outcome in store(shuffled))
+        connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write, number) for number in range(4)]
+        while not all(writer.done() for writer in writers):
+            counts.reconcile(everything=True)
+        for writer in writers:
+            writer.result()
+    counts.reconcile()
+
+    assert set(Chat.objects.values_list("messages_count", flat=True)) == {4 * 15}
+    assert set(Application.objects.values_list("chats_count", flat=True)) == {4}
     assert flagged() == 0
 
 
