@@ -1,4 +1,7 @@
-"""Gunicorn's settings: `gunicorn -c gunicorn.conf.py` serves the same as `manage.py serve`."""
+"""Gunicorn's settings: `gunicorn -c gunicorn.conf.py` serves the same as `manage.py serve`.
+
+What the server itself refuses (malformed HTTP, a request line over 8190 bytes) is a bare status.
+"""
 
 import os
 from typing import Any
@@ -9,11 +12,11 @@ _environment = env.read()
 
 wsgi_app = "chatsystem.wsgi:application"
 bind = f"127.0.0.1:{_environment.port}"
-worker_class = "gthread"
+worker_class = "chatsystem.gunicorn.BareErrorsWorker"
 workers = _environment.web_processes
 threads = _environment.web_threads
-# Longer than any wait inside a request, so that a restart finishes what was read.
-graceful_timeout = 30
+# Longer than a request may wait for its turn and for the database together.
+graceful_timeout = 60
 timeout = 60
 keepalive = 75
 accesslog = None

@@ -11,15 +11,14 @@ def main() -> None:
     from django.core.management import execute_from_command_line
     from django.db import InterfaceError, OperationalError
 
-    from chatsystem import env
+    from chatsystem.preflight import stop_for_database
 
     try:
         execute_from_command_line(sys.argv)
     except (OperationalError, InterfaceError) as error:
         if "--traceback" in sys.argv:
             raise
-        url = env.without_password(env.read().database_url)
-        env.stop(f"the database at {url} failed: {error.args[-1] if error.args else error}")
+        stop_for_database("failed", error)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -120,6 +120,8 @@ class Environment(BaseSettings):
             raise ValueError(
                 "SECRET_KEY is empty: in production give a long random value of your own"
             )
+        if not self.debug and not self.allowed_hosts.strip(" ,"):
+            raise ValueError("ALLOWED_HOSTS is empty: no client could be served")
         if self.broker_url and self.database_url.partition(":")[0] != "mysql":
             raise ValueError(
                 "BROKER_URL is set but DATABASE_URL is not a mysql:// URL: "
@@ -191,6 +193,14 @@ def embedded_secret_key(folder: Path) -> str:
             with suppress(FileExistsError):
                 os.link(draft.name, path)
     return path.read_text()
+
+
+def make_folder(folder: Path) -> None:
+    """Make sure of the folder, or end the process."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        stop(f"VAR_DIR {folder} cannot be made: {error.strerror}")
 
 
 def without_password(url: str) -> str:

@@ -3,6 +3,9 @@
 Called by everything that stays: `manage.py serve`, gunicorn, the Celery worker and beat.
 """
 
+from typing import NoReturn
+
+from django.conf import settings
 from django.core.checks import Error, run_checks
 from django.db import Error as DatabaseError
 from django.db import connection
@@ -16,17 +19,22 @@ def preflight() -> None:
     for message in run_checks():
         if isinstance(message, Error):
             env.stop(f"{message.msg} ({message.id})")
-    url = env.without_password(env.read().database_url) or str(connection.settings_dict["NAME"])
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError as error:
-        reason = error.args[-1] if error.args else error
-        env.stop(f"the database at {url} cannot be reached: {reason}")
+    except (DatabaseError, TypeError) as error:  # TypeError: an option in the URL that is none
+        stop_for_database("cannot be reached", error)
     finally:
         connection.close()
     if pending := unapplied_migrations():
-        env.stop(f"the database at {url} lacks migrations ({pending}): run manage.py migrate")
+        stop_for_database("lacks migrations", f"{pending}; run manage.py migrate")
+
+
+def stop_for_database(what: str, why: object) -> NoReturn:
+    """End the process: the database does not do what is needed of it."""
+    where = settings.ENVIRONMENT.database_url or f"sqlite:///{connection.settings_dict['NAME']}"
+    reason = why.args[-1] if isinstance(why, Exception) and why.args else why
+    env.stop(f"the database at {env.without_password(where)} {what}: {reason}")
 
 
 def unapplied_migrations() -> str:

@@ -14,8 +14,7 @@ EMBEDDED = ENVIRONMENT.profile is env.Profile.EMBEDDED
 BASE_DIR = env.BASE_DIR
 
 VAR_DIR = ENVIRONMENT.var_dir
-if EMBEDDED:
-    VAR_DIR.mkdir(parents=True, exist_ok=True)
+env.make_folder(VAR_DIR)
 SECRET_KEY = ENVIRONMENT.secret_key or env.embedded_secret_key(VAR_DIR)
 DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = [host.strip() for host in ENVIRONMENT.allowed_hosts.split(",") if host.strip()]
@@ -155,7 +154,6 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["core.http.renderers.JsonRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "chatsystem.errors.exception_handler",
-    "DEFAULT_METADATA_CLASS": "core.http.metadata.NoMetadata",
     "URL_FORMAT_OVERRIDE": None,
 }
 
@@ -203,5 +201,9 @@ LOGGING = {
     },
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
     # Each 4xx is the client's affair and in its answer; the server's own failures are logged.
-    "loggers": {"django.request": {"level": "ERROR"}, "django.security": {"level": "ERROR"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django.security": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
 }

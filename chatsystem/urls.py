@@ -4,9 +4,9 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from chatsystem import errors, health
+from chatsystem.schema import DocsView, SchemaView
 
 admin.site.site_header = admin.site.site_title = "Chat system"
 
@@ -20,8 +20,8 @@ urlpatterns = [
     path("api/v1/", include("search.urls")),
     path("api/v1/", include("chats.urls")),
     path("api/v1/", include("applications.urls")),
-    re_path(r"^api/v1/schema/?\Z", SpectacularAPIView.as_view(), name="schema"),
-    re_path(r"^api/v1/docs/?\Z", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path(r"^api/v1/schema/?\Z", SchemaView.as_view(), name="schema"),
+    re_path(r"^api/v1/docs/?\Z", DocsView.as_view(url_name="schema"), name="docs"),
     re_path(r"^health/live/?\Z", health.Live.as_view()),
     re_path(r"^health/ready/?\Z", health.Ready.as_view()),
     path("admin", RedirectView.as_view(url="/admin/")),

@@ -128,14 +128,16 @@ def _correct(
     counted: Counted, everything: bool, run: Run, progress: Callable[[int], object]
 ) -> Tally:
     tally = Tally()
-    # Flags that a dead run had taken are put back first.
-    left_behind = _rows(counted).filter(count_state__gt=CountState.CHANGED)
-    _update(left_behind, count_state=CountState.CHANGED)
+    # Flags that an earlier run had taken, and died or was overtaken, are put back first. Those of a
+    # later run are left alone here and below: then this one is overtaken itself.
+    run.still_alive()
+    taken = _rows(counted).filter(count_state__gt=CountState.CHANGED)
+    _update(taken.filter(count_state__lt=run.number), count_state=CountState.CHANGED)
     changed = _rows(counted).filter(count_state=CountState.CHANGED)
     for parents in _batches(_rows(counted) if everything else changed):
         run.still_alive()
         these = _rows(counted).filter(pk__in=[parent.pk for parent in parents])
-        _update(these, count_state=run.number)
+        _update(these.filter(count_state__lt=run.number), count_state=run.number)
         differing = counted.differing(parents)
         if differing:
             # One flagged again meanwhile is written as well, or a busy chat would never be counted;

@@ -3,6 +3,7 @@
 import logging
 
 from celery import shared_task
+from django.db import close_old_connections
 
 from core import counts
 from core.jobs import JobIsRunning
@@ -13,6 +14,8 @@ logger = logging.getLogger(__name__)
 @shared_task
 def reconcile_counts() -> None:
     """The hourly count job; a run that is still under way does the work of this one."""
+    # Where beat runs it itself, nobody else replaces a connection that has died since.
+    close_old_connections()
     try:
         tallies = counts.reconcile()
     except JobIsRunning as busy:

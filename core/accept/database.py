@@ -23,10 +23,16 @@ def store(rows: Sequence[NewRow]) -> list[Outcome]:
     """For each row what was stored, or why it was not. Raises what concerns all of them."""
     try:
         return in_transaction(partial(insert, rows))
-    except (DataError, IntegrityError) as error:
-        if len(rows) == 1:
-            return [error]
-        return [outcome for row in rows for outcome in store([row])]
+    except (DataError, IntegrityError):
+        return [_store_alone(row) for row in rows]
+
+
+def _store_alone(row: NewRow) -> Outcome:
+    try:
+        [outcome] = in_transaction(partial(insert, [row]))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this row's and no other's
+        return error
+    return outcome
 
 
 def insert(rows: Sequence[NewRow]) -> list[Outcome]:

@@ -33,7 +33,7 @@ class Bounds:
     group_items: int = 1000
     group_bytes: int = 4 * 1024 * 1024
     waiting_items: int = 4000
-    wait_seconds: float = 20.0
+    wait_seconds: float = 10.0
 
 
 @dataclass(eq=False)

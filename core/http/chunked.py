@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from core.http.parsers import MAX_REQUEST_BYTES
+from core.http.parsers import LENGTH_UNKNOWN, MAX_REQUEST_BYTES
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -23,6 +23,7 @@ def with_length(application: "WSGIApplication") -> "WSGIApplication":
             body = environ["wsgi.input"].read(MAX_REQUEST_BYTES + 1)
             environ["wsgi.input"] = BytesIO(body)
             environ["CONTENT_LENGTH"] = str(len(body))
+            environ[LENGTH_UNKNOWN] = True
         return application(environ, start_response)
 
     return sized

@@ -14,6 +14,9 @@ from core.errors import Malformed, TooLarge
 MAX_REQUEST_BYTES = 128 * 1024
 _MAX_FORM_FIELDS = 100
 
+#: Set in the environment of a request that did not say its length (core.http.chunked).
+LENGTH_UNKNOWN = "chatsystem.length_unknown"
+
 
 class JsonParser(BaseParser):
     """Strict JSON in UTF-8: no NaN, no lone surrogate, no nesting beyond orjson's 1024 levels."""
@@ -45,6 +48,9 @@ class FormParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, str]:
         """The fields by name. Raises Malformed or TooLarge."""
+        if LENGTH_UNKNOWN in (parser_context or {})["request"].META:
+            # JSON ends where it ends; of a form that broke off nobody would notice.
+            raise Malformed("A form needs a Content-Length.")
         return parse_form(read_limited(stream, parser_context))
 
 
@@ -70,12 +76,15 @@ def query_parameters(request: Request) -> dict[str, str]:
 
 def read_limited(stream: IO[Any], parser_context: Mapping[str, Any] | None) -> bytes:
     """The body, as long as it is not larger than its route takes. Raises TooLarge, Malformed."""
-    view = (parser_context or {}).get("view")
-    limit: int = getattr(view, "max_request_bytes", MAX_REQUEST_BYTES)
+    context = parser_context or {}
+    limit: int = getattr(context.get("view"), "max_request_bytes", MAX_REQUEST_BYTES)
     try:
         body: bytes = stream.read(limit + 1)
     except (UnreadablePostError, OSError) as error:
         raise Malformed(f"The request broke off: {error}.") from None
     if len(body) > limit:
         raise TooLarge(f"The request may have at most {limit} bytes.")
+    # A client that hangs up looks like the end of the body; what it meant to say is not known.
+    if len(body) < int(context["request"].META.get("CONTENT_LENGTH") or 0):
+        raise Malformed("The request broke off: it is shorter than its Content-Length.")
     return body

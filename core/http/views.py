@@ -1,5 +1,8 @@
 """The base of all API views: what DRF does by default and this API promises otherwise."""
 
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -12,7 +15,17 @@ CHAT_NUMBER = "(?P<chat_number>[1-9][0-9]{0,17})"
 MESSAGE_NUMBER = "(?P<message_number>[1-9][0-9]{0,17})"
 
 
-class ApiView(APIView):
+class OptionsView(APIView):
+    """A view that answers OPTIONS with Allow, which DRF adds to every answer, and nothing else."""
+
+    def options(  # type: ignore[override] # Response would want a renderer for nothing
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """No content."""
+        return HttpResponse()
+
+
+class ApiView(OptionsView):
     """A view that knows how many bytes it takes."""
 
     max_request_bytes = MAX_REQUEST_BYTES

@@ -49,7 +49,7 @@ STOP_LIMIT_S = {
     Part.REDIS: 30,
     Part.RABBITMQ: 60,
     Part.ELASTICSEARCH: 60,
-    Part.WEB: 30,
+    Part.WEB: 70,
     Part.WORKER: 60,
     Part.BEAT: 10,
 }

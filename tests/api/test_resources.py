@@ -134,8 +134,19 @@ def test_head_is_get_and_options_tells_the_methods(api: Api) -> None:
     options = api.client.options("/api/v1/applications")
 
     assert (head.status_code, head.content) == (200, b"")
-    assert options.status_code == 200
+    assert (options.status_code, options.content) == (200, b"")
     assert set(options["Allow"].split(", ")) == {"GET", "POST", "HEAD", "OPTIONS"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/schema", "/api/v1/docs", "/health/live", "/health/ready"]
+)
+def test_the_other_routes_answer_options_too(api: Api, path: str) -> None:
+    for end in ("", "/"):
+        options = api.client.options(f"{path}{end}", headers={"Accept": "text/html"})
+
+        assert options.status_code in (200, 406)
+        assert api.client.get(f"{path}{end}").status_code == 200
 
 
 def test_unknown_fields_are_ignored(api: Api) -> None:

@@ -63,16 +63,18 @@ def stack_url() -> str:
 class EmbeddedServer:
     """`manage.py serve` on a free port, with a migrated SQLite file in the folder."""
 
+    COMMAND: tuple[str, ...] = ("manage.py", "serve")
+
     def __init__(self, folder: Path, **settings: str) -> None:
-        self.environment = embedded_environment(folder, **settings)
         self.port = free_port()
+        self.environment = embedded_environment(folder, PORT=str(self.port), **settings)
         self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         migrated = manage("migrate", "--noinput", environment=self.environment)
         assert migrated.returncode == 0, migrated.stderr
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve", "--port", str(self.port)],
+            [sys.executable, *self.COMMAND],
             cwd=ROOT,
             env=self.environment,
             stdout=subprocess.DEVNULL,
@@ -95,3 +97,9 @@ class EmbeddedServer:
             return httpx.get(f"{self.url}/health/live").is_success
         except httpx.TransportError:
             return False
+
+
+class GunicornServer(EmbeddedServer):
+    """The same, served by gunicorn."""
+
+    COMMAND = ("-m", "gunicorn", "-c", "gunicorn.conf.py")

@@ -45,8 +45,8 @@ def _refuse_a_taken_port(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
-            env.stop(f"port {port} of {host} is not to be had: {error.strerror}")
+        except (OSError, OverflowError) as error:
+            env.stop(f"port {port} of {host} is not to be had: {error}")
 
 
 def granian_options() -> list[str]:
@@ -59,13 +59,18 @@ def granian_options() -> list[str]:
         str(environment.web_processes),
         "--blocking-threads",
         str(environment.web_threads),
-        # What waits for a thread waits in the socket's backlog, where another process may take it.
-        "--backpressure",
-        str(environment.web_threads),
+        # Shared by the processes; also the number of connections that are served at once, idle ones
+        # included.
+        "--backlog",
+        "4096",
+        # HTTP/2 in clear text has no way to say that a request comes without its length.
+        "--http",
+        "1",
         "--no-ws",
         "--respawn-failed-workers",
+        # Longer than a request may wait for its turn and for the database together.
         "--workers-kill-timeout",
-        "30",
+        "60",
         "--log-level",
         environment.log_level.lower(),
     ]
