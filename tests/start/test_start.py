@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chatsystem import env
 from tests.live.servers import SERVICES, free_port
 
 NOTHING_LISTENS = f"127.0.0.1:{free_port()}"
@@ -18,9 +19,7 @@ PROCESSES = {
     "worker": ["-m", "celery", "-A", "chatsystem", "worker"],
     "beat": ["-m", "celery", "-A", "chatsystem", "beat"],
     "migrate": ["manage.py", "migrate"],
-    "settings": ["-c", "import chatsystem.settings"],
 }
-SERVING = [name for name in PROCESSES if name != "settings"]
 WRONG: dict[str, tuple[dict[str, str], str]] = {
     "a database URL that is none": ({"DATABASE_URL": "nonsense"}, "DATABASE_URL must begin with"),
     "a database of another kind": ({"DATABASE_URL": "oracle://x/y"}, "DATABASE_URL must begin"),
@@ -58,14 +57,25 @@ def assert_one_sentence(ended: subprocess.CompletedProcess[str], sentence: str) 
 
 @pytest.mark.embedded
 @pytest.mark.parametrize("wrong", WRONG)
-def test_settings_are_refused_with(wrong: str) -> None:
+def test_settings_are_refused_with(
+    wrong: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     settings, sentence = WRONG[wrong]
+    for name in SERVICES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
 
-    assert_one_sentence(start("settings", settings), sentence)
+    with pytest.raises(SystemExit):
+        env.read()
+
+    [said] = capfd.readouterr().err.splitlines()
+    assert said.startswith("chatsystem cannot start: ")
+    assert sentence in said
 
 
 @pytest.mark.embedded
-@pytest.mark.parametrize("process", SERVING)
+@pytest.mark.parametrize("process", PROCESSES)
 def test_wrong_settings_stop(process: str) -> None:
     settings, sentence = WRONG["DEBUG with REQUIRE_KEYS"]
 
@@ -73,7 +83,7 @@ def test_wrong_settings_stop(process: str) -> None:
 
 
 @pytest.mark.embedded
-@pytest.mark.parametrize("process", SERVING)
+@pytest.mark.parametrize("process", PROCESSES)
 def test_an_unreachable_database_stops(process: str) -> None:
     settings = {"DATABASE_URL": "sqlite:////nowhere/chat.sqlite3"}
 
@@ -81,7 +91,7 @@ def test_an_unreachable_database_stops(process: str) -> None:
 
 
 @pytest.mark.stack
-@pytest.mark.parametrize("process", SERVING)
+@pytest.mark.parametrize("process", PROCESSES)
 def test_an_unreachable_database_server_stops(process: str) -> None:
     settings = {
         "DATABASE_URL": f"mysql://chat:secret@{NOTHING_LISTENS}/chat",
@@ -95,7 +105,7 @@ def test_an_unreachable_database_server_stops(process: str) -> None:
 
 
 @pytest.mark.embedded
-@pytest.mark.parametrize("process", ["serve", "gunicorn", "beat"])
+@pytest.mark.parametrize("process", ["serve", "beat"])
 def test_a_database_without_its_migrations_stops(process: str, tmp_path: Path) -> None:
     settings = {"DATABASE_URL": f"sqlite:///{tmp_path / 'empty.sqlite3'}"}
 
