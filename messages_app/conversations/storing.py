@@ -13,7 +13,6 @@ from django.db.models import F
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from core.accept.database import insert
-from core.errors import NotFound
 from core.transactions import in_transaction
 from messages_app.accept import NewMessage
 from messages_app.conversations.batches import Batch
@@ -23,21 +22,17 @@ from messages_app.conversations.progress import Progress
 from messages_app.conversations.targets import Found, Targets
 
 
-# Another import that makes the same application at the same time wins by a unique key; and a chat
-# may be deleted after it was remembered. The next attempt finds what is there.
+# Another import that makes the same application at the same time wins by a unique key; the next
+# attempt finds what it made.
 @retry(
-    retry=retry_if_exception_type((IntegrityError, NotFound)),
+    retry=retry_if_exception_type(IntegrityError),
     stop=stop_after_attempt(10),
     wait=wait_random_exponential(multiplier=0.02, max=1),
     reraise=True,
 )
 def store(batch: Batch, progress: Progress, targets: Targets) -> None:
     """Store the batch and count its lines as done. Raises Overtaken."""
-    try:
-        found = in_transaction(partial(_store, batch, progress, targets))
-    except NotFound:
-        targets.forget()
-        raise
+    found = in_transaction(partial(_store, batch, progress, targets))
     targets.remember(found)
     progress.follow(batch)
 

@@ -1,15 +1,12 @@
 """Where the chats of imports are, by the names that the lines give them; made when new.
 
 Only chats that imports made are found here, so no import writes into what somebody else created
-under the same name. A name whose chat has been deleted since is as good as new.
+under the same name.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
-
-from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from applications.models import Application
 from applications.services import create_application
@@ -22,9 +19,6 @@ from messages_app.conversations.models import ImportedApplication, ImportedChat
 from messages_app.conversations.parsing import ChatName
 
 REMEMBERED = 10_000
-
-Row = TypeVar("Row", bound=Model)
-Owner = TypeVar("Owner", bound=Model)
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -75,17 +69,10 @@ class Targets:
         while len(self._remembered) > REMEMBERED:
             del self._remembered[next(iter(self._remembered))]
 
-    def forget(self) -> None:
-        """Ask the database again for every name."""
-        self._remembered.clear()
-
 
 def _known(names: Iterable[ChatName]) -> dict[ChatName, Target]:
     by_key = {name.key: name for name in names}
-    chat = Chat.objects.filter(
-        application_token=OuterRef("application_token"), chat_number=OuterRef("chat_number")
-    )
-    rows = _living(ImportedChat.objects.filter(key__in=by_key), chat)
+    rows = ImportedChat.objects.filter(key__in=by_key)
     return {by_key[row.key]: Target(row.application_token, row.chat_number) for row in rows}
 
 
@@ -121,8 +108,7 @@ def _make(token: str, names: Sequence[ChatName]) -> dict[ChatName, Target]:
 def _tokens(names: Collection[str]) -> dict[str, str]:
     """The tokens of these applications, made where missing."""
     by_key = {digest_of(name): name for name in names}
-    application = Application.objects.filter(token=OuterRef("application_token"))
-    rows = _living(ImportedApplication.objects.filter(key__in=by_key), application)
+    rows = ImportedApplication.objects.filter(key__in=by_key)
     tokens = {by_key[row.key]: row.application_token for row in rows}
     # In one order, or two imports that make the same applications would wait in a circle.
     for key, name in sorted(by_key.items()):
@@ -130,12 +116,3 @@ def _tokens(names: Collection[str]) -> dict[str, str]:
             tokens[name] = create_application(name=name).token
             ImportedApplication.objects.create(key=key, name=name, application_token=tokens[name])
     return tokens
-
-
-def _living(rows: "QuerySet[Row]", what_they_name: "QuerySet[Owner]") -> list[Row]:
-    """The rows whose chat or application still exists; the others are forgotten."""
-    # Found first and deleted by key: a DELETE that has to look for them locks what it looks at.
-    gone = list(rows.filter(~Exists(what_they_name)).values_list("pk", flat=True))
-    if gone:
-        rows.filter(pk__in=gone).delete()
-    return list(rows)

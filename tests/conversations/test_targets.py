@@ -53,22 +53,6 @@ def test_an_application_renamed_since_is_continued_under_its_old_name_in_the_lin
     assert everything() == {"new": as_lines([("new", "c", "1"), ("new", "c", "2")])}
 
 
-def test_a_chat_that_was_deleted_since_is_made_anew(tmp_path: Path) -> None:
-    imported(file_of(tmp_path, "one", ("a", "c", "1"), ("a", "d", "1")))
-    Chat.objects.filter(name="c").delete()
-    Message.objects.filter(chat_number=1).delete()
-    imported(file_of(tmp_path, "two", ("a", "c", "2")))
-    assert exported("a") == as_lines([("a", "d", "1"), ("a", "c", "2")])
-
-
-def test_an_application_that_was_deleted_since_is_made_anew(tmp_path: Path) -> None:
-    imported(file_of(tmp_path, "one", ("a", "c", "1")))
-    for model in (Application, Chat, Message):
-        model._default_manager.all().delete()
-    imported(file_of(tmp_path, "two", ("a", "c", "2"), ("a", "d", "1")))
-    assert exported("a") == as_lines([("a", "c", "2"), ("a", "d", "1")])
-
-
 def test_more_chats_than_are_remembered_change_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
