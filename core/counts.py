@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from django.db import OperationalError
 from django.db.models import BigIntegerField, Case, Count, F, Model, Q, QuerySet, Value, When
 
 from core.jobs import Run, only_run
 from core.models import CountState, Parent
-from core.transactions import in_transaction
+from core.transactions import in_transaction, lost_to_a_rival
 
 JOB = "reconcile_counts"
 BATCH = 200
@@ -163,8 +164,18 @@ def _batches(rows: "QuerySet[Parent]") -> Iterator[list[Parent]]:
 
 
 def _update(rows: "QuerySet[Any]", **values: Any) -> None:
-    """One short update. Inserts lock by natural key, this by primary key: it may deadlock."""
-    in_transaction(partial(rows.update, **values))
+    """One short update; where writers leave no room for it, one for each row.
+
+    Inserts lock parents in the order of natural keys, this in that of primary keys, so the two may
+    meet in a deadlock again and again. Who locks one row only is never part of a circle.
+    """
+    try:
+        in_transaction(partial(rows.update, **values))
+    except OperationalError as error:
+        if not lost_to_a_rival(error):
+            raise
+        for pk in list(rows.values_list("pk", flat=True)):
+            in_transaction(partial(rows.filter(pk=pk).update, **values))
 
 
 def _by_pk(counts: Mapping[int, int]) -> Case:

@@ -17,14 +17,15 @@ Result = TypeVar("Result")
 _WORTH_REPEATING = {1205, 1213}
 
 
-def _nothing_happened(error: BaseException) -> bool:
+def lost_to_a_rival(error: BaseException) -> bool:
+    """Whether nothing happened because another transaction was in the way."""
     return isinstance(error, OperationalError) and error.args[:1] in {
         (code,) for code in _WORTH_REPEATING
     }
 
 
 @retry(
-    retry=retry_if_exception(_nothing_happened),
+    retry=retry_if_exception(lost_to_a_rival),
     stop=stop_after_attempt(5),
     wait=wait_random_exponential(multiplier=0.02, max=1),
     reraise=True,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from applications.models import Application
@@ -19,6 +19,7 @@ from core.accept.database import store
 from core.accept.rows import NewRow
 from core.jobs import JobIsRunning, only_run
 from core.models import CountState, Job
+from core.transactions import in_transaction
 from messages_app.accept import NewMessage
 from messages_app.models import Message
 from messages_app.services import create_message
@@ -189,6 +190,24 @@ def test_the_job_and_many_writers_do_not_hurt_each_other() -> None:
 
     assert set(Chat.objects.values_list("messages_count", flat=True)) == {4 * 15}
     assert set(Application.objects.values_list("chats_count", flat=True)) == {4}
+    assert flagged() == 0
+
+
+def test_an_update_that_loses_every_deadlock_is_done_row_by_row(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = in_transaction
+
+    def losing_for_many_rows(update: Any) -> Any:
+        if update.func.__self__.count() > 1:
+            raise OperationalError(1213, "Deadlock found")
+        return attempt(update)
+
+    monkeypatch.setattr(counts, "in_transaction", losing_for_many_rows)
+
+    counts.reconcile()
+
+    assert messages_counts() == [0, 1, 2]
     assert flagged() == 0
 
 
