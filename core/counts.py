@@ -20,7 +20,7 @@ from django.db.models import BigIntegerField, Case, Count, F, Model, Q, QuerySet
 
 from core.jobs import Run, only_run
 from core.models import CountState, Parent
-from core.transactions import in_transaction, lost_to_a_rival
+from core.transactions import in_transaction, lost_deadlock
 
 JOB = "reconcile_counts"
 BATCH = 200
@@ -172,7 +172,7 @@ def _update(rows: "QuerySet[Any]", **values: Any) -> None:
     try:
         in_transaction(partial(rows.update, **values))
     except OperationalError as error:
-        if not lost_to_a_rival(error):
+        if not lost_deadlock(error):
             raise
         for pk in list(rows.values_list("pk", flat=True)):
             in_transaction(partial(rows.filter(pk=pk).update, **values))

@@ -1,7 +1,7 @@
 """Transactions that are repeated when the database asks for it, and only then.
 
-A deadlock or a lock wait that took too long says "nothing happened, try again". Anything else, a
-lost connection above all, may have happened and is not repeated here.
+A deadlock says "nothing happened, try again", at once. Anything else is not repeated here: a lock
+that was waited for in vain has cost its time already, and a lost connection may have committed.
 """
 
 from collections.abc import Callable
@@ -12,28 +12,24 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_
 
 Result = TypeVar("Result")
 
-# MySQL: lock wait timeout, deadlock. SQLite waits by itself (the setting `timeout`), so its
-# "database is locked", which has no number, is final.
-_WORTH_REPEATING = {1205, 1213}
+_DEADLOCK = 1213  # MySQL's ER_LOCK_DEADLOCK; SQLite has one writer at a time
 
 
-def lost_to_a_rival(error: BaseException) -> bool:
-    """Whether nothing happened because another transaction was in the way."""
-    return isinstance(error, OperationalError) and error.args[:1] in {
-        (code,) for code in _WORTH_REPEATING
-    }
+def lost_deadlock(error: BaseException) -> bool:
+    """Whether the database rolled the transaction back for the sake of a rival."""
+    return isinstance(error, OperationalError) and error.args[:1] == (_DEADLOCK,)
 
 
 @retry(
-    retry=retry_if_exception(lost_to_a_rival),
-    stop=stop_after_attempt(5),
-    wait=wait_random_exponential(multiplier=0.02, max=1),
+    retry=retry_if_exception(lost_deadlock),
+    stop=stop_after_attempt(10),
+    wait=wait_random_exponential(multiplier=0.02, max=0.5),
     reraise=True,
 )
 def in_transaction(work: Callable[[], Result]) -> Result:
-    """The result of `work` in a transaction of its own, tried at most five times.
+    """The result of `work` in a transaction of its own, tried at most ten times.
 
-    Raises what `work` raises; OperationalError when rivals won five times; RuntimeError inside of
+    Raises what `work` raises; OperationalError when rivals won ten times; RuntimeError inside of
     another transaction, which a deadlock would have rolled back as well.
     """
     with transaction.atomic(durable=True):
