@@ -1,7 +1,6 @@
 """Fixtures that all tests share: the API without a server between, and a server of one's own."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -49,9 +48,3 @@ def http(base_url: str) -> Iterator[httpx.Client]:
     """A client of that server's API."""
     with httpx.Client(base_url=f"{base_url}/api/v1", timeout=60) as client:
         yield client
-
-
-@pytest.fixture
-def root() -> Path:
-    """The checkout."""
-    return Path(__file__).resolve().parent.parent

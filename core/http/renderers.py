@@ -22,7 +22,7 @@ class JsonRenderer(BaseRenderer):
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
         """The bytes of the answer; nothing for an answer without content."""
-        return b"" if data is None else orjson.dumps(data, option=orjson.OPT_UTC_Z)
+        return b"" if data is None else orjson.dumps(data)
 
 
 def timestamp(moment: datetime) -> str:

@@ -21,9 +21,9 @@ from messages_app.conversations.parsing import ChatName
 REMEMBERED = 10_000
 
 
-@dataclass(frozen=True, order=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Target:
-    """A chat by its natural key, which is also the order in which chats are locked."""
+    """A chat by its natural key."""
 
     application_token: str
     chat_number: int
