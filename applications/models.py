@@ -25,3 +25,8 @@ class Application(Parent):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """Its token."""
+        return (self.token,)

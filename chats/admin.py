@@ -10,7 +10,9 @@ from django.utils.safestring import SafeString
 
 from applications.admin import ApplicationTokenField
 from chats.models import Chat
+from chats.selectors import get_chat
 from chats.services import create_chat, rename_chat
+from core.accept.waiting import store_if_pending
 from core.admin.cells import list_link, preview
 from core.admin.fields import NameField
 from core.admin.keys import rows_by_key
@@ -83,11 +85,13 @@ class ChatAdmin(RecordAdmin[Chat]):
         return rows_by_key(rows, _KEY, text)
 
     def create(self, values: Mapping[str, Any]) -> Chat:
-        """By the same service as the API."""
-        return create_chat(
+        """By the same service as the API; stored at once, since its page comes next."""
+        chat = create_chat(
             application_token=values["application_token"],
             name=values["name"],
         )
+        store_if_pending(chat.key)
+        return get_chat(application_token=chat.application_token, chat_number=chat.chat_number)
 
     def edit(self, row: Chat, values: Mapping[str, Any]) -> Chat:
         """By the same service as the API."""

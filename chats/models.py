@@ -30,3 +30,8 @@ class Chat(Parent):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """Token and number."""
+        return (self.application_token, self.chat_number)

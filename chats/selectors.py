@@ -3,24 +3,33 @@
 from django.db.models import QuerySet
 
 from chats.models import Chat
+from core.accept.reading import look_again
 from core.errors import ChatNotFound
 
 
+def chat_row(application_token: str, chat_number: int) -> "QuerySet[Chat]":
+    """The one stored chat of this number, or nothing."""
+    return chats_of(application_token=application_token).filter(chat_number=chat_number)
+
+
 def get_chat(*, application_token: str, chat_number: int) -> Chat:
-    """The chat of this number. Raises ChatNotFound."""
-    try:
-        return Chat.objects.get(application_token=application_token, chat_number=chat_number)
-    except Chat.DoesNotExist:
-        raise ChatNotFound from None
+    """The chat of this number, stored or pending. Raises ChatNotFound, Unavailable."""
+    key = (application_token, chat_number)
+    rows = chat_row(*key)
+    chat = rows.first() or look_again(rows, key)
+    if chat is None:
+        raise ChatNotFound
+    return chat
 
 
 def require_chat(*, application_token: str, chat_number: int) -> None:
-    """Raises ChatNotFound when the application has none of this number."""
-    chat = Chat.objects.filter(application_token=application_token, chat_number=chat_number)
-    if not chat.exists():
+    """Raises ChatNotFound when the application has none of this number, or Unavailable."""
+    key = (application_token, chat_number)
+    rows = chat_row(*key)
+    if not rows.exists() and look_again(rows, key) is None:
         raise ChatNotFound
 
 
 def chats_of(*, application_token: str) -> "QuerySet[Chat]":
-    """The chats of one application; none when there is no such application."""
+    """The stored chats of one application; none when there is no such application."""
     return Chat.objects.filter(application_token=application_token)

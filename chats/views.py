@@ -8,7 +8,8 @@ from chats import selectors, services
 from chats.models import Chat
 from chats.representation import represent_chat
 from chats.schema import describe_collection, describe_item
-from core.http.paging import Pager, QuerySetSource, read_window
+from core.http.merged import accepted_rows
+from core.http.paging import Pager, read_window
 from core.http.parsers import query_parameters
 from core.http.views import ApiView, created
 from core.text import clean_name, field
@@ -23,8 +24,9 @@ class ChatCollection(ApiView):
         parameters = query_parameters(request)
         window = read_window(parameters)
         require_application(token=token)
+        chats = selectors.chats_of(application_token=token)
         pager = Pager[Chat](
-            source=QuerySetSource(selectors.chats_of(application_token=token), "chat_number"),
+            source=accepted_rows(chats, "chat_number", (token,)),
             number_of=lambda chat: chat.chat_number,
             represent=represent_chat,
         )

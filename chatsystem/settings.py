@@ -6,6 +6,7 @@ import dj_database_url
 import django_stubs_ext
 
 from chatsystem import env
+from core.broker import queues
 
 django_stubs_ext.monkeypatch()
 
@@ -117,32 +118,53 @@ CACHES: dict[str, dict[str, Any]] = {
 }
 
 CELERY_BROKER_URL = ENVIRONMENT.broker_url or "memory://"
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_BROKER_HEARTBEAT = 30
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever
+CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True} if ENVIRONMENT.broker_url else {}
 # Without a broker a task runs where it is sent from: beat does the scheduled work itself.
 CELERY_TASK_ALWAYS_EAGER = not ENVIRONMENT.broker_url
-CELERY_BROKER_CONNECTION_TIMEOUT = 2
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True} if ENVIRONMENT.broker_url else {}
-CELERY_TASK_DEFAULT_QUEUE = "maintenance"
-CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if ENVIRONMENT.broker_url else "classic"
+CELERY_IMPORTS = ("core.accept.tasks",)
+CELERY_TASK_QUEUES = list(queues.WORK.values()) if ENVIRONMENT.broker_url else None
+CELERY_TASK_DEFAULT_QUEUE = queues.MAINTENANCE
+CELERY_TASK_DEFAULT_EXCHANGE = ""  # AMQP's own: it routes by the queue's name
+CELERY_TASK_ROUTES = {"search.*": {"queue": queues.SEARCH}}
 CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_ACKS_ON_FAILURE = False
+CELERY_TASK_ACKS_ON_TIMEOUT = False
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_TASK_ACKS_ON_FAILURE_OR_TIMEOUT = False
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONSUMER = "core.broker.consumer:Consumer"
+CELERY_WORKER_POOL = "prefork"  # with late acknowledgement "solo" stalls
 CELERY_WORKER_CONCURRENCY = 1
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 512 * 1024  # KiB; a batch needs some 50 MiB
+CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60  # a busy machine may need more than Celery's 4 s
+# What a task did meanwhile is done; it comes again, and is known then.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+# Celery closes the database connection after this many tasks, by default after each.
+CELERY_DB_REUSE_MAX = 10_000
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "reconcile-counts": {
         "task": "core.tasks.reconcile_counts",
         "schedule": ENVIRONMENT.reconcile_every_seconds,
         # A run that could not start before the next is due would only repeat that one's work.
-        "options": {"expires": ENVIRONMENT.reconcile_every_seconds},
+        "options": {"expires": ENVIRONMENT.reconcile_every_seconds, "confirm_timeout": 10},
     }
 }
+if ENVIRONMENT.redis_url:
+    CELERY_BEAT_SCHEDULE["sweep"] = {
+        "task": "core.tasks.sweep",
+        "schedule": 60,
+        "options": {"expires": 60, "confirm_timeout": 10},
+    }
 
 # HTTP
 
@@ -205,5 +227,8 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.security": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # Two lines for each task otherwise.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
     },
 }

@@ -1,6 +1,7 @@
 """Counts of children, made true again by a job: cost in proportion to what was flagged.
 
-Whoever inserts a child marks its parent (`count_state` = CHANGED) in the transaction of the insert.
+Whoever inserts a child marks its parent (`count_state` = CHANGED) in the transaction of the insert,
+or has it flagged afterwards (core.flags), which becomes the same mark before anything is counted.
 The job puts its own run number over the mark *before* it counts: a child inserted meanwhile puts
 the mark back, so the parent stays flagged for the next run. A run that dies leaves its number in
 the rows it had taken; any number but CURRENT is a flag, so the next run takes them again. A run
@@ -18,6 +19,7 @@ from typing import Any
 from django.db import OperationalError
 from django.db.models import BigIntegerField, Case, Count, F, Model, Q, QuerySet, Value, When
 
+from core import flags
 from core.jobs import Run, only_run
 from core.models import CountState, Parent
 from core.transactions import in_transaction, lost_deadlock
@@ -105,13 +107,18 @@ def reconcile(
 ) -> dict[str, Tally]:
     """Make every flagged count equal COUNT(*); with `everything`, every count there is.
 
-    A dry run writes nothing and reports what a run would correct. `progress` is told how many
-    parents were done since it was told last. Raises core.jobs.JobIsRunning.
+    A dry run corrects nothing and reports what a run would. `progress` is told how many parents
+    were done since it was told last. Raises core.jobs.JobIsRunning.
     """
     if dry_run:
+        everything |= flags.take_over() is not None
         return {one.field: _compare(one, everything, progress) for one in _registered}
     with only_run(JOB) as run:
+        lost_in_epoch = flags.take_over(run.still_alive)
+        everything |= lost_in_epoch is not None
         tallies = {one.field: _correct(one, everything, run, progress) for one in _registered}
+        if lost_in_epoch is not None:
+            flags.made_up_for(lost_in_epoch)
         run.outcome = {name: vars(tally) for name, tally in tallies.items()}
         return tallies
 

@@ -2,7 +2,20 @@
 
 from django.db import models
 
+from core.accept.models import DeadLetter
+from core.numbering.models import NumberAuthority, NumberingProcess, NumberSkip
 from core.text import MAX_NAME_CHARACTERS
+
+__all__ = [
+    "CountState",
+    "DeadLetter",
+    "Job",
+    "NumberAuthority",
+    "NumberSkip",
+    "NumberingProcess",
+    "Parent",
+    "Record",
+]
 
 
 class CountState(models.IntegerChoices):
@@ -26,16 +39,27 @@ class Record(models.Model):
 class Parent(Record):
     """A named row that numbers and counts its children.
 
-    `number_ceiling`: no number above it was ever given to a child (see core.numbering).
+    `number_ceiling`: no number above it was ever given to a child. `lease_first` to `lease_last`
+    were lent to Redis at `lease_at` in `lease_epoch`, which is null where the database itself gave
+    the last number (see core.numbering).
     `count_state`: see core.counts.
     """
 
     name = models.CharField(max_length=MAX_NAME_CHARACTERS)
     number_ceiling = models.PositiveBigIntegerField(default=0)
+    lease_epoch = models.PositiveBigIntegerField(null=True)
+    lease_first = models.PositiveBigIntegerField(null=True)
+    lease_last = models.PositiveBigIntegerField(null=True)
+    lease_at = models.DateTimeField(null=True)
     count_state = models.PositiveBigIntegerField(default=CountState.CURRENT, db_index=True)
 
     class Meta:
         abstract = True
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """The natural key, which its children carry too."""
+        raise NotImplementedError
 
 
 class Job(models.Model):

@@ -6,7 +6,10 @@ from celery import shared_task
 from django.db import close_old_connections
 
 from core import counts
+from core.accept.sweeper import sweep as sweep_pending
 from core.jobs import JobIsRunning
+from core.redis.client import is_configured
+from core.redis.guard import NoRedis
 
 logger = logging.getLogger(__name__)
 
@@ -23,3 +26,19 @@ def reconcile_counts() -> None:
         return
     for name, tally in tallies.items():
         logger.info("%s: %d counted, %d corrected", name, tally.counted, tally.corrected)
+
+
+@shared_task
+def sweep() -> None:
+    """The sweep of each minute; one that is still under way does the work of this one."""
+    if not is_configured():
+        logger.info("sweep: nothing to do without Redis")
+        return
+    close_old_connections()
+    try:
+        swept = sweep_pending()
+    except (JobIsRunning, NoRedis) as error:
+        logger.warning("no sweep: %s", error)
+        return
+    level = logging.WARNING if swept.stored or swept.set_aside else logging.DEBUG
+    logger.log(level, "sweep: %s", swept)

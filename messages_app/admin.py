@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from applications.admin import ApplicationTokenField
 from chats.selectors import require_chat
+from core.accept.waiting import store_if_pending
 from core.admin.cells import PREVIEW_CHARACTERS, list_link, preview
 from core.admin.fields import BodyField
 from core.admin.keys import rows_by_key
@@ -20,6 +21,7 @@ from core.errors import ChatNotFound
 from core.http.paging import MAX_NUMBER
 from core.http.views import CHAT_NUMBER, MESSAGE_NUMBER, TOKEN
 from messages_app.models import Message
+from messages_app.selectors import get_message
 from messages_app.services import create_message, edit_message
 
 _KEY = {"application_token": TOKEN, "chat_number": CHAT_NUMBER, "message_number": MESSAGE_NUMBER}
@@ -111,11 +113,18 @@ class MessageAdmin(RecordAdmin[Message]):
         return rows_by_key(rows, _KEY, text)
 
     def create(self, values: Mapping[str, Any]) -> Message:
-        """By the same service as the API."""
-        return create_message(
+        """By the same service as the API; stored at once, since its page comes next."""
+        created = create_message(
             application_token=values["application_token"],
             chat_number=values["chat_number"],
             body=values["body"],
+        )
+        key = (created.application_token, created.chat_number, created.message_number)
+        store_if_pending(key)
+        return get_message(
+            application_token=created.application_token,
+            chat_number=created.chat_number,
+            message_number=created.message_number,
         )
 
     def edit(self, row: Message, values: Mapping[str, Any]) -> Message:

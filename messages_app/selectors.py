@@ -2,6 +2,7 @@
 
 from django.db.models import QuerySet
 
+from core.accept.reading import look_again
 from core.errors import MessageNotFound
 from messages_app.models import Message
 
@@ -9,20 +10,22 @@ from messages_app.models import Message
 def message_row(
     application_token: str, chat_number: int, message_number: int
 ) -> "QuerySet[Message]":
-    """The one message of this number, or nothing."""
+    """The one stored message of this number, or nothing."""
     return messages_of(application_token=application_token, chat_number=chat_number).filter(
         message_number=message_number
     )
 
 
 def get_message(*, application_token: str, chat_number: int, message_number: int) -> Message:
-    """The message of this number. Raises MessageNotFound."""
-    try:
-        return message_row(application_token, chat_number, message_number).get()
-    except Message.DoesNotExist:
-        raise MessageNotFound from None
+    """The message of this number, stored or pending. Raises MessageNotFound, Unavailable."""
+    key = (application_token, chat_number, message_number)
+    rows = message_row(*key)
+    message = rows.first() or look_again(rows, key)
+    if message is None:
+        raise MessageNotFound
+    return message
 
 
 def messages_of(*, application_token: str, chat_number: int) -> "QuerySet[Message]":
-    """The messages of one chat; none when there is no such chat."""
+    """The stored messages of one chat; none when there is no such chat."""
     return Message.objects.filter(application_token=application_token, chat_number=chat_number)

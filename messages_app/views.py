@@ -4,7 +4,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chats.selectors import require_chat
-from core.http.paging import Pager, QuerySetSource, read_window
+from core.http.merged import accepted_rows
+from core.http.paging import Pager, read_window
 from core.http.parsers import query_parameters
 from core.http.views import ApiView, created
 from core.text import clean_body, field
@@ -25,7 +26,7 @@ class MessageCollection(ApiView):
         require_chat(application_token=token, chat_number=int(chat_number))
         messages = selectors.messages_of(application_token=token, chat_number=int(chat_number))
         pager = Pager[Message](
-            source=QuerySetSource(messages, "message_number"),
+            source=accepted_rows(messages, "message_number", (token, int(chat_number))),
             number_of=lambda message: message.message_number,
             represent=represent_message,
         )

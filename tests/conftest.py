@@ -1,19 +1,42 @@
 """Fixtures that all tests share: the API without a server between, and a server of one's own."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from pytest_django import Settings
 
+from core.redis.client import client, pool
+from core.redis.guard import breaker
 from tests.api.client import Api
 from tests.live.servers import EmbeddedServer, stack_url
+from tests.redis_server import RedisServer
 
 
 @pytest.fixture(autouse=True)
 def quick_client(settings: Settings) -> None:
     """Each test client loads the middleware anew: without listing all static files then."""
     settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture(autouse=True)
+def no_queue(settings: Settings) -> None:
+    """What runs in this process uses the test database alone: a stack's workers have another."""
+    alone = {"redis_url": "", "broker_url": ""}
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=alone)
+
+
+@pytest.fixture
+def redis_server(no_queue: None, settings: Settings, tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of the test's own, which this process uses."""
+    with RedisServer(tmp_path) as server:
+        settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"redis_url": server.url})
+        yield server
+        pool().disconnect()
+    pool.cache_clear()
+    client.cache_clear()
+    breaker.cache_clear()
 
 
 @pytest.fixture

@@ -1,21 +1,26 @@
-"""The one way in for new rows: this process's group commit."""
+"""The one way in for new rows: this process's group commit.
+
+Each group is numbered by Redis, with its rows pending there, and then delivered: to the queue, or
+into the database where the queue is away. While Redis is away the database does both in one
+transaction. Whatever happens, a row that has its number is delivered by somebody.
+"""
 
 from typing import TypeVar
 
 from django.db.models import Model
 
-from core.accept import database
 from core.accept.group import GroupCommit, OutcomeOpen, TurnedAway
+from core.accept.pipeline import Pipeline
 from core.accept.rows import NewRow
 from core.errors import Unavailable
 
 Row = TypeVar("Row", bound=Model)
 
-_group_commit: GroupCommit[NewRow, Model] = GroupCommit(database.store)
+_group_commit: GroupCommit[NewRow, Model] = GroupCommit(Pipeline().commit)
 
 
 def accept(row: NewRow, model: type[Row]) -> Row:
-    """The row with its number, stored. Raises its `parent_missing`, Unavailable."""
+    """The row with its number, accepted. Raises what its parent's absence raises, Unavailable."""
     try:
         accepted = _group_commit.submit(row, row.size)
     except TurnedAway as error:

@@ -1,38 +1,57 @@
 """A group of new rows, numbered and stored by the database alone: one transaction for all.
 
-This is the way of the embedded profile. One row that cannot be stored does not take the others with
-it: the group is then stored row by row, in the same order, each in a transaction of its own.
+This is the way of the embedded profile, and of every other while Redis is away. One row that cannot
+be stored does not take the others with it: the group is then stored row by row, in the same order,
+each in a transaction of its own.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 
 from django.db import DataError, IntegrityError
 from django.db.models import Model
-from django.utils import timezone
 
-from core.accept.rows import NewRow, ParentKey
-from core.numbering import take_numbers
+from core.accept.rows import Key, NewRow
+from core.errors import NotFound
+from core.numbering.database import take_numbers
 from core.transactions import in_transaction
 
 Outcome = Model | Exception
 
 
-def store(rows: Sequence[NewRow]) -> list[Outcome]:
-    """For each row what was stored, or why it was not. Raises what concerns all of them."""
+def store(
+    rows: Sequence[NewRow],
+    *,
+    before: Callable[[], object] = lambda: None,
+    missing: Callable[[NewRow], Exception] = lambda row: row.kind.parent_missing(),
+) -> list[Outcome]:
+    """For each row what was stored, or why it was not. Raises what concerns all of them.
+
+    `before` runs first in each transaction; `missing` says what a row without a parent is told.
+    """
+
+    def attempt(some: Sequence[NewRow]) -> list[Outcome]:
+        def work() -> list[Outcome]:
+            before()
+            return insert(some)
+
+        return in_transaction(work)
+
+    def alone(row: NewRow) -> Outcome:
+        try:
+            [outcome] = attempt([row])
+        except Exception as error:  # noqa: BLE001 - it is this row's and no other's
+            return error
+        return outcome
+
     try:
-        return in_transaction(partial(insert, rows))
+        outcomes = attempt(rows)
     except (DataError, IntegrityError):
-        return [_store_alone(row) for row in rows]
-
-
-def _store_alone(row: NewRow) -> Outcome:
-    try:
-        [outcome] = in_transaction(partial(insert, [row]))
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is this row's and no other's
-        return error
-    return outcome
+        outcomes = [alone(row) for row in rows]
+    return [
+        missing(row) if isinstance(outcome, NotFound) else outcome
+        for row, outcome in zip(rows, outcomes, strict=True)
+    ]
 
 
 def insert(rows: Sequence[NewRow]) -> list[Outcome]:
@@ -49,18 +68,19 @@ def insert(rows: Sequence[NewRow]) -> list[Outcome]:
 
 def _number(rows: Sequence[NewRow]) -> list[Outcome]:
     """Each row with its number, or the error that its parent is missing; in the order given."""
-    now = timezone.now()
-    waiting: defaultdict[ParentKey, list[int]] = defaultdict(list)
+    waiting: defaultdict[tuple[str, Key], list[int]] = defaultdict(list)
     for position, row in enumerate(rows):
-        waiting[row.parent_key].append(position)
+        waiting[row.kind.parent._meta.db_table, row.parent].append(position)
     outcomes: dict[int, Outcome] = {}
     # Rivals that lock in the same order wait for each other and never in a circle.
-    for key in sorted(waiting):
-        positions = waiting[key]
-        numbers = take_numbers(rows[positions[0]].parent(), len(positions))
+    for table, parent in sorted(waiting):
+        positions = waiting[table, parent]
+        kind = rows[positions[0]].kind
+        numbers = take_numbers(kind.parent_row(parent), len(positions))
         if numbers is None:
-            outcomes |= {position: rows[position].parent_missing() for position in positions}
+            # An error of its own for each row: it is raised in the thread of its request.
+            outcomes |= {position: kind.parent_missing() for position in positions}
             continue
         for position, number in zip(positions, numbers, strict=True):
-            outcomes[position] = rows[position].numbered(number, now)
+            outcomes[position] = rows[position].numbered(number).instance()
     return [outcomes[position] for position in range(len(rows))]

@@ -1,38 +1,175 @@
-"""What is accepted: a row that has everything but its number."""
+"""What is accepted: rows that have everything but a number, and the same with their number.
 
-from abc import ABC, abstractmethod
-from datetime import datetime
+A kind says where its rows are stored and who numbers them. A numbered row travels through Redis and
+the queue in a short form (`payload`), whose meaning must stay readable for the processes of the
+version before: during a deploy both run side by side.
+"""
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
+
+import orjson
 from django.db.models import Model, QuerySet
+from django.utils import timezone
 
 from core.errors import NotFound
 from core.models import Parent
 
-ParentKey = tuple[str, str, int]
+Key = tuple[str | int, ...]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
-class NewRow(ABC):
-    """A chat or message that asks its parent for the next number."""
+@dataclass(frozen=True)
+class Kind:
+    """One kind of numbered row. `name` is its table's, its queue's and its flags' name.
 
-    @staticmethod
-    @abstractmethod
-    def parent_missing() -> NotFound:
-        """What is raised when the parent does not exist."""
+    `parent_fields` of the parent and all but the last of `key_fields` of the row hold the same.
+    """
+
+    name: str
+    model: type[Model]
+    parent: type[Parent]
+    parent_fields: tuple[str, ...]
+    key_fields: tuple[str, ...]
+    own_fields: tuple[str, ...]
+    parent_missing: Callable[[], NotFound]
 
     @property
-    @abstractmethod
-    def parent_key(self) -> ParentKey:
-        """The parent's table and natural key; parents are locked in the order of these."""
+    def numbers_children(self) -> bool:
+        """Whether such a row gives numbers itself."""
+        return issubclass(self.model, Parent)
 
-    @property
-    @abstractmethod
-    def size(self) -> int:
-        """About how many bytes the row takes."""
-
-    @abstractmethod
-    def parent(self) -> "QuerySet[Parent]":
+    def parent_row(self, key: Key) -> "QuerySet[Parent]":
         """The one row of the parent."""
+        return self.parent._default_manager.filter(
+            **dict(zip(self.parent_fields, key, strict=True))
+        )
 
-    @abstractmethod
-    def numbered(self, number: int, accepted_at: datetime) -> Model:
-        """The row with its number, not stored yet."""
+
+_kinds: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> Kind:
+    """Announce a kind; called by the application that owns it, when it is loaded."""
+    _kinds[kind.name] = kind
+    return kind
+
+
+def kinds() -> Mapping[str, Kind]:
+    """All kinds by name, parents before children."""
+    return _kinds
+
+
+def kind_of(parent: Key) -> Kind:
+    """The kind whose rows this parent numbers."""
+    return next(kind for kind in _kinds.values() if len(kind.parent_fields) == len(parent))
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Numbers that Redis may give in one epoch: `first` to `last`."""
+
+    epoch: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class NewRow:
+    """A row that asks its parent for the next number."""
+
+    kind: ClassVar[Kind]
+
+    acceptance: UUID = field(default_factory=uuid4, kw_only=True)
+    accepted_at: datetime = field(default_factory=timezone.now, kw_only=True)
+
+    @property
+    def parent(self) -> Key:
+        """The natural key of the parent."""
+        raise NotImplementedError
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What the kind's `own_fields` hold."""
+        raise NotImplementedError
+
+    @property
+    def size(self) -> int:
+        """At most so many bytes: four for each character."""
+        return 4 * sum(map(len, self.values))
+
+    def numbered(self, number: int, lease: Lease | None = None) -> "NumberedRow":
+        """The row with its number, and the numbers that it may give itself."""
+        return NumberedRow(
+            kind=self.kind,
+            key=(*self.parent, number),
+            accepted_us=(self.accepted_at - _EPOCH) // _MICROSECOND,
+            acceptance=self.acceptance.hex,
+            values=self.values,
+            lease=lease,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedRow:
+    """A row with its number; `accepted_us` counts microseconds since 1970, `acceptance` is hex."""
+
+    kind: Kind
+    key: Key
+    accepted_us: int
+    acceptance: str
+    values: tuple[str, ...]
+    lease: Lease | None = None
+
+    @property
+    def parent(self) -> Key:
+        """The natural key of the parent."""
+        return self.key[:-1]
+
+    @property
+    def number(self) -> int:
+        """Its number within the parent."""
+        return int(self.key[-1])
+
+    @property
+    def size(self) -> int:
+        """At most so many bytes."""
+        return 4 * sum(map(len, self.values))
+
+    def payload(self) -> bytes:
+        """All but the key, as JSON: it is the same whatever the number will be."""
+        lease = self.lease and (self.lease.epoch, self.lease.first, self.lease.last)
+        return orjson.dumps((self.accepted_us, self.acceptance, self.values, lease))
+
+    def columns(self) -> dict[str, Any]:
+        """The columns that are to be stored."""
+        at = _EPOCH + self.accepted_us * _MICROSECOND
+        columns: dict[str, Any] = dict(zip(self.kind.key_fields, self.key, strict=True))
+        columns |= zip(self.kind.own_fields, self.values, strict=True)
+        columns |= {"created_at": at, "updated_at": at, "acceptance": UUID(self.acceptance)}
+        if self.lease:
+            columns |= {
+                "number_ceiling": self.lease.last,
+                "lease_epoch": self.lease.epoch,
+                "lease_first": self.lease.first,
+                "lease_last": self.lease.last,
+                "lease_at": at,
+            }
+        return columns
+
+    def instance(self) -> Model:
+        """The row as the model that will be stored."""
+        return self.kind.model(**self.columns())
+
+
+def from_payload(kind: Kind, key: Key, payload: Sequence[Any]) -> NumberedRow:
+    """The row of a payload that was read from JSON."""
+    accepted_us, acceptance, values, lease = payload
+    return NumberedRow(
+        kind, key, accepted_us, acceptance, tuple(values), Lease(*lease) if lease else None
+    )

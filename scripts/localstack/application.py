@@ -26,15 +26,22 @@ def _web(layout: Layout, settings: Settings) -> Program:
 def _workers(layout: Layout, settings: Settings) -> list[Program]:
     return [
         Program(
-            name=program_name(Part.WORKER, str(number)),
+            name=name,
             part=Part.WORKER,
-            argv=commands.worker(layout, number),
+            argv=argv,
             directory=str(layout.checkout),
             environment=environment.process(layout, settings),
             immaterial=environment.WEB_ONLY,
         )
-        for number in range(1, settings.options.workers + 1)
+        for name, argv in worker_commands(layout, settings.options.workers).items()
     ]
+
+
+def worker_commands(layout: Layout, workers: int) -> dict[str, tuple[str, ...]]:
+    """The command lines of the workers by the names of their programs."""
+    numbered = {str(number): commands.worker(layout, number) for number in range(1, workers + 1)}
+    all_of_them = {**numbered, "background": commands.background(layout)}
+    return {program_name(Part.WORKER, name): argv for name, argv in all_of_them.items()}
 
 
 def _beat(layout: Layout, settings: Settings) -> Program:

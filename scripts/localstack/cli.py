@@ -120,7 +120,9 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", help="everything runs and is ready when it returns")
     up.add_argument("--port", type=_between(0, 65535), default=8000, help="0: any free one")
     up.add_argument("--web", type=_between(1, 64), default=2, help="web processes")
-    up.add_argument("--workers", type=_between(1, 64), default=1, help="Celery workers")
+    up.add_argument(
+        "--workers", type=_between(1, 64), default=1, help="workers that store messages"
+    )
     up.add_argument(
         "--set",
         type=_assignment,

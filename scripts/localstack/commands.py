@@ -16,14 +16,23 @@ def web(layout: Layout, port: int) -> tuple[str, ...]:
 
 
 def worker(layout: Layout, number: int) -> tuple[str, ...]:
-    """One Celery worker with its pool."""
-    name = f"worker{number}@%h"
-    return (*_celery(layout), "worker", "--loglevel", "INFO", "--hostname", name)
+    """One Celery worker with its pool, which stores what was accepted and does nothing else."""
+    return _worker(layout, f"worker{number}", "chats,messages")
+
+
+def background(layout: Layout) -> tuple[str, ...]:
+    """One for all the rest, so that nothing of it holds up the others."""
+    return _worker(layout, "background", "search,maintenance")
 
 
 def beat(layout: Layout, schedule: str) -> tuple[str, ...]:
     """The one clock of the periodic tasks."""
     return (*_celery(layout), "beat", "--loglevel", "INFO", "--schedule", schedule)
+
+
+def _worker(layout: Layout, name: str, queues: str) -> tuple[str, ...]:
+    command = (*_celery(layout), "worker", "--loglevel", "INFO", "--hostname", f"{name}@%h")
+    return (*command, "--queues", queues, "--without-gossip", "--without-mingle")
 
 
 def _manage(layout: Layout) -> tuple[str, ...]:

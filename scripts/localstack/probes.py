@@ -9,6 +9,7 @@ from contextlib import suppress
 import psutil
 
 from localstack import processes
+from localstack.application import worker_commands
 from localstack.layout import Layout
 from localstack.parts import Part
 from localstack.services import mariadb
@@ -63,8 +64,7 @@ class Probes:
     def _workers(self) -> bool:
         """Each has a connection to the broker."""
         found = processes.by_program(self._layout.identity)
-        count = self._settings.options.workers
-        names = [processes.program_name(Part.WORKER, str(number + 1)) for number in range(count)]
+        names = worker_commands(self._layout, self._settings.options.workers)
         return all(any(map(self._is_connected, found.get(name, ()))) for name in names)
 
     def _is_connected(self, process: psutil.Process) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from localstack import processes
 from localstack.layout import Layout, is_root
-from localstack.parts import STEADY_AFTER_S, STOP_LIMIT_S, Part
+from localstack.parts import APPLICATION, STEADY_AFTER_S, STOP_LIMIT_S, Part
 from localstack.program import Program
 
 MAIN = """\
@@ -33,14 +33,17 @@ silent = true
 {user}
 """
 
-# The retries span an outage of some minutes of the services that a program needs to start.
+# Pauses grow by a second with each retry, so 25 are five minutes. The application's programs need
+# services in order to start, and go on for as long as one of them is away.
+START_RETRIES, APPLICATION_START_RETRIES = 25, 10_000
+
 PROGRAM = """\
 [program:{name}]
 command = {command}
 environment = {environment}
 autostart = false
 autorestart = true
-startretries = 25
+startretries = {retries}
 startsecs = {steady}
 stopwaitsecs = {stop_limit}
 killasgroup = true
@@ -85,6 +88,7 @@ def _program(layout: Layout, program: Program) -> str:
         name=program.name,
         command=_literal(shlex.join(launcher)),
         environment=",".join(f'{name}="{value}"' for name, value in environment.items()),
+        retries=APPLICATION_START_RETRIES if program.part in APPLICATION else START_RETRIES,
         steady=STEADY_AFTER_S[program.part],
         stop_limit=STOP_LIMIT_S[program.part],
         log=_literal(layout.log(program.name)),

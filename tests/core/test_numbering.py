@@ -13,7 +13,7 @@ from chats.models import Chat
 from chats.services import create_chat
 from core.accept.database import insert
 from core.errors import ApplicationNotFound, ChatNotFound
-from core.numbering import take_numbers
+from core.numbering.database import take_numbers
 from messages_app.accept import NewMessage
 from messages_app.models import Message
 from messages_app.services import create_message

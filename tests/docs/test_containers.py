@@ -8,9 +8,11 @@ import pytest
 import yaml
 
 from chatsystem.env import Environment
+from core.broker.queues import WORK
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PARTS = {"mariadb", "redis", "rabbitmq", "elasticsearch", "web", "worker", "beat", "migrate"}
+SERVICES = {"mariadb", "redis", "rabbitmq", "elasticsearch"}
+PARTS = {*SERVICES, "web", "worker", "background", "beat", "migrate"}
 
 
 @pytest.fixture
@@ -36,6 +38,19 @@ def test_the_application_is_given_settings_that_exist_and_no_secret(compose: Any
     assert re.fullmatch(r"\$\{SECRET_KEY:\?.*\}", environment["SECRET_KEY"])
     for value in compose["services"]["mariadb"]["environment"].values():
         assert "PASSWORD" in value or value in {"chatsystem", "1"}
+
+
+def test_every_queue_has_a_worker_and_none_stores_and_searches(compose: Any) -> None:
+    queues = [
+        queue
+        for name in ("worker", "background")
+        for queue in compose["services"][name]["command"]
+        .split("--queues ")[1]
+        .split()[0]
+        .split(",")
+    ]
+
+    assert sorted(queues) == sorted(WORK)
 
 
 def test_redis_loses_nothing_that_it_has_confirmed(compose: Any) -> None:

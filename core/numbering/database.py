@@ -1,21 +1,19 @@
 """Numbers from the database: consecutive, never repeated, never taken back.
 
-A parent's `number_ceiling` is the highest number ever given to one of its children. Taking numbers
-raises it in the same transaction that inserts the rows, under the parent's row lock: a transaction
-that fails gives its numbers back by never having happened, so there is neither a gap nor a repeat.
+A parent's `number_ceiling` is the highest number ever given to one of its children or lent to
+Redis. Taking numbers raises it in the same transaction that inserts the rows, under the parent's
+row lock: a transaction that fails gives its numbers back by never having happened, so there is
+neither a gap nor a repeat. Only where numbers were lent to Redis may some be skipped.
 """
-
-from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import F, QuerySet
 
 from core.models import CountState, Parent
+from core.numbering.skips import record_skip
 
-P = TypeVar("P", bound=Parent)
 
-
-def take_numbers(parent: "QuerySet[P]", count: int) -> range | None:
+def take_numbers(parent: "QuerySet[Parent]", count: int) -> range | None:
     """The next `count` numbers of this one parent, or None when there is no such parent.
 
     To be called inside the transaction that inserts the rows; holds the parent's lock to its end,
@@ -30,5 +28,9 @@ def take_numbers(parent: "QuerySet[P]", count: int) -> range | None:
     )
     if not raised:
         return None
-    ceiling = parent.values_list("number_ceiling", flat=True).get()
-    return range(ceiling - count + 1, ceiling + 1)
+    ceiling, lease_epoch = parent.values_list("number_ceiling", "lease_epoch").get()
+    first = ceiling - count + 1
+    if lease_epoch is not None:
+        record_skip(parent.get(), first, "numbers from the database")
+        parent.update(lease_epoch=None)
+    return range(first, ceiling + 1)

@@ -1,0 +1,55 @@
+"""Delivery of numbered rows: one task message for each queue, or straight into the database.
+
+A message whose confirm did not come may have arrived: the row is then stored twice by the same
+insert, which drops the second. A row that cannot be delivered now stays pending, and the sweeper
+delivers it.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+
+from django.db import DatabaseError, InterfaceError
+
+from core.accept.envelope import task_message
+from core.accept.rows import Kind, NumberedRow
+from core.accept.settled import settle_unqueued
+from core.accept.storing import store_numbered
+from core.broker.publisher import BrokerAway, Publisher, is_configured
+
+logger = logging.getLogger(__name__)
+
+_publisher = Publisher()
+
+
+class NotDelivered(Exception):
+    """Neither the queue nor the database takes the rows now."""
+
+
+def deliver(rows: Sequence[NumberedRow]) -> None:
+    """Return when the rows are in their queue or in the database. Raises NotDelivered."""
+    by_kind: defaultdict[Kind, list[NumberedRow]] = defaultdict(list)
+    for row in rows:
+        by_kind[row.kind].append(row)
+    for kind, of_kind in by_kind.items():
+        if not _publish(kind, of_kind):
+            _insert(of_kind)
+
+
+def _publish(kind: Kind, rows: Sequence[NumberedRow]) -> bool:
+    if not is_configured():
+        return False
+    try:
+        _publisher.publish(kind.name, *task_message(rows))
+    except BrokerAway:
+        return False
+    return True
+
+
+def _insert(rows: Sequence[NumberedRow]) -> None:
+    try:
+        store_numbered(rows)
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("rows wait for the sweeper: rows=%d error=%s", len(rows), error)
+        raise NotDelivered(str(error)) from error
+    settle_unqueued(rows)

@@ -1,0 +1,51 @@
+"""Waiting for a database that is away, in place, while the message stays unacknowledged.
+
+A requeued message would come back at once and use up its deliveries; but the broker takes back what
+nobody acknowledges for half an hour, so the wait is bounded well below that.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from random import uniform
+
+from django.db import Error, InterfaceError, OperationalError, connection
+
+from core import ending
+
+logger = logging.getLogger(__name__)
+
+MOST_SECONDS = 15 * 60
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 5.0
+
+
+class GaveUp(Exception):
+    """The database stayed away for too long, or this worker is to end."""
+
+
+def patiently(work: Callable[[], None], meanwhile: Callable[[], None]) -> None:
+    """Return when `work` has succeeded; `meanwhile` is called before each of the pauses.
+
+    Raises GaveUp, and what `work` raises that is not the absence of the database.
+    """
+    until = time.monotonic() + MOST_SECONDS
+    longest = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return work()
+        except (OperationalError, InterfaceError) as error:
+            _close()
+            logger.warning("the database is away, rows wait: %s", error)
+            if ending.wait(uniform(longest / 2, longest)) or time.monotonic() > until:  # noqa: S311
+                raise GaveUp(str(error)) from error
+        meanwhile()
+        longest = min(2 * longest, LONGEST_PAUSE_SECONDS)
+
+
+def _close() -> None:
+    """What has failed may be unusable; the next attempt opens a new connection."""
+    try:
+        connection.close()
+    except Error as error:
+        logger.debug("closing a dead connection: %s", error)

@@ -1,0 +1,119 @@
+"""The commit of a group: a number for each row, then delivery.
+
+There are two ways to a number (Redis' block, or the database) and two of delivery (the queue, or
+the database), chosen anew for each group by what is there. Only a row that was surely not numbered
+may try another way; where nobody knows, its request is told so.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from django.db import DatabaseError, InterfaceError
+from django.db.models import Model
+
+from core.accept.database import store
+from core.accept.delivery import NotDelivered, deliver
+from core.accept.from_redis import number_from_redis
+from core.accept.gathering import Gathering
+from core.accept.group import OutcomeOpen
+from core.accept.rows import NewRow
+from core.accept.waiting import may_be_queued
+from core.errors import Unavailable
+from core.numbering.authority import AuthorityChanged, hold_authority, take_over_for_database
+from core.numbering.blocks import RedisAway, Unanswered, Untrusted
+from core.numbering.examination import examine
+from core.numbering.keeper import Keeper
+from core.numbering.models import Source
+from core.redis.client import is_configured
+
+logger = logging.getLogger(__name__)
+
+#: A Redis that fails is waited for so long before the database takes over, with other numbers.
+GRACE_SECONDS = 1.5
+#: After so long a group is told to come again.
+LIMIT_SECONDS = 8.0
+
+
+class Pipeline:
+    """This process's commit of groups; called for one group at a time."""
+
+    def __init__(self) -> None:
+        self._keeper = Keeper()
+        self._failing_since: float | None = None
+
+    def commit(self, rows: Sequence[NewRow]) -> list[Model | Exception]:
+        """For each row what was accepted, or why it was not."""
+        if not is_configured():
+            return store(rows)
+        gathering = Gathering(rows)
+        try:
+            self._number(gathering)
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("no numbers without the database: %s", error)
+            gathering.fail(Unavailable("The database is away, and with it the next numbers."))
+        try:
+            deliver(gathering.numbered())
+        except NotDelivered:
+            gathering.undelivered(Unavailable("The outcome is open: queue and database are away."))
+        return gathering.outcomes()
+
+    def _number(self, gathering: Gathering) -> None:
+        """Give every row a number or an error. Raises errors of the database."""
+        limit = time.monotonic() + LIMIT_SECONDS
+        while gathering.waiting():
+            if time.monotonic() > limit:
+                gathering.fail(Unavailable("No number could be had in time."))
+                return
+            try:
+                self._attempt(gathering)
+            except AuthorityChanged:
+                self._keeper.look_again()
+            except Untrusted as doubt:
+                self._examine(doubt)
+            except RedisAway as away:
+                self._wait_or_take_over(away)
+            except Unanswered as error:
+                self._failing_since = self._failing_since or time.monotonic()
+                gathering.fail(OutcomeOpen(f"Redis did not answer: {error}"))
+
+    def _attempt(self, gathering: Gathering) -> None:
+        authority = self._keeper.authority()
+        if authority.source is Source.REDIS:
+            number_from_redis(gathering, self._keeper, authority.epoch)
+            self._failing_since = None
+            return
+        positions = gathering.waiting()
+        outcomes = store(
+            [gathering.rows[position] for position in positions],
+            before=lambda: hold_authority(Source.DATABASE),
+            missing=_missing,
+        )
+        for position, outcome in zip(positions, outcomes, strict=True):
+            gathering.settle(position, outcome)
+
+    def _examine(self, doubt: Untrusted) -> None:
+        """See whether Redis is still the one that the numbers were lent to."""
+        logger.warning("redis is examined: %s", doubt)
+        try:
+            examine(self._keeper.blocks, self._keeper.process, self._keeper.authority().epoch)
+        except RedisAway as away:
+            self._wait_or_take_over(away)
+        self._keeper.look_again()
+
+    def _wait_or_take_over(self, away: RedisAway) -> None:
+        now = time.monotonic()
+        self._failing_since = self._failing_since or now
+        if now - self._failing_since < GRACE_SECONDS:
+            time.sleep(0.05)
+            return
+        authority = self._keeper.authority()
+        if authority.source is Source.REDIS:
+            take_over_for_database(authority.epoch, f"Redis is away: {away}"[:200])
+        self._keeper.look_again()
+
+
+def _missing(row: NewRow) -> Exception:
+    if may_be_queued(row.parent):
+        return Unavailable("It may wait in a queue, which cannot be seen just now.")
+    return row.kind.parent_missing()

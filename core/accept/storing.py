@@ -1,0 +1,118 @@
+"""The idempotent insert: however often a row comes, it is in its table once, or set aside.
+
+A plain INSERT of all rows, in one transaction, is tried first. Where it is refused, the stored rows
+are read: one with the same acceptance is this row, delivered again, and one with another is an
+alarm. Only errors of the data blame a row; for the rest the caller repeats the whole batch.
+"""
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+
+import redis
+from django.db import DataError, IntegrityError, OperationalError
+
+from core.accept.dead_letters import set_aside
+from core.accept.rows import NumberedRow
+from core.accept.statement import insert
+from core.accept.stored import acceptances
+from core.redis.client import client, is_configured
+from core.redis.keys import attempt
+from core.transactions import in_transaction
+
+logger = logging.getLogger(__name__)
+
+_DUPLICATE = 1062  # MySQL's ER_DUP_ENTRY
+#: MySQL's errors of the data that its driver takes for errors of the server:
+#: ER_TRUNCATED_WRONG_VALUE, ER_TRUNCATED_WRONG_VALUE_FOR_FIELD, ER_NET_PACKET_TOO_LARGE.
+_ERRORS_OF_DATA = {1292, 1366, 1153}
+_MARK_SECONDS = 3600
+
+
+def store_numbered(rows: Sequence[NumberedRow]) -> None:
+    """Return when each row is in its table exactly once, or a dead letter.
+
+    Raises OperationalError or InterfaceError when the database cannot do it now: then some rows
+    may be stored, and all of them are to be given again.
+    """
+    if not rows:
+        return
+    firsts = {(row.kind.name, row.key): row for row in reversed(rows)}
+    _store(list(firsts.values()))
+    store_numbered(
+        [row for row in rows if firsts[row.kind.name, row.key].acceptance != row.acceptance]
+    )
+
+
+def _store(rows: Sequence[NumberedRow]) -> None:
+    try:
+        in_transaction(lambda: insert(rows))
+    except (DataError, IntegrityError, OperationalError) as error:
+        if _is_duplicate(error):
+            left = _not_stored(rows)
+            if len(left) == len(rows):
+                raise  # nobody's row is in the way, so nobody's row may be blamed
+            store_numbered(left)
+        elif not _blames_data(error):
+            raise
+        elif len(rows) == 1:
+            set_aside(rows[0], f"{type(error).__name__}: {error}", error)
+        else:
+            _store(rows[: len(rows) // 2])
+            _store(rows[len(rows) // 2 :])
+
+
+def _is_duplicate(error: Exception) -> bool:
+    if not isinstance(error, IntegrityError):
+        return False
+    return error.args[:1] == (_DUPLICATE,) or str(error).startswith("UNIQUE constraint")
+
+
+def _blames_data(error: Exception) -> bool:
+    return not isinstance(error, OperationalError) or error.args[0] in _ERRORS_OF_DATA
+
+
+def _not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
+    """The rows whose number is free; strangers to the stored ones are set aside."""
+    stored = acceptances(rows)
+    left = []
+    for row in rows:
+        acceptance = stored.get((row.kind.name, row.key))
+        if acceptance is None:
+            left.append(row)
+        elif acceptance != row.acceptance:
+            set_aside(row, "the number is taken by another row")
+    logger.info("rows met stored ones: rows=%d stored=%d", len(rows), len(rows) - len(left))
+    return left
+
+
+def store_each(rows: Sequence[NumberedRow]) -> None:
+    """The same for rows of which one may kill its worker: one by one, and the killer set aside.
+
+    Each row bears a mark in Redis while it is tried. One that has a mark already did not survive
+    its last attempt.
+    """
+    for row in rows:
+        if not _mark(row) and _not_stored([row]):
+            set_aside(row, "it was being stored when its worker was killed")
+        else:
+            try:
+                store_numbered([row])
+            finally:
+                _unmark(row)
+
+
+def _mark(row: NumberedRow) -> bool:
+    """Whether the row had no mark; without Redis none has."""
+    if not is_configured():
+        return True
+    try:
+        return bool(client().set(attempt(row.acceptance), 1, nx=True, ex=_MARK_SECONDS))
+    except redis.RedisError:
+        return True
+
+
+def _unmark(row: NumberedRow) -> None:
+    if is_configured():
+        with suppress(redis.RedisError):
+            client().delete(attempt(row.acceptance))

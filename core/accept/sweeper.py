@@ -1,0 +1,147 @@
+"""The sweeper: stores what is pending for so long that its message must have been lost.
+
+It goes by Redis's clock, stores by the workers' own insert and never queues anything. While workers
+are busy it leaves them what was accepted after the rows that they store: those messages are still
+to come. It also finds out when nothing that was queued before this epoch can come any more.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from core.accept.restarted import examine_if_restarted
+from core.accept.rows import NumberedRow, kind_of, kinds
+from core.accept.settled import settle_unqueued
+from core.accept.storing import store_numbered
+from core.accept.undecodable import set_member_aside
+from core.broker.depth import waiting_in
+from core.broker.publisher import BrokerAway
+from core.jobs import Run, only_run
+from core.numbering.models import NumberAuthority
+from core.redis import overdue
+from core.redis.keys import parent_key
+from core.redis.pending import Undecodable, read_member
+
+logger = logging.getLogger(__name__)
+
+JOB = "sweep"
+AGE_MS = 60_000
+#: A longer sweep is ended, and the next one goes on.
+LIMIT_SECONDS = 300.0
+#: What was queued before an epoch is looked for when the epoch is so old.
+SETTLED_AFTER = timedelta(minutes=2)
+
+MAX_ROWS = 1000
+MAX_BYTES = 4 * 1024 * 1024
+PARENTS = 200
+FIRST_ROWS = 5
+FURTHER_ROWS = 250
+
+
+@dataclass
+class Swept:
+    """What a sweep did.
+
+    `stored` rows, those that were stored already included; `set_aside`, what could not be read;
+    `left`, parents of which old rows stay pending, since their messages are still to come;
+    `is_drained`, whether nothing from before this epoch is queued any more.
+    """
+
+    stored: int = 0
+    set_aside: int = 0
+    left: int = 0
+    is_complete: bool = True
+    is_drained: bool = False
+
+
+def sweep() -> Swept:
+    """Store all rows that are pending for more than a minute.
+
+    Raises NoRedis, core.jobs.JobIsRunning, and OperationalError when the database fails: what is
+    not stored then stays pending.
+    """
+    with only_run(JOB) as run:
+        authority = examine_if_restarted()
+        swept = Swept()
+        _sweep(run, swept)
+        swept.is_drained = authority.is_drained or _mark_if_drained(authority, swept)
+        run.outcome = vars(swept)
+        return swept
+
+
+def _sweep(run: Run, swept: Swept) -> None:
+    accepted_by = overdue.redis_time() - AGE_MS
+    end = time.monotonic() + LIMIT_SECONDS
+    while parents := overdue.parents_with_rows(accepted_by, swept.left, PARENTS):
+        progress = overdue.progress_of(kinds())
+        due = {kind: min(accepted_by, progress.get(kind, accepted_by)) for kind in kinds()}
+        for rows in _batches(_due_rows(parents, due, swept)):
+            run.still_alive()
+            store_numbered(rows)
+            settle_unqueued(rows)
+            swept.stored += len(rows)
+        run.still_alive()
+        swept.left += overdue.tidy(parents, accepted_by)
+        if time.monotonic() > end:
+            swept.is_complete = False
+            return
+
+
+def _due_rows(
+    parents: Sequence[str], due: Mapping[str, int], swept: Swept
+) -> Iterator[NumberedRow]:
+    """The rows of these parents that were accepted by when those of their kind are due."""
+    for parent, first in overdue.first_members(parents, FIRST_ROWS).items():
+        key = parent_key(parent)
+        for member in _members(parent, first):
+            try:
+                pending = read_member(key, member)
+            except Undecodable as error:
+                set_member_aside(parent, member, error)
+                swept.set_aside += 1
+                continue
+            if pending.accepted_ms > due[kind_of(key).name]:
+                break  # what follows was accepted later
+            yield pending.row
+
+
+def _members(parent: str, first: Sequence[overdue.Member]) -> Iterator[bytes]:
+    """All pending rows of the parent, of which these are the first, in pages."""
+    page, asked = first, FIRST_ROWS
+    while page:
+        yield from (member for member, _ in page)
+        if len(page) < asked:
+            return
+        asked = FURTHER_ROWS
+        page = overdue.next_members(parent, page[-1][1], asked)
+
+
+def _batches(rows: Iterable[NumberedRow]) -> Iterator[list[NumberedRow]]:
+    batch: list[NumberedRow] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += row.size
+        if len(batch) == MAX_ROWS or size >= MAX_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _mark_if_drained(authority: NumberAuthority, swept: Swept) -> bool:
+    """Note that nothing queued before this epoch still is, if so; `authority` is from before."""
+    if swept.left or not swept.is_complete or timezone.now() - authority.since < SETTLED_AFTER:
+        return False
+    try:
+        if waiting_in(*kinds()):
+            return False
+    except BrokerAway as error:
+        logger.info("nobody knows what is queued: %s", error)
+        return False
+    # Another epoch that has begun meanwhile is not what was looked at.
+    return bool(NumberAuthority.objects.filter(epoch=authority.epoch).update(is_drained=True))

@@ -1,0 +1,116 @@
+"""The task that stores what was queued: the rows of its message and of those that wait behind it.
+
+Rows are acknowledged only after they are stored, so a worker may be killed anywhere: what it held
+comes again, and is then dropped as known. A message is lost nowhere: what cannot be read, or was
+handed out too often, is kept in the queue of the failed.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from celery import Task, shared_task
+from celery.exceptions import Reject
+from django.db import close_old_connections
+
+from core.accept.envelope import TASK, UnknownFormat, rows_of, rows_of_body
+from core.accept.patience import GaveUp, patiently
+from core.accept.rows import NumberedRow
+from core.accept.settled import settle
+from core.accept.storing import store_each, store_numbered
+from core.broker.draining import Delivery, Drain, attempts
+
+logger = logging.getLogger(__name__)
+
+#: A batch ends with the message that reaches one of these.
+MAX_ROWS = 1000
+MAX_BYTES = 4 * 1024 * 1024
+MAX_MESSAGES = 1000
+#: A message that was handed out in vain so often may kill its worker: its rows go one by one.
+SUSPECT_AFTER = 2
+
+_drain = Drain()
+
+
+@shared_task(bind=True, name=TASK)
+def store_rows(self: "Task[..., None]", envelope: dict[str, Any]) -> None:
+    """Store the rows of this message, and with them those of further ones of the same queue."""
+    close_old_connections()
+    queue = _queue(self)
+    try:
+        rows = rows_of(envelope)
+        if attempts(vars(self.request)) < SUSPECT_AFTER:
+            _store_with_more(queue, rows)
+        else:
+            _store(store_each, rows)
+    except UnknownFormat as error:
+        _report_unreadable(queue, error)
+        raise Reject(str(error), requeue=False) from error
+    except GaveUp as error:
+        _drain.drop()
+        raise Reject(str(error), requeue=True) from error
+    except Exception as error:
+        _drain.drop()
+        logger.exception("rows not stored, unexpected error: queue=%s", queue)
+        raise Reject(str(error), requeue=True) from error
+
+
+def _store_with_more(queue: str, rows: list[NumberedRow]) -> None:
+    began = time.monotonic()
+    taken: list[Delivery] = []
+    suspect = _take_more(queue, rows, taken)
+    _store(store_numbered, rows)
+    if taken:
+        _drain.acknowledge(taken[-1])
+    logger.debug(
+        "stored: queue=%s rows=%d messages=%d seconds=%.3f",
+        queue, len(rows), 1 + len(taken), time.monotonic() - began,
+    )  # fmt: skip
+    if suspect and (suspect_rows := _read(queue, suspect)) is not None:
+        _store(store_each, suspect_rows)
+        _drain.acknowledge(suspect)
+
+
+def _take_more(queue: str, rows: list[NumberedRow], taken: list[Delivery]) -> Delivery | None:
+    """Add messages that wait, and their rows, up to the limits; the one that is to go alone."""
+    size = sum(row.size for row in rows)
+    for _ in range(MAX_MESSAGES):
+        if len(rows) >= MAX_ROWS or size >= MAX_BYTES:
+            return None
+        delivery = _drain.take(queue)
+        if delivery is None or delivery.attempts >= SUSPECT_AFTER:
+            return delivery
+        more = _read(queue, delivery)
+        if more is not None:
+            rows += more
+            size += sum(row.size for row in more)
+            taken.append(delivery)
+        if not delivery.waiting:
+            return None
+    return None
+
+
+def _read(queue: str, delivery: Delivery) -> list[NumberedRow] | None:
+    """The rows of the message; without any it is set aside, since it cannot be read."""
+    try:
+        return rows_of_body(delivery.body)
+    except UnknownFormat as error:
+        _report_unreadable(queue, error)
+        _drain.refuse(delivery)
+        return None
+
+
+def _report_unreadable(queue: str, error: UnknownFormat) -> None:
+    logger.error("message set aside, unreadable: queue=%s: %s", queue, error)
+
+
+def _queue(task: "Task[..., None]") -> str:
+    """Where the task's message came from; the default exchange routes by the queue's name."""
+    return str((task.request.delivery_info or {}).get("routing_key"))
+
+
+def _store(store: Callable[[Sequence[NumberedRow]], None], rows: Sequence[NumberedRow]) -> None:
+    patiently(lambda: store(rows), meanwhile=_drain.stay_alive)
+    # Not in one: rows that are stored would have to be told from strangers each time.
+    patiently(lambda: settle(rows), meanwhile=_drain.stay_alive)

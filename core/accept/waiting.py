@@ -1,0 +1,66 @@
+"""Rows that are accepted and not stored yet.
+
+An installation without Redis has none, and is not asked for any.
+"""
+
+from core.accept.rows import Key
+from core.accept.settled import settle_unqueued
+from core.accept.storing import store_numbered
+from core.errors import Unavailable
+from core.numbering.authority import read_authority
+from core.numbering.blocks import script_digest
+from core.numbering.leases import ceiling_of
+from core.numbering.models import Source
+from core.redis.client import is_configured
+from core.redis.guard import NoRedis, ask
+from core.redis.pending import find_pending
+
+
+class Waits(Unavailable):
+    """It may have been accepted and wait in the queue, where it cannot be seen."""
+
+    def __init__(self) -> None:
+        super().__init__("It may wait in a queue, which cannot be seen just now.")
+
+
+def may_be_queued(key: Key) -> bool:
+    """Whether a row that was found nowhere may still wait in a queue: `key` ends in its number.
+
+    Its number must have been given, and Redis' pending rows not be the whole truth: Redis is away,
+    gives no numbers now, has lost data while rows were queued that still may be, or was restarted
+    and nobody knows yet what it has lost. Raises OperationalError.
+    """
+    if not is_configured() or not _may_have_been_given(key):
+        return False
+    authority = read_authority()
+    if authority.source == Source.DATABASE or not authority.is_drained:
+        return True
+    digest = script_digest(authority.epoch)
+    try:
+        [is_trusted] = ask(lambda server: server.script_exists(digest))
+    except NoRedis:
+        return True
+    return not is_trusted
+
+
+def _may_have_been_given(key: Key) -> bool:
+    *parent, number = key
+    if not parent:
+        return False  # an application is stored before anybody knows of it
+    ceiling = ceiling_of(tuple(parent))
+    if ceiling is None:
+        return _may_have_been_given(tuple(parent))
+    return int(number) <= ceiling
+
+
+def store_if_pending(key: Key) -> bool:
+    """Store this row now if it is pending; whether it was. `key` ends in its number.
+
+    Raises OperationalError.
+    """
+    row = find_pending(key) if is_configured() else None
+    if row is None:
+        return False
+    store_numbered([row])
+    settle_unqueued([row])
+    return True

@@ -1,0 +1,44 @@
+"""A service that failed is left alone until a thread of its own finds it well again.
+
+So a dead service costs one timeout, not one each request; and no request is ever the probe.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from threading import Lock, Thread
+
+logger = logging.getLogger(__name__)
+
+PROBE_EVERY_SECONDS = 0.5
+
+
+class Breaker:
+    """Open while the service is away. `probe` raises as long as it is."""
+
+    def __init__(self, service: str, probe: Callable[[], object]) -> None:
+        self.is_open = False
+        self._service = service
+        self._probe = probe
+        self._lock = Lock()
+
+    def open(self, error: BaseException) -> None:
+        """The service has just failed with this error."""
+        with self._lock:
+            if self.is_open:
+                return
+            self.is_open = True
+        logger.warning("%s is away: %s", self._service, error)
+        Thread(target=self._watch, name=f"{self._service}-probe", daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(PROBE_EVERY_SECONDS)
+            try:
+                self._probe()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the service is not well
+                logger.debug("%s is still away: %s", self._service, error)
+            else:
+                break
+        self.is_open = False
+        logger.warning("%s is back", self._service)

@@ -1,0 +1,111 @@
+"""Further messages of a queue, for a task at work: the longer the queue, the larger its batch.
+
+They come over a connection of this process's own and stay unacknowledged until their rows are
+stored. Whatever goes wrong with it, it is dropped, and the broker hands its messages out again.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kombu import Connection
+
+from core.broker.connection import connect, drop
+
+logger = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 10.0
+HEARTBEAT_SECONDS = 60
+#: One that was idle longer may have been closed by the broker, for want of heartbeats.
+IDLE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message that is held, handed out `attempts` times before; `waiting` more are behind it."""
+
+    channel: Any
+    tag: int
+    body: bytes
+    attempts: int
+    waiting: int
+
+
+def attempts(headers: Mapping[str, Any] | None) -> int:
+    """How often a message was handed out before, each time in vain."""
+    return int((headers or {}).get("x-delivery-count") or 0)
+
+
+class Drain:
+    """This process's own way to take messages."""
+
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+        self._channel: Any = None
+        self._used_at = 0.0
+
+    def take(self, queue: str) -> Delivery | None:
+        """The next message, unless there is none or the broker is away."""
+        try:
+            channel = self._open()
+            message = channel.basic_get(queue)
+        except Exception as error:  # noqa: BLE001 - whatever it is, more is not to be had now
+            self.drop(error)
+            return None
+        self._used_at = time.monotonic()
+        if message is None:
+            return None
+        body = message.body
+        return Delivery(
+            channel=channel,
+            tag=message.delivery_tag,
+            body=body.encode() if isinstance(body, str) else bytes(body),
+            attempts=attempts(message.properties.get("application_headers")),
+            waiting=message.delivery_info["message_count"],
+        )
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        """This one and all that were taken before it are done with."""
+        self._settle(delivery, "basic_ack", multiple=True)
+
+    def refuse(self, delivery: Delivery) -> None:
+        """This one alone goes to the dead letters."""
+        self._settle(delivery, "basic_reject", requeue=False)
+
+    def stay_alive(self) -> None:
+        """To be called now and then while messages are held for long."""
+        if self._connection is None or time.monotonic() - self._used_at < HEARTBEAT_SECONDS / 3:
+            return
+        try:
+            self._connection.connection.send_heartbeat()
+            self._used_at = time.monotonic()
+        except Exception as error:  # noqa: BLE001 - the messages are handed out again
+            self.drop(error)
+
+    def drop(self, error: BaseException | None = None) -> None:
+        """Close the connection: all messages that are held go back to their queues."""
+        if error is not None:
+            logger.warning("draining was interrupted: %s: %s", type(error).__name__, error)
+        connection, self._connection, self._channel = self._connection, None, None
+        if connection is not None:
+            drop(connection)
+
+    def _open(self) -> Any:
+        """The channel; another than before when that was idle for long."""
+        if self._channel is not None and time.monotonic() - self._used_at < IDLE_SECONDS:
+            return self._channel
+        self.drop()
+        self._connection = connect(ANSWER_SECONDS, HEARTBEAT_SECONDS)
+        self._channel = self._connection.channel()
+        return self._channel
+
+    def _settle(self, delivery: Delivery, method: str, **options: Any) -> None:
+        # With another channel than this one the broker has taken the message back.
+        if delivery.channel is not self._channel:
+            return
+        try:
+            getattr(self._channel, method)(delivery.tag, **options)
+        except Exception as error:  # noqa: BLE001 - the messages are handed out again
+            self.drop(error)

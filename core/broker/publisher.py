@@ -1,0 +1,116 @@
+"""One confirmed publish at a time, on a connection that is dropped after the first doubt.
+
+py-amqp takes any confirm for the one it waits for. So after a timeout, a refusal or a return the
+connection is closed, and a message whose confirm did not come may have arrived all the same.
+"""
+
+import logging
+from collections.abc import Mapping
+from threading import Lock
+from typing import Any
+
+from amqp.exceptions import ChannelError, PreconditionFailed
+from kombu import Connection, Producer
+
+from core.breaker import Breaker
+from core.broker.connection import connect, drop, is_configured
+from core.broker.queues import QUEUES
+
+__all__ = ["BrokerAway", "Publisher", "is_configured"]
+
+logger = logging.getLogger(__name__)
+
+CONFIRM_SECONDS = 2.0
+_NO_ROUTE = 312
+
+
+class BrokerAway(Exception):
+    """The message was not confirmed; it may have arrived."""
+
+
+class Publisher:
+    """This process's way to the queues."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._connection: Connection | None = None
+        self._producer: Producer | None = None
+        self.breaker = Breaker("rabbitmq", _probe)
+
+    def publish(self, queue: str, headers: Mapping[str, Any], body: bytes) -> None:
+        """Return when the queue has the message on disk. Raises BrokerAway, at once where known."""
+        with self._lock:
+            if self.breaker.is_open:
+                raise BrokerAway("known to be away")
+            try:
+                self._publish_to_existing(queue, headers, body)
+            except Exception as error:
+                self.breaker.open(error)
+                raise BrokerAway(f"{type(error).__name__}: {error}") from error
+
+    def _publish_to_existing(self, queue: str, headers: Mapping[str, Any], body: bytes) -> None:
+        try:
+            self._publish(queue, headers, body)
+        except ChannelError as error:
+            # The queue is gone under a living connection; a new one declares it.
+            if error.reply_code != _NO_ROUTE:
+                raise
+            self._publish(queue, headers, body)
+
+    def _publish(self, queue: str, headers: Mapping[str, Any], body: bytes) -> None:
+        try:
+            _send(self._open(), queue, headers, body)
+        except BaseException:
+            self._drop()
+            raise
+
+    def _open(self) -> Producer:
+        if self._producer is None:
+            self._connection = connect(CONFIRM_SECONDS)
+            self._producer = _declared(self._connection)
+        return self._producer
+
+    def _drop(self) -> None:
+        connection, self._connection, self._producer = self._connection, None, None
+        if connection is not None:
+            drop(connection)
+
+
+def _send(producer: Producer, queue: str, headers: Mapping[str, Any], body: bytes) -> None:
+    producer.publish(
+        body,
+        exchange="",
+        routing_key=queue,
+        headers=dict(headers),
+        content_type="application/json",
+        content_encoding="utf-8",
+        delivery_mode=2,
+        correlation_id=headers["id"],
+        mandatory=True,
+        retry=False,
+        confirm_timeout=CONFIRM_SECONDS,
+    )
+
+
+def _declared(connection: Connection) -> Producer:
+    """A producer on this connection, once all queues are there."""
+    channel = connection.channel()
+    for queue in QUEUES:
+        try:
+            queue(channel).declare()
+        except PreconditionFailed as error:
+            # It is there, made by another version, and takes messages as well.
+            logger.error("delete the queue %s when it is empty: %s", queue.name, error)  # noqa: TRY400
+            channel = connection.channel()
+    return Producer(channel, auto_declare=False)
+
+
+def _probe() -> None:
+    """A confirmed publish to nowhere: a broker that is out of memory lets one in, and no more."""
+    connection = connect(CONFIRM_SECONDS)
+    try:
+        _declared(connection).publish(
+            b"", exchange="", routing_key="no-such-queue", confirm_timeout=CONFIRM_SECONDS
+        )
+    finally:
+        drop(connection)

@@ -1,0 +1,169 @@
+"""The numbers that Redis gives: a block for each parent, and one script for all that is done to it.
+
+A call is sent once. That it was not sent, was refused, or was sent and not answered are three
+different things here, because only after the first two may a row be numbered elsewhere.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha1
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import redis
+
+from core.accept.rows import Lease
+from core.redis import keys
+from core.redis.client import ANSWER_SECONDS, AWAY, pool
+
+_SOURCE = (Path(__file__).parent / "blocks.lua").read_text()
+
+#: How a server says that it takes no writes now: out of memory, loading, a replica, a full disk.
+_REFUSALS = ("OOM", "LOADING", "READONLY", "MISCONF", "BUSY", "MASTERDOWN", "CLUSTERDOWN")
+
+
+class RedisAway(Exception):
+    """Nothing was done: Redis cannot be reached, or takes no writes."""
+
+
+class Unanswered(Exception):
+    """The call was sent and its answer did not come: nobody knows whether it was done."""
+
+
+class Untrusted(Exception):
+    """Nothing was done: this may not be the Redis that the numbers were lent to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The next number that Redis gives and the last one it may give."""
+
+    next: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Numbers for the rows of one parent; `child_lease` where the rows are parents themselves."""
+
+    parent: str
+    payloads: Sequence[bytes]
+    child_lease: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The first number, None where Redis has no block with so many; whether the block runs low."""
+
+    first: int | None
+    runs_low: bool
+
+
+@cache
+def script(epoch: int) -> str:
+    """The script of an epoch."""
+    return f"local EPOCH = {epoch}\n{_SOURCE}"
+
+
+@cache
+def script_digest(epoch: int) -> str:
+    """The name by which a server knows the script."""
+    return sha1(script(epoch).encode()).hexdigest()  # noqa: S324 - Redis' choice
+
+
+class Blocks:
+    """This process's way to the blocks; one call at a time.
+
+    `fence` is the highest that any call has seen. Holding `calling` keeps it from rising.
+    """
+
+    def __init__(self) -> None:
+        self.calling = Lock()
+        self.fence = 0
+        self._clock_ahead = 0.0
+
+    def accept(self, epoch: int, wanted: Sequence[Wanted]) -> list[Given]:
+        """Numbers for all of these, and their rows pending. Raises all of the above."""
+        names = [keys.FENCE, keys.PENDING_PARENTS]
+        arguments: list[Any] = []
+        for one in wanted:
+            names += keys.block(one.parent), keys.pending(one.parent)
+            prefix = keys.block(f"{one.parent}/") if one.child_lease else ""
+            arguments += one.parent, len(one.payloads), prefix, one.child_lease, *one.payloads
+        [answers] = self._call(epoch, "accept", names, arguments)
+        return [Given(first or None, bool(low)) for first, low in answers]
+
+    def open(self, epoch: int, parent: str, ceiling: int) -> Block:
+        """The parent's block, opened empty above the ceiling where it is unknown."""
+        names = [keys.FENCE, keys.block(parent)]
+        return Block(*self._call(epoch, "open", names, [ceiling]))
+
+    def install(self, parent: str, block: Block, lease: Lease) -> None:
+        """Put the lease behind the block, unless somebody else has by now."""
+        names = [keys.FENCE, keys.block(parent)]
+        self._call(lease.epoch, "install", names, [block.last, lease.first, lease.last])
+
+    def _call(
+        self, epoch: int, operation: str, names: Sequence[str], arguments: Sequence[Any]
+    ) -> list[Any]:
+        with self.calling:
+            for _ in range(2):
+                # Later than this nobody waits for the answer any more, so the server refuses.
+                deadline = int((time.monotonic() + self._clock_ahead + ANSWER_SECONDS) * 1000)
+                status, now, *answer = self._send(
+                    "EVALSHA", script_digest(epoch), len(names), *names,
+                    operation, deadline, self.fence, *arguments,
+                )  # fmt: skip
+                # At the least: the answer took some time to come here.
+                self._clock_ahead = now / 1000 - time.monotonic()
+                if status == b"ok":
+                    self.fence = max(self.fence, answer[0])
+                    return list(answer[1:])
+                if status != b"late":
+                    raise Untrusted(status.decode())
+        # A server whose clock is not known yet refuses the first attempt, and so tells the time.
+        raise RedisAway("too slow")
+
+    def _send(self, *command: Any) -> Any:
+        connection = _connect()
+        try:
+            return self._answer(connection, *command)
+        except redis.exceptions.NoScriptError as error:
+            self._clock_ahead = 0
+            raise Untrusted("the script is not there") from error
+        except redis.exceptions.BusyLoadingError as error:
+            raise RedisAway(str(error)) from error
+        except redis.ResponseError as error:
+            if not _is_refusal(error):
+                raise
+            raise RedisAway(str(error)) from error
+        except AWAY as error:
+            self._clock_ahead = 0
+            raise Unanswered(str(error)) from error
+        finally:
+            pool().release(connection)
+
+    @staticmethod
+    def _answer(connection: Any, *command: Any) -> Any:
+        try:
+            connection.send_packed_command(connection.pack_command(*command), check_health=False)
+        except AWAY as error:
+            # What did not go out whole is never run, since the connection is closed now.
+            raise RedisAway(str(error)) from error
+        return connection.read_response()
+
+
+def _is_refusal(error: redis.ResponseError) -> bool:
+    refusals = (redis.exceptions.OutOfMemoryError, redis.exceptions.ReadOnlyError)
+    return isinstance(error, refusals) or str(error).startswith(_REFUSALS)
+
+
+def _connect() -> Any:  # redis-py's connections are not typed
+    """A connection that is alive as far as can be seen from here. Raises RedisAway."""
+    try:
+        return pool().get_connection()
+    except (*AWAY, redis.ResponseError) as error:
+        raise RedisAway(str(error)) from error

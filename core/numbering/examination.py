@@ -1,0 +1,136 @@
+"""Whether this still is the Redis that the numbers were lent to, with all that it has answered.
+
+A server that was restarted, restored or replaced does not know the script, so it is examined before
+it gives a number. Each group raises its fence, and every process knows the highest it has seen: the
+server is trusted if its fence is not below any of them, and if every process could be asked. Else
+a new epoch begins, in which no block that it holds counts.
+"""
+
+import logging
+import time
+from datetime import timedelta
+from uuid import UUID
+
+import redis
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from core.numbering.authority import (
+    announce_examination,
+    begin_epoch,
+    lock_authority,
+    raise_fence,
+)
+from core.numbering.blocks import Blocks, RedisAway, script, script_digest
+from core.numbering.models import NumberAuthority, NumberingProcess, Source
+from core.redis import keys
+from core.redis.client import AWAY, pool
+
+logger = logging.getLogger(__name__)
+
+#: So long a living process may take to say which fence it has seen.
+REPORT_SECONDS = 2.0
+
+
+def examine(blocks: Blocks, process: UUID, epoch: int) -> None:
+    """Trust the server in this epoch or begin a new one; nothing where somebody else just has.
+
+    Raises RedisAway, and OperationalError while the database is away.
+    """
+    question = announce_examination()
+    report(process, blocks, question)
+    try:
+        with _OneServer() as server, transaction.atomic(durable=True):
+            authority = lock_authority()
+            if authority.source == Source.REDIS and authority.epoch == epoch:
+                _settle(authority, server, blocks, question)
+    except (*AWAY, redis.ResponseError) as error:
+        raise RedisAway(str(error)) from error
+
+
+def report(process: UUID, blocks: Blocks, question: int) -> None:
+    """Say which fence this process has seen, with no call under way that could raise it."""
+    with blocks.calling:
+        said = {"seen_at": timezone.now(), "fence": blocks.fence, "examination": question}
+        if not NumberingProcess.objects.filter(pk=process).update(**said):
+            NumberingProcess.objects.create(pk=process, **said)
+
+
+def start_epoch_in_redis(authority: NumberAuthority, reason: str, *, flags_lost: bool) -> None:
+    """Redis gives numbers from now on, in a new epoch; `authority` is locked by the caller.
+
+    Raises one of AWAY.
+    """
+    with _OneServer() as server:
+        _begin(authority, server, _highest(authority), reason, flags_lost=flags_lost)
+
+
+def _settle(authority: NumberAuthority, server: redis.Redis, blocks: Blocks, question: int) -> None:
+    # Without a fence it is empty, as it should be where no number was ever given.
+    fence = int(server.get(keys.FENCE) or 0)
+    if server.script_exists(script_digest(authority.epoch))[0] and fence >= blocks.fence:
+        return
+    all_reported = _await_reports(question)
+    highest = _highest(authority)
+    if all_reported and fence >= highest:
+        server.script_load(script(authority.epoch))
+        logger.info("redis trusted: epoch=%d fence=%d", authority.epoch, fence)
+        return
+    lost = "lost data" if fence < highest else "was replaced while a process could not be asked"
+    _begin(authority, server, highest, f"Redis {lost}", flags_lost=True)
+    _forget_the_silent(question)
+
+
+def _begin(
+    authority: NumberAuthority,
+    server: redis.Redis,
+    highest: int,
+    reason: str,
+    *,
+    flags_lost: bool,
+) -> None:
+    begin_epoch(authority, Source.REDIS, reason, flags_lost=flags_lost)
+    fence = max(int(server.get(keys.FENCE) or 0), highest) + 1
+    server.set(keys.FENCE, fence)
+    server.script_load(script(authority.epoch))
+    logger.warning("numbering: epoch=%d source=redis reason=%s", authority.epoch, reason)
+
+
+def _await_reports(question: int) -> bool:
+    deadline = time.monotonic() + REPORT_SECONDS
+    silent = NumberingProcess.objects.filter(examination__lt=question)
+    while silent.exists():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _highest(authority: NumberAuthority) -> int:
+    seen = NumberingProcess.objects.order_by("-fence").values_list("fence", flat=True)[:1]
+    return max(authority.fence, *seen, 0)
+
+
+def _forget_the_silent(question: int) -> None:
+    """The new epoch has accounted for them; one that lives after all comes back by itself."""
+    gone = Q(seen_at__lt=timezone.now() - timedelta(seconds=60))
+    NumberingProcess.objects.filter(gone, examination__lt=question).delete()
+
+
+def sign_off(process: UUID, blocks: Blocks) -> None:
+    """This process ends: what it has seen is kept, and nobody waits for it any more."""
+    with blocks.calling, transaction.atomic(durable=True):
+        raise_fence(blocks.fence)
+        NumberingProcess.objects.filter(pk=process).delete()
+
+
+class _OneServer:
+    """One connection that is never made anew: all that is asked and done is of one server."""
+
+    def __enter__(self) -> redis.Redis:
+        self._client = redis.Redis(connection_pool=pool(), single_connection_client=True)
+        return self._client
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()

@@ -1,0 +1,25 @@
+"""More numbers for Redis to give to the children of one parent."""
+
+from core.accept.rows import Key
+from core.numbering.blocks import Blocks
+from core.numbering.leases import ceiling_of, take_lease
+from core.redis.keys import parent_name
+
+
+def provide_numbers(blocks: Blocks, epoch: int, parent: Key, at_least: int = 1) -> bool:
+    """Extend the parent's block by a lease; false when the database has no such parent.
+
+    Raises AuthorityChanged, all errors of `blocks`, and OperationalError without a database.
+    """
+    ceiling = ceiling_of(parent)
+    if ceiling is None:
+        return False
+    name = parent_name(parent)
+    # An unknown block is opened before the lease is taken: a rival that comes between, or comes
+    # after this process has died, then sees that the lease was not installed.
+    block = blocks.open(epoch, name, ceiling)
+    lease = take_lease(parent, epoch, block, at_least)
+    if lease is None:
+        return False
+    blocks.install(name, block, lease)
+    return True

@@ -1,0 +1,45 @@
+"""Connections to Redis that never wait long and never repeat anything by themselves.
+
+redis-py would repeat a command whose answer did not come, and with it a script that has run: here
+every command is sent once, and who calls decides what an answer that did not come means.
+"""
+
+from functools import cache
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+#: A server on the same network answers in a millisecond; one that takes longer than these is away.
+CONNECT_SECONDS = 0.5
+ANSWER_SECONDS = 1.0
+
+#: What redis-py raises for a server that cannot be reached or does not answer in time.
+AWAY = (redis.ConnectionError, redis.TimeoutError)
+
+
+def is_configured() -> bool:
+    """Whether this installation has a Redis at all; without, the database does its work."""
+    return bool(settings.ENVIRONMENT.redis_url)
+
+
+@cache
+def pool() -> redis.ConnectionPool:
+    """The connections of this process, made when first needed (so after a fork)."""
+    return redis.ConnectionPool.from_url(
+        settings.ENVIRONMENT.redis_url,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        socket_keepalive=True,
+        protocol=2,
+        max_connections=256,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_error=[],
+    )
+
+
+@cache
+def client() -> redis.Redis:
+    """For reads, and for writes that may be repeated. Raises one of AWAY."""
+    return redis.Redis(connection_pool=pool())

@@ -1,0 +1,56 @@
+"""The names of all keys, in one place.
+
+The token in braces is the hash tag: all keys of one application lie in one slot of a cluster, as
+all its rows lie in one shard of the database.
+"""
+
+from collections.abc import Sequence
+
+FENCE = "fence"
+PENDING_PARENTS = "pending"
+
+
+def parent_name(parent: Sequence[str | int]) -> str:
+    """A parent by its natural key: `TOKEN` numbers chats, `TOKEN/3` numbers messages."""
+    return "/".join(map(str, parent))
+
+
+def parent_key(name: str) -> tuple[str | int, ...]:
+    """The natural key of a parent's name."""
+    token, *numbers = name.split("/")
+    return (token, *map(int, numbers))
+
+
+def block(name: str) -> str:
+    """The hash with the parent's block of numbers."""
+    return f"block:{_tagged(name)}"
+
+
+def pending(name: str) -> str:
+    """The sorted set of the parent's pending rows, by number."""
+    return f"pending:{_tagged(name)}"
+
+
+def dirty(kind: str) -> str:
+    """The set of parents whose count of such rows may have changed."""
+    return f"dirty:{kind}"
+
+
+def taken(kind: str) -> str:
+    """The same flags while the count job takes them over."""
+    return f"dirty:{kind}:taken"
+
+
+def progress(kind: str) -> str:
+    """When the rows were accepted that the workers stored last, in Redis's time."""
+    return f"progress:{kind}"
+
+
+def attempt(acceptance: str) -> str:
+    """There while a row that may have killed its worker is being stored."""
+    return f"attempt:{acceptance}"
+
+
+def _tagged(name: str) -> str:
+    token, *numbers = name.split("/")
+    return "/".join([f"{{{token}}}", *numbers])

@@ -1,0 +1,59 @@
+"""Processes that take numbers, played within the test's: what they are given is written down."""
+
+from types import TracebackType
+from typing import Self
+
+from django.db.models import Model
+
+from chats.accept import NewChat
+from chats.models import Chat
+from core.accept.pipeline import Pipeline
+from core.accept.rows import NewRow
+from messages_app.accept import NewMessage
+from messages_app.models import Message
+
+
+class Process:
+    """A pipeline with its keeper; ends by signing off, or by `kill`."""
+
+    def __init__(self) -> None:
+        self.pipeline = Pipeline()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.end()
+
+    def chats(self, token: str, count: int = 1) -> list[int]:
+        """The numbers of so many new chats."""
+        return self.numbers(*(NewChat(token, "c") for _ in range(count)))
+
+    def messages(self, token: str, chat_number: int, count: int = 1) -> list[int]:
+        """The numbers of so many new messages."""
+        return self.numbers(*(NewMessage(token, chat_number, "m") for _ in range(count)))
+
+    def numbers(self, *rows: NewRow) -> list[int]:
+        """The number of each row. Raises the first error."""
+        return [number_of(outcome) for outcome in self.pipeline.commit(rows)]
+
+    def end(self) -> None:
+        """As at SIGTERM."""
+        self.pipeline._keeper.end()
+
+    def kill(self) -> None:
+        """As by SIGKILL: nothing is said to anybody."""
+        self.pipeline._keeper.stop()
+
+
+def number_of(outcome: Model | Exception) -> int:
+    """The number that a row was given. Raises what it was told instead."""
+    if isinstance(outcome, Exception):
+        raise outcome
+    assert isinstance(outcome, Chat | Message)
+    return outcome.chat_number if isinstance(outcome, Chat) else outcome.message_number

@@ -1,0 +1,152 @@
+"""Numbers from Redis: 1 to N without a gap in ordinary running, and never one twice."""
+
+from collections.abc import Callable
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from applications.models import Application
+from chats.models import Chat
+from core.numbering.models import NumberSkip
+from tests.live.servers import eventually
+from tests.numbering.processes import Process
+from tests.redis_server import RedisServer
+
+
+def test_numbers_begin_at_1_and_follow_each_other(process: Process, token: str) -> None:
+    assert process.chats(token) == [1]
+    assert process.chats(token, 3) == [2, 3, 4]
+    assert process.chats(token) == [5]
+
+
+def test_a_new_chat_numbers_its_messages_without_asking_the_database(
+    process: Process, token: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    process.chats(token)
+    with django_assert_num_queries(0):
+        assert process.messages(token, 1, 3) == [1, 2, 3]
+
+
+def test_a_group_larger_than_a_lease_gets_consecutive_numbers(process: Process, token: str) -> None:
+    assert process.chats(token, 1000) == list(range(1, 1001))
+    assert process.chats(token) == [1001]
+
+
+def test_two_processes_share_one_run_of_numbers(process: Process, token: str) -> None:
+    with Process() as other:
+        given = [one.chats(token)[0] for _ in range(200) for one in (process, other)]
+    assert given == list(range(1, 401))
+
+
+@pytest.mark.parametrize("ends", [Process.end, Process.kill])
+def test_a_process_that_ends_leaves_no_gap(
+    token: str, redis_server: RedisServer, ends: Callable[[Process], None]
+) -> None:
+    first = Process()
+    assert first.chats(token) == [1]
+    ends(first)
+    with Process() as second:
+        assert second.chats(token) == [2]
+
+
+def test_redis_restarted_with_its_data_leaves_no_gap(
+    process: Process, token: str, redis_server: RedisServer
+) -> None:
+    assert process.chats(token, 3) == [1, 2, 3]
+    redis_server.restart()
+    assert process.chats(token, 2) == [4, 5]
+    assert not NumberSkip.objects.exists()
+
+
+def test_after_redis_lost_its_data_no_number_is_given_again(
+    process: Process, token: str, redis_server: RedisServer
+) -> None:
+    process.chats(token, 3)
+    redis_server.wipe()
+    [number] = process.chats(token)
+    assert number > 3
+    assert NumberSkip.objects.get().resumed_at == number
+    assert process.chats(token) == [number + 1]
+
+
+def test_after_a_flush_of_a_living_redis_no_number_is_given_again(
+    process: Process, token: str, redis_server: RedisServer
+) -> None:
+    process.chats(token, 3)
+    redis_server.client().flushall()
+    assert process.chats(token)[0] > 3
+
+
+def test_after_an_older_copy_was_put_back_no_number_is_given_again(
+    process: Process, token: str, redis_server: RedisServer
+) -> None:
+    process.chats(token, 3)
+    redis_server.take_copy()
+    process.chats(token, 3)
+    redis_server.put_back_copy()
+    assert process.chats(token)[0] > 6
+
+
+def test_an_older_copy_is_found_out_by_a_process_that_was_not_there(
+    token: str, redis_server: RedisServer
+) -> None:
+    with Process() as first:
+        first.chats(token, 3)
+        redis_server.take_copy()
+        first.chats(token, 3)
+    redis_server.put_back_copy()
+    with Process() as second:
+        assert second.chats(token)[0] > 6
+
+
+def test_an_older_copy_is_found_out_though_the_only_witness_was_killed(
+    token: str, redis_server: RedisServer
+) -> None:
+    first = Process()
+    first.chats(token, 3)
+    redis_server.take_copy()
+    first.chats(token, 3)
+    first.kill()
+    redis_server.put_back_copy()
+    with Process() as second:
+        assert second.chats(token)[0] > 6
+
+
+def test_a_block_that_was_lost_alone_is_replaced_above_it(
+    process: Process, token: str, redis_server: RedisServer
+) -> None:
+    process.chats(token, 3)
+    redis_server.client().delete(f"block:{{{token}}}")
+    assert process.chats(token)[0] > 3
+
+
+def test_while_redis_is_away_the_database_numbers_above_all_that_was_lent(
+    process: Process, token: str, redis_server: RedisServer
+) -> None:
+    process.chats(token, 3)
+    redis_server.kill()
+    [number] = process.chats(token)
+    assert number > 3
+    assert process.chats(token) == [number + 1]
+    assert Chat.objects.filter(application_token=token).count() == 2
+    assert NumberSkip.objects.get().resumed_at == number
+
+
+def test_redis_numbers_again_once_it_is_back(
+    process: Process, token: str, redis_server: RedisServer
+) -> None:
+    process.chats(token, 3)
+    redis_server.kill()
+    [number] = process.chats(token)
+    redis_server.start()
+    stored = Application.objects.get(token=token).number_ceiling
+    assert stored == number
+
+    given = [number]
+
+    def is_numbered_by_redis() -> bool:
+        given.extend(process.chats(token))
+        return not Chat.objects.filter(application_token=token, chat_number=given[-1]).exists()
+
+    eventually(is_numbered_by_redis, 30, "numbers from Redis")
+    assert given == list(range(number, number + len(given)))

@@ -1,0 +1,60 @@
+"""A queue without a broker, and a worker that stores what it is told to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.accept.pipeline import Pipeline
+from core.accept.rows import NumberedRow
+from core.accept.settled import settle
+from core.accept.storing import store_numbered
+from core.redis import keys
+from tests.redis_server import RedisServer
+
+
+@dataclass
+class Backlog:
+    """What is queued, and its Redis."""
+
+    server: RedisServer
+    pipeline: Pipeline = field(default_factory=Pipeline)
+    rows: list[NumberedRow] = field(default_factory=list)
+
+    @property
+    def redis(self) -> Any:
+        """A client, for looking at the data and for changing them."""
+        return self.server.client()
+
+    def work(self, which: Callable[[NumberedRow], object] = lambda _: True) -> None:
+        """Store these rows as a worker does, and forget their messages."""
+        rows = [row for row in self.rows if which(row)]
+        self.rows[:] = [row for row in self.rows if row not in rows]
+        store_numbered(rows)
+        settle(rows)
+
+    def end_process(self) -> None:
+        """The process that accepted all this ends, and says what it has seen."""
+        self.pipeline._keeper.end()
+
+    def pending(self) -> dict[str, list[bytes]]:
+        """All pending rows, by their parent's name."""
+        names = [name.decode() for name in self.redis.zrange(keys.PENDING_PARENTS, 0, -1)]
+        found = {name: self.redis.zrange(keys.pending(name), 0, -1) for name in names}
+        assert sorted(self.redis.keys("pending:*")) == sorted(
+            keys.pending(name).encode() for name in names
+        )
+        return found
+
+    def grow_old(self, seconds: int, which: Callable[[int], object] = lambda _: True) -> None:
+        """As if the pending rows of these numbers had been accepted so much earlier."""
+        for name, members in self.pending().items():
+            for member in members:
+                number, accepted, payload = member.split(b" ", 2)
+                if not which(int(number)):
+                    continue
+                earlier = b"%b %d %b" % (number, int(accepted) - seconds * 1000, payload)
+                self.redis.zrem(keys.pending(name), member)
+                self.redis.zadd(keys.pending(name), {earlier: int(number)})
+                self.redis.zadd(
+                    keys.PENDING_PARENTS, {name: int(accepted) - seconds * 1000}, lt=True
+                )

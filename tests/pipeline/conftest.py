@@ -1,0 +1,51 @@
+"""A broker for tests that need one, though the others have none."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from core.accept import acceptor
+from core.accept.group import GroupCommit
+from core.accept.restarted import examine_if_restarted
+from core.numbering.authority import mark
+from tests.pipeline.backlog import Backlog
+from tests.pipeline.proxy import Proxy, proxy_to
+from tests.pipeline.queue import TestQueue
+from tests.redis_server import RedisServer
+
+
+@pytest.fixture
+def broker(no_queue: None, settings: Settings) -> None:
+    """This process uses the stack's broker."""
+    url = {"broker_url": os.environ["BROKER_URL"]}
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=url)
+
+
+@pytest.fixture
+def queue() -> Iterator[TestQueue]:
+    """A queue of the test's own."""
+    with TestQueue() as queue:
+        yield queue
+
+
+@pytest.fixture
+def backlog(
+    redis_server: RedisServer, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Backlog]:
+    """What this process accepts has its number of Redis, and waits until the test is its worker."""
+    backlog = Backlog(redis_server)
+    examine_if_restarted()
+    mark(is_drained=True, needs_full_count=False)
+    monkeypatch.setattr("core.accept.pipeline.deliver", backlog.rows.extend)
+    monkeypatch.setattr(acceptor, "_group_commit", GroupCommit(backlog.pipeline.commit))
+    yield backlog
+    backlog.end_process()
+
+
+@pytest.fixture
+def broker_proxy() -> Iterator[Proxy]:
+    """A way to the stack's broker that can be frozen and cut."""
+    with proxy_to(os.environ["BROKER_URL"]) as way:
+        yield way

@@ -1,0 +1,39 @@
+"""Faults inside of a test's worker: importing this brings the one that `FAULT` names.
+
+`FAULT_FILE` is made when the fault happens, and those that happen once look whether it is there.
+"""
+
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.accept import settled, statement, storing, tasks
+from core.accept.rows import NumberedRow
+
+KILLER = "this row kills"
+
+_fault = os.environ["FAULT"]
+_happened = Path(os.environ["FAULT_FILE"])
+
+
+def _settle(rows: Sequence[NumberedRow]) -> None:
+    """What comes between the commit and the acknowledgement."""
+    if _fault.startswith("die") and not _happened.exists():
+        _happened.touch()
+        if _fault == "die with the parent":
+            os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+    if _fault == "a bug":
+        raise LookupError("a bug")
+    settled.settle(rows)
+
+
+def _insert_or_fail(rows: Sequence[NumberedRow]) -> None:
+    if any(row.values[-1] == KILLER for row in rows):
+        os.kill(os.getpid(), signal.SIGKILL)
+    statement.insert(rows)
+
+
+vars(tasks)["settle"] = _settle
+vars(storing)["insert"] = _insert_or_fail

@@ -1,0 +1,69 @@
+"""A queue of a test's own on the stack's broker, with dead letters of its own."""
+
+import os
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+from kombu import Connection, Producer
+
+from core.accept.envelope import task_message
+from core.accept.rows import NumberedRow
+from core.broker.queues import failed_queue, work_queue
+
+
+class TestQueue:
+    """A quorum queue as the real ones are."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.name = f"test-{uuid4().hex}"
+        self.failed = f"{self.name}-failed"
+
+    def __enter__(self) -> Self:
+        self._connection = Connection(os.environ["BROKER_URL"])
+        self._channel: Any = self._connection.channel()
+        failed_queue(self.failed)(self._channel).declare()
+        work_queue(self.name, self.failed)(self._channel).declare()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.delete()
+        self._channel.queue_delete(self.failed)
+        self._connection.release()
+
+    def delete(self) -> None:
+        """Remove the queue with all that is in it."""
+        self._channel.queue_delete(self.name)
+
+    def put(self, *messages: Sequence[NumberedRow]) -> None:
+        """Publish a task message for each of these groups of rows."""
+        for rows in messages:
+            self.put_raw(*task_message(rows))
+
+    def put_raw(self, headers: dict[str, Any], body: bytes) -> None:
+        """Publish whatever this is."""
+        Producer(self._channel, auto_declare=False).publish(
+            body,
+            exchange="",
+            routing_key=self.name,
+            headers=headers,
+            content_type="application/json",
+            content_encoding="utf-8",
+            delivery_mode=2,
+        )
+
+    def ready(self) -> int:
+        """How many messages wait and are held by nobody."""
+        return int(self._channel.queue_declare(self.name, passive=True).message_count)
+
+    def dead_letters(self) -> int:
+        """How many messages were set aside."""
+        return int(self._channel.queue_declare(self.failed, passive=True).message_count)

@@ -1,0 +1,136 @@
+"""Messages that are taken stay the broker's until they are acknowledged."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from core.broker import draining
+from core.broker.draining import Delivery, Drain
+from tests.live.servers import eventually, free_port
+from tests.pipeline.queue import TestQueue
+
+pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("broker")]
+
+
+@pytest.fixture
+def drain() -> Iterator[Drain]:
+    drain = Drain()
+    yield drain
+    drain.drop()
+
+
+def fill(queue: TestQueue, count: int) -> None:
+    for number in range(count):
+        queue.put_raw({}, str(number).encode())
+    eventually(lambda: queue.ready() == count, 10, "the messages are in the queue")
+
+
+def take(drain: Drain, queue: TestQueue) -> Delivery:
+    delivery = drain.take(queue.name)
+    assert delivery is not None
+    return delivery
+
+
+def test_messages_come_in_order_until_there_are_none(queue: TestQueue, drain: Drain) -> None:
+    fill(queue, 3)
+
+    taken = [take(drain, queue) for _ in range(3)]
+
+    assert [delivery.body for delivery in taken] == [b"0", b"1", b"2"]
+    assert [delivery.waiting for delivery in taken] == [2, 1, 0]
+    assert [delivery.attempts for delivery in taken] == [0, 0, 0]
+    assert drain.take(queue.name) is None
+
+
+def test_an_acknowledgement_is_for_all_before_it_and_none_behind(
+    queue: TestQueue, drain: Drain
+) -> None:
+    fill(queue, 3)
+    taken = [take(drain, queue) for _ in range(3)]
+
+    drain.acknowledge(taken[1])
+    drain.drop()
+
+    eventually(lambda: queue.ready() == 1, 10, "the last one is back")
+    back = take(drain, queue)
+    assert (back.body, back.attempts) == (b"2", 1)
+
+
+def test_what_is_refused_alone_goes_to_the_dead_letters(queue: TestQueue, drain: Drain) -> None:
+    fill(queue, 2)
+    first, _ = take(drain, queue), take(drain, queue)
+
+    drain.refuse(first)
+    drain.drop()
+
+    eventually(lambda: queue.dead_letters() == 1, 10, "the dead letter")
+    eventually(lambda: queue.ready() == 1, 10, "the other is back")
+
+
+def test_a_broken_connection_is_replaced_and_its_messages_come_back(
+    queue: TestQueue, drain: Drain
+) -> None:
+    fill(queue, 2)
+    held = take(drain, queue)
+    assert drain._connection is not None
+    drain._connection.connection.transport.close()
+
+    assert drain.take(queue.name) is None
+    drain.acknowledge(held)
+
+    eventually(lambda: queue.ready() == 2, 10, "both are back")
+    assert take(drain, queue).body == b"0"
+
+
+def test_an_acknowledgement_never_hits_a_message_of_a_later_connection(
+    queue: TestQueue, drain: Drain
+) -> None:
+    fill(queue, 2)
+    before = take(drain, queue)
+    drain.drop()
+    eventually(lambda: queue.ready() == 2, 10, "it is back")
+    take(drain, queue)
+
+    drain.acknowledge(before)
+    drain.refuse(before)
+    drain.drop()
+
+    eventually(lambda: queue.ready() == 2, 10, "both are there")
+
+
+def test_a_connection_that_was_idle_is_not_trusted(
+    queue: TestQueue, drain: Drain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(queue, 2)
+    first = take(drain, queue)
+    monkeypatch.setattr(draining, "IDLE_SECONDS", 0)
+
+    assert take(drain, queue).channel is not first.channel
+
+
+def test_a_held_message_stays_held_while_the_connection_is_kept_alive(
+    queue: TestQueue, drain: Drain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draining, "HEARTBEAT_SECONDS", 1)
+    fill(queue, 1)
+    held = take(drain, queue)
+    assert drain._connection is not None
+    sent = drain._connection.connection.bytes_sent
+
+    def has_sent_a_heartbeat() -> bool:
+        drain.stay_alive()
+        return bool(drain._channel.connection.bytes_sent > sent)
+
+    eventually(has_sent_a_heartbeat, 5, "a heartbeat")
+
+    drain.acknowledge(held)
+    drain.drop()
+    assert queue.ready() == 0
+
+
+def test_nothing_is_taken_from_a_broker_that_is_away(drain: Drain, settings: Settings) -> None:
+    nobody = {"broker_url": f"amqp://127.0.0.1:{free_port()}//"}
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=nobody)
+
+    assert drain.take("whatever") is None

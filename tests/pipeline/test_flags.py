@@ -1,0 +1,225 @@
+"""Counts are true after the job, wherever their flags were and whatever was lost."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db import OperationalError
+
+from applications.models import Application
+from chats.models import Chat
+from core import counts, flags
+from core.accept.settled import settle
+from core.accept.storing import store_numbered
+from core.models import CountState
+from core.numbering.authority import begin_epoch, mark, read_authority
+from core.numbering.models import Source
+from core.redis import keys
+from core.redis.flags import take_flags
+from tests.api.client import Api
+from tests.pipeline.backlog import Backlog
+
+
+@pytest.fixture
+def chat(api: Api, backlog: Backlog) -> str:
+    """A stored chat whose counts are true."""
+    chat = api.new_chat()
+    backlog.work()
+    counts.reconcile()
+    return chat
+
+
+def messages_counts() -> list[int]:
+    return list(Chat.objects.order_by("pk").values_list("messages_count", flat=True))
+
+
+def no_flags(backlog: Backlog) -> bool:
+    in_redis = backlog.redis.keys("dirty:*")
+    parents: tuple[type[Application | Chat], ...] = (Application, Chat)
+    in_database = [
+        parent._default_manager.exclude(count_state=CountState.CURRENT).count()
+        for parent in parents
+    ]
+    return not in_redis and not any(in_database)
+
+
+def test_a_commit_flags_its_parents_in_redis_and_the_job_takes_them_over(
+    api: Api, backlog: Backlog, chat: str
+) -> None:
+    api.say(chat, "x", "y")
+    backlog.work()
+    assert messages_counts() == [0]
+    assert not Chat.objects.filter(count_state=CountState.CHANGED).exists()
+
+    tallies = counts.reconcile()
+
+    assert messages_counts() == [2]
+    assert tallies["messages_count"].counted == 1
+    assert Application.objects.get().chats_count == 1
+    assert no_flags(backlog)
+
+
+def test_a_message_that_is_stored_before_its_chat_is_counted(api: Api, backlog: Backlog) -> None:
+    api.say(api.new_chat(), "x")
+    backlog.work(lambda row: row.kind.name == "messages")
+    counts.reconcile()
+    backlog.work()
+
+    counts.reconcile()
+
+    assert messages_counts() == [1]
+    assert no_flags(backlog)
+
+
+@pytest.mark.parametrize("redis_is_away", [False, True])
+def test_what_is_stored_while_the_job_counts_stays_flagged(
+    api: Api,
+    backlog: Backlog,
+    chat: str,
+    monkeypatch: pytest.MonkeyPatch,
+    redis_is_away: bool,
+) -> None:
+    def say_more(*_: object) -> dict[int, int]:
+        monkeypatch.undo()
+        if redis_is_away:
+            backlog.server.kill()
+        backlog.work()
+        return {}
+
+    api.say(chat, "x")
+    backlog.work()
+    api.say(chat, "y")
+    monkeypatch.setattr(counts.Counted, "differing", say_more)
+    counts.reconcile()
+
+    counts.reconcile()
+
+    assert messages_counts() == [2]
+
+
+def test_without_redis_the_flags_are_set_in_the_database(
+    api: Api, backlog: Backlog, chat: str
+) -> None:
+    api.say(chat, "x")
+    backlog.server.kill()
+    backlog.work()
+    assert Chat.objects.get().count_state == CountState.CHANGED
+
+    counts.reconcile()
+
+    assert messages_counts() == [1]
+
+
+def test_a_run_that_died_with_the_flags_in_its_hand_loses_none(
+    api: Api, backlog: Backlog, chat: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OperationalError(2013, "Lost connection")
+
+    api.say(chat, "x")
+    backlog.work()
+    with monkeypatch.context() as patch:
+        patch.setattr(flags, "flag", fail)
+        with pytest.raises(OperationalError):
+            counts.reconcile()
+    other = api.new_chat()
+    backlog.work()
+    api.say(other, "x", "y")
+    backlog.work()
+    assert backlog.redis.exists(keys.taken("chats"), keys.taken("messages"))
+
+    counts.reconcile()
+
+    assert messages_counts() == [1, 2]
+    assert no_flags(backlog)
+
+
+def test_flags_are_taken_in_batches_and_each_is_taken(
+    backlog: Backlog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.redis.flags.BATCH", 7)
+    backlog.redis.sadd(keys.dirty("messages"), *(f"token/{number}" for number in range(50)))
+
+    batches = [list(batch) for batch in take_flags("messages")]
+
+    assert max(map(len, batches)) <= 7
+    assert {parent[1] for batch in batches for parent in batch} == set(range(50))
+    assert not backlog.redis.keys("dirty:*")
+
+
+def test_lost_flags_are_made_up_for_by_counting_everything_once(
+    api: Api, backlog: Backlog, chat: str
+) -> None:
+    api.say(chat, "x")
+    backlog.work()
+    backlog.redis.flushall()
+    mark(needs_full_count=True)
+
+    counts.reconcile()
+
+    assert messages_counts() == [1]
+    assert not read_authority().needs_full_count
+    assert counts.reconcile()["messages_count"].counted == 0
+
+
+def test_flags_that_are_lost_while_everything_is_counted_are_made_up_for_by_the_next_run(
+    api: Api, backlog: Backlog, chat: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_again(*_: object) -> dict[int, int]:
+        monkeypatch.undo()
+        begin_epoch(read_authority(), Source.REDIS, "lost again", flags_lost=True)
+        return {}
+
+    mark(needs_full_count=True)
+    monkeypatch.setattr(counts.Counted, "differing", lose_again)
+
+    counts.reconcile()
+
+    assert read_authority().needs_full_count
+
+
+def test_a_dry_run_knows_of_the_flags_in_redis(api: Api, backlog: Backlog, chat: str) -> None:
+    api.say(chat, "x")
+    backlog.work()
+
+    assert counts.reconcile(dry_run=True)["messages_count"].corrected == 1
+    assert messages_counts() == [0]
+
+
+def test_the_job_goes_on_without_redis(api: Api, backlog: Backlog, chat: str) -> None:
+    backlog.server.kill()
+    Chat.objects.update(messages_count=5, count_state=CountState.CHANGED)
+
+    counts.reconcile()
+
+    assert messages_counts() == [0]
+
+
+@pytest.mark.parametrize("crash", [store_numbered, settle])
+def test_a_redelivery_after_a_crash_flags_what_the_crash_left_out(
+    api: Api, backlog: Backlog, chat: str, crash: Callable[..., None]
+) -> None:
+    """Killed after the commit, or after settling."""
+    api.say(chat, "x")
+    store_numbered(backlog.rows)
+    if crash is settle:
+        settle(backlog.rows)
+
+    backlog.work()
+    counts.reconcile()
+
+    assert messages_counts() == [1]
+    assert backlog.pending() == {}
+
+
+def test_a_redis_out_of_memory_still_lets_go_of_what_is_stored(
+    api: Api, backlog: Backlog, chat: str
+) -> None:
+    api.say(chat, *"x" * 20)
+    backlog.redis.config_set("maxmemory", 1)
+
+    backlog.work()
+
+    assert backlog.pending() == {}
+    backlog.redis.config_set("maxmemory", 0)
+    counts.reconcile()
+    assert messages_counts() == [20]

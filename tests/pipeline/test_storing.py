@@ -1,0 +1,218 @@
+"""Numbered rows get into their tables once, whatever else is in their batch."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from django.db import OperationalError
+
+from chats.accept import NewChat
+from chats.models import Chat
+from core.accept import statement
+from core.accept.models import DeadLetter
+from core.accept.rows import Lease, NumberedRow
+from core.accept.storing import store_each, store_numbered
+from core.redis.client import client
+from core.redis.keys import attempt
+from messages_app.accept import NewMessage
+from messages_app.models import Message
+from tests.redis_server import RedisServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TOKEN = "a" * 24
+
+
+def message(number: int, body: str = "good morning", chat: int = 1) -> NumberedRow:
+    return NewMessage(TOKEN, chat, body).numbered(number)
+
+
+def messages(count: int) -> list[NumberedRow]:
+    return [message(number, f"message {number}") for number in range(1, count + 1)]
+
+
+def refused() -> NumberedRow:
+    """A message that no database takes."""
+    return message(2**70)
+
+
+def stored_numbers() -> list[int]:
+    return list(Message.objects.order_by("message_number").values_list("message_number", flat=True))
+
+
+def test_a_stored_row_is_what_was_accepted() -> None:
+    row = message(7, "שלום 🙂\n%s '\"\\")
+
+    store_numbered([row])
+
+    stored = Message.objects.get()
+    accepted = row.instance()
+    for field in Message._meta.concrete_fields:
+        if field.name != "id":
+            assert getattr(stored, field.name) == getattr(accepted, field.name), field.name
+
+
+def test_a_chat_is_stored_with_and_without_the_numbers_that_it_may_give() -> None:
+    with_lease = NewChat(TOKEN, "one").numbered(1, Lease(epoch=3, first=1, last=50))
+    without = NewChat(TOKEN, "two").numbered(2)
+
+    store_numbered([without, with_lease])
+
+    one, two = Chat.objects.order_by("chat_number")
+    assert (one.name, one.number_ceiling, one.lease_epoch, one.lease_last) == ("one", 50, 3, 50)
+    assert (two.name, two.number_ceiling, two.lease_epoch, two.lease_at) == ("two", 0, None, None)
+    assert (two.messages_count, two.version, two.count_state) == (0, 1, 0)
+
+
+def test_a_thousand_long_rows_are_stored() -> None:
+    rows = [message(number, "é" * 4000) for number in range(1, 1001)]
+
+    store_numbered(rows)
+
+    assert stored_numbers() == list(range(1, 1001))
+    assert set(Message.objects.values_list("body", flat=True)) == {"é" * 4000}
+
+
+def test_a_bad_row_is_set_aside_and_the_others_are_stored() -> None:
+    bad = refused()
+    rows = [*messages(120), bad, *[message(number) for number in range(121, 200)]]
+
+    store_numbered(rows)
+
+    assert stored_numbers() == list(range(1, 200))
+    letter = DeadLetter.objects.get()
+    assert letter.acceptance.hex == bad.acceptance
+    assert (letter.kind, letter.key) == ("messages", list(bad.key))
+    assert letter.payload[2] == list(bad.values)
+    assert "DataError" in letter.reason
+    assert "DataError" in letter.traceback
+
+
+def test_a_bad_row_costs_few_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts: list[int] = []
+
+    def insert(rows: Sequence[NumberedRow]) -> None:
+        attempts.append(len(rows))
+        statement.insert(rows)
+
+    monkeypatch.setattr("core.accept.storing.insert", insert)
+
+    store_numbered([*messages(999), refused()])
+
+    assert len(stored_numbers()) == 999
+    assert len(attempts) <= 2 * 10 + 1
+
+
+def test_many_bad_rows_are_all_set_aside() -> None:
+    rows = [row for number in range(1, 21) for row in (message(number), refused())]
+    rows = [replace(row, key=(*row.parent, row.number + place)) for place, row in enumerate(rows)]
+
+    store_numbered(rows)
+
+    assert (len(stored_numbers()), DeadLetter.objects.count()) == (20, 20)
+
+
+def test_redelivered_rows_are_dropped() -> None:
+    rows = messages(50)
+    store_numbered(rows[10:30])
+
+    store_numbered(rows)
+    store_numbered(rows)
+
+    assert stored_numbers() == list(range(1, 51))
+    assert not DeadLetter.objects.exists()
+
+
+def test_a_row_that_comes_twice_in_one_batch_is_stored_once() -> None:
+    rows = messages(3)
+
+    store_numbered([*rows, *rows])
+
+    assert stored_numbers() == [1, 2, 3]
+    assert not DeadLetter.objects.exists()
+
+
+def test_a_redelivered_bad_row_is_set_aside_once() -> None:
+    bad = refused()
+
+    store_numbered([bad])
+    store_numbered([bad])
+
+    assert DeadLetter.objects.count() == 1
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_stranger_never_takes_a_number(together: bool) -> None:
+    mine, stranger, other = message(1, "mine"), message(1, "stranger"), message(2)
+
+    if together:
+        store_numbered([mine, stranger, other])
+    else:
+        store_numbered([mine])
+        store_numbered([stranger, other])
+
+    assert Message.objects.get(message_number=1).body == "mine"
+    assert stored_numbers() == [1, 2]
+    letter = DeadLetter.objects.get()
+    assert letter.acceptance.hex == stranger.acceptance
+    assert letter.reason == "the number is taken by another row"
+
+
+def test_kinds_may_be_mixed_and_children_may_come_before_their_parents() -> None:
+    store_numbered([message(1, chat=2)])
+    store_numbered([message(2, chat=2), NewChat(TOKEN, "late").numbered(2), message(1, chat=1)])
+
+    assert Chat.objects.get().name == "late"
+    assert Message.objects.count() == 3
+
+
+def test_a_failure_of_the_database_blames_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def disk_full(_: object) -> None:
+        raise OperationalError(1021, "Disk full")
+
+    monkeypatch.setattr("core.accept.storing.insert", disk_full)
+
+    with pytest.raises(OperationalError):
+        store_numbered(messages(3))
+
+    assert not DeadLetter.objects.exists()
+
+
+def test_each_row_is_stored_alone_and_leaves_no_mark(redis_server: RedisServer) -> None:
+    rows = [*messages(3), refused()]
+
+    store_each(rows)
+
+    assert stored_numbers() == [1, 2, 3]
+    assert DeadLetter.objects.get().acceptance.hex == rows[-1].acceptance
+    assert redis_server.client().keys("attempt:*") == []
+
+
+def test_a_row_that_killed_its_worker_is_set_aside_untried(redis_server: RedisServer) -> None:
+    rows = messages(3)
+    client().set(attempt(rows[1].acceptance), 1)
+
+    store_each(rows)
+
+    assert stored_numbers() == [1, 3]
+    assert "killed" in DeadLetter.objects.get().reason
+
+
+def test_a_row_that_was_stored_before_its_worker_was_killed_is_well(
+    redis_server: RedisServer,
+) -> None:
+    rows = messages(3)
+    store_numbered(rows)
+    client().set(attempt(rows[1].acceptance), 1)
+
+    store_each(rows)
+
+    assert not DeadLetter.objects.exists()
+
+
+def test_rows_are_stored_one_by_one_while_redis_is_away(redis_server: RedisServer) -> None:
+    redis_server.kill()
+
+    store_each(messages(3))
+
+    assert stored_numbers() == [1, 2, 3]

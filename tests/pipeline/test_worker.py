@@ -1,0 +1,181 @@
+"""A worker may be killed or stopped anywhere: every row is stored once, or kept with its reason."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from core.accept.envelope import task_message
+from core.accept.models import DeadLetter
+from core.accept.rows import NumberedRow
+from messages_app.accept import NewMessage
+from messages_app.models import Message
+from tests.live.servers import eventually
+from tests.pipeline.proxy import Proxy, proxy_to, through
+from tests.pipeline.queue import TestQueue
+from tests.pipeline.worker import TestWorker, database_url
+from tests.redis_server import RedisServer
+
+pytestmark = [pytest.mark.stack, pytest.mark.django_db(transaction=True)]
+
+TOKEN = "b" * 24
+WITHIN_S = 60
+KILLER = "this row kills"
+
+StartWorker = Callable[..., TestWorker]
+
+
+@pytest.fixture
+def start_worker(queue: TestQueue, tmp_path: Path) -> Iterator[StartWorker]:
+    """Starts a worker, with a fault and settings of its own."""
+    with ExitStack() as stack:
+        yield lambda fault="", **settings: stack.enter_context(
+            TestWorker(queue, tmp_path, fault, **settings)
+        )
+
+
+@pytest.fixture
+def database_proxy() -> Iterator[Proxy]:
+    """A way to the test database that can be closed."""
+    with proxy_to(os.environ["DATABASE_URL"]) as way:
+        yield way
+
+
+def messages(first: int, last: int) -> list[NumberedRow]:
+    return [
+        NewMessage(TOKEN, 1, f"message {number}").numbered(number)
+        for number in range(first, last + 1)
+    ]
+
+
+def stored() -> list[int]:
+    return list(Message.objects.order_by("message_number").values_list("message_number", flat=True))
+
+
+def assert_stored_once(queue: TestQueue, worker: TestWorker, count: int) -> None:
+    """All rows are there, no message is left or held, and nothing was set aside."""
+    eventually(lambda: len(stored()) == count, WITHIN_S, f"{count} rows")
+    eventually(lambda: queue.ready() == 0, WITHIN_S, "an empty queue")
+    worker.stop()
+    assert queue.ready() == 0
+    assert stored() == list(range(1, count + 1))
+    assert queue.dead_letters() == 0
+    assert not DeadLetter.objects.exists()
+
+
+def test_messages_that_wait_are_stored_in_few_batches(
+    queue: TestQueue, start_worker: StartWorker
+) -> None:
+    rows = messages(1, 400)
+    queue.put(*(rows[start : start + 10] for start in range(0, 400, 10)))
+
+    worker = start_worker(LOG_LEVEL="DEBUG")
+
+    assert_stored_once(queue, worker, 400)
+    assert 1 <= worker.log.read_text().count("stored: queue=") <= 3
+
+
+@pytest.mark.parametrize("fault", ["die", "die with the parent"])
+def test_killed_between_commit_and_acknowledgement(
+    fault: str, queue: TestQueue, start_worker: StartWorker
+) -> None:
+    queue.put(messages(1, 5), messages(6, 10), messages(11, 15))
+
+    worker = start_worker(fault)
+    eventually(worker.fault_file.exists, WITHIN_S, "the fault")
+    if fault == "die with the parent":
+        worker.process.wait(WITHIN_S)
+        worker.start()
+
+    assert_stored_once(queue, worker, 15)
+
+
+def test_a_row_that_kills_its_worker_is_found_and_set_aside(
+    queue: TestQueue, start_worker: StartWorker, redis_server: RedisServer
+) -> None:
+    killer = NewMessage(TOKEN, 1, KILLER).numbered(50)
+    queue.put(messages(1, 5), [*messages(6, 9), killer], messages(10, 15))
+
+    start_worker(REDIS_URL=redis_server.url)
+
+    eventually(lambda: len(stored()) == 15, WITHIN_S, "all others")
+    eventually(DeadLetter.objects.exists, WITHIN_S, "the killer is found")
+    eventually(lambda: queue.ready() == 0, WITHIN_S, "an empty queue")
+    assert DeadLetter.objects.get().acceptance.hex == killer.acceptance
+    assert queue.dead_letters() == 0
+
+
+def test_what_cannot_be_read_is_kept_and_holds_up_nobody(
+    queue: TestQueue, start_worker: StartWorker
+) -> None:
+    headers, body = task_message(messages(99, 99))
+    unreadable = [
+        body.replace(b'"format":1', b'"format":9999'),
+        body.replace(b'"messages"', b'"unheard-of"'),
+        b"neither JSON nor anything else",
+    ]
+    for one in unreadable:
+        queue.put(messages(1, 5))
+        queue.put_raw(headers, one)
+    queue.put(messages(6, 10))
+
+    start_worker()
+
+    eventually(lambda: queue.dead_letters() == len(unreadable), WITHIN_S, "the dead letters")
+    eventually(lambda: stored() == list(range(1, 11)), WITHIN_S, "all others")
+
+
+def test_rows_are_kept_when_the_code_is_broken(queue: TestQueue, start_worker: StartWorker) -> None:
+    queue.put(messages(1, 5))
+
+    start_worker("a bug")
+
+    eventually(lambda: queue.dead_letters() == 1, WITHIN_S, "the dead letter")
+    assert queue.ready() == 0
+
+
+def test_a_worker_that_waits_for_its_database_ends_when_told_to_and_loses_nothing(
+    queue: TestQueue, start_worker: StartWorker, database_proxy: Proxy
+) -> None:
+    waiting = start_worker(DATABASE_URL=through(database_proxy, database_url()))
+    queue.put(messages(1, 5))
+    eventually(lambda: len(stored()) == 5, WITHIN_S, "the first rows")
+    database_proxy.close()
+    queue.put(messages(6, 10), messages(11, 15))
+    eventually(lambda: waiting.has_logged("the database is away"), WITHIN_S, "it waits")
+
+    waiting.stop()
+
+    eventually(lambda: queue.ready() == 2, WITHIN_S, "both messages are back")
+    assert len(stored()) == 5
+    assert_stored_once(queue, start_worker(), 15)
+
+
+def test_a_worker_goes_on_when_its_database_is_back(
+    queue: TestQueue, start_worker: StartWorker, database_proxy: Proxy
+) -> None:
+    worker = start_worker(DATABASE_URL=through(database_proxy, database_url()))
+    queue.put(messages(1, 5))
+    eventually(lambda: len(stored()) == 5, WITHIN_S, "the first rows")
+    database_proxy.close()
+    queue.put(messages(6, 10), messages(11, 15))
+    eventually(lambda: worker.has_logged("the database is away"), WITHIN_S, "it waits")
+
+    database_proxy.open()
+
+    assert_stored_once(queue, worker, 15)
+
+
+def test_a_worker_goes_on_after_its_connections_were_cut(
+    queue: TestQueue, start_worker: StartWorker, broker_proxy: Proxy
+) -> None:
+    queue.put(messages(1, 5))
+    worker = start_worker(BROKER_URL=through(broker_proxy, os.environ["BROKER_URL"]))
+    eventually(lambda: len(stored()) == 5, WITHIN_S, "the first rows")
+
+    broker_proxy.cut()
+    queue.put(messages(6, 10), messages(11, 15))
+
+    assert_stored_once(queue, worker, 15)

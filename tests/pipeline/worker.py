@@ -1,0 +1,92 @@
+"""A Celery worker of a test's own, on the test database and on a queue of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import psutil
+from django.db import connection
+
+from tests.live.servers import ROOT
+from tests.pipeline.queue import TestQueue
+
+APPLICATION = "tests.pipeline.worker_application"
+
+
+class TestWorker:
+    """`celery worker` with a pool of one process."""
+
+    __test__ = False
+
+    def __init__(self, queue: TestQueue, folder: Path, fault: str = "", **settings: str) -> None:
+        self.fault_file = folder / "fault"
+        self.log = folder / "worker.log"
+        self._queue = queue
+        self._environment = {
+            **os.environ,
+            "DATABASE_URL": database_url(),
+            "REDIS_URL": "",
+            "VAR_DIR": str(folder),
+            "TEST_QUEUE": queue.name,
+            "TEST_FAILED": queue.failed,
+            "FAULT": fault,
+            "FAULT_FILE": str(self.fault_file),
+            **settings,
+        }
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Start it; it is at work a few seconds later."""
+        command = [sys.executable, "-m", "celery", "-A", APPLICATION, "worker"]
+        command += ["--without-gossip", "--without-mingle", "--hostname", self._queue.name]
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=self._environment, stdout=log, stderr=log
+            )
+
+    def stop(self) -> None:
+        """SIGTERM, and no more than half of what the stack allows for it."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+
+    def kill(self) -> None:
+        """SIGKILL to the parent and to its children."""
+        children = self.children()
+        self.process.kill()
+        for child in children:
+            child.kill()
+        self.process.wait()
+        psutil.wait_procs(children)
+
+    def children(self) -> list[psutil.Process]:
+        """The pool's processes."""
+        try:
+            return psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def has_logged(self, text: str) -> bool:
+        """Whether this is in its log."""
+        return text in self.log.read_text()
+
+
+def database_url() -> str:
+    """The database that this test uses, for another process."""
+    given = urlsplit(os.environ["DATABASE_URL"])
+    return given._replace(path=f"/{connection.settings_dict['NAME']}").geturl()

@@ -1,0 +1,130 @@
+"""A real Redis of a test's own, with the production settings, that can be broken at will."""
+
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import redis
+
+from tests.live.servers import eventually, free_port
+
+
+class RedisServer:
+    """`redis-server` on a free port with its data in the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "data"
+        self.folder.mkdir(parents=True)
+        self._copy = folder / "copy"
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._snapshot: dict[bytes, bytes] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.resume()
+        self.kill()
+
+    def start(self) -> None:
+        """Start it on the data that it has, and wait until it answers."""
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
+        command += ["--dir", str(self.folder), "--save", "", "--appendonly", "yes"]
+        command += ["--appendfsync", "always", "--maxmemory-policy", "noeviction"]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        eventually(self._answers, 20, "redis")
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def pause(self) -> None:
+        """SIGSTOP: connections stay open and nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._signal(signal.SIGCONT)
+
+    def restart(self) -> None:
+        """The same data in a new process."""
+        self.kill()
+        self.start()
+
+    def wipe(self) -> None:
+        """A new process without any data."""
+        self.kill()
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        self.start()
+
+    def take_copy(self) -> None:
+        """Remember the data as they are now."""
+        shutil.rmtree(self._copy, ignore_errors=True)
+        shutil.copytree(self.folder, self._copy)
+
+    def put_back_copy(self) -> None:
+        """A new process with the data as they were."""
+        self.kill()
+        shutil.rmtree(self.folder)
+        shutil.copytree(self._copy, self.folder)
+        self.start()
+
+    def take_snapshot(self) -> None:
+        """Remember the data as they are now, without a restart."""
+        client = self.client()
+        self._snapshot = {key: client.dump(key) or b"" for key in client.scan_iter()}
+
+    def put_back_snapshot(self) -> None:
+        """What a restart with the remembered data looks like to clients, in a millisecond."""
+        client = self.client()
+        client.script_flush()
+        client.flushall()
+        for key, value in self._snapshot.items():
+            client.restore(key, 0, value)
+        self._drop_clients(client)
+
+    def wipe_at_once(self) -> None:
+        """What a restart without data looks like to clients."""
+        client = self.client()
+        client.script_flush()
+        client.flushall()
+        self._drop_clients(client)
+
+    def restart_at_once(self) -> None:
+        """What a restart with all data looks like to clients."""
+        client = self.client()
+        client.script_flush()
+        self._drop_clients(client)
+
+    @staticmethod
+    def _drop_clients(client: redis.Redis) -> None:
+        client.client_kill_filter(_type="normal", skipme=True)
+
+    def client(self) -> redis.Redis:
+        """A client for looking at the data."""
+        return redis.Redis.from_url(self.url)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client().ping())
+        except redis.ConnectionError:
+            return False
