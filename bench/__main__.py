@@ -1,0 +1,85 @@
+"""`python -m bench`: the command line. Needs the stack that is up, and its environment."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+import django
+
+from bench.errors import BenchError
+
+
+def main() -> int:
+    """Run one measurement; 0 when it was made and what it checked was true."""
+    # As an exception, so that the children are ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    arguments = vars(_parser().parse_args())
+    measure: Callable[..., None] = arguments.pop("measure")
+    try:
+        measure(**arguments)
+    except (BenchError, OSError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("post", help="messages accepted a second, and the textbook's")
+    command.add_argument("--seconds", type=float, default=20, help="of each round")
+    command.add_argument("--rounds", type=int, default=3)
+    command.add_argument("--connections", type=int, default=64)
+    command.add_argument("--textbook-threads", type=int, default=32, help="of each process")
+    command.set_defaults(measure=_post)
+
+    command = commands.add_parser("lone", help="latency of one client, beside a plain DRF view")
+    command.add_argument("--requests", type=int, default=500, help="to each of the two")
+    command.set_defaults(measure=_lone)
+
+    command = commands.add_parser("drain", help="rows a second that a worker stores")
+    command.add_argument("--rows", type=int, default=100_000)
+    command.add_argument("--per-task", type=_sizes, default=[20, 200], metavar="N,N")
+    command.add_argument(
+        "--manage-worker", action="store_true", help="stop and start the stack's worker"
+    )
+    command.set_defaults(measure=_drain)
+    return parser
+
+
+def _sizes(text: str) -> list[int]:
+    return [int(size) for size in text.split(",")]
+
+
+def _post(**arguments: int) -> None:
+    from bench.post import post
+
+    post(**arguments)
+
+
+def _lone(requests: int) -> None:
+    _set_up_the_product()
+    from bench.lone import lone
+
+    lone(requests=requests)
+
+
+def _drain(rows: int, per_task: list[int], *, manage_worker: bool) -> None:
+    _set_up_the_product()
+    from bench.drain import drain
+
+    drain(rows=rows, per_task=per_task, manage_worker=manage_worker)
+
+
+def _set_up_the_product() -> None:
+    """Its settings and models, for what is taken from its own code."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "chatsystem.settings"
+    django.setup()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""One client of an HTTP server, that keeps its connection."""
+
+import http.client
+import json
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from bench.errors import BenchError
+
+_HEADERS = {"Content-Type": "application/json"}
+_LIMIT_SECONDS = 30
+
+
+class Client:
+    """Sends one request after the other."""
+
+    def __init__(self, base_url: str) -> None:
+        place = urlsplit(base_url)
+        self._connection = http.client.HTTPConnection(
+            place.hostname or "", place.port, timeout=_LIMIT_SECONDS
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+
+    def create(self, path: str, **fields: str) -> dict[str, Any]:
+        """What was made. Raises BenchError for any answer but 201."""
+        self._connection.request("POST", path, json.dumps(fields).encode(), _HEADERS)
+        answer = self._connection.getresponse()
+        content = answer.read()
+        if answer.status != http.client.CREATED:
+            raise BenchError(f"POST {path} was answered {answer.status}: {content[:300]!r}")
+        made: dict[str, Any] = json.loads(content)
+        return made

@@ -1,0 +1,4 @@
+"""What it calls its things on the stack's servers."""
+
+QUEUE = "plain"
+KEY_PREFIX = "plain:"

@@ -1,0 +1,13 @@
+"""What load is put on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Target:
+    """A server's address for new messages, and how many rows of them its table holds by now."""
+
+    name: str
+    address: str
+    count_stored: Callable[[], int]

@@ -1,0 +1,25 @@
+"""A task message as the product publishes one, with the product's own code.
+
+Needs the product's settings and models to be set up.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+
+from core.accept.envelope import task_message
+from core.broker.publisher import Publisher
+from messages_app.accept import NewMessage
+
+
+def publish_rows(token: str, chat_number: int, first_number: int, bodies: Sequence[str]) -> None:
+    """Return when the queue has one task that stores these messages, numbered on from the first."""
+    rows = [
+        NewMessage(token, chat_number, body).numbered(number)
+        for number, body in enumerate(bodies, start=first_number)
+    ]
+    _publisher().publish(rows[0].kind.name, *task_message(rows))
+
+
+@cache
+def _publisher() -> Publisher:
+    return Publisher()

@@ -1,0 +1,65 @@
+"""Load by wrk: as many POSTs as a server answers over so many connections.
+
+wrk counts completed requests: those under way at its end may be stored and are not counted.
+"""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_SCRIPT = Path(__file__).with_name("post.lua")
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one run of wrk saw."""
+
+    requests: int
+    seconds: float
+    refused: int
+    """Answers with a status of 400 and above."""
+    broken: int
+    """Connections that failed; what was asked over them is open."""
+    late: int
+    p50_ms: float
+    p99_ms: float
+    stolen: float
+    """The share of the machine's processor time that other machines took meanwhile."""
+    busy_seconds: float
+    """Processor time of all that ran on this machine meanwhile, wrk and services included."""
+
+    @property
+    def answered(self) -> int:
+        """Requests that were accepted."""
+        return self.requests - self.refused
+
+    @property
+    def rate(self) -> float:
+        """Accepted requests a second."""
+        return self.answered / self.seconds
+
+    @property
+    def processor_ms(self) -> float:
+        """What one accepted request cost; less noisy than the rate where much is stolen."""
+        return 1000 * self.busy_seconds / max(self.answered, 1)
+
+
+def load(address: str, requests: Path, *, connections: int, seconds: float) -> Load:
+    """Post the file's requests to the address, again and again."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", str(_SCRIPT)]
+    before = psutil.cpu_times()
+    finished = subprocess.run(
+        [*command, address, "--", str(requests)], check=True, stdout=subprocess.PIPE, text=True
+    )
+    after = psutil.cpu_times()
+    total = sum(after) - sum(before)
+    stolen = after.steal - before.steal
+    idle = after.idle + after.iowait - before.idle - before.iowait
+    return Load(
+        **json.loads(finished.stdout.splitlines()[-1]),
+        stolen=stolen / total,
+        busy_seconds=total - stolen - idle,
+    )
