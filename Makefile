@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-embedded check format schema lock stack-up stack-down clean
+.PHONY: help run test test-embedded check bench format schema lock stack-up stack-down clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ test-embedded: .venv/embedded-test ## the tests that need no service
 
 check: .venv/embedded-test ## format, lint, types, import contracts, migrations, API schema
 	@scripts/check
+
+bench: .venv/dev ## speed beside the textbook design, on the real services
+	@scripts/bench
 
 format: .venv/embedded-test ## rewrite the source in the project's format
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

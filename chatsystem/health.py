@@ -16,6 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.http.views import ApiView
+from core.numbering.authority import read_authority
+from core.numbering.models import Source
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +77,7 @@ def _probes() -> Mapping[str, Probe]:
     switched_on = {
         "database": (_ask_database, True),
         "redis": (_ask_redis, environment.redis_url),
+        "numbering": (_ask_numbering, environment.redis_url),
         "rabbitmq": (_ask_rabbitmq, environment.broker_url),
         "elasticsearch": (_ask_elasticsearch, environment.elasticsearch_url),
     }
@@ -90,6 +93,15 @@ def _ask_database() -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
+    finally:
+        connection.close()
+
+
+def _ask_numbering() -> None:
+    try:
+        authority = read_authority()
+        if authority.source != Source.REDIS:
+            raise RuntimeError(f"the database gives numbers since {authority.since}")
     finally:
         connection.close()
 

@@ -65,16 +65,17 @@ class Pipeline:
             if time.monotonic() > limit:
                 gathering.fail(Unavailable("No number could be had in time."))
                 return
+            began = time.monotonic()
             try:
                 self._attempt(gathering)
             except AuthorityChanged:
                 self._keeper.look_again()
             except Untrusted as doubt:
-                self._examine(doubt)
+                self._examine(doubt, began)
             except RedisAway as away:
-                self._wait_or_take_over(away)
+                self._wait_or_take_over(away, began)
             except Unanswered as error:
-                self._failing_since = self._failing_since or time.monotonic()
+                self._failing_since = self._failing_since or began
                 gathering.fail(OutcomeOpen(f"Redis did not answer: {error}"))
 
     def _attempt(self, gathering: Gathering) -> None:
@@ -91,20 +92,20 @@ class Pipeline:
         )
         for position, outcome in zip(positions, outcomes, strict=True):
             gathering.settle(position, outcome)
+        self._failing_since = None
 
-    def _examine(self, doubt: Untrusted) -> None:
+    def _examine(self, doubt: Untrusted, began: float) -> None:
         """See whether Redis is still the one that the numbers were lent to."""
         logger.warning("redis is examined: %s", doubt)
         try:
             examine(self._keeper.blocks, self._keeper.process, self._keeper.authority().epoch)
         except RedisAway as away:
-            self._wait_or_take_over(away)
+            self._wait_or_take_over(away, began)
         self._keeper.look_again()
 
-    def _wait_or_take_over(self, away: RedisAway) -> None:
-        now = time.monotonic()
-        self._failing_since = self._failing_since or now
-        if now - self._failing_since < GRACE_SECONDS:
+    def _wait_or_take_over(self, away: RedisAway, began: float) -> None:
+        self._failing_since = self._failing_since or began
+        if time.monotonic() - self._failing_since < GRACE_SECONDS:
             time.sleep(0.05)
             return
         authority = self._keeper.authority()

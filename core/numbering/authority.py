@@ -47,16 +47,17 @@ def lock_authority() -> NumberAuthority:
     return NumberAuthority.objects.select_for_update().get(pk=_ROW)
 
 
-def begin_epoch(
-    authority: NumberAuthority, source: Source, reason: str, *, flags_lost: bool = False
-) -> None:
-    """No block that Redis holds counts from now on; `authority` is locked by the caller."""
+def begin_epoch(authority: NumberAuthority, source: Source, reason: str, *, above: int = 0) -> None:
+    """No block that Redis holds counts from now on; `authority` is locked by the caller.
+
+    The epoch lies `above` that one too. Flags that Redis held may be lost, so all is counted once.
+    """
     authority.source = source
-    authority.epoch += 1
+    authority.epoch = max(authority.epoch, above) + 1
     authority.since = timezone.now()
     authority.reason = reason
     authority.is_drained = False
-    authority.needs_full_count = authority.needs_full_count or flags_lost
+    authority.needs_full_count = True
     authority.save()
 
 
@@ -66,7 +67,7 @@ def take_over_for_database(epoch: int, reason: str) -> None:
     with transaction.atomic(durable=True):
         authority = lock_authority()
         if authority.epoch == epoch and authority.source == Source.REDIS:
-            begin_epoch(authority, Source.DATABASE, reason, flags_lost=True)
+            begin_epoch(authority, Source.DATABASE, reason)
 
 
 def announce_examination() -> int:

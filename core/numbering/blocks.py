@@ -18,6 +18,7 @@ import redis
 from core.accept.rows import Lease
 from core.redis import keys
 from core.redis.client import ANSWER_SECONDS, AWAY, pool
+from core.redis.guard import breaker
 
 _SOURCE = (Path(__file__).parent / "blocks.lua").read_text()
 
@@ -128,6 +129,8 @@ class Blocks:
         raise RedisAway("too slow")
 
     def _send(self, *command: Any) -> Any:
+        if breaker().is_open:
+            raise RedisAway("known to be away")
         connection = _connect()
         try:
             return self._answer(connection, *command)
@@ -142,6 +145,7 @@ class Blocks:
             raise RedisAway(str(error)) from error
         except AWAY as error:
             self._clock_ahead = 0
+            breaker().open(error)
             raise Unanswered(str(error)) from error
         finally:
             pool().release(connection)
@@ -166,4 +170,5 @@ def _connect() -> Any:  # redis-py's connections are not typed
     try:
         return pool().get_connection()
     except (*AWAY, redis.ResponseError) as error:
+        breaker().open(error)
         raise RedisAway(str(error)) from error

@@ -57,44 +57,56 @@ def report(process: UUID, blocks: Blocks, question: int) -> None:
             NumberingProcess.objects.create(pk=process, **said)
 
 
-def start_epoch_in_redis(authority: NumberAuthority, reason: str, *, flags_lost: bool) -> None:
+def start_epoch_in_redis(authority: NumberAuthority, reason: str) -> None:
     """Redis gives numbers from now on, in a new epoch; `authority` is locked by the caller.
 
     Raises one of AWAY.
     """
     with _OneServer() as server:
-        _begin(authority, server, _highest(authority), reason, flags_lost=flags_lost)
+        _begin(authority, server, _highest(authority), reason)
 
 
 def _settle(authority: NumberAuthority, server: redis.Redis, blocks: Blocks, question: int) -> None:
     # Without a fence it is empty, as it should be where no number was ever given.
-    fence = int(server.get(keys.FENCE) or 0)
-    if server.script_exists(script_digest(authority.epoch))[0] and fence >= blocks.fence:
+    fence, epoch = _read(server)
+    knows_script = server.script_exists(script_digest(authority.epoch))[0]
+    if knows_script and fence >= blocks.fence and epoch <= authority.epoch:
         return
     all_reported = _await_reports(question)
     highest = _highest(authority)
-    if all_reported and fence >= highest:
-        server.script_load(script(authority.epoch))
+    if fence < highest:
+        reason = "Redis lost data"
+    elif epoch > authority.epoch:
+        reason = "the database is older than Redis"
+    elif not all_reported:
+        reason = "Redis was replaced while a process could not be asked"
+    else:
+        _load(authority, server)
         logger.info("redis trusted: epoch=%d fence=%d", authority.epoch, fence)
         return
-    lost = "lost data" if fence < highest else "was replaced while a process could not be asked"
-    _begin(authority, server, highest, f"Redis {lost}", flags_lost=True)
+    _begin(authority, server, highest, reason)
     _forget_the_silent(question)
 
 
-def _begin(
-    authority: NumberAuthority,
-    server: redis.Redis,
-    highest: int,
-    reason: str,
-    *,
-    flags_lost: bool,
-) -> None:
-    begin_epoch(authority, Source.REDIS, reason, flags_lost=flags_lost)
-    fence = max(int(server.get(keys.FENCE) or 0), highest) + 1
-    server.set(keys.FENCE, fence)
-    server.script_load(script(authority.epoch))
+def _begin(authority: NumberAuthority, server: redis.Redis, highest: int, reason: str) -> None:
+    fence, epoch = _read(server)
+    begin_epoch(authority, Source.REDIS, reason, above=epoch)
+    # Never set: a call of the old epoch may raise it meanwhile.
+    server.incrby(keys.FENCE, max(highest - fence, 0) + 1)
+    _load(authority, server)
     logger.warning("numbering: epoch=%d source=redis reason=%s", authority.epoch, reason)
+
+
+def _read(server: redis.Redis) -> tuple[int, int]:
+    """The fence of the server's data, and the last epoch in which it gave numbers."""
+    fence, epoch = server.mget((keys.FENCE, keys.EPOCH))
+    return int(fence or 0), int(epoch or 0)
+
+
+def _load(authority: NumberAuthority, server: redis.Redis) -> None:
+    """From here on the server gives numbers, once the caller's transaction is through."""
+    server.set(keys.EPOCH, authority.epoch)
+    server.script_load(script(authority.epoch))
 
 
 def _await_reports(question: int) -> bool:

@@ -137,7 +137,7 @@ class Keeper:
                 authority = lock_authority()
                 if (authority.source, authority.epoch) != (Source.DATABASE, epoch):
                     return
-                start_epoch_in_redis(authority, "Redis is back", flags_lost=True)
+                start_epoch_in_redis(authority, "Redis is back")
         except redis.RedisError as error:
             logger.warning("numbering stays with the database: %s", error)
             return

@@ -11,9 +11,10 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-#: A server on the same network answers in a millisecond; one that takes longer than these is away.
+#: A server on the same network answers in a millisecond, or in some hundreds when its disk is slow;
+#: one that takes longer than these is away.
 CONNECT_SECONDS = 0.5
-ANSWER_SECONDS = 1.0
+ANSWER_SECONDS = 2.0
 
 #: What redis-py raises for a server that cannot be reached or does not answer in time.
 AWAY = (redis.ConnectionError, redis.TimeoutError)

@@ -1,7 +1,7 @@
 """Redis for all that can go on without it: reads, and what follows a commit.
 
 A Redis that failed once is left alone until a probe finds it well again, so it costs one timeout
-and not one each request. (Taking numbers has rules of its own, see core.numbering.blocks.)
+and not one each request. (What a failure means where numbers are taken: core.numbering.blocks.)
 """
 
 from collections.abc import Callable

@@ -7,6 +7,7 @@ all its rows lie in one shard of the database.
 from collections.abc import Sequence
 
 FENCE = "fence"
+EPOCH = "epoch"
 PENDING_PARENTS = "pending"
 
 

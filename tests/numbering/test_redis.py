@@ -7,7 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from applications.models import Application
 from chats.models import Chat
-from core.numbering.models import NumberSkip
+from core.numbering.models import NumberAuthority, NumberSkip
 from tests.live.servers import eventually
 from tests.numbering.processes import Process
 from tests.redis_server import RedisServer
@@ -150,3 +150,16 @@ def test_redis_numbers_again_once_it_is_back(
 
     eventually(is_numbered_by_redis, 30, "numbers from Redis")
     assert given == list(range(number, number + len(given)))
+
+
+def test_a_database_that_was_put_back_gives_no_number_of_the_time_since(
+    process: Process, token: str, redis_server: RedisServer
+) -> None:
+    process.chats(token, 3)
+    before = NumberAuthority.objects.get()
+    application = Application.objects.get(token=token)
+    redis_server.wipe_at_once()
+    [number] = process.chats(token)
+    before.save()
+    application.save()
+    eventually(lambda: process.chats(token)[0] > number, 20, "a number above the last one")

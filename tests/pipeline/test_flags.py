@@ -166,7 +166,7 @@ def test_flags_that_are_lost_while_everything_is_counted_are_made_up_for_by_the_
 ) -> None:
     def lose_again(*_: object) -> dict[int, int]:
         monkeypatch.undo()
-        begin_epoch(read_authority(), Source.REDIS, "lost again", flags_lost=True)
+        begin_epoch(read_authority(), Source.REDIS, "lost again")
         return {}
 
     mark(needs_full_count=True)

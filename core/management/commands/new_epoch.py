@@ -41,7 +41,7 @@ class Command(BaseCommand):
             read_authority()
             with transaction.atomic(durable=True):
                 authority = lock_authority()
-                begin_epoch(authority, Source.REDIS, reason, flags_lost=True)
+                begin_epoch(authority, Source.REDIS, reason)
         except (DatabaseError, InterfaceError) as error:
             raise CommandError(f"The database failed: {error}") from None
         self.stdout.write(f"Epoch {authority.epoch} has begun; Redis gives the numbers.")
