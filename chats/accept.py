@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from applications.models import Application
 from chats.models import Chat
-from core.accept.rows import Key, Kind, NewRow, register
 from core.errors import ApplicationNotFound
+from core.rows import Key, Kind, NewRow, register
 
 CHATS = register(
     Kind(

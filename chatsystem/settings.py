@@ -174,6 +174,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_PARSER_CLASSES": ["core.http.parsers.JsonParser", "core.http.parsers.FormParser"],
     "DEFAULT_RENDERER_CLASSES": ["core.http.renderers.JsonRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.http.negotiation.OneFormat",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "chatsystem.errors.exception_handler",
     "URL_FORMAT_OVERRIDE": None,

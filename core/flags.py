@@ -12,13 +12,13 @@ from typing import Any
 
 from django.db.models import Q
 
-from core.accept.rows import Key, Kind, NumberedRow, kind_of, kinds
 from core.models import CountState
 from core.numbering.authority import read_authority
 from core.numbering.models import NumberAuthority
 from core.redis.client import is_configured
 from core.redis.flags import take_flags
 from core.redis.guard import NoRedis
+from core.rows import Key, Kind, NumberedRow, kind_of, kinds
 from core.transactions import in_transaction
 
 logger = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from chats.models import Chat
-from core.accept.rows import Key, Kind, NewRow, register
 from core.errors import ChatNotFound
+from core.rows import Key, Kind, NewRow, register
 from messages_app.models import Message
 
 MESSAGES = register(

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from pytest_django import Settings
 
+from core.accept import lending
 from core.redis.client import client, pool
 from core.redis.guard import breaker
 from tests.api.client import Api
@@ -37,6 +38,7 @@ def redis_server(no_queue: None, settings: Settings, tmp_path: Path) -> Iterator
     pool.cache_clear()
     client.cache_clear()
     breaker.cache_clear()
+    lending.breaker.cache_clear()
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from django.db.models import Model
 
 from core.accept.group import GroupCommit, OutcomeOpen, TurnedAway
 from core.accept.pipeline import Pipeline
-from core.accept.rows import NewRow
 from core.errors import Unavailable
+from core.rows import NewRow
 
 Row = TypeVar("Row", bound=Model)
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from django.db import DataError, IntegrityError
 from django.db.models import Model
 
-from core.accept.rows import Key, NewRow
 from core.errors import NotFound
 from core.numbering.database import take_numbers
+from core.rows import Key, NewRow
 from core.transactions import in_transaction
 
 Outcome = Model | Exception

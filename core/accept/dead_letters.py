@@ -8,7 +8,7 @@ import orjson
 from django.utils import timezone
 
 from core.accept.models import DeadLetter
-from core.accept.rows import NumberedRow
+from core.rows import NumberedRow
 from core.transactions import in_transaction
 
 logger = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from django.db import DatabaseError, InterfaceError
 
 from core.accept.envelope import task_message
-from core.accept.rows import Kind, NumberedRow
 from core.accept.settled import settle_unqueued
 from core.accept.storing import store_numbered
 from core.broker.publisher import BrokerAway, Publisher, is_configured
+from core.rows import Kind, NumberedRow
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import orjson
 
-from core.accept.rows import NumberedRow, from_payload, kinds
+from core.rows import NumberedRow, from_payload, kinds
 
 FORMAT = 1
 TASK = "core.accept.tasks.store_rows"

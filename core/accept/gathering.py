@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from django.db.models import Model
 
-from core.accept.rows import Key, NewRow, NumberedRow
+from core.rows import Key, NewRow, NumberedRow
 
 
 class Gathering:

@@ -17,8 +17,7 @@ from core.accept.delivery import NotDelivered, deliver
 from core.accept.from_redis import number_from_redis
 from core.accept.gathering import Gathering
 from core.accept.group import OutcomeOpen
-from core.accept.rows import NewRow
-from core.accept.waiting import may_be_queued
+from core.accept.waiting import Waits, may_be_queued
 from core.errors import Unavailable
 from core.numbering.authority import AuthorityChanged, hold_authority, take_over_for_database
 from core.numbering.blocks import RedisAway, Unanswered, Untrusted
@@ -26,6 +25,7 @@ from core.numbering.examination import examine
 from core.numbering.keeper import Keeper
 from core.numbering.models import Source
 from core.redis.client import is_configured
+from core.rows import NewRow
 
 logger = logging.getLogger(__name__)
 
@@ -65,23 +65,22 @@ class Pipeline:
             if time.monotonic() > limit:
                 gathering.fail(Unavailable("No number could be had in time."))
                 return
-            began = time.monotonic()
             try:
                 self._attempt(gathering)
             except AuthorityChanged:
                 self._keeper.look_again()
             except Untrusted as doubt:
-                self._examine(doubt, began)
+                self._examine(doubt)
             except RedisAway as away:
-                self._wait_or_take_over(away, began)
+                self._wait_or_take_over(away)
             except Unanswered as error:
-                self._failing_since = self._failing_since or began
+                self._failing_since = self._failing_since or time.monotonic()
                 gathering.fail(OutcomeOpen(f"Redis did not answer: {error}"))
 
     def _attempt(self, gathering: Gathering) -> None:
         authority = self._keeper.authority()
         if authority.source is Source.REDIS:
-            number_from_redis(gathering, self._keeper, authority.epoch)
+            number_from_redis(gathering, self._keeper, authority.term)
             self._failing_since = None
             return
         positions = gathering.waiting()
@@ -94,27 +93,28 @@ class Pipeline:
             gathering.settle(position, outcome)
         self._failing_since = None
 
-    def _examine(self, doubt: Untrusted, began: float) -> None:
+    def _examine(self, doubt: Untrusted) -> None:
         """See whether Redis is still the one that the numbers were lent to."""
         logger.warning("redis is examined: %s", doubt)
         try:
-            examine(self._keeper.blocks, self._keeper.process, self._keeper.authority().epoch)
+            examine(self._keeper.blocks, self._keeper.process, self._keeper.authority().term)
         except RedisAway as away:
-            self._wait_or_take_over(away, began)
+            self._wait_or_take_over(away)
         self._keeper.look_again()
 
-    def _wait_or_take_over(self, away: RedisAway, began: float) -> None:
-        self._failing_since = self._failing_since or began
-        if time.monotonic() - self._failing_since < GRACE_SECONDS:
+    def _wait_or_take_over(self, away: RedisAway) -> None:
+        now = time.monotonic()
+        self._failing_since = self._failing_since or now
+        if now - self._failing_since < GRACE_SECONDS:
             time.sleep(0.05)
             return
         authority = self._keeper.authority()
         if authority.source is Source.REDIS:
-            take_over_for_database(authority.epoch, f"Redis is away: {away}"[:200])
+            take_over_for_database(authority.term.epoch, f"Redis is away: {away}"[:200])
         self._keeper.look_again()
 
 
 def _missing(row: NewRow) -> Exception:
     if may_be_queued(row.parent):
-        return Unavailable("It may wait in a queue, which cannot be seen just now.")
+        return Waits()
     return row.kind.parent_missing()

@@ -10,10 +10,10 @@ from typing import Any, TypeVar, cast
 from django.db.models import F, Model, QuerySet
 from django.utils import timezone
 
-from core.accept.rows import Key
 from core.accept.waiting import Waits, may_be_queued, store_if_pending
 from core.redis.client import is_configured
 from core.redis.pending import find_pending
+from core.rows import Key
 from core.transactions import in_transaction
 
 Row = TypeVar("Row", bound=Model)

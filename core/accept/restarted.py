@@ -18,12 +18,12 @@ def examine_if_restarted() -> NumberAuthority:
     authority = read_authority()
     if authority.source != Source.REDIS:
         return authority
-    digest = script_digest(authority.epoch)
+    digest = script_digest(authority.term)
     if ask(lambda server: server.script_exists(digest))[0]:
         return authority
     process, blocks = uuid4(), Blocks()
     try:
-        examine(blocks, process, authority.epoch)
+        examine(blocks, process, authority.term)
     except RedisAway as error:
         raise NoRedis(str(error)) from error
     finally:

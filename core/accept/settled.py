@@ -7,10 +7,10 @@ that stay pending are stored again by the sweeper, which finds them stored.
 from collections import defaultdict
 from collections.abc import Sequence
 
-from core.accept.rows import Kind, NumberedRow
 from core.flags import changed_by, flag
 from core.redis.guard import NoRedis
 from core.redis.settling import settle_in_redis
+from core.rows import Kind, NumberedRow
 
 
 def settle(rows: Sequence[NumberedRow]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import DataError, connections
 from django.db.models import AutoField, DateTimeField, Field, UUIDField
 
-from core.accept.rows import Kind, NumberedRow, kinds
+from core.rows import Kind, NumberedRow, kinds
 
 #: A larger statement is hardly faster; 4 MiB fit into a packet also when each byte is escaped.
 MAX_ROWS = 1000

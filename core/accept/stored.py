@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from core.accept.rows import Key, Kind, NumberedRow
+from core.rows import Key, Kind, NumberedRow
 
 _PARENTS_A_QUERY = 100
 

@@ -6,6 +6,8 @@ alarm. Only errors of the data blame a row; for the rest the caller repeats the 
 """
 
 import logging
+import os
+import platform
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -13,11 +15,11 @@ import redis
 from django.db import DataError, IntegrityError, OperationalError
 
 from core.accept.dead_letters import set_aside
-from core.accept.rows import NumberedRow
 from core.accept.statement import insert
 from core.accept.stored import acceptances
 from core.redis.client import client, is_configured
 from core.redis.keys import attempt
+from core.rows import NumberedRow
 from core.transactions import in_transaction
 
 logger = logging.getLogger(__name__)
@@ -89,8 +91,8 @@ def _not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
 def store_each(rows: Sequence[NumberedRow]) -> None:
     """The same for rows of which one may kill its worker: one by one, and the killer set aside.
 
-    Each row bears a mark in Redis while it is tried. One that has a mark already did not survive
-    its last attempt.
+    Each row bears the mark of its process in Redis while it is tried. One with the mark of another
+    process did not survive its last attempt.
     """
     for row in rows:
         if not _mark(row) and _not_stored([row]):
@@ -103,11 +105,14 @@ def store_each(rows: Sequence[NumberedRow]) -> None:
 
 
 def _mark(row: NumberedRow) -> bool:
-    """Whether the row had no mark; without Redis none has."""
+    """Whether the row had no mark of another process; without Redis none has."""
     if not is_configured():
         return True
     try:
-        return bool(client().set(attempt(row.acceptance), 1, nx=True, ex=_MARK_SECONDS))
+        key, me = attempt(row.acceptance), f"{platform.node()}/{os.getpid()}"
+        if client().set(key, me, nx=True, ex=_MARK_SECONDS):
+            return True
+        return client().get(key) == me.encode()
     except redis.RedisError:
         return True
 

@@ -14,7 +14,6 @@ from datetime import timedelta
 from django.utils import timezone
 
 from core.accept.restarted import examine_if_restarted
-from core.accept.rows import NumberedRow, kind_of, kinds
 from core.accept.settled import settle_unqueued
 from core.accept.storing import store_numbered
 from core.accept.undecodable import set_member_aside
@@ -25,6 +24,7 @@ from core.numbering.models import NumberAuthority
 from core.redis import overdue
 from core.redis.keys import parent_key
 from core.redis.pending import Undecodable, read_member
+from core.rows import NumberedRow, kind_of, kinds
 
 logger = logging.getLogger(__name__)
 

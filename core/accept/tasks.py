@@ -16,10 +16,10 @@ from django.db import close_old_connections
 
 from core.accept.envelope import TASK, UnknownFormat, rows_of, rows_of_body
 from core.accept.patience import GaveUp, patiently
-from core.accept.rows import NumberedRow
 from core.accept.settled import settle
 from core.accept.storing import store_each, store_numbered
 from core.broker.draining import Delivery, Drain, attempts
+from core.rows import NumberedRow
 
 logger = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from django.utils import timezone
 
 from core.accept.dead_letters import MAX_REASON_CHARACTERS
 from core.accept.models import DeadLetter
-from core.accept.rows import kind_of
 from core.redis.keys import parent_key
 from core.redis.overdue import remove_member
 from core.redis.pending import Undecodable
+from core.rows import kind_of
 from core.transactions import in_transaction
 
 logger = logging.getLogger(__name__)

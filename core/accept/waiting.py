@@ -3,7 +3,6 @@
 An installation without Redis has none, and is not asked for any.
 """
 
-from core.accept.rows import Key
 from core.accept.settled import settle_unqueued
 from core.accept.storing import store_numbered
 from core.errors import Unavailable
@@ -14,6 +13,7 @@ from core.numbering.models import Source
 from core.redis.client import is_configured
 from core.redis.guard import NoRedis, ask
 from core.redis.pending import find_pending
+from core.rows import Key
 
 
 class Waits(Unavailable):
@@ -35,7 +35,7 @@ def may_be_queued(key: Key) -> bool:
     authority = read_authority()
     if authority.source == Source.DATABASE or not authority.is_drained:
         return True
-    digest = script_digest(authority.epoch)
+    digest = script_digest(authority.term)
     try:
         [is_trusted] = ask(lambda server: server.script_exists(digest))
     except NoRedis:

@@ -1,5 +1,8 @@
 """What the admin of applications, chats and messages has in common: lists, searches and forms.
 
 Lists cost the same at any size and any depth, searches go by key, and whatever is written goes
-through the services that the API calls. Nothing here knows a model; each app registers its own.
+through the services that the API calls. Each app registers its own models; `bookkeeping` registers
+what is not an app's.
 """
+
+from core.admin import bookkeeping as bookkeeping

@@ -10,10 +10,10 @@ from typing import Generic, TypeVar, cast
 
 from django.db.models import Model, QuerySet
 
-from core.accept.rows import Key, NumberedRow
 from core.http.paging import QuerySetSource, Source, Window
 from core.redis.client import is_configured
 from core.redis.pending import see_pending
+from core.rows import Key, NumberedRow
 
 Row = TypeVar("Row", bound=Model)
 

@@ -81,8 +81,3 @@ def announce_examination() -> int:
 def raise_fence(fence: int) -> None:
     """A process that ends had seen this fence; in the caller's transaction."""
     NumberAuthority.objects.filter(pk=_ROW, fence__lt=fence).update(fence=fence)
-
-
-def mark(**flags: bool) -> None:
-    """Set `is_drained` or `needs_full_count`."""
-    NumberAuthority.objects.filter(pk=_ROW).update(**flags)

@@ -1,6 +1,7 @@
 -- What numbering does in Redis, each call whole or not at all. EPOCH is set by the line before this
 -- one, so a server that was restarted or replaced does not know the script and must be examined.
 --
+-- KEYS: fence, epoch in which numbers were given last, then those of the operation.
 -- ARGV: operation, deadline (ms in this server's time), highest fence seen, then its arguments.
 -- Answers {'ok', time, fence, ...}; with any other status nothing was done.
 local time = redis.call('TIME')
@@ -11,6 +12,9 @@ end
 local fence = tonumber(redis.call('GET', KEYS[1]) or 0)
 if fence < tonumber(ARGV[3]) then
   return {'behind', now}
+end
+if tonumber(redis.call('GET', KEYS[2]) or 0) > EPOCH then
+  return {'stale', now}
 end
 
 -- The block if it is of this epoch: next number, last number, number from which on it runs low.
@@ -25,20 +29,15 @@ local function write_block(key, next, last)
   redis.call('HSET', key, 'epoch', EPOCH, 'next', next, 'last', last, 'low', low)
 end
 
--- KEYS: fence, parents with pending rows, then block and pending rows of each parent.
+-- KEYS[3]: parents with pending rows; then block and pending rows of each parent.
 -- ARGV for each parent: name, count, prefix of the blocks of new children or '', length of their
 -- first lease, payloads. Answers for each parent {first number, runs low?}; the number is 0 where
 -- the block is unknown or too short.
 local function accept()
-  for i = 3, #KEYS, 2 do
-    if read_block(KEYS[i]) > EPOCH then
-      return {'stale', now}
-    end
-  end
   local answers = {}
   local at = 4
   fence = redis.call('INCR', KEYS[1])
-  for i = 3, #KEYS, 2 do
+  for i = 4, #KEYS, 2 do
     local name, count, prefix, length = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], tonumber(ARGV[at + 3])
     local epoch, next, last, low = read_block(KEYS[i])
     if epoch < EPOCH or last - next + 1 < count then
@@ -53,7 +52,7 @@ local function accept()
         end
       end
       redis.call('ZADD', KEYS[i + 1], unpack(members))
-      redis.call('ZADD', KEYS[2], 'NX', now, name)
+      redis.call('ZADD', KEYS[3], 'NX', now, name)
       redis.call('HSET', KEYS[i], 'next', next + count)
       answers[#answers + 1] = {next, next + count > low and 1 or 0}
     end
@@ -62,25 +61,25 @@ local function accept()
   return {'ok', now, fence, answers}
 end
 
--- KEYS: fence, block. ARGV: a number that no number given so far is above. An unknown block is
+-- KEYS[3]: block. ARGV: a number that no number given so far is above. An unknown block is
 -- opened empty above it; a known one stays. Answers its next and last number.
 local function open()
-  local epoch, next, last = read_block(KEYS[2])
+  local epoch, next, last = read_block(KEYS[3])
   if epoch < EPOCH then
     last = math.max(last, tonumber(ARGV[4]))
     next = last + 1
-    write_block(KEYS[2], next, last)
+    write_block(KEYS[3], next, last)
   end
-  return {epoch > EPOCH and 'stale' or 'ok', now, fence, next, last}
+  return {'ok', now, fence, next, last}
 end
 
--- KEYS: fence, block. ARGV: last number as the lender saw it, first and last of the lease. A rival
+-- KEYS[3]: block. ARGV: last number as the lender saw it, first and last of the lease. A rival
 -- that installed a lease in between has changed the last number, and then nothing is done.
 local function install()
-  local epoch, next, last = read_block(KEYS[2])
+  local epoch, next, last = read_block(KEYS[3])
   local first = tonumber(ARGV[5])
   if epoch == EPOCH and last == tonumber(ARGV[4]) then
-    write_block(KEYS[2], first == last + 1 and next or first, tonumber(ARGV[6]))
+    write_block(KEYS[3], first == last + 1 and next or first, tonumber(ARGV[6]))
   end
   return {'ok', now, fence}
 end

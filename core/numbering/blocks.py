@@ -15,10 +15,11 @@ from typing import Any
 
 import redis
 
-from core.accept.rows import Lease
+from core.numbering.term import Term
 from core.redis import keys
 from core.redis.client import ANSWER_SECONDS, AWAY, pool
 from core.redis.guard import breaker
+from core.rows import Lease
 
 _SOURCE = (Path(__file__).parent / "blocks.lua").read_text()
 
@@ -64,58 +65,60 @@ class Given:
 
 
 @cache
-def script(epoch: int) -> str:
-    """The script of an epoch."""
-    return f"local EPOCH = {epoch}\n{_SOURCE}"
+def script(term: Term) -> str:
+    """The script of a term."""
+    return f"local EPOCH = {term.epoch} -- trusted for time {term.trust}\n{_SOURCE}"
 
 
 @cache
-def script_digest(epoch: int) -> str:
+def script_digest(term: Term) -> str:
     """The name by which a server knows the script."""
-    return sha1(script(epoch).encode()).hexdigest()  # noqa: S324 - Redis' choice
+    return sha1(script(term).encode()).hexdigest()  # noqa: S324 - Redis' choice
 
 
 class Blocks:
     """This process's way to the blocks; one call at a time.
 
-    `fence` is the highest that any call has seen. Holding `calling` keeps it from rising.
+    `fence` is the highest that any call has seen, and `question` the last examination for which it
+    was told. Holding `calling` keeps both as they are.
     """
 
     def __init__(self) -> None:
         self.calling = Lock()
         self.fence = 0
+        self.question = 0
         self._clock_ahead = 0.0
 
-    def accept(self, epoch: int, wanted: Sequence[Wanted]) -> list[Given]:
+    def accept(self, term: Term, wanted: Sequence[Wanted]) -> list[Given]:
         """Numbers for all of these, and their rows pending. Raises all of the above."""
-        names = [keys.FENCE, keys.PENDING_PARENTS]
+        names = [keys.PENDING_PARENTS]
         arguments: list[Any] = []
         for one in wanted:
             names += keys.block(one.parent), keys.pending(one.parent)
             prefix = keys.block(f"{one.parent}/") if one.child_lease else ""
             arguments += one.parent, len(one.payloads), prefix, one.child_lease, *one.payloads
-        [answers] = self._call(epoch, "accept", names, arguments)
+        [answers] = self._call(term, "accept", names, arguments)
         return [Given(first or None, bool(low)) for first, low in answers]
 
-    def open(self, epoch: int, parent: str, ceiling: int) -> Block:
+    def open(self, term: Term, parent: str, ceiling: int) -> Block:
         """The parent's block, opened empty above the ceiling where it is unknown."""
-        names = [keys.FENCE, keys.block(parent)]
-        return Block(*self._call(epoch, "open", names, [ceiling]))
+        names = [keys.block(parent)]
+        return Block(*self._call(term, "open", names, [ceiling]))
 
-    def install(self, parent: str, block: Block, lease: Lease) -> None:
+    def install(self, term: Term, parent: str, block: Block, lease: Lease) -> None:
         """Put the lease behind the block, unless somebody else has by now."""
-        names = [keys.FENCE, keys.block(parent)]
-        self._call(lease.epoch, "install", names, [block.last, lease.first, lease.last])
+        names = [keys.block(parent)]
+        self._call(term, "install", names, [block.last, lease.first, lease.last])
 
     def _call(
-        self, epoch: int, operation: str, names: Sequence[str], arguments: Sequence[Any]
+        self, term: Term, operation: str, names: Sequence[str], arguments: Sequence[Any]
     ) -> list[Any]:
         with self.calling:
             for _ in range(2):
                 # Later than this nobody waits for the answer any more, so the server refuses.
                 deadline = int((time.monotonic() + self._clock_ahead + ANSWER_SECONDS) * 1000)
                 status, now, *answer = self._send(
-                    "EVALSHA", script_digest(epoch), len(names), *names,
+                    "EVALSHA", script_digest(term), 2 + len(names), keys.FENCE, keys.EPOCH, *names,
                     operation, deadline, self.fence, *arguments,
                 )  # fmt: skip
                 # At the least: the answer took some time to come here.

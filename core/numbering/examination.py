@@ -24,6 +24,7 @@ from core.numbering.authority import (
 )
 from core.numbering.blocks import Blocks, RedisAway, script, script_digest
 from core.numbering.models import NumberAuthority, NumberingProcess, Source
+from core.numbering.term import Term
 from core.redis import keys
 from core.redis.client import AWAY, pool
 
@@ -33,18 +34,21 @@ logger = logging.getLogger(__name__)
 REPORT_SECONDS = 2.0
 
 
-def examine(blocks: Blocks, process: UUID, epoch: int) -> None:
-    """Trust the server in this epoch or begin a new one; nothing where somebody else just has.
+def examine(blocks: Blocks, process: UUID, term: Term) -> None:
+    """Trust the server in this term or begin a new one; nothing where somebody else just has.
 
     Raises RedisAway, and OperationalError while the database is away.
     """
     question = announce_examination()
     report(process, blocks, question)
+    # Before the lock, for which somebody who is asked may be waiting.
+    all_reported = _await_reports(question)
     try:
         with _OneServer() as server, transaction.atomic(durable=True):
             authority = lock_authority()
-            if authority.source == Source.REDIS and authority.epoch == epoch:
-                _settle(authority, server, blocks, question)
+            if authority.source == Source.REDIS and authority.term == term:
+                _settle(authority, server, blocks, all_reported=all_reported)
+                _forget_the_silent(question)
     except (*AWAY, redis.ResponseError) as error:
         raise RedisAway(str(error)) from error
 
@@ -52,9 +56,14 @@ def examine(blocks: Blocks, process: UUID, epoch: int) -> None:
 def report(process: UUID, blocks: Blocks, question: int) -> None:
     """Say which fence this process has seen, with no call under way that could raise it."""
     with blocks.calling:
-        said = {"seen_at": timezone.now(), "fence": blocks.fence, "examination": question}
-        if not NumberingProcess.objects.filter(pk=process).update(**said):
-            NumberingProcess.objects.create(pk=process, **said)
+        if question > blocks.question:
+            # They may lead to a server that lives on beside the one that is examined.
+            pool().disconnect(inuse_connections=False)
+            blocks.question = question
+        fence = blocks.fence
+    said = {"seen_at": timezone.now(), "fence": fence, "examination": question}
+    if not NumberingProcess.objects.filter(pk=process).update(**said):
+        NumberingProcess.objects.create(pk=process, **said)
 
 
 def start_epoch_in_redis(authority: NumberAuthority, reason: str) -> None:
@@ -66,13 +75,14 @@ def start_epoch_in_redis(authority: NumberAuthority, reason: str) -> None:
         _begin(authority, server, _highest(authority), reason)
 
 
-def _settle(authority: NumberAuthority, server: redis.Redis, blocks: Blocks, question: int) -> None:
+def _settle(
+    authority: NumberAuthority, server: redis.Redis, blocks: Blocks, *, all_reported: bool
+) -> None:
     # Without a fence it is empty, as it should be where no number was ever given.
     fence, epoch = _read(server)
-    knows_script = server.script_exists(script_digest(authority.epoch))[0]
+    knows_script = server.script_exists(script_digest(authority.term))[0]
     if knows_script and fence >= blocks.fence and epoch <= authority.epoch:
         return
-    all_reported = _await_reports(question)
     highest = _highest(authority)
     if fence < highest:
         reason = "Redis lost data"
@@ -81,11 +91,12 @@ def _settle(authority: NumberAuthority, server: redis.Redis, blocks: Blocks, que
     elif not all_reported:
         reason = "Redis was replaced while a process could not be asked"
     else:
+        authority.trust += 1
+        authority.save(update_fields=["trust"])
         _load(authority, server)
         logger.info("redis trusted: epoch=%d fence=%d", authority.epoch, fence)
         return
     _begin(authority, server, highest, reason)
-    _forget_the_silent(question)
 
 
 def _begin(authority: NumberAuthority, server: redis.Redis, highest: int, reason: str) -> None:
@@ -106,7 +117,7 @@ def _read(server: redis.Redis) -> tuple[int, int]:
 def _load(authority: NumberAuthority, server: redis.Redis) -> None:
     """From here on the server gives numbers, once the caller's transaction is through."""
     server.set(keys.EPOCH, authority.epoch)
-    server.script_load(script(authority.epoch))
+    server.script_load(script(authority.term))
 
 
 def _await_reports(question: int) -> bool:

@@ -6,6 +6,8 @@ The thread starts with the first request, so that it is on the right side of eve
 """
 
 import logging
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from multiprocessing.util import Finalize
@@ -16,13 +18,14 @@ import redis
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
-from core.accept.rows import Key
 from core.numbering.authority import AuthorityChanged, lock_authority, read_authority
 from core.numbering.blocks import Blocks, RedisAway, Unanswered, Untrusted
 from core.numbering.examination import report, sign_off, start_epoch_in_redis
 from core.numbering.models import NumberAuthority, NumberingProcess, Source
 from core.numbering.provision import provide_numbers
+from core.numbering.term import Term
 from core.redis.client import client
+from core.rows import Key
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +34,10 @@ TICK_SECONDS = 0.5
 STEADY = timedelta(seconds=3)
 #: A process that has not said so for this long does not count as living.
 FRESH = timedelta(seconds=5)
+#: One that has not for so long was killed, unless it stands still.
+DEAD = timedelta(seconds=60)
 WAITING_RENEWALS = 1000
+RENEW_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class Authority:
     """Who gives numbers, as this process knows it."""
 
     source: Source
-    epoch: int
+    term: Term
 
 
 class Keeper:
@@ -52,15 +58,17 @@ class Keeper:
         self._starting = Lock()
         self._wake = Event()
         self._ends = False
-        self._running_low: dict[Key, int] = {}
+        self._running_low: dict[Key, Term] = {}
         self._thread: Thread | None = None
         self._reaches_since: datetime | None = None
+        self._fence = 0
+        self._raised_at: datetime | None = None
 
     def authority(self) -> Authority:
         """Who gives numbers; asks the database only the first time."""
-        if self._authority is None:
+        if self._thread is None or not self._thread.is_alive():
             with self._starting:
-                if self._authority is None:
+                if self._thread is None or not self._thread.is_alive():
                     self._start()
         assert self._authority is not None  # noqa: S101 - it was just read
         return self._authority
@@ -69,10 +77,10 @@ class Keeper:
         """Read who gives numbers. Raises OperationalError without a database."""
         self._learn(read_authority())
 
-    def renew_soon(self, parent: Key, epoch: int) -> None:
+    def renew_soon(self, parent: Key, term: Term) -> None:
         """This parent's block runs low."""
         if len(self._running_low) < WAITING_RENEWALS:
-            self._running_low[parent] = epoch
+            self._running_low[parent] = term
             self._wake.set()
 
     def _start(self) -> None:
@@ -80,13 +88,15 @@ class Keeper:
         # From here on an examination waits for this process.
         report(self.process, self.blocks, authority.examination)
         self._learn(authority)
-        self._thread = Thread(target=self._run, name="numbering", daemon=True)
-        self._thread.start()
+        self._ends = False
+        thread = Thread(target=self._run, name="numbering", daemon=True)
+        thread.start()
+        self._thread = thread
         # Runs at the end of any process, of one that multiprocessing has made too.
         Finalize(self, self.end, exitpriority=100)
 
     def _learn(self, authority: NumberAuthority) -> None:
-        self._authority = Authority(Source(authority.source), authority.epoch)
+        self._authority = Authority(Source(authority.source), authority.term)
 
     def _run(self) -> None:
         failing = False
@@ -97,13 +107,13 @@ class Keeper:
                 self._tick()
                 failing = False
             except (DatabaseError, InterfaceError) as error:
-                connection.close()
+                _close()
                 if not failing:
                     logger.warning("numbering cannot reach the database: %s", error)
                 failing = True
             except Exception:
                 logger.exception("numbering: unexpected error")
-        connection.close()
+        _close()
 
     def _tick(self) -> None:
         authority = read_authority()
@@ -113,8 +123,10 @@ class Keeper:
         report(self.process, self.blocks, authority.examination)
         if authority.source == Source.DATABASE:
             self._return_to_redis(authority.epoch)
-        while self._running_low:
-            self._renew(*self._running_low.popitem())
+        else:
+            self._reaches_since = None
+            self._renew_some()
+        self._forget_the_dead()
 
     def _probe(self) -> None:
         """Whether Redis can be written to."""
@@ -144,12 +156,27 @@ class Keeper:
         self._reaches_since = None
         self.look_again()
 
-    def _renew(self, parent: Key, epoch: int) -> None:
-        try:
-            provide_numbers(self.blocks, epoch, parent)
-        except (RedisAway, Unanswered, Untrusted, AuthorityChanged) as error:
-            # The next request of this parent asks again.
-            logger.info("no lease for %s now: %s", parent, error)
+    def _renew_some(self) -> None:
+        """Extend blocks for a part of the tick: who gives numbers must be looked at again soon."""
+        until = time.monotonic() + RENEW_SECONDS
+        while self._running_low and time.monotonic() < until:
+            parent, term = self._running_low.popitem()
+            try:
+                provide_numbers(self.blocks, term, parent)
+            except (RedisAway, Unanswered, Untrusted, AuthorityChanged) as error:
+                # The next request of each of these parents asks again.
+                logger.info("no leases now: waiting=%d error=%s", len(self._running_low), error)
+                self._running_low.clear()
+        if self._running_low:
+            self._wake.set()
+
+    def _forget_the_dead(self) -> None:
+        """Nobody need ask those that were killed: what they saw, this process has seen by now."""
+        if self.blocks.fence > self._fence:
+            self._fence, self._raised_at = self.blocks.fence, timezone.now()
+        if self._raised_at:
+            dead = NumberingProcess.objects.filter(seen_at__lt=self._raised_at - DEAD)
+            dead.exclude(pk=self.process).delete()
 
     def end(self) -> None:
         """The process ends: say so, with the fence it has seen."""
@@ -160,7 +187,7 @@ class Keeper:
         except (DatabaseError, InterfaceError) as error:
             logger.warning("numbering cannot sign off: %s", error)
         finally:
-            connection.close()
+            _close()
 
     def stop(self) -> bool:
         """End the thread; false when there is none."""
@@ -171,3 +198,9 @@ class Keeper:
         self._wake.set()
         thread.join(2)
         return True
+
+
+def _close() -> None:
+    """Give the thread's connection back; what has failed may fail at that too."""
+    with suppress(DatabaseError, InterfaceError):
+        connection.close()

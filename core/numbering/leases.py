@@ -10,12 +10,12 @@ from functools import partial
 
 from django.utils import timezone
 
-from core.accept.rows import Key, Lease, kind_of
 from core.models import Parent
 from core.numbering.authority import hold_authority
 from core.numbering.blocks import Block
 from core.numbering.models import Source
 from core.numbering.skips import record_skip
+from core.rows import Key, Lease, kind_of
 from core.transactions import in_transaction
 
 FIRST_LENGTH = 128

@@ -4,6 +4,8 @@ from uuid import uuid4
 
 from django.db import models
 
+from core.numbering.term import Term
+
 
 class Source(models.TextChoices):
     """Who gives numbers."""
@@ -16,12 +18,14 @@ class NumberAuthority(models.Model):
     """The one row that says who gives numbers, and in which epoch.
 
     `fence`: the highest that processes which have ended had seen. `examination`: how often the
-    living were asked for theirs. `is_drained`: nothing that was queued before this epoch still is.
+    living were asked for theirs. `trust`: how often a server was found trustworthy.
+    `is_drained`: nothing that was queued before this epoch still is.
     `needs_full_count`: flags were lost, so the next count job counts everything.
     """
 
     source = models.CharField(max_length=16, choices=Source.choices, default=Source.REDIS)
     epoch = models.PositiveBigIntegerField(default=1)
+    trust = models.PositiveBigIntegerField(default=1)
     since = models.DateTimeField()
     reason = models.CharField(max_length=200)
     fence = models.PositiveBigIntegerField(default=0)
@@ -34,6 +38,11 @@ class NumberAuthority(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source}, epoch {self.epoch}"
+
+    @property
+    def term(self) -> Term:
+        """What a server must know to give numbers now."""
+        return Term(self.epoch, self.trust)
 
 
 class NumberingProcess(models.Model):

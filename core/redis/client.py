@@ -34,7 +34,8 @@ def pool() -> redis.ConnectionPool:
         socket_timeout=ANSWER_SECONDS,
         socket_keepalive=True,
         protocol=2,
-        max_connections=256,
+        # One for each thread that serves, and some for those that do not.
+        max_connections=settings.ENVIRONMENT.web_threads + 64,
         retry=Retry(NoBackoff(), 0),
         retry_on_error=[],
     )

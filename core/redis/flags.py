@@ -11,9 +11,9 @@ from typing import Any
 
 import redis
 
-from core.accept.rows import Key
 from core.redis import keys
 from core.redis.guard import ask
+from core.rows import Key
 
 BATCH = 500
 

@@ -1,7 +1,7 @@
 """The names of all keys, in one place.
 
-The token in braces is the hash tag: all keys of one application lie in one slot of a cluster, as
-all its rows lie in one shard of the database.
+The token in braces is a hash tag, so that what belongs to one application would lie together in a
+cluster. A group's one call spans applications, though, so what is needed is one server.
 """
 
 from collections.abc import Sequence

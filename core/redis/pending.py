@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from core.accept.rows import Key, NumberedRow, from_payload, kind_of
 from core.redis import keys
 from core.redis.guard import NoRedis, ask
+from core.rows import Key, NumberedRow, from_payload, kind_of
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from core.accept.rows import Key, Kind, NumberedRow
 from core.redis import keys
 from core.redis.guard import ask
+from core.rows import Key, Kind, NumberedRow
 
 _SCRIPT = (Path(__file__).parent / "settle.lua").read_text()
 

@@ -22,7 +22,8 @@ def worker(layout: Layout, number: int) -> tuple[str, ...]:
 
 def background(layout: Layout) -> tuple[str, ...]:
     """One for all the rest, so that nothing of it holds up the others."""
-    return _worker(layout, "background", "search,maintenance")
+    # Two at once, or a long count would hold up the sweeper.
+    return (*_worker(layout, "background", "search,maintenance"), "--concurrency", "2")
 
 
 def beat(layout: Layout, schedule: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 
 from core.accept import database
 from core.accept.database import Outcome
-from core.accept.rows import NewRow
+from core.rows import NewRow
 from messages_app.conversations import storing
 from messages_app.models import Message
 from tests.conversations.runs import everything, imported, run_import, standard_input

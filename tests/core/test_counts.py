@@ -16,9 +16,9 @@ from chats.models import Chat
 from chats.services import create_chat
 from core import counts
 from core.accept.database import store
-from core.accept.rows import NewRow
 from core.jobs import JobIsRunning, only_run
 from core.models import CountState, Job
+from core.rows import NewRow
 from core.transactions import in_transaction
 from messages_app.accept import NewMessage
 from messages_app.models import Message

@@ -8,7 +8,7 @@ from django.db.models import Model
 from chats.accept import NewChat
 from chats.models import Chat
 from core.accept.pipeline import Pipeline
-from core.accept.rows import NewRow
+from core.rows import NewRow
 from messages_app.accept import NewMessage
 from messages_app.models import Message
 

@@ -1,13 +1,16 @@
 """Numbers from Redis: 1 to N without a gap in ordinary running, and never one twice."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from applications.models import Application
 from chats.models import Chat
-from core.numbering.models import NumberAuthority, NumberSkip
+from core.numbering.blocks import script
+from core.numbering.models import NumberAuthority, NumberingProcess, NumberSkip
 from tests.live.servers import eventually
 from tests.numbering.processes import Process
 from tests.redis_server import RedisServer
@@ -163,3 +166,31 @@ def test_a_database_that_was_put_back_gives_no_number_of_the_time_since(
     before.save()
     application.save()
     eventually(lambda: process.chats(token)[0] > number, 20, "a number above the last one")
+
+
+def test_a_server_that_was_trusted_earlier_is_examined_when_it_comes_back(
+    process: Process, token: str, redis_server: RedisServer
+) -> None:
+    process.chats(token, 3)
+    redis_server.take_snapshot()
+    former = NumberAuthority.objects.get().term
+    redis_server.restart_at_once()
+    assert process.chats(token, 3) == [4, 5, 6]
+    redis_server.put_back_snapshot()
+    redis_server.client().script_load(script(former))
+    with Process() as other:
+        assert other.chats(token)[0] > 6
+
+
+def test_a_process_that_was_killed_long_ago_costs_no_numbers(
+    token: str, redis_server: RedisServer
+) -> None:
+    killed = Process()
+    killed.chats(token)
+    killed.kill()
+    NumberingProcess.objects.update(seen_at=timezone.now() - timedelta(hours=1))
+    with Process() as living:
+        assert living.chats(token) == [2]
+        eventually(lambda: NumberingProcess.objects.count() == 1, 10, "one process")
+        redis_server.restart()
+        assert living.chats(token) == [3]

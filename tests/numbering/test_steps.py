@@ -10,10 +10,10 @@ from django.db import OperationalError
 
 from applications.services import create_application
 from chats.accept import NewChat
-from core.accept.rows import NewRow
 from core.numbering import blocks, examination, provision
 from core.numbering.models import NumberSkip
 from core.redis import keys
+from core.rows import NewRow
 from tests.numbering.processes import Process, number_of
 from tests.numbering.stage import Actor, perform, step, with_steps
 from tests.redis_server import RedisServer

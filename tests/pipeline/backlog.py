@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.accept.pipeline import Pipeline
-from core.accept.rows import NumberedRow
 from core.accept.settled import settle
 from core.accept.storing import store_numbered
 from core.redis import keys
+from core.rows import NumberedRow
 from tests.redis_server import RedisServer
 
 

@@ -9,7 +9,8 @@ from pytest_django import Settings
 from core.accept import acceptor
 from core.accept.group import GroupCommit
 from core.accept.restarted import examine_if_restarted
-from core.numbering.authority import mark
+from core.numbering.authority import read_authority
+from core.numbering.models import NumberAuthority
 from tests.pipeline.backlog import Backlog
 from tests.pipeline.proxy import Proxy, proxy_to
 from tests.pipeline.queue import TestQueue
@@ -37,7 +38,8 @@ def backlog(
     """What this process accepts has its number of Redis, and waits until the test is its worker."""
     backlog = Backlog(redis_server)
     examine_if_restarted()
-    mark(is_drained=True, needs_full_count=False)
+    read_authority()
+    NumberAuthority.objects.update(is_drained=True, needs_full_count=False)
     monkeypatch.setattr("core.accept.pipeline.deliver", backlog.rows.extend)
     monkeypatch.setattr(acceptor, "_group_commit", GroupCommit(backlog.pipeline.commit))
     yield backlog

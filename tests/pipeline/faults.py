@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.accept import settled, statement, storing, tasks
-from core.accept.rows import NumberedRow
+from core.rows import NumberedRow
 
 KILLER = "this row kills"
 

@@ -9,8 +9,8 @@ from uuid import uuid4
 from kombu import Connection, Producer
 
 from core.accept.envelope import task_message
-from core.accept.rows import NumberedRow
 from core.broker.queues import failed_queue, work_queue
+from core.rows import NumberedRow
 
 
 class TestQueue:

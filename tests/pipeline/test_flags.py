@@ -11,8 +11,8 @@ from core import counts, flags
 from core.accept.settled import settle
 from core.accept.storing import store_numbered
 from core.models import CountState
-from core.numbering.authority import begin_epoch, mark, read_authority
-from core.numbering.models import Source
+from core.numbering.authority import begin_epoch, read_authority
+from core.numbering.models import NumberAuthority, Source
 from core.redis import keys
 from core.redis.flags import take_flags
 from tests.api.client import Api
@@ -152,7 +152,7 @@ def test_lost_flags_are_made_up_for_by_counting_everything_once(
     api.say(chat, "x")
     backlog.work()
     backlog.redis.flushall()
-    mark(needs_full_count=True)
+    NumberAuthority.objects.update(needs_full_count=True)
 
     counts.reconcile()
 
@@ -169,7 +169,7 @@ def test_flags_that_are_lost_while_everything_is_counted_are_made_up_for_by_the_
         begin_epoch(read_authority(), Source.REDIS, "lost again")
         return {}
 
-    mark(needs_full_count=True)
+    NumberAuthority.objects.update(needs_full_count=True)
     monkeypatch.setattr(counts.Counted, "differing", lose_again)
 
     counts.reconcile()

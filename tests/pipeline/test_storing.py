@@ -10,10 +10,10 @@ from chats.accept import NewChat
 from chats.models import Chat
 from core.accept import statement
 from core.accept.models import DeadLetter
-from core.accept.rows import Lease, NumberedRow
 from core.accept.storing import store_each, store_numbered
 from core.redis.client import client
 from core.redis.keys import attempt
+from core.rows import Lease, NumberedRow
 from messages_app.accept import NewMessage
 from messages_app.models import Message
 from tests.redis_server import RedisServer

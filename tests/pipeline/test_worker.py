@@ -9,7 +9,7 @@ import pytest
 
 from core.accept.envelope import task_message
 from core.accept.models import DeadLetter
-from core.accept.rows import NumberedRow
+from core.rows import NumberedRow
 from messages_app.accept import NewMessage
 from messages_app.models import Message
 from tests.live.servers import eventually
