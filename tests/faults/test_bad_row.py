@@ -1,0 +1,34 @@
+"""A row that the database refuses takes no other with it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults import stack
+from tests.faults.client import Chat
+from tests.faults.database import query
+from tests.faults.verdict import dead_letters, stored
+from tests.faults.waiting import until
+
+pytestmark = [pytest.mark.stack, pytest.mark.faults]
+
+
+@pytest.fixture
+def bad_token(chats: list[Chat]) -> Iterator[str]:
+    """A token that no column takes; what was set aside under it is removed afterwards."""
+    token = f"{chats[0].token} and longer"
+    yield token
+    query("DELETE FROM dead_letters WHERE `key` LIKE %s", f'%"{token}"%')
+
+
+def test_a_bad_row_among_199_good_ones(chats: list[Chat], bad_token: str) -> None:
+    chat = chats[0]
+
+    stack.python("-m", "tests.faults.publish", chat.token, str(chat.number), bad_token)
+
+    until(lambda: dead_letters(bad_token), "the bad row is set aside")
+    [(_, reason)] = dead_letters(bad_token)
+    assert "too long" in reason
+    until(lambda: len(stored(chat)) == 199, "the others are stored")
+    assert stored(chat) == {number: f"message {number}" for number in range(1, 200)}
+    assert not dead_letters(chat.token)

@@ -1,0 +1,20 @@
+"""Many clients and no fault."""
+
+import pytest
+
+from tests.faults.client import Client
+from tests.faults.database import authority
+from tests.faults.load import Load
+from tests.faults.verdict import judge
+
+pytestmark = [pytest.mark.stack, pytest.mark.faults]
+
+
+def test_64_clients_half_of_them_in_one_chat(client: Client) -> None:
+    one, *others = client.new_chats(9)
+    load = Load([one] * 32 + others * 4)
+
+    load.write(25)
+
+    judge(load)
+    assert authority() == load.authority

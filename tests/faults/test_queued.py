@@ -1,0 +1,54 @@
+"""A thousand rows wait both in Redis and in the queue, and one of the two loses them all."""
+
+import pytest
+
+from tests.faults import stack
+from tests.faults.client import Chat, Client
+from tests.faults.load import Load
+from tests.faults.verdict import judge, not_stored
+from tests.faults.waiting import until
+
+pytestmark = [pytest.mark.stack, pytest.mark.faults]
+
+CLIENTS = 20
+EACH = 50
+#: On a slow machine a confirm may come too late for a few, which then go into the table at once.
+MOST = 0.7 * CLIENTS * EACH
+
+
+@pytest.fixture
+def load(chats: list[Chat]) -> Load:
+    """Twenty clients in four chats."""
+    return Load([chats[number % len(chats)] for number in range(CLIENTS)])
+
+
+def test_what_the_queue_has_lost_is_swept(load: Load) -> None:
+    with stack.broken("stop", "worker"):
+        load.write(EACH)
+        assert len(not_stored(load)) > MOST
+        with stack.broken("wipe", "rabbitmq"):
+            pass
+
+    until(lambda: is_swept(load), "all is swept", within=180, every=5)
+
+    judge(load)
+
+
+def test_what_redis_has_lost_comes_by_the_queue(load: Load, client: Client) -> None:
+    with stack.broken("stop", "worker"):
+        load.write(EACH)
+        queued = not_stored(load)
+        assert len(queued) > MOST
+        with stack.broken("wipe", "redis"):
+            pass
+        shown = client.send("GET", f"{queued[0].chat.messages}/{queued[0].number}")
+        assert (shown.status, bool(shown.retry_after)) == (503, True)
+    load.write(5)
+
+    judge(load)
+
+
+def is_swept(load: Load) -> bool:
+    """Whether all is stored after a sweep, or after that of beat which is under way."""
+    stack.manage("sweep")
+    return not not_stored(load)

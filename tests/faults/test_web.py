@@ -1,0 +1,28 @@
+"""The web server is stopped or killed while clients write."""
+
+import pytest
+
+from tests.faults import stack
+from tests.faults.load import Load
+from tests.faults.verdict import judge
+
+pytestmark = [pytest.mark.stack, pytest.mark.faults]
+
+
+def test_stopped_under_load(load: Load) -> None:
+    with load.running():
+        with stack.broken("stop", "web"):
+            pass
+        load.goes_on()
+
+    judge(load)
+
+
+def test_killed_under_load(load: Load) -> None:
+    with load.running():
+        for _ in range(2):
+            with stack.broken("kill", "web"):
+                pass
+            load.goes_on()
+
+    judge(load)
