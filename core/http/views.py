@@ -33,5 +33,7 @@ class ApiView(OptionsView):
 
 def created(request: Request, segment: object, data: dict[str, object]) -> Response:
     """201 with the absolute address of what was made: this path and one segment more."""
-    location = request.build_absolute_uri(f"{request.path.rstrip('/')}/{segment}")
+    # The route has matched, so the path needs no escapes.
+    host = f"{request.scheme}://{request.get_host()}"
+    location = f"{host}{request.path.rstrip('/')}/{segment}"
     return Response(data, status=201, headers={"Location": location})
