@@ -1,5 +1,6 @@
 """The routes of applications: read the request, call the service, show the result."""
 
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -29,7 +30,7 @@ class ApplicationCollection(ApiView):
         )
         return Response(pager.page(request, parameters, window_at_cursor(parameters)))
 
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """Create one."""
         name = clean_name(field(request.data, "name"))
         application = services.create_application(name=name)

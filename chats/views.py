@@ -1,5 +1,6 @@
 """The routes of chats: read the request, call the service, show the result."""
 
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -32,7 +33,7 @@ class ChatCollection(ApiView):
         )
         return Response(pager.page(request, parameters, window))
 
-    def post(self, request: Request, token: str) -> Response:
+    def post(self, request: Request, token: str) -> HttpResponse:
         """Create one with the next number."""
         name = clean_name(field(request.data, "name"))
         chat = services.create_chat(application_token=token, name=name)

@@ -1,5 +1,6 @@
 """The routes of messages: read the request, call the service, show the result."""
 
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -32,7 +33,7 @@ class MessageCollection(ApiView):
         )
         return Response(pager.page(request, parameters, window))
 
-    def post(self, request: Request, token: str, chat_number: str) -> Response:
+    def post(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """Create one with the next number."""
         body = clean_body(field(request.data, "body"))
         message = services.create_message(

@@ -14,6 +14,7 @@ from celery import Task, shared_task
 from celery.exceptions import Reject
 from django.db import close_old_connections
 
+from core import ending
 from core.accept.envelope import TASK, UnknownFormat, rows_of, rows_of_body
 from core.accept.patience import GaveUp, patiently
 from core.accept.settled import settle
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 MAX_ROWS = 1000
 MAX_BYTES = 4 * 1024 * 1024
 MAX_MESSAGES = 1000
+#: Where nothing more waits, a batch waits so long for company: some messages together cost hardly
+#: more than one alone, and nobody waits for the table.
+COMPANY_SECONDS = 0.1
 #: A message that was handed out in vain so often may kill its worker: its rows go one by one.
 SUSPECT_AFTER = 2
 
@@ -60,6 +64,8 @@ def _store_with_more(queue: str, rows: list[NumberedRow]) -> None:
     began = time.monotonic()
     taken: list[Delivery] = []
     suspect = _take_more(queue, rows, taken)
+    if suspect is None and not _is_full(rows) and not ending.wait(COMPANY_SECONDS):
+        suspect = _take_more(queue, rows, taken)
     _store(store_numbered, rows)
     if taken:
         _drain.acknowledge(taken[-1])
@@ -74,9 +80,8 @@ def _store_with_more(queue: str, rows: list[NumberedRow]) -> None:
 
 def _take_more(queue: str, rows: list[NumberedRow], taken: list[Delivery]) -> Delivery | None:
     """Add messages that wait, and their rows, up to the limits; the one that is to go alone."""
-    size = sum(row.size for row in rows)
     for _ in range(MAX_MESSAGES):
-        if len(rows) >= MAX_ROWS or size >= MAX_BYTES:
+        if _is_full(rows):
             return None
         delivery = _drain.take(queue)
         if delivery is None or delivery.attempts >= SUSPECT_AFTER:
@@ -84,11 +89,14 @@ def _take_more(queue: str, rows: list[NumberedRow], taken: list[Delivery]) -> De
         more = _read(queue, delivery)
         if more is not None:
             rows += more
-            size += sum(row.size for row in more)
             taken.append(delivery)
         if not delivery.waiting:
             return None
     return None
+
+
+def _is_full(rows: Sequence[NumberedRow]) -> bool:
+    return len(rows) >= MAX_ROWS or sum(row.size for row in rows) >= MAX_BYTES
 
 
 def _read(queue: str, delivery: Delivery) -> list[NumberedRow] | None:

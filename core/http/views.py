@@ -4,10 +4,10 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.http.parsers import MAX_REQUEST_BYTES
+from core.http.renderers import JsonRenderer
 
 #: Path segments. Digits are bounded so that every number fits a signed 64-bit column.
 TOKEN = "(?P<token>[0-9a-f]{24})"  # noqa: S105 - a pattern
@@ -31,9 +31,15 @@ class ApiView(OptionsView):
     max_request_bytes = MAX_REQUEST_BYTES
 
 
-def created(request: Request, segment: object, data: dict[str, object]) -> Response:
+def created(request: Request, segment: object, data: dict[str, object]) -> HttpResponse:
     """201 with the absolute address of what was made: this path and one segment more."""
     # The route has matched, so the path needs no escapes.
     host = f"{request.scheme}://{request.get_host()}"
     location = f"{host}{request.path.rstrip('/')}/{segment}"
-    return Response(data, status=201, headers={"Location": location})
+    # Rendered here, since this is the busiest answer: DRF's own way costs a tenth of the request.
+    return HttpResponse(
+        JsonRenderer().render(data),
+        status=201,
+        content_type=JsonRenderer.media_type,
+        headers={"Location": location},
+    )
