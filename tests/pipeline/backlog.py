@@ -9,6 +9,7 @@ from core.accept.settled import settle
 from core.accept.storing import store_numbered
 from core.redis import keys
 from core.rows import NumberedRow
+from messages_app.models import Message
 from tests.redis_server import RedisServer
 
 
@@ -58,3 +59,9 @@ class Backlog:
                 self.redis.zadd(
                     keys.PENDING_PARENTS, {name: int(accepted) - seconds * 1000}, lt=True
                 )
+
+
+def stored() -> list[int]:
+    """The numbers of all stored messages, chat by chat."""
+    rows = Message.objects.order_by("chat_number", "message_number")
+    return list(rows.values_list("message_number", flat=True))

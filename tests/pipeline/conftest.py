@@ -11,6 +11,8 @@ from core.accept.group import GroupCommit
 from core.accept.restarted import examine_if_restarted
 from core.numbering.authority import read_authority
 from core.numbering.models import NumberAuthority
+from core.redis import keys
+from tests.api.client import Api
 from tests.pipeline.backlog import Backlog
 from tests.pipeline.proxy import Proxy, proxy_to
 from tests.pipeline.queue import TestQueue
@@ -51,3 +53,12 @@ def broker_proxy() -> Iterator[Proxy]:
     """A way to the stack's broker that can be frozen and cut."""
     with proxy_to(os.environ["BROKER_URL"]) as way:
         yield way
+
+
+@pytest.fixture
+def chat(api: Api, backlog: Backlog) -> str:
+    """A stored chat."""
+    chat = api.new_chat()
+    backlog.work()
+    backlog.redis.delete(keys.progress("chats"))
+    return chat

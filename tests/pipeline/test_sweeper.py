@@ -1,41 +1,19 @@
 """Rows whose messages were lost are stored by the sweeper, and those that are to come are not."""
 
-import json
-from datetime import timedelta
-
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
 from chats.models import Chat
-from core import tasks
 from core.accept import sweeper
 from core.accept.models import DeadLetter
 from core.accept.sweeper import sweep
-from core.broker.publisher import BrokerAway
 from core.jobs import JobIsRunning, only_run
-from core.numbering.authority import read_authority
-from core.numbering.models import NumberAuthority, NumberSkip
 from core.redis import keys
 from messages_app.models import Message
 from tests.api.client import Api
-from tests.live.servers import eventually
-from tests.pipeline.backlog import Backlog
-
-
-@pytest.fixture
-def chat(api: Api, backlog: Backlog) -> str:
-    """A stored chat."""
-    chat = api.new_chat()
-    backlog.work()
-    backlog.redis.delete(keys.progress("chats"))
-    return chat
-
-
-def stored() -> list[int]:
-    rows = Message.objects.order_by("chat_number", "message_number")
-    return list(rows.values_list("message_number", flat=True))
+from tests.pipeline.backlog import Backlog, stored
 
 
 def test_rows_older_than_a_minute_are_stored_and_younger_ones_are_not(
@@ -247,116 +225,3 @@ def test_a_long_sweep_ends_and_the_next_goes_on(
     swept = sweep()
 
     assert (swept.stored, swept.is_complete, swept.is_drained) == (1, False, True)
-
-
-class TestDrained:
-    """When nothing that was queued before this epoch can come any more."""
-
-    @pytest.fixture(autouse=True)
-    def new_epoch(self, backlog: Backlog) -> None:
-        """Of three minutes ago."""
-        call_command("new_epoch", reason="a test")
-        sweep()
-        NumberAuthority.objects.update(since=timezone.now() - timedelta(minutes=3))
-
-    def test_is_found_when_the_queues_are_empty(self, backlog: Backlog) -> None:
-        assert not read_authority().is_drained
-
-        assert sweep().is_drained
-        assert read_authority().is_drained
-
-    def test_not_while_the_epoch_is_young(self, backlog: Backlog) -> None:
-        NumberAuthority.objects.update(since=timezone.now() - timedelta(minutes=1))
-
-        assert not sweep().is_drained
-
-    @pytest.mark.parametrize("found", [3, BrokerAway("away")])
-    def test_not_while_something_is_queued_or_nobody_knows(
-        self, backlog: Backlog, monkeypatch: pytest.MonkeyPatch, found: int | BrokerAway
-    ) -> None:
-        def waiting(*queues: str) -> int:
-            assert set(queues) == {"chats", "messages"}
-            if isinstance(found, BrokerAway):
-                raise found
-            return found
-
-        monkeypatch.setattr(sweeper, "waiting_in", waiting)
-
-        assert not sweep().is_drained
-
-    def test_not_while_old_rows_are_left_to_the_workers(self, api: Api, backlog: Backlog) -> None:
-        api.new_chat()
-        backlog.grow_old(240)
-        backlog.redis.set(keys.progress("chats"), 1)
-
-        assert not sweep().is_drained
-
-    def test_not_of_an_epoch_that_began_meanwhile(
-        self, backlog: Backlog, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def begin_another(*_: str) -> int:
-            call_command("new_epoch")
-            return 0
-
-        monkeypatch.setattr(sweeper, "waiting_in", begin_another)
-
-        assert not sweep().is_drained
-        assert not read_authority().is_drained
-
-
-def test_a_restarted_redis_is_examined_though_nobody_writes(
-    api: Api, backlog: Backlog, chat: str
-) -> None:
-    epoch = read_authority().epoch
-    backlog.end_process()
-    backlog.server.restart()
-    assert api.get(f"{chat}/messages/1").status_code == 503
-
-    sweep()
-
-    assert api.get(f"{chat}/messages/1").status_code == 404
-    assert read_authority().epoch == epoch
-
-
-def test_a_new_epoch_loses_and_repeats_nothing(api: Api, backlog: Backlog, chat: str) -> None:
-    first = api.say(chat, *"ab")
-    before = read_authority().epoch
-
-    call_command("new_epoch", reason="y" * 300)
-    eventually(lambda: api.say(chat, "c")[0] > 100, 5, "the process learns of the epoch")
-    backlog.work()
-
-    authority = read_authority()
-    assert authority.epoch > before
-    assert authority.needs_full_count
-    assert first == [1, 2]
-    assert stored()[-1] == 129
-    assert len(stored()) == len(set(stored()))
-    assert NumberSkip.objects.filter(resumed_at=129).exists()
-
-
-def test_the_command_says_what_it_did(
-    api: Api, backlog: Backlog, chat: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    api.say(chat, "x")
-    backlog.grow_old(61)
-
-    call_command("sweep", json=True)
-    assert json.loads(capsys.readouterr().out) == {
-        "stored": 1, "set_aside": 0, "left": 0, "is_complete": True, "is_drained": True,
-    }  # fmt: skip
-    call_command("sweep")
-    assert "0 rows stored" in capsys.readouterr().out
-    backlog.server.kill()
-    with pytest.raises(CommandError, match="Redis is away"):
-        call_command("sweep")
-    tasks.sweep()
-
-
-def test_without_redis_there_is_nothing_to_do(db: None, capsys: pytest.CaptureFixture[str]) -> None:
-    call_command("sweep")
-    call_command("new_epoch")
-    tasks.sweep()
-
-    assert capsys.readouterr().out.count("Nothing to do without REDIS_URL") == 2
-    assert not NumberAuthority.objects.exists()
