@@ -15,6 +15,14 @@ from tests.live.servers import EmbeddedServer, stack_url
 from tests.redis_server import RedisServer
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A Redis of a test's own is a service too: its program is not on every machine."""
+    for item in items:
+        if "redis_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.stack)
+
+
 @pytest.fixture(autouse=True)
 def quick_client(settings: Settings) -> None:
     """Each test client loads the middleware anew: without listing all static files then."""
