@@ -148,7 +148,8 @@ def test_a_worker_that_waits_for_its_database_ends_when_told_to_and_loses_nothin
 
     waiting.stop()
 
-    eventually(lambda: queue.ready() == 2, WITHIN_S, "both messages are back")
+    # The first one too, if the database went before its count was flagged.
+    eventually(lambda: queue.ready() >= 2, WITHIN_S, "both messages are back")
     assert len(stored()) == 5
     assert_stored_once(queue, start_worker(), 15)
 
