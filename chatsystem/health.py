@@ -15,6 +15,7 @@ from kombu import Connection
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.database import ask_database
 from core.http.views import ApiView
 from core.numbering.authority import read_authority
 from core.numbering.models import Source
@@ -75,7 +76,7 @@ def _outcome(name: str, answer: "Future[None]") -> str:
 def _probes() -> Mapping[str, Probe]:
     environment = settings.ENVIRONMENT
     switched_on = {
-        "database": (_ask_database, True),
+        "database": (ask_database, True),
         "redis": (_ask_redis, environment.redis_url),
         "numbering": (_ask_numbering, environment.redis_url),
         "rabbitmq": (_ask_rabbitmq, environment.broker_url),
@@ -86,15 +87,6 @@ def _probes() -> Mapping[str, Probe]:
 
 # The clients are imported where they are used: a process that has no such service would start a
 # second later and carry them all its life.
-
-
-def _ask_database() -> None:
-    # The thread's own connection, not kept: a probe that finds a stale one would tell nothing.
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    finally:
-        connection.close()
 
 
 def _ask_numbering() -> None:

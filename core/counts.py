@@ -10,18 +10,18 @@ that was overtaken can no longer write: its number is not in the row.
 Children are counted without locks, and the count is written by one short update.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from django.db import OperationalError
-from django.db.models import BigIntegerField, Case, Count, F, Model, Q, QuerySet, Value, When
+from django.db.models import BigIntegerField, Case, Count, F, Model, QuerySet, Value, When
 
 from core import flags
 from core.jobs import Run, only_run
 from core.models import CountState, Parent
+from core.natural_keys import with_keys
 from core.transactions import in_transaction, lost_deadlock
 
 JOB = "reconcile_counts"
@@ -45,19 +45,11 @@ class Counted:
 
     def actual(self, parents: Sequence[Parent]) -> dict[Key, int]:
         """COUNT(*) of the children of these parents, by key; parents without any are left out."""
-        by_prefix: defaultdict[Key, list[Any]] = defaultdict(list)
-        for parent in parents:
-            *prefix, last = self.key_of(parent)
-            by_prefix[tuple(prefix)].append(last)
-        *prefix_fields, last_field = self.key.values()
-        wanted = Q()
-        for prefix_values, lasts in by_prefix.items():
-            of_prefix = dict(zip(prefix_fields, prefix_values, strict=True))
-            wanted |= Q(**of_prefix, **{f"{last_field}__in": lasts})
+        fields = list(self.key.values())
         rows = (
-            self.child._default_manager.filter(wanted)
+            self.child._default_manager.filter(with_keys(fields, map(self.key_of, parents)))
             .order_by()
-            .values_list(*self.key.values())
+            .values_list(*fields)
             .annotate(number=Count("pk"))
         )
         return {row[:-1]: row[-1] for row in rows}

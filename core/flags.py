@@ -6,13 +6,10 @@ and then knows of one place only.
 """
 
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
-
-from django.db.models import Q
 
 from core.models import CountState
+from core.natural_keys import with_keys
 from core.numbering.authority import read_authority
 from core.numbering.models import NumberAuthority
 from core.redis.client import is_configured
@@ -38,17 +35,9 @@ def changed_by(kind: Kind, rows: Sequence[NumberedRow]) -> dict[Kind, Sequence[K
 
 def flag(kind: Kind, parents: Sequence[Key]) -> None:
     """Flag those of these parents of such rows that are stored. Raises OperationalError."""
-    *prefix_fields, last_field = kind.parent_fields
-    by_prefix: defaultdict[Key, list[Any]] = defaultdict(list)
-    for *prefix, last in parents:
-        by_prefix[tuple(prefix)].append(last)
-    wanted = Q()
-    for shared, lasts in by_prefix.items():
-        of_prefix = dict(zip(prefix_fields, shared, strict=True))
-        wanted |= Q(**of_prefix, **{f"{last_field}__in": lasts})
-    if not wanted:
+    if not parents:
         return
-    rows = kind.parent._default_manager.filter(wanted)
+    rows = kind.parent._default_manager.filter(with_keys(kind.parent_fields, parents))
     in_transaction(lambda: rows.update(count_state=CountState.CHANGED))
 
 

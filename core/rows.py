@@ -100,8 +100,8 @@ class NewRow:
 
     @property
     def size(self) -> int:
-        """At most so many bytes: four for each character."""
-        return 4 * sum(map(len, self.values))
+        """At most so many bytes."""
+        return _size(self.values)
 
     def numbered(self, number: int, lease: Lease | None = None) -> "NumberedRow":
         """The row with its number, and the numbers that it may give itself."""
@@ -139,7 +139,7 @@ class NumberedRow:
     @property
     def size(self) -> int:
         """At most so many bytes."""
-        return 4 * sum(map(len, self.values))
+        return _size(self.values)
 
     def payload(self) -> bytes:
         """All but the key, as JSON: it is the same whatever the number will be."""
@@ -165,6 +165,11 @@ class NumberedRow:
     def instance(self) -> Model:
         """The row as the model that will be stored."""
         return self.kind.model(**self.columns())
+
+
+def _size(values: Sequence[str]) -> int:
+    """Four bytes for each character are the most that UTF-8 takes."""
+    return 4 * sum(map(len, values))
 
 
 def from_payload(kind: Kind, key: Key, payload: Sequence[Any]) -> NumberedRow:

@@ -6,15 +6,23 @@ so that requests of parents with numbers do not wait behind it.
 
 from functools import cache
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 
 from core.accept.waiting import Waits, may_be_queued, store_if_pending
 from core.breaker import Breaker
+from core.database import ask_database
 from core.errors import DomainError, Unavailable
 from core.numbering.keeper import Keeper
 from core.numbering.provision import provide_numbers
 from core.numbering.term import Term
 from core.rows import Key, kind_of
+
+
+class DatabaseAway(Unavailable):
+    """More numbers would be needed, and the database cannot be asked for them."""
+
+    def __init__(self) -> None:
+        super().__init__("The database is away, and with it the next numbers.")
 
 
 def lend(keeper: Keeper, term: Term, parent: Key, count: int) -> DomainError | None:
@@ -23,12 +31,12 @@ def lend(keeper: Keeper, term: Term, parent: Key, count: int) -> DomainError | N
     Raises RedisAway, Unanswered, Untrusted, AuthorityChanged.
     """
     if breaker().is_open:
-        return _database_away()
+        return DatabaseAway()
     try:
         return _lend(keeper, term, parent, count)
     except (DatabaseError, InterfaceError) as error:
         breaker().open(error)
-        return _database_away()
+        return DatabaseAway()
 
 
 def _lend(keeper: Keeper, term: Term, parent: Key, count: int) -> DomainError | None:
@@ -42,19 +50,7 @@ def _lend(keeper: Keeper, term: Term, parent: Key, count: int) -> DomainError | 
     return Waits() if may_be_queued(parent) else kind_of(parent).parent_missing()
 
 
-def _database_away() -> Unavailable:
-    return Unavailable("The database is away, and with it the next numbers.")
-
-
 @cache
 def breaker() -> Breaker:
     """This process's knowledge that the database is away."""
-    return Breaker("database", _probe)
-
-
-def _probe() -> None:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    finally:
-        connection.close()
+    return Breaker("database", ask_database)

@@ -17,6 +17,7 @@ from core.accept.delivery import NotDelivered, deliver
 from core.accept.from_redis import number_from_redis
 from core.accept.gathering import Gathering
 from core.accept.group import OutcomeOpen
+from core.accept.lending import DatabaseAway
 from core.accept.waiting import Waits, may_be_queued
 from core.errors import Unavailable
 from core.numbering.authority import AuthorityChanged, hold_authority, take_over_for_database
@@ -51,7 +52,7 @@ class Pipeline:
             self._number(gathering)
         except (DatabaseError, InterfaceError) as error:
             logger.warning("no numbers without the database: %s", error)
-            gathering.fail(Unavailable("The database is away, and with it the next numbers."))
+            gathering.fail(DatabaseAway())
         try:
             deliver(gathering.numbered())
         except NotDelivered:

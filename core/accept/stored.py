@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from django.db.models import Q
-
+from core.natural_keys import with_keys
 from core.rows import Key, Kind, NumberedRow
 
 _PARENTS_A_QUERY = 100
@@ -28,12 +27,8 @@ def acceptances(rows: Iterable[NumberedRow]) -> dict[tuple[str, Key], str]:
 
 def _read(kind: Kind, numbers: Numbers) -> Iterator[tuple[Any, ...]]:
     """Key and acceptance of the rows that are stored."""
-    *parent_fields, number_field = kind.key_fields
     parents = iter(numbers.items())
     while some := list(islice(parents, _PARENTS_A_QUERY)):
-        wanted = Q()
-        for parent, of_parent in some:
-            of_this = dict(zip(parent_fields, parent, strict=True))
-            wanted |= Q(**of_this, **{f"{number_field}__in": of_parent})
-        stored = kind.model._default_manager.filter(wanted)
+        keys = ((*parent, number) for parent, of_parent in some for number in of_parent)
+        stored = kind.model._default_manager.filter(with_keys(kind.key_fields, keys))
         yield from stored.values_list(*kind.key_fields, "acceptance")

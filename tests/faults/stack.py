@@ -14,6 +14,7 @@ from typing import Any
 import redis
 from kombu import Connection
 
+from tests.live import servers as live
 from tests.live.servers import ROOT
 
 LIMIT_SECONDS = 300
@@ -48,7 +49,7 @@ def start_all() -> None:
 
 def manage(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The result of a manage.py command on the stack."""
-    return _run(sys.executable, "manage.py", *arguments)
+    return live.manage(*arguments, environment=os.environ, within=LIMIT_SECONDS)
 
 
 def python(*arguments: str) -> None:

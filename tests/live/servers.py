@@ -17,13 +17,15 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SERVICES = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "ELASTICSEARCH_URL", "SECRET_KEY")
 
 
-def eventually(condition: Callable[[], object], within: float, what: str) -> None:
+def eventually(
+    condition: Callable[[], object], within: float, what: str, *, every: float = 0.02
+) -> None:
     """Return as soon as the condition holds; fail when it does not within so many seconds."""
     deadline = time.monotonic() + within
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within} s: {what}")
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def free_port() -> int:
