@@ -21,6 +21,7 @@ class TestQueue:
     def __init__(self) -> None:
         self.name = f"test-{uuid4().hex}"
         self.failed = f"{self.name}-failed"
+        self.published = 0
 
     def __enter__(self) -> Self:
         self._connection = Connection(os.environ["BROKER_URL"])
@@ -50,6 +51,7 @@ class TestQueue:
 
     def put_raw(self, headers: dict[str, Any], body: bytes) -> None:
         """Publish whatever this is."""
+        self.published += 1
         Producer(self._channel, auto_declare=False).publish(
             body,
             exchange="",

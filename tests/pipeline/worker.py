@@ -1,6 +1,7 @@
 """A Celery worker of a test's own, on the test database and on a queue of its own."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -36,6 +37,7 @@ class TestWorker:
             "TEST_FAILED": queue.failed,
             "FAULT": fault,
             "FAULT_FILE": str(self.fault_file),
+            "LOG_LEVEL": "DEBUG",
             **settings,
         }
 
@@ -80,6 +82,10 @@ class TestWorker:
             return psutil.Process(self.process.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return []
+
+    def done(self) -> int:
+        """How many messages it has stored and, but for one at the most, acknowledged."""
+        return sum(map(int, re.findall(r"stored: .* messages=(\d+)", self.log.read_text())))
 
     def has_logged(self, text: str) -> bool:
         """Whether this is in its log."""

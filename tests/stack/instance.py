@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,13 @@ class Instance:
             for line in json.loads(self.try_to("status", "--json").stdout)
         }
 
+    def standing(self) -> dict[str, PartStatus]:
+        """The same without processes that others have started: a broker's helpers come and go."""
+        return {
+            part: PartStatus(status.state, tuple(sorted(_roots(status.pids))), status.port)
+            for part, status in self.status().items()
+        }
+
     def env(self) -> dict[str, str]:
         """What a shell knows after it has read the output of `env`."""
         script = 'set -eua; eval "$("$0" env)"; exec env -0'
@@ -95,6 +103,14 @@ class Instance:
             words = [*process.cmdline(), *process.environ().values()]
             return any(str(self.folder) in word for word in words)
         return False
+
+
+def _roots(pids: Collection[int]) -> Iterator[int]:
+    """The living among these whose parent is not one of them."""
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            if psutil.Process(pid).ppid() not in pids:
+                yield pid
 
 
 def _is_alive(process: psutil.Process) -> bool:
