@@ -48,6 +48,20 @@ def _parser() -> argparse.ArgumentParser:
         "--manage-worker", action="store_true", help="stop and start the stack's worker"
     )
     command.set_defaults(measure=_drain)
+
+    command = commands.add_parser("analyses", help="ways to index for substring search, compared")
+    command.add_argument("--messages", type=int, default=100_000)
+    command.add_argument("--rounds", type=int, default=3)
+    command.set_defaults(measure=_analyses)
+
+    command = commands.add_parser("search", help="a search in one chat, by the index's size")
+    command.add_argument("--sizes", type=_sizes, default=[10_000, 100_000, 1_000_000])
+    command.add_argument("--rounds", type=int, default=3)
+    command.set_defaults(measure=_search)
+
+    command = commands.add_parser("freshness", help="how soon a message is found")
+    command.add_argument("--messages", type=int, default=60)
+    command.set_defaults(measure=_freshness)
     return parser
 
 
@@ -73,6 +87,25 @@ def _drain(rows: int, per_task: list[int], *, manage_worker: bool) -> None:
     from bench.drain import drain
 
     drain(rows=rows, per_task=per_task, manage_worker=manage_worker)
+
+
+def _analyses(messages: int, rounds: int) -> None:
+    from bench.search.analyses import analyses
+
+    analyses(messages=messages, rounds=rounds)
+
+
+def _search(sizes: list[int], rounds: int) -> None:
+    _set_up_the_product()
+    from bench.search.latency import latency
+
+    latency(sizes=sizes, rounds=rounds)
+
+
+def _freshness(messages: int) -> None:
+    from bench.search.freshness import freshness
+
+    freshness(messages=messages)
 
 
 def _set_up_the_product() -> None:

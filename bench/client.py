@@ -34,10 +34,17 @@ class Client:
 
     def create(self, path: str, **fields: str) -> dict[str, Any]:
         """What was made. Raises BenchError for any answer but 201."""
-        self._connection.request("POST", path, json.dumps(fields).encode(), _HEADERS)
+        return self._send("POST", path, json.dumps(fields).encode(), http.client.CREATED)
+
+    def read(self, path: str) -> dict[str, Any]:
+        """What is there. Raises BenchError for any answer but 200."""
+        return self._send("GET", path, None, http.client.OK)
+
+    def _send(self, method: str, path: str, body: bytes | None, expected: int) -> dict[str, Any]:
+        self._connection.request(method, path, body, _HEADERS)
         answer = self._connection.getresponse()
         content = answer.read()
-        if answer.status != http.client.CREATED:
-            raise BenchError(f"POST {path} was answered {answer.status}: {content[:300]!r}")
-        made: dict[str, Any] = json.loads(content)
-        return made
+        if answer.status != expected:
+            raise BenchError(f"{method} {path} was answered {answer.status}: {content[:300]!r}")
+        document: dict[str, Any] = json.loads(content)
+        return document

@@ -4,10 +4,9 @@ Needs the product's settings and models to be set up.
 """
 
 from collections.abc import Sequence
-from functools import cache
 
 from core.accept.envelope import task_message
-from core.broker.publisher import Publisher
+from core.broker.publisher import publisher
 from messages_app.accept import NewMessage
 
 
@@ -17,9 +16,4 @@ def publish_rows(token: str, chat_number: int, first_number: int, bodies: Sequen
         NewMessage(token, chat_number, body).numbered(number)
         for number, body in enumerate(bodies, start=first_number)
     ]
-    _publisher().publish(rows[0].kind.name, *task_message(rows))
-
-
-@cache
-def _publisher() -> Publisher:
-    return Publisher()
+    publisher().publish(rows[0].kind.name, *task_message(rows))

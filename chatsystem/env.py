@@ -6,6 +6,7 @@ configuration is found out later and dearer.
 """
 
 import os
+import re
 import sys
 from contextlib import suppress
 from enum import StrEnum
@@ -44,6 +45,9 @@ class Environment(BaseSettings):
     redis_url: str = ""
     broker_url: str = ""
     elasticsearch_url: str = ""
+    elasticsearch_index: str = "messages"
+    elasticsearch_shards: int = 1
+    search_scan_messages: int = 20_000
 
     secret_key: str = ""
     debug: bool = False
@@ -82,6 +86,16 @@ class Environment(BaseSettings):
     def _elasticsearch_url_is_usable(cls, value: str) -> str:
         return _url("ELASTICSEARCH_URL", value, HTTP_SCHEMES, need_host=HTTP_SCHEMES)
 
+    @field_validator("elasticsearch_index")
+    @classmethod
+    def _index_name_is_one(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z][a-z0-9_.]{0,99}", value):
+            raise ValueError(
+                "ELASTICSEARCH_INDEX must be a lower-case letter and then letters, digits, "
+                f"dots or underscores, not {value!r}"
+            )
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _log_level_exists(cls, value: str) -> str:
@@ -97,6 +111,8 @@ class Environment(BaseSettings):
             ("web_concurrency", 0, 256),
             ("web_threads", 1, 1024),
             ("reconcile_every_seconds", 1, 86400),
+            ("elasticsearch_shards", 1, 1024),
+            ("search_scan_messages", 0, 10_000_000),
         ):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(

@@ -81,6 +81,7 @@ def _probes() -> Mapping[str, Probe]:
         "numbering": (_ask_numbering, environment.redis_url),
         "rabbitmq": (_ask_rabbitmq, environment.broker_url),
         "elasticsearch": (_ask_elasticsearch, environment.elasticsearch_url),
+        "search_index": (_ask_search_index, environment.elasticsearch_url),
     }
     return {name: probe for name, (probe, on) in switched_on.items() if on}
 
@@ -118,3 +119,10 @@ def _ask_elasticsearch() -> None:
     url = settings.ENVIRONMENT.elasticsearch_url
     with Elasticsearch(url, request_timeout=1, max_retries=0) as client:
         client.info()
+
+
+def _ask_search_index() -> None:
+    from search.index.layout import layout  # noqa: PLC0415 - see above
+
+    if layout().live is None:
+        raise RuntimeError("the search index is not complete, the database answers")

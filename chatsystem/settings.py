@@ -4,6 +4,7 @@ from typing import Any
 
 import dj_database_url
 import django_stubs_ext
+from celery.schedules import crontab
 
 from chatsystem import env
 from core.broker import queues
@@ -129,7 +130,7 @@ CELERY_IMPORTS = ("core.accept.tasks",)
 CELERY_TASK_QUEUES = list(queues.WORK.values()) if ENVIRONMENT.broker_url else None
 CELERY_TASK_DEFAULT_QUEUE = queues.MAINTENANCE
 CELERY_TASK_DEFAULT_EXCHANGE = ""  # AMQP's own: it routes by the queue's name
-CELERY_TASK_ROUTES = {"search.*": {"queue": queues.SEARCH}}
+CELERY_TASK_ROUTES = {"search.tasks.index": {"queue": queues.SEARCH}}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_ACKS_ON_FAILURE = False
 CELERY_TASK_ACKS_ON_TIMEOUT = False
@@ -164,6 +165,19 @@ if ENVIRONMENT.redis_url:
         "task": "core.tasks.sweep",
         "schedule": 60,
         "options": {"expires": 60, "confirm_timeout": 10},
+    }
+
+if ENVIRONMENT.elasticsearch_url:
+    CELERY_BEAT_SCHEDULE["index"] = {
+        "task": "search.tasks.index",
+        # A wake-up that was lost costs so long; without a broker there is none.
+        "schedule": 10 if ENVIRONMENT.broker_url else 1,
+        "options": {"expires": 10, "confirm_timeout": 10},
+    }
+    CELERY_BEAT_SCHEDULE["check-index"] = {
+        "task": "search.tasks.check",
+        "schedule": crontab(hour=4, minute=0),
+        "options": {"expires": 3600, "confirm_timeout": 10},
     }
 
 # HTTP
@@ -228,6 +242,8 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.security": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # A line for each request; what fails is logged by who asked.
+        "elastic_transport": {"level": "ERROR"},
         # Two lines for each task otherwise.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},

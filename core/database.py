@@ -1,6 +1,10 @@
-"""Whether the database answers."""
+"""Whether the database answers, and who in this process knows that it does not."""
+
+from functools import cache
 
 from django.db import connection
+
+from core.breaker import Breaker
 
 
 def ask_database() -> None:
@@ -13,3 +17,9 @@ def ask_database() -> None:
             cursor.execute("SELECT 1")
     finally:
         connection.close()
+
+
+@cache
+def breaker() -> Breaker:
+    """For what can go on without the database: one that hangs costs its patience once."""
+    return Breaker("database", ask_database)

@@ -1,10 +1,16 @@
-"""Finding many rows by their natural keys in one query."""
+"""Finding many rows by their natural keys in few queries."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from django.db.models import Q
+
+#: SQLite refuses a query of a thousand alternatives, and no database is quicker with them.
+MOST_PREFIXES = 100
+
+_Prefix = tuple[Any, ...]
 
 
 def with_keys(fields: Sequence[str], keys: Iterable[Sequence[Any]]) -> Q:
@@ -12,9 +18,24 @@ def with_keys(fields: Sequence[str], keys: Iterable[Sequence[Any]]) -> Q:
 
     All but the last part of a key are shared by many: those are named once.
     """
-    lasts_by_prefix: defaultdict[tuple[Any, ...], list[Any]] = defaultdict(list)
+    return _with(fields, _lasts_by_prefix(keys))
+
+
+def in_pieces(fields: Sequence[str], keys: Iterable[Sequence[Any]]) -> Iterator[Q]:
+    """The same for keys of which many may share nothing: to be asked for one after the other."""
+    prefixes = iter(_lasts_by_prefix(keys).items())
+    while piece := dict(islice(prefixes, MOST_PREFIXES)):
+        yield _with(fields, piece)
+
+
+def _lasts_by_prefix(keys: Iterable[Sequence[Any]]) -> Mapping[_Prefix, list[Any]]:
+    lasts: defaultdict[_Prefix, list[Any]] = defaultdict(list)
     for *prefix, last in keys:
-        lasts_by_prefix[tuple(prefix)].append(last)
+        lasts[tuple(prefix)].append(last)
+    return lasts
+
+
+def _with(fields: Sequence[str], lasts_by_prefix: Mapping[_Prefix, Sequence[Any]]) -> Q:
     *prefix_fields, last_field = fields
     wanted = Q()
     for shared, lasts in lasts_by_prefix.items():

@@ -44,6 +44,10 @@ class Kind:
         """Whether such a row gives numbers itself."""
         return issubclass(self.model, Parent)
 
+    def key_of(self, row: Model) -> Key:
+        """The natural key of a row."""
+        return tuple(getattr(row, field) for field in self.key_fields)
+
     def parent_row(self, key: Key) -> "QuerySet[Parent]":
         """The one row of the parent."""
         return self.parent._default_manager.filter(

@@ -1,4 +1,4 @@
-"""The interface of search, and the backend that needs nothing but the database.
+"""The interface of search, the backend that needs nothing but the database, and which to ask.
 
 Whatever the backend, a message is a hit exactly when its folded body contains the folded query
 (core.text.fold), and hits are numbered items that are paged like any list.
@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from django.conf import settings
+
+from core.errors import Unavailable
 from core.http.paging import QuerySetSource, Source, Window
 from core.text import fold
 from messages_app.models import Message
@@ -17,21 +20,41 @@ from messages_app.selectors import messages_of
 class SearchBackend(Protocol):
     """Something that finds the messages of a chat that contain a text."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What clients are told who answered."""
 
     def hits(self, *, application_token: str, chat_number: int, query: str) -> Source[Message]:
         """The messages of this chat, and of no other, that contain the query."""
 
 
-class DatabaseSearch:
-    """Reads the chat from the page's end on and compares; bounded by the size of the chat."""
+class ChatTooLarge(Unavailable):
+    """Only the index could search this chat, and it cannot be asked now."""
 
-    name = "database"
+    def __init__(self) -> None:
+        super().__init__("Search is away, and the chat is too large to do without.", retry_after=5)
+
+
+@dataclass(frozen=True)
+class DatabaseSearch:
+    """Reads the chat from the page's end on and compares.
+
+    `most`: a chat with more messages is not searched, since its scan would hold up the others.
+    """
+
+    most: int | None = None
+    name: str = "database"
 
     def hits(self, *, application_token: str, chat_number: int, query: str) -> Source[Message]:
-        """A scan of the table that stops when the page is full."""
+        """A scan of the table that stops when the page is full. Raises ChatTooLarge."""
         messages = messages_of(application_token=application_token, chat_number=chat_number)
-        return _Scan(QuerySetSource(messages, "message_number"), fold(query))
+        rows = QuerySetSource(messages, "message_number")
+        if self.most is not None:
+            # The highest number: messages can be fewer, never more.
+            highest = rows.numbers(Window(limit=1, descending=True))
+            if highest and highest[0] > self.most:
+                raise ChatTooLarge
+        return _Scan(rows, fold(query))
 
 
 @dataclass(frozen=True)
@@ -65,6 +88,13 @@ def _beyond(number: int, window: Window) -> Window:
     return replace(window, before=number) if window.descending else replace(window, after=number)
 
 
-def search_backend() -> SearchBackend:
-    """The backend that answers now."""
-    return DatabaseSearch()
+def backends() -> Iterator[SearchBackend]:
+    """Those to ask, the next one where the one before raises IndexUnusable."""
+    environment = settings.ENVIRONMENT
+    if not environment.elasticsearch_url:
+        yield DatabaseSearch()
+        return
+    from search.index.querying import ElasticsearchSearch  # noqa: PLC0415 - see search.index
+
+    yield ElasticsearchSearch()
+    yield DatabaseSearch(most=environment.search_scan_messages)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from pytest_django import Settings
 
-from core.accept import lending
+from core import database
 from core.redis.client import client, pool
 from core.redis.guard import breaker
 from tests.api.client import Api
@@ -17,9 +17,9 @@ from tests.redis_server import RedisServer
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A Redis of a test's own is a service too: its program is not on every machine."""
+    """A Redis of a test's own is a service too, and so is an index on the stack's Elasticsearch."""
     for item in items:
-        if "redis_server" in getattr(item, "fixturenames", ()):
+        if {"redis_server", "elasticsearch"} & {*getattr(item, "fixturenames", ())}:
             item.add_marker(pytest.mark.stack)
 
 
@@ -32,7 +32,7 @@ def quick_client(settings: Settings) -> None:
 @pytest.fixture(autouse=True)
 def no_queue(settings: Settings) -> None:
     """What runs in this process uses the test database alone: a stack's workers have another."""
-    alone = {"redis_url": "", "broker_url": ""}
+    alone = {"redis_url": "", "broker_url": "", "elasticsearch_url": ""}
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=alone)
 
 
@@ -46,7 +46,7 @@ def redis_server(no_queue: None, settings: Settings, tmp_path: Path) -> Iterator
     pool.cache_clear()
     client.cache_clear()
     breaker.cache_clear()
-    lending.breaker.cache_clear()
+    database.breaker.cache_clear()
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from django.db import DataError, IntegrityError
 from django.db.models import Model
 
+from core.changes import tell
 from core.errors import NotFound
 from core.numbering.database import take_numbers
-from core.rows import Key, NewRow
+from core.rows import Key, Kind, NewRow
 from core.transactions import in_transaction
 
 Outcome = Model | Exception
@@ -57,12 +58,13 @@ def store(
 def insert(rows: Sequence[NewRow]) -> list[Outcome]:
     """For each row what was stored, or that its parent is missing; in the caller's transaction."""
     outcomes = _number(rows)
-    by_table: defaultdict[type[Model], list[Model]] = defaultdict(list)
-    for outcome in outcomes:
+    by_kind: defaultdict[Kind, list[Model]] = defaultdict(list)
+    for row, outcome in zip(rows, outcomes, strict=True):
         if isinstance(outcome, Model):
-            by_table[type(outcome)].append(outcome)
-    for table, instances in by_table.items():
-        table._default_manager.bulk_create(instances)
+            by_kind[row.kind].append(outcome)
+    for kind, instances in by_kind.items():
+        kind.model._default_manager.bulk_create(instances)
+        tell(kind, list(map(kind.key_of, instances)))
     return outcomes
 
 

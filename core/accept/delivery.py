@@ -14,12 +14,10 @@ from django.db import DatabaseError, InterfaceError
 from core.accept.envelope import task_message
 from core.accept.settled import settle_unqueued
 from core.accept.storing import store_numbered
-from core.broker.publisher import BrokerAway, Publisher, is_configured
+from core.broker.publisher import BrokerAway, is_configured, publisher
 from core.rows import Kind, NumberedRow
 
 logger = logging.getLogger(__name__)
-
-_publisher = Publisher()
 
 
 class NotDelivered(Exception):
@@ -40,7 +38,7 @@ def _publish(kind: Kind, rows: Sequence[NumberedRow]) -> bool:
     if not is_configured():
         return False
     try:
-        _publisher.publish(kind.name, *task_message(rows))
+        publisher().publish(kind.name, *task_message(rows))
     except BrokerAway:
         return False
     return True

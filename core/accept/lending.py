@@ -4,13 +4,10 @@ A database that hangs costs one group its patience; from then on whoever needs i
 so that requests of parents with numbers do not wait behind it.
 """
 
-from functools import cache
-
 from django.db import DatabaseError, InterfaceError
 
 from core.accept.waiting import Waits, may_be_queued, store_if_pending
-from core.breaker import Breaker
-from core.database import ask_database
+from core.database import breaker
 from core.errors import DomainError, Unavailable
 from core.numbering.keeper import Keeper
 from core.numbering.provision import provide_numbers
@@ -48,9 +45,3 @@ def _lend(keeper: Keeper, term: Term, parent: Key, count: int) -> DomainError | 
     if provide_numbers(keeper.blocks, term, parent, count):
         return None
     return Waits() if may_be_queued(parent) else kind_of(parent).parent_missing()
-
-
-@cache
-def breaker() -> Breaker:
-    """This process's knowledge that the database is away."""
-    return Breaker("database", ask_database)

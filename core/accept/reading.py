@@ -11,9 +11,10 @@ from django.db.models import F, Model, QuerySet
 from django.utils import timezone
 
 from core.accept.waiting import Waits, may_be_queued, store_if_pending
+from core.changes import tell
 from core.redis.client import is_configured
 from core.redis.pending import find_pending
-from core.rows import Key
+from core.rows import Key, kind_of
 from core.transactions import in_transaction
 
 Row = TypeVar("Row", bound=Model)
@@ -38,7 +39,7 @@ def edit(rows: "QuerySet[Row]", key: Key, **values: Any) -> Row | None:
     A pending row is stored first. The insert that is still queued is dropped when it comes, as that
     of a row which is stored already, so the edit stays.
     """
-    change = partial(in_transaction, partial(_change, rows, values))
+    change = partial(in_transaction, partial(_change, rows, key, values))
     row = change()
     if row is None and is_configured():
         store_if_pending(key)
@@ -48,6 +49,8 @@ def edit(rows: "QuerySet[Row]", key: Key, **values: Any) -> Row | None:
     return row
 
 
-def _change(rows: "QuerySet[Row]", values: dict[str, Any]) -> Row | None:
-    changed = rows.update(**values, updated_at=timezone.now(), version=F("version") + 1)
-    return rows.get() if changed else None
+def _change(rows: "QuerySet[Row]", key: Key, values: dict[str, Any]) -> Row | None:
+    if not rows.update(**values, updated_at=timezone.now(), version=F("version") + 1):
+        return None
+    tell(kind_of(key[:-1]), [key])
+    return rows.get()

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import DataError, connections
 from django.db.models import AutoField, DateTimeField, Field, UUIDField
 
+from core.changes import tell
 from core.rows import Kind, NumberedRow, kinds
 
 #: A larger statement is hardly faster; 4 MiB fit into a packet also when each byte is escaped.
@@ -33,6 +34,7 @@ def insert(rows: Sequence[NumberedRow]) -> None:
         # Rivals that insert in the same order wait for each other and never in a circle.
         for part in _parts(kind, sorted(by_kind[name], key=lambda row: row.key)):
             _insert(kind, part)
+            tell(kind, [row.key for row in part])
 
 
 def _parts(kind: Kind, rows: Sequence[NumberedRow]) -> Iterator[Sequence[NumberedRow]]:

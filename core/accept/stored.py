@@ -1,34 +1,27 @@
 """Whose the stored rows are."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from core.natural_keys import with_keys
+from core.natural_keys import in_pieces
 from core.rows import Key, Kind, NumberedRow
-
-_PARENTS_A_QUERY = 100
-
-Numbers = Mapping[Key, Sequence[int]]
 
 
 def acceptances(rows: Iterable[NumberedRow]) -> dict[tuple[str, Key], str]:
     """The acceptances of what is stored under the keys of these rows, by kind and key."""
-    numbers: defaultdict[Kind, defaultdict[Key, list[int]]] = defaultdict(lambda: defaultdict(list))
+    keys: defaultdict[Kind, list[Key]] = defaultdict(list)
     for row in rows:
-        numbers[row.kind][row.parent].append(row.number)
+        keys[row.kind].append(row.key)
     return {
         (kind.name, tuple(key)): acceptance.hex
-        for kind, of_kind in numbers.items()
+        for kind, of_kind in keys.items()
         for *key, acceptance in _read(kind, of_kind)
     }
 
 
-def _read(kind: Kind, numbers: Numbers) -> Iterator[tuple[Any, ...]]:
+def _read(kind: Kind, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:
     """Key and acceptance of the rows that are stored."""
-    parents = iter(numbers.items())
-    while some := list(islice(parents, _PARENTS_A_QUERY)):
-        keys = ((*parent, number) for parent, of_parent in some for number in of_parent)
-        stored = kind.model._default_manager.filter(with_keys(kind.key_fields, keys))
+    for wanted in in_pieces(kind.key_fields, keys):
+        stored = kind.model._default_manager.filter(wanted)
         yield from stored.values_list(*kind.key_fields, "acceptance")

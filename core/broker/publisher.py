@@ -6,6 +6,7 @@ connection is closed, and a message whose confirm did not come may have arrived 
 
 import logging
 from collections.abc import Mapping
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -16,7 +17,7 @@ from core.breaker import Breaker
 from core.broker.connection import connect, drop, is_configured
 from core.broker.queues import QUEUES
 
-__all__ = ["BrokerAway", "Publisher", "is_configured"]
+__all__ = ["BrokerAway", "Publisher", "is_configured", "publisher"]
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,12 @@ class Publisher:
         connection, self._connection, self._producer = self._connection, None, None
         if connection is not None:
             drop(connection)
+
+
+@cache
+def publisher() -> Publisher:
+    """The one of this process."""
+    return Publisher()
 
 
 def _send(producer: Producer, queue: str, headers: Mapping[str, Any], body: bytes) -> None:

@@ -1,15 +1,17 @@
-"""The topology: four queues of work, so that no backlog holds up another, and one for what failed.
+"""The topology: queues of work, so that no backlog holds up another, and one for what failed.
 
     web, beat ──► (default exchange) ──► chats ─────────► worker: batch insert
                                      ──► messages ──────► worker: batch insert
-                                     ──► search ────────► worker: indexing
-                                     ──► maintenance ───► worker: counts, sweeper
-                                            │ refused, or handed out too often
-                                            ▼
-                                          failed ────────► kept for the operator
+                                     ──► maintenance ───► background worker: counts, sweeper
+                                     │      │ refused, or handed out too often
+                                     │      ▼
+                                     │    failed ───────► kept for the operator
+                                     └─► search ────────► search worker: indexing
 
 Every queue is a quorum queue: on disk and, in a cluster, on several nodes before it is confirmed.
-A full queue refuses new messages, and who publishes then delivers by itself.
+A full queue of work refuses new messages, and who publishes then delivers by itself. What is in
+`search` only wakes its worker, who looks into the database for what there is to do: of too many
+such messages the oldest are dropped, and beat sends one again.
 """
 
 from kombu import Queue
@@ -22,6 +24,7 @@ FAILED = "failed"
 #: earlier; one that has to wait for a database that is away comes back four times an hour.
 DELIVERY_LIMIT = 20
 MAX_BYTES = 8 * 1024**3
+MAX_WAKE_UPS = 100
 
 _QUORUM = {"x-queue-type": "quorum"}
 
@@ -46,7 +49,19 @@ def work_queue(name: str, failed: str = FAILED) -> Queue:
     )
 
 
-WORK = {name: work_queue(name) for name in ("chats", "messages", SEARCH, MAINTENANCE)}
+def wake_up_queue(name: str) -> Queue:
+    """A queue whose messages all say the same."""
+    return Queue(
+        name,
+        exchange="",
+        routing_key=name,
+        durable=True,
+        queue_arguments={**_QUORUM, "x-max-length": MAX_WAKE_UPS, "x-overflow": "drop-head"},
+    )
+
+
+WORK = {name: work_queue(name) for name in ("chats", "messages", MAINTENANCE)}
+WORK[SEARCH] = wake_up_queue(SEARCH)
 
 
 def failed_queue(name: str = FAILED) -> Queue:

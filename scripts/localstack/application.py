@@ -40,7 +40,8 @@ def _workers(layout: Layout, settings: Settings) -> list[Program]:
 def worker_commands(layout: Layout, workers: int) -> dict[str, tuple[str, ...]]:
     """The command lines of the workers by the names of their programs."""
     numbered = {str(number): commands.worker(layout, number) for number in range(1, workers + 1)}
-    all_of_them = {**numbered, "background": commands.background(layout)}
+    others = {"search": commands.search(layout), "background": commands.background(layout)}
+    all_of_them = {**numbered, **others}
     return {program_name(Part.WORKER, name): argv for name, argv in all_of_them.items()}
 
 

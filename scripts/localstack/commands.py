@@ -20,10 +20,15 @@ def worker(layout: Layout, number: int) -> tuple[str, ...]:
     return _worker(layout, f"worker{number}", "chats,messages")
 
 
+def search(layout: Layout) -> tuple[str, ...]:
+    """One that keeps the index in step, so that neither holds up the other."""
+    return _worker(layout, "search", "search")
+
+
 def background(layout: Layout) -> tuple[str, ...]:
     """One for all the rest, so that nothing of it holds up the others."""
     # Two at once, or a long count would hold up the sweeper.
-    return (*_worker(layout, "background", "search,maintenance"), "--concurrency", "2")
+    return (*_worker(layout, "background", "maintenance"), "--concurrency", "2")
 
 
 def beat(layout: Layout, schedule: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from core.broker.queues import WORK
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SERVICES = {"mariadb", "redis", "rabbitmq", "elasticsearch"}
-PARTS = {*SERVICES, "web", "worker", "background", "beat", "migrate"}
+PARTS = {*SERVICES, "web", "worker", "search", "background", "beat", "migrate"}
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_the_application_is_given_settings_that_exist_and_no_secret(compose: Any
 def test_every_queue_has_a_worker_and_none_stores_and_searches(compose: Any) -> None:
     queues = [
         queue
-        for name in ("worker", "background")
+        for name in ("worker", "search", "background")
         for queue in compose["services"][name]["command"]
         .split("--queues ")[1]
         .split()[0]

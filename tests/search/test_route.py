@@ -1,6 +1,7 @@
 """Search: what is a hit, how it is shown, and that it stays within its chat."""
 
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -9,7 +10,24 @@ from search.backends import DatabaseSearch
 from search.highlight import highlight
 from tests.api.client import Api
 from tests.api.test_errors import assert_problem
-from tests.api.test_paging import shown
+from tests.api.test_paging import shown, walk
+from tests.search.index import SearchIndex
+
+Settle = Callable[[], str]
+
+
+@pytest.fixture(params=["database", "elasticsearch"])
+def settle(request: pytest.FixtureRequest) -> Settle:
+    """Makes everything findable, and says by which backend."""
+    if request.param == "database":
+        return lambda: "database"
+    index: SearchIndex = request.getfixturevalue("index")
+
+    def keep_up() -> str:
+        index.keep_up()
+        return "elasticsearch"
+
+    return keep_up
 
 
 @pytest.mark.parametrize(
@@ -34,23 +52,25 @@ from tests.api.test_paging import shown
     ],
 )
 def test_a_hit_contains_the_query_whatever_the_case(
-    api: Api, body: str, query: str, found: bool
+    api: Api, settle: Settle, body: str, query: str, found: bool
 ) -> None:
     chat = api.new_chat()
     api.say(chat, "zzz", body)
+    backend = settle()
 
     answer = api.get(f"{chat}/messages/search", query=query)
 
-    assert answer["Search-Backend"] == "database"
+    assert answer["Search-Backend"] == backend
     assert shown(answer.json()) == ([2] if found else [])
 
 
-def test_hits_come_newest_first_and_from_this_chat_only(api: Api) -> None:
+def test_hits_come_newest_first_and_from_this_chat_only(api: Api, settle: Settle) -> None:
     application = api.new_application()
     chat, sibling = api.new_chat(application), api.new_chat(application)
     stranger = api.new_chat()
     for each in (chat, sibling, stranger):
         api.say(each, "needle 1", "hay", "needle 3", "NEEDLE 4")
+    settle()
 
     page = api.get(f"{chat}/messages/search", query="needle", limit=2).json()
 
@@ -59,9 +79,10 @@ def test_hits_come_newest_first_and_from_this_chat_only(api: Api) -> None:
     assert {item["chat_number"] for item in page["results"]} == {1}
 
 
-def test_a_hit_is_a_message_and_its_highlight(api: Api) -> None:
+def test_a_hit_is_a_message_and_its_highlight(api: Api, settle: Settle) -> None:
     chat = api.new_chat()
     api.say(chat, 'say <"needle"> & NEEDLE')
+    settle()
 
     [hit] = api.get(f"{chat}/messages/search", query="needle").json()["results"]
 
@@ -71,11 +92,13 @@ def test_a_hit_is_a_message_and_its_highlight(api: Api) -> None:
     assert hit == api.get(f"{chat}/messages/1").json()
 
 
-def test_an_edited_message_is_found_by_its_new_body_only(api: Api) -> None:
+def test_an_edited_message_is_found_by_its_new_body_only(api: Api, settle: Settle) -> None:
     chat = api.new_chat()
     api.say(chat, "old words")
+    settle()
 
     api.put(f"{chat}/messages/1", {"body": "new words"})
+    settle()
 
     assert shown(api.get(f"{chat}/messages/search", query="old").json()) == []
     assert shown(api.get(f"{chat}/messages/search", query="new").json()) == [1]
@@ -86,6 +109,57 @@ def test_a_query_of_the_wrong_length_is_refused(api: Api, query: str | None) -> 
     parameters = {} if query is None else {"query": query}
 
     assert_problem(api.get(f"{api.new_chat()}/messages/search", **parameters), 400)
+
+
+@pytest.mark.parametrize("number", [0, 5, 10, 2**63 - 1])
+def test_pages_are_walked_in_both_orders_from_anywhere(
+    api: Api, settle: Settle, number: int
+) -> None:
+    chat = api.new_chat()
+    api.say(chat, *("needle" if n % 3 else "hay" for n in range(12)))
+    settle()
+    hits = [n + 1 for n in range(12) if n % 3]
+
+    def found(**query: object) -> list[int]:
+        page = api.get(f"{chat}/messages/search", query="needle", limit=3, **query).json()
+        return shown(page) + [n for rest in walk(api, page, "next") for n in rest]
+
+    below, above = [n for n in hits if n < number], [n for n in hits if n > number]
+    assert found(before=number) == below[::-1]
+    assert found(before=number, order="asc") == below
+    assert found(after=number) == above[::-1]
+    assert found(after=number, order="asc") == above
+
+
+def test_no_chat_is_found_where_there_is_none(api: Api, settle: Settle) -> None:
+    chat = api.new_chat()
+    settle()
+
+    assert_problem(api.get(f"{chat}7/messages/search", query="x"), 404)
+    assert api.get(f"{chat}/messages/search", query="x").json()["results"] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["\0", "a\0", "x" * 256, "ΐ" * 256, "*", "?", "[a-z]", "AND", '"', "\\", "{}", "\U0010ffff"],
+)
+def test_odd_queries_are_plain_text(api: Api, settle: Settle, query: str) -> None:
+    chat = api.new_chat()
+    api.say(chat, "abc", f"<{query}>".replace("\0", ""), "zzz")
+    settle()
+
+    answer = api.get(f"{chat}/messages/search", query=query)
+
+    assert shown(answer.json()) == ([] if "\0" in query else [2])
+
+
+def test_long_bodies_are_found_by_their_end(api: Api, settle: Settle) -> None:
+    chat = api.new_chat()
+    api.say(chat, "a" * 16383 + "b", "a" * 16384, "ß" * 8191 + "ab")
+    settle()
+
+    for query, hits in (("a" * 255 + "b", [1]), ("sab", [3]), ("a" * 256, [2, 1]), ("ab", [3, 1])):
+        assert shown(api.get(f"{chat}/messages/search", query=query).json()) == hits
 
 
 def test_a_scan_goes_on_until_its_page_is_full(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

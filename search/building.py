@@ -1,0 +1,107 @@
+"""Building an index from the table, beside the one that answers, while writes and edits go on.
+
+From its first moment the new index gets all changes (search.indexing), and meanwhile the table is
+copied in the order of its ids; versions decide where the two meet. So when the copy is complete,
+so is the index, and it takes over in one step. How far the copy has come stands in the index: it is
+lost together with it, and whoever goes on begins where the one before has stopped.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from django.conf import settings
+from django.db.models import Max
+from django.utils import timezone
+
+from core.jobs import Run, only_run
+from messages_app.accept import MESSAGES
+from messages_app.models import Message
+from search.errors import NoIndex
+from search.index import life
+from search.index.layout import Role, Target, alias, layout
+from search.index.writing import Change
+from search.indexing import write_rows
+
+logger = logging.getLogger(__name__)
+
+JOB = "search-build"
+ROWS = 1000
+KEEP_POSITION_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Copied:
+    """How far a copy has come: the ids up to `done`, of those up to `of`."""
+
+    done: int
+    of: int
+
+
+def begin(*, anew: bool = False) -> None:
+    """Make an index to be built, unless one is; `anew`: that one is given up.
+
+    Raises IndexAway, core.jobs.JobIsRunning.
+    """
+    with only_run(JOB):
+        found = layout().build
+        if found is not None:
+            if not anew:
+                return
+            life.remove(found)
+        name = settings.ENVIRONMENT.elasticsearch_index
+        name = f"{name}-{timezone.now():%Y%m%d%H%M%S}-{uuid4().hex[:6]}"
+        life.clear_away()
+        life.create(name)
+        logger.warning("search index is built: %s", name)
+
+
+def go_on(
+    is_over: Callable[[], bool] = lambda: False, notice: Callable[[Copied], object] = lambda _: None
+) -> bool:
+    """Go on with the build until it is complete, or `is_over`; whether it is complete.
+
+    Raises NoIndex when nothing is being built, IndexAway, core.jobs.JobIsRunning.
+    """
+    with only_run(JOB) as run:
+        index = layout().build
+        if index is None:
+            raise NoIndex("no index is being built")
+        if not _copy(run, index, is_over, notice):
+            return False
+        life.put_in_place(index)
+        life.clear_away()
+        logger.warning("search index is complete: %s", index)
+        return True
+
+
+def _copy(
+    run: Run, index: str, is_over: Callable[[], bool], notice: Callable[[Copied], object]
+) -> bool:
+    """Copy the rows there are now; later ones come by the backlog. Whether that was completed."""
+    target = Target(alias(Role.BUILD), index)
+    copied = Copied(life.copied_up_to(index), _last_id())
+    kept_at = time.monotonic()
+    while rows := _rows(copied):
+        write_rows([Change(MESSAGES.key_of(row), row) for row in rows], [target])
+        copied = replace(copied, done=rows[-1].pk)
+        run.still_alive()
+        notice(copied)
+        ends = is_over()
+        if ends or time.monotonic() - kept_at > KEEP_POSITION_SECONDS:
+            life.keep_position(index, copied.done)
+            kept_at = time.monotonic()
+        if ends:
+            return False
+    return True
+
+
+def _rows(copied: Copied) -> list[Message]:
+    """The next ones."""
+    return list(Message.objects.filter(pk__gt=copied.done, pk__lte=copied.of).order_by("pk")[:ROWS])
+
+
+def _last_id() -> int:
+    return Message.objects.aggregate(last=Max("pk"))["last"] or 0

@@ -1,0 +1,163 @@
+"""Whether index and table hold the same messages in the same versions, while both go on changing.
+
+What looks different at a glance may only be under way. So each suspect is judged: its row is read,
+then the backlog of that moment is waited for, and only then its document. A document that is still
+older than that row, or missing, is a difference; so is one whose row is not there, or older.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from heapq import merge
+from itertools import groupby, islice
+from operator import attrgetter
+
+from django.db.models import Max, Q
+
+from core.jobs import Run, only_run
+from core.natural_keys import in_pieces
+from core.rows import Key
+from messages_app.accept import MESSAGES
+from messages_app.models import Message
+from search import backlog
+from search.index import reading
+from search.index.names import name_of
+from search.index.reading import Versioned
+
+JOB = "search-check"
+WAIT_SECONDS = 60.0
+LOOK_EVERY_SECONDS = 0.1
+ROWS = 5000
+SUSPECTS = 1000
+SAMPLE = 2000
+
+
+class StillBehind(Exception):
+    """The backlog is not being worked off, so nothing can be said."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the backlog is not worked off within {WAIT_SECONDS:.0f} s")
+
+
+class Kind(StrEnum):
+    """What is different about a document."""
+
+    MISSING = "missing"
+    OLDER = "older"
+    NEWER = "newer"
+    EXTRA = "extra"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A message of which the index has something else than the table."""
+
+    key: Key
+    kind: Kind
+
+    def __str__(self) -> str:
+        return f"{name_of(self.key)}: the document is {self.kind}"
+
+
+def check(notice: Callable[[int], object] = lambda _: None) -> Iterator[Difference]:
+    """Compare everything, in bounded memory; `notice` gets the number of keys passed by then.
+
+    Raises IndexAway, NoIndex, StillBehind, core.jobs.JobIsRunning.
+    """
+    with only_run(JOB) as run:
+        suspects = _suspects(run, notice)
+        while some := list(islice(suspects, SUSPECTS)):
+            yield from _judged(some)
+
+
+def check_sample() -> list[Difference]:
+    """Compare some messages of the table and some of the index, by chance. Raises as above."""
+    with only_run(JOB):
+        return [
+            *_judged(_some_keys_of_the_table()),
+            *_judged(reading.some_keys(SAMPLE, seed=random.getrandbits(31))),
+        ]
+
+
+def _judged(suspects: Sequence[Key]) -> Iterator[Difference]:
+    before = _versions_in_table(suspects)
+    _wait_for_backlog()
+    documents = reading.versions_of(suspects)
+    after = _versions_in_table(suspects)
+    for key in suspects:
+        kind = _difference(before.get(key), documents.get(key), after.get(key))
+        if kind is not None:
+            yield Difference(key, kind)
+
+
+def _difference(before: int | None, document: int | None, after: int | None) -> Kind | None:
+    """By the versions of a document, and of its row before and after that was looked at."""
+    if document is None:
+        return Kind.MISSING if before and after else None
+    if before and document < before:
+        return Kind.OLDER
+    if after is None:
+        return None if before else Kind.EXTRA
+    return Kind.NEWER if document > after else None
+
+
+def _wait_for_backlog() -> None:
+    last = backlog.last_id()
+    limit = time.monotonic() + WAIT_SECONDS
+    while not backlog.is_worked_off(last):
+        if time.monotonic() > limit:
+            raise StillBehind
+        time.sleep(LOOK_EVERY_SECONDS)
+
+
+def _versions_in_table(keys: Sequence[Key]) -> Mapping[Key, int]:
+    return {
+        tuple(key): version
+        for wanted in in_pieces(MESSAGES.key_fields, keys)
+        for *key, version in Message.objects.filter(wanted).values_list(*_VERSIONED)
+    }
+
+
+def _suspects(run: Run, notice: Callable[[int], object]) -> Iterator[Key]:
+    """The keys that are on one side only or in two versions, at a glance."""
+    reading.refresh()
+    both = merge(_all_rows(), reading.all_versions(), key=attrgetter("key"))
+    passed = 0
+    for key, found in groupby(both, key=attrgetter("key")):
+        versions = [one.version for one in found]
+        if len(versions) == 1 or versions[0] != versions[1]:
+            yield key
+        passed += 1
+        if passed % ROWS == 0:
+            run.still_alive()
+            notice(passed)
+    notice(passed)
+
+
+def _all_rows() -> Iterator[Versioned]:
+    """The table in the order of its natural key, page by page along that index."""
+    rows = Message.objects.order_by(*MESSAGES.key_fields).values_list(*_VERSIONED)
+    page = rows[:ROWS]
+    while found := list(page):
+        yield from (Versioned(tuple(key), version) for *key, version in found)
+        page = rows.filter(_behind(found[-1]))[:ROWS]
+
+
+def _behind(last: Sequence[object]) -> Q:
+    token, chat, message = MESSAGES.key_fields
+    return (
+        Q(**{token: last[0], chat: last[1], f"{message}__gt": last[2]})
+        | Q(**{token: last[0], f"{chat}__gt": last[1]})
+        | Q(**{f"{token}__gt": last[0]})
+    )
+
+
+def _some_keys_of_the_table() -> Sequence[Key]:
+    last = Message.objects.aggregate(last=Max("pk"))["last"] or 0
+    ids: Iterable[int] = {random.randint(1, last) for _ in range(SAMPLE)} if last else ()  # noqa: S311
+    return list(Message.objects.filter(pk__in=ids).values_list(*MESSAGES.key_fields))
+
+
+_VERSIONED = (*MESSAGES.key_fields, "version")

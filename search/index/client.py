@@ -1,0 +1,59 @@
+"""The connection to Elasticsearch: short waits, nothing repeated, two ways to fail.
+
+Whoever asks decides what a failure means, so the client's own exceptions end here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from django.conf import settings
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch, NotFoundError
+
+from search.errors import IndexAway, NoIndex
+
+#: A search is answered from the database when it takes longer.
+ANSWER_SECONDS = 2.0
+#: The search worker and commands are in no hurry: a bulk request may wait for a merge.
+PATIENT_SECONDS = 30.0
+
+_TOO_MANY_REQUESTS = 429
+_SERVER_ERROR = 500
+
+
+@cache
+def client() -> Elasticsearch:
+    """This process's, made when first needed (so after a fork). See `failures` for its errors."""
+    environment = settings.ENVIRONMENT
+    return Elasticsearch(
+        environment.elasticsearch_url,
+        request_timeout=ANSWER_SECONDS,
+        connections_per_node=environment.web_threads,
+        max_retries=0,
+        retry_on_timeout=False,
+        # Without a second node there is nothing to change to, and a pause would only hide that
+        # the one there is has come back.
+        dead_node_backoff_factor=0,
+        max_dead_node_backoff=0,
+    )
+
+
+def patient_client() -> Elasticsearch:
+    """The same for work that nobody waits for."""
+    return client().options(request_timeout=PATIENT_SECONDS)
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Around every request: raises IndexAway and NoIndex in the place of the client's errors."""
+    try:
+        yield
+    except NotFoundError as error:
+        raise NoIndex(str(error)) from error
+    except ApiError as error:
+        if error.status_code != _TOO_MANY_REQUESTS and error.status_code < _SERVER_ERROR:
+            raise
+        raise IndexAway(str(error)) from error
+    except TransportError as error:
+        raise IndexAway(str(error)) from error

@@ -1,0 +1,93 @@
+"""What the index holds of a message, and how its text is cut so that any part of it is found.
+
+The text is folded here (core.text.fold), and Elasticsearch changes nothing about it: no analysis
+but into overlapping pieces of one and of two characters. A query of one character is one such term;
+a longer one is a phrase of pairs in a row, which is found exactly where the text contains it.
+(How this compares with other ways: docs/search.md.)
+
+What is shown of a hit comes from the document too, so that search works while the database does
+not; the folded text is not kept but in its terms.
+"""
+
+from typing import Any
+
+from django_elasticsearch_dsl import Document, fields
+from django_elasticsearch_dsl.registries import registry
+from elasticsearch.dsl import MetaField, analyzer, tokenizer
+
+from core.http.renderers import timestamp
+from core.text import fold
+from messages_app.models import Message
+from search.index.names import name_of
+
+REFRESH_INTERVAL = "1s"
+
+
+def _pieces(length: int) -> Any:
+    name = f"pieces_of_{length}"
+    return analyzer(name, tokenizer=tokenizer(name, "ngram", min_gram=length, max_gram=length))
+
+
+@registry.register_document
+class MessageDocument(Document):  # type: ignore[misc] # it has no types
+    """One message. `chat` is the chat's name, to which searches and routing keep."""
+
+    chat = fields.KeywordField()
+    application_token = fields.KeywordField()
+    chat_number = fields.LongField(index=False)
+    message_number = fields.LongField()
+    body = fields.KeywordField(index=False, doc_values=False)
+    created_at = fields.KeywordField(index=False, doc_values=False)
+    updated_at = fields.KeywordField(index=False, doc_values=False)
+    text = fields.TextField(
+        analyzer=_pieces(2),
+        norms=False,
+        fields={
+            "character": fields.TextField(analyzer=_pieces(1), norms=False, index_options="docs")
+        },
+    )
+
+    class Index:
+        settings = {
+            "auto_expand_replicas": "0-1",
+            "refresh_interval": REFRESH_INTERVAL,
+            # A chat's messages lie together, newest first, as they are asked for.
+            "sort.field": ["chat", "message_number"],
+            "sort.order": ["asc", "desc"],
+            # A version that is on its way may not bring a removed message back.
+            "gc_deletes": "1h",
+        }
+
+    class Django:
+        model = Message
+        ignore_signals = True
+        auto_refresh = False
+
+    class Meta:
+        dynamic = MetaField("strict")
+        source = MetaField(excludes=["text"])
+
+    def prepare_chat(self, message: Message) -> str:
+        """The chat's name."""
+        return name_of((message.application_token, message.chat_number))
+
+    def prepare_created_at(self, message: Message) -> str:
+        """As it is shown."""
+        return timestamp(message.created_at)
+
+    def prepare_updated_at(self, message: Message) -> str:
+        """As it is shown."""
+        return timestamp(message.updated_at)
+
+    def prepare_text(self, message: Message) -> str:
+        """What is searched."""
+        return fold(message.body)
+
+
+_document = MessageDocument()
+
+
+def document(message: Message) -> dict[str, Any]:
+    """What the index holds of this message."""
+    prepared: dict[str, Any] = _document.prepare(message)
+    return prepared

@@ -1,0 +1,85 @@
+"""Which index is for what: three aliases say it, and Elasticsearch alone knows.
+
+    read    the complete index, which answers searches; nowhere until the first one is complete
+    write   the same index, where changes go
+    build   an index that is being filled from the table; changes go there too
+
+So when Elasticsearch loses its data it loses the aliases with them, and everybody sees that an
+index has to be built.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.conf import settings
+
+from search.index.client import failures, patient_client
+
+
+class Role(StrEnum):
+    """What an index is for."""
+
+    READ = "read"
+    WRITE = "write"
+    BUILD = "build"
+
+
+def alias(role: Role) -> str:
+    """The name under which the index of this role is reached."""
+    return f"{settings.ENVIRONMENT.elasticsearch_index}-{role}"
+
+
+def pattern() -> str:
+    """What the names of all indexes and aliases of this installation match."""
+    return f"{settings.ENVIRONMENT.elasticsearch_index}-*"
+
+
+@dataclass(frozen=True)
+class Target:
+    """An index to which changes go: its alias, and its own name."""
+
+    alias: str
+    index: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The index of each role that has one, by its own name."""
+
+    by_role: dict[Role, str]
+
+    @property
+    def live(self) -> str | None:
+        """The complete index."""
+        return self.by_role.get(Role.READ)
+
+    @property
+    def build(self) -> str | None:
+        """The index that is being filled."""
+        return self.by_role.get(Role.BUILD)
+
+    @property
+    def targets(self) -> list[Target]:
+        """Where changes go. Empty when there is no index at all."""
+        roles = (Role.WRITE, Role.BUILD)
+        return [Target(alias(role), self.by_role[role]) for role in roles if role in self.by_role]
+
+
+def layout() -> Layout:
+    """How it is now. Raises IndexAway."""
+    with failures():
+        # By pattern, since a name that is nowhere would be an error.
+        indexes = patient_client().indices.get_alias(name=pattern())
+    roles = {alias(role): role for role in Role}
+    return Layout({
+        roles[name]: index
+        for index, about in indexes.items()
+        for name in about["aliases"]
+        if name in roles
+    })  # fmt: skip
+
+
+def all_indexes() -> set[str]:
+    """The names of all indexes of this installation, also of those without a role."""
+    with failures():
+        return set(patient_client().indices.get(index=pattern(), features="settings"))

@@ -1,0 +1,82 @@
+"""What the index holds, in the order of the natural keys, for comparing it with the table."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.rows import Key
+from search.index.client import failures, patient_client
+from search.index.layout import Role, alias
+from search.index.names import name_of
+
+PAGE = 5000
+_ORDER = ("application_token", "chat_number", "message_number")
+_KEEP_OPEN = "5m"
+
+
+@dataclass(frozen=True, slots=True)
+class Versioned:
+    """A message and the version of it that is there."""
+
+    key: Key
+    version: int
+
+
+def refresh() -> None:
+    """What was written can be searched from now on. Raises IndexAway, NoIndex."""
+    with failures():
+        patient_client().indices.refresh(index=alias(Role.READ))
+
+
+def all_versions() -> Iterator[Versioned]:
+    """Every document, as of now, page by page. Raises IndexAway, NoIndex."""
+    client = patient_client()
+    with failures():
+        moment = client.open_point_in_time(index=alias(Role.READ), keep_alive=_KEEP_OPEN)["id"]
+    try:
+        after: Sequence[object] | None = None
+        while True:
+            with failures():
+                answer = client.search(
+                    pit={"id": moment, "keep_alive": _KEEP_OPEN},
+                    query={"match_all": {}},
+                    sort=[{field: "asc"} for field in _ORDER],
+                    search_after=after,
+                    size=PAGE,
+                    source=False,
+                    version=True,
+                    track_total_hits=False,
+                )
+            hits = answer["hits"]["hits"]
+            for hit in hits:
+                # What follows the key in the order is the document's place in its shard.
+                yield Versioned(tuple(hit["sort"][: len(_ORDER)]), hit["_version"])
+            if len(hits) < PAGE:
+                return
+            after = hits[-1]["sort"]
+    finally:
+        with failures():
+            client.options(ignore_status=404).close_point_in_time(id=moment)
+
+
+def versions_of(keys: Sequence[Key]) -> Mapping[Key, int]:
+    """The versions of these documents as they are now, searchable or not. Raises as above."""
+    if not keys:
+        return {}
+    documents = [{"_id": name_of(key), "routing": name_of(key[:-1])} for key in keys]
+    with failures():
+        answer = patient_client().mget(index=alias(Role.READ), docs=documents, source=False)
+    found = zip(keys, answer["docs"], strict=True)
+    return {key: hit["_version"] for key, hit in found if hit.get("found")}
+
+
+def some_keys(how_many: int, seed: int) -> list[Key]:
+    """The keys of documents drawn at random. Raises IndexAway, NoIndex."""
+    by_chance = {"function_score": {"random_score": {"seed": seed, "field": "message_number"}}}
+    with failures():
+        answer = patient_client().search(
+            index=alias(Role.READ),
+            query=by_chance,
+            size=how_many,
+            source={"includes": list(_ORDER)},
+        )
+    return [tuple(hit["_source"][field] for field in _ORDER) for hit in answer["hits"]["hits"]]

@@ -1,0 +1,116 @@
+"""Writing to the index in bulk, with every item's outcome read.
+
+Documents bear the version of their row: Elasticsearch refuses an older one as a conflict, which is
+success here, since a newer one is there. So it does no harm when work comes late, twice or out of
+order.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.rows import Key
+from messages_app.models import Message
+from search.errors import IndexAway, NoIndex
+from search.index.client import failures, patient_client
+from search.index.documents import document
+from search.index.layout import Target
+from search.index.names import name_of
+
+#: Of one bulk request, about; its documents are held in memory twice.
+MAX_BYTES = 8 * 1024 * 1024
+#: The version of what was removed, above that of any row.
+REMOVED = 2**62
+
+_BAD_DOCUMENT = 400
+_NOT_FOUND = 404
+_CONFLICT = 409
+
+
+@dataclass(frozen=True)
+class Change:
+    """What the document of this key is to be: that of the row, or gone without one."""
+
+    key: Key
+    row: Message | None
+
+    @property
+    def version(self) -> int:
+        """Newer than whatever it replaces."""
+        return self.row.version if self.row else REMOVED
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A document that Elasticsearch will not take, and why."""
+
+    change: Change
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Operation:
+    change: Change
+    lines: Sequence[dict[str, Any]]
+
+
+def write(changes: Sequence[Change], targets: Sequence[Target]) -> list[Refused]:
+    """Make these changes in every target; what was refused.
+
+    Raises IndexAway and NoIndex: then some may have been made, and all are to be made again.
+    """
+    refused: list[Refused] = []
+    for operations in _requests(changes, targets):
+        lines = [line for operation in operations for line in operation.lines]
+        with failures():
+            answer = patient_client().bulk(operations=lines)
+        for operation, item in zip(operations, answer["items"], strict=True):
+            [outcome] = item.values()
+            reason = _refusal(outcome)
+            if reason:
+                refused.append(Refused(operation.change, reason))
+    return refused
+
+
+def _requests(
+    changes: Sequence[Change], targets: Sequence[Target]
+) -> Iterator[Sequence[_Operation]]:
+    operations: list[_Operation] = []
+    size = 0
+    for change in changes:
+        source = document(change.row) if change.row else None
+        operations += [_operation(change, source, target) for target in targets]
+        size += len(targets) * len(change.row.body) * 4 if change.row else 0
+        if size > MAX_BYTES:
+            yield operations
+            operations, size = [], 0
+    if operations:
+        yield operations
+
+
+def _operation(change: Change, source: dict[str, Any] | None, target: Target) -> _Operation:
+    about = {
+        "_id": name_of(change.key),
+        "routing": name_of(change.key[:-1]),
+        "version": change.version,
+        "version_type": "external",
+    }
+    if source is None:
+        # A removal knows no require_alias and would make an index of the name that it is given:
+        # one without a role, which the next build clears away.
+        return _Operation(change, [{"delete": {"_index": target.index, **about}}])
+    # Never makes an index by itself, with a mapping that nobody chose.
+    about["require_alias"] = True
+    return _Operation(change, [{"index": {"_index": target.alias, **about}}, source])
+
+
+def _refusal(outcome: dict[str, Any]) -> str | None:
+    """Why the document is refused for good. Raises IndexAway, NoIndex."""
+    status, error = outcome["status"], outcome.get("error")
+    if error is None or status == _CONFLICT:
+        return None
+    # What follows would quote the document.
+    reason = f"{error['type']}: {error['reason']}".partition(" Preview of")[0]
+    if status == _BAD_DOCUMENT:
+        return reason
+    raise NoIndex(reason) if status == _NOT_FOUND else IndexAway(reason)

@@ -1,0 +1,48 @@
+"""The work of the search worker, and the daily look at what it has done."""
+
+import logging
+
+from celery import shared_task
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+from core import ending
+from core.jobs import JobIsRunning
+from search.errors import IndexUnusable
+
+logger = logging.getLogger(__name__)
+
+#: Who cannot be reached is left alone for a moment, however often this is woken.
+PAUSE_SECONDS = 1.0
+
+
+@shared_task
+def index() -> None:
+    """Bring the index in step with the table; what cannot be done now is done when woken again."""
+    if not settings.ENVIRONMENT.elasticsearch_url:
+        return
+    from search.keeping_up import keep_up  # noqa: PLC0415 - see search.index
+
+    close_old_connections()
+    try:
+        keep_up()
+    except (IndexUnusable, JobIsRunning, OperationalError, InterfaceError) as error:
+        logger.warning("the search index has to wait: %s: %s", type(error).__name__, error)
+        ending.wait(PAUSE_SECONDS)
+
+
+@shared_task
+def check() -> None:
+    """The daily light check: a sample of messages, looked up on both sides."""
+    if not settings.ENVIRONMENT.elasticsearch_url:
+        return
+    from search.checking import StillBehind, check_sample  # noqa: PLC0415 - see search.index
+
+    close_old_connections()
+    try:
+        differences = check_sample()
+    except (IndexUnusable, StillBehind, JobIsRunning) as error:
+        logger.error("the search index cannot be checked: %s: %s", type(error).__name__, error)  # noqa: TRY400
+        return
+    for difference in differences:
+        logger.error("the search index differs from the table: %s", difference)

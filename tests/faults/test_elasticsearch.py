@@ -1,0 +1,108 @@
+"""Elasticsearch is killed, wiped, or rebuilt under load: nobody else notices, and all is found."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+import pytest
+
+from tests.faults import stack
+from tests.faults.client import Chat, Client
+from tests.faults.load import Load
+from tests.faults.verdict import judge
+from tests.faults.waiting import until
+
+pytestmark = [pytest.mark.stack, pytest.mark.faults]
+
+
+@contextmanager
+def readers_and_editors(chat: Chat) -> Iterator[list[int]]:
+    """Others read, list and edit meanwhile; yields the statuses that they get."""
+    end, statuses = Event(), [200]
+
+    def go_on() -> None:
+        with Client() as http:
+            while not end.wait(0.05):
+                edit = {"body": f"edit {len(statuses)}"}
+                statuses.append(http.send("PUT", f"{chat.messages}/1", edit).status)
+                statuses.extend(
+                    [
+                        http.send("GET", chat.messages + path).status
+                        for path in ("/1", "?limit=5&order=desc", "/search?query=edit")
+                    ]
+                )
+
+    thread = Thread(target=go_on)
+    thread.start()
+    try:
+        yield statuses
+    finally:
+        end.set()
+        thread.join()
+
+
+@pytest.fixture
+def edited() -> Chat:
+    """A chat of its own, since the load's verdict knows of no edits."""
+    with Client() as http:
+        [chat] = http.new_chats(1)
+        http.create(chat.messages, body="to be edited")
+    return chat
+
+
+def index_is_in_step() -> bool:
+    checked = stack.manage("search", "check", "--json")
+    return checked.returncode == 0 and json.loads(checked.stdout)["ok"]
+
+
+def assert_nobody_noticed(load: Load, statuses: list[int]) -> None:
+    assert not load.failed
+    assert set(statuses) == {200}
+    judge(load)
+    until(index_is_in_step, "index and table hold the same", 120)
+
+
+@pytest.mark.parametrize("fault", ["kill", "wipe"])
+def test_killed_and_wiped(load: Load, edited: Chat, fault: str) -> None:
+    with load.running(), readers_and_editors(edited) as statuses:
+        with stack.broken(fault, "elasticsearch", lasting=5):
+            load.goes_on()
+        load.goes_on()
+
+    assert_nobody_noticed(load, statuses)
+
+
+def test_paused(load: Load, edited: Chat) -> None:
+    with load.running(), readers_and_editors(edited) as statuses:
+        with stack.broken("pause", "elasticsearch", lasting=8):
+            load.goes_on()
+        load.goes_on()
+
+    assert_nobody_noticed(load, statuses)
+
+
+def test_rebuilt(load: Load, edited: Chat) -> None:
+    with load.running(), readers_and_editors(edited) as statuses:
+        rebuilt = stack.manage("search", "rebuild", "--json")
+        load.goes_on()
+
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert_nobody_noticed(load, statuses)
+
+
+def test_its_worker_is_killed_while_it_works(load: Load, edited: Chat) -> None:
+    with load.running(), readers_and_editors(edited) as statuses:
+        for _ in range(2):
+            with stack.broken("kill", "worker", lasting=2):
+                load.goes_on()
+        load.goes_on()
+
+    assert_nobody_noticed(load, statuses)
+
+
+def test_search_goes_on_while_the_database_is_away(load: Load, edited: Chat) -> None:
+    until(index_is_in_step, "all is indexed", 60)
+    with stack.broken("stop", "mariadb"), Client() as http:
+        found = http.get(f"{edited.messages}/search?query=EDITED")
+        assert [hit["message_number"] for hit in found["results"]] == [1]

@@ -1,0 +1,61 @@
+"""An Elasticsearch for tests that need one, though the others have none."""
+
+import os
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from elasticsearch import Elasticsearch
+from pytest_django import Settings
+
+from search import building
+from search.index import querying
+from search.index.client import client
+from tests.pipeline.proxy import Proxy, proxy_to, through
+from tests.search.index import SearchIndex
+
+
+@pytest.fixture
+def way() -> Iterator[Proxy]:
+    """A way to the stack's Elasticsearch that can be frozen and cut."""
+    with proxy_to(os.environ["ELASTICSEARCH_URL"]) as way:
+        yield way
+
+
+@pytest.fixture
+def elasticsearch(no_queue: None, way: Proxy, settings: Settings) -> Iterator[None]:
+    """This process uses the stack's Elasticsearch, and there names of its own."""
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(
+        update={
+            "elasticsearch_url": through(way, os.environ["ELASTICSEARCH_URL"]),
+            "elasticsearch_index": f"test_{uuid4().hex}",
+            "elasticsearch_shards": 3,
+        }
+    )
+    forget()
+    yield
+    client().close()
+    forget()
+
+
+def forget() -> None:
+    """What this process knows of Elasticsearch."""
+    client.cache_clear()
+    querying.breaker.cache_clear()
+
+
+@pytest.fixture
+def no_index(db: None, elasticsearch: None) -> Iterator[SearchIndex]:
+    """An Elasticsearch without an index."""
+    with Elasticsearch(os.environ["ELASTICSEARCH_URL"]) as server:
+        index = SearchIndex(server)
+        yield index
+        index.wipe()
+
+
+@pytest.fixture
+def index(no_index: SearchIndex) -> SearchIndex:
+    """An index that is complete and empty."""
+    building.begin()
+    building.go_on()
+    return no_index

@@ -1,0 +1,41 @@
+"""An index of a test's own, on the stack's Elasticsearch."""
+
+from typing import Any
+
+from elasticsearch import Elasticsearch
+
+from core.rows import Key
+from search.index import reading
+from search.index.layout import pattern
+from search.index.names import name_of
+from search.indexing import work_off_some
+
+
+class SearchIndex:
+    """What the search worker does, when the test says so."""
+
+    def __init__(self, server: Elasticsearch) -> None:
+        self.server = server
+
+    def keep_up(self) -> None:
+        """Everything that is recorded is indexed and can be found."""
+        while work_off_some():
+            pass
+        reading.refresh()
+
+    def wipe(self) -> None:
+        """Elasticsearch has lost its data."""
+        for name in self.names():
+            self.server.options(ignore_status=404).indices.delete(index=name)
+
+    def names(self) -> set[str]:
+        """The indexes there are."""
+        return set(self.server.indices.get(index=pattern()))
+
+    def source(self, key: Key) -> dict[str, Any] | None:
+        """What it holds of a message."""
+        [found] = self.server.mget(
+            index=f"{pattern()[:-1]}read",
+            docs=[{"_id": name_of(key), "routing": name_of(key[:-1])}],
+        )["docs"]
+        return found["_source"] if found.get("found") else None

@@ -1,0 +1,137 @@
+"""A build that others write into, that is interrupted or vanishes ends with a complete index."""
+
+import pytest
+
+from search import building
+from search.checking import check
+from search.errors import NoIndex
+from search.index import life
+from search.index.layout import layout
+from search.keeping_up import keep_up
+from tests.api.client import Api
+from tests.search.index import SearchIndex
+
+SMALL = 3
+
+
+@pytest.fixture
+def chat(api: Api, index: SearchIndex, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A chat of ten messages, all of them indexed; copies go in small steps."""
+    monkeypatch.setattr(building, "ROWS", SMALL)
+    chat = api.new_chat()
+    api.say(chat, *(f"message {number}" for number in range(10)))
+    index.keep_up()
+    return chat
+
+
+def assert_in_step() -> None:
+    assert list(check()) == []
+
+
+def test_a_new_index_takes_over_and_the_old_one_goes(index: SearchIndex, chat: str) -> None:
+    before = index.names()
+
+    building.begin()
+    assert len(index.names()) == 2
+    assert building.go_on()
+
+    assert index.names() == {layout().live}
+    assert not before & index.names()
+    assert layout().build is None
+    assert_in_step()
+
+
+def test_writes_and_edits_go_on_meanwhile(api: Api, index: SearchIndex, chat: str) -> None:
+    building.begin()
+    rounds = 0
+
+    def meanwhile(_: object) -> None:
+        nonlocal rounds
+        rounds += 1
+        api.put(f"{chat}/messages/1", {"body": "edited, behind the copy"})
+        api.put(f"{chat}/messages/10", {"body": "edited, before the copy"})
+        api.say(chat, "new")
+        index.keep_up()
+        assert api.get(f"{chat}/messages/search", query="new").json()["results"]
+        # Each time in the backlog, also when the new index takes over.
+        api.say(chat, "late")
+
+    assert building.go_on(notice=meanwhile)
+    index.keep_up()
+
+    assert rounds == 4
+    assert_in_step()
+
+
+def test_who_goes_on_begins_where_the_one_before_was_interrupted(
+    index: SearchIndex, chat: str
+) -> None:
+    building.begin()
+    seen: list[int] = []
+    assert not building.go_on(is_over=lambda: True, notice=lambda copied: seen.append(copied.done))
+    assert not building.go_on(is_over=lambda: True, notice=lambda copied: seen.append(copied.done))
+    assert building.go_on(notice=lambda copied: seen.append(copied.done))
+
+    assert len(seen) == len(set(seen)) == 4
+    assert_in_step()
+
+
+def test_a_build_is_begun_once_unless_it_is_given_up(index: SearchIndex, chat: str) -> None:
+    building.begin()
+    first = layout().build
+    building.begin()
+    assert layout().build == first
+
+    building.begin(anew=True)
+
+    assert layout().build != first
+    assert index.names() == {layout().live, layout().build}
+
+
+def test_an_index_without_a_role_is_cleared_away(index: SearchIndex, chat: str) -> None:
+    name = f"{layout().live}-stray"
+    index.server.indices.create(index=name)
+
+    building.begin()
+    building.go_on()
+
+    assert name not in index.names()
+
+
+def test_a_build_that_vanishes_takes_nothing_with_it(index: SearchIndex, chat: str) -> None:
+    building.begin()
+
+    with pytest.raises(NoIndex):
+        building.go_on(notice=lambda _: life.remove(str(layout().build)))
+
+    assert layout().build is None
+    assert_in_step()
+
+
+def test_after_a_wipe_the_worker_builds_the_index_and_meanwhile_the_table_answers(
+    api: Api, index: SearchIndex, chat: str
+) -> None:
+    index.wipe()
+    api.say(chat, "written without an index")
+    answer = api.get(f"{chat}/messages/search", query="without")
+    assert answer["Search-Backend"] == "database"
+    assert len(answer.json()["results"]) == 1
+
+    keep_up()
+
+    assert_in_step()
+    answer = api.get(f"{chat}/messages/search", query="without")
+    assert answer["Search-Backend"] == "elasticsearch"
+
+
+def test_an_index_that_is_not_complete_is_not_searched(
+    api: Api, index: SearchIndex, chat: str
+) -> None:
+    index.wipe()
+    building.begin()
+    building.go_on(is_over=lambda: True)
+
+    answer = api.get(f"{chat}/messages/search", query="message")
+
+    assert answer["Search-Backend"] == "database"
+    assert len(answer.json()["results"]) == 10

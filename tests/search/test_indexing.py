@@ -1,0 +1,200 @@
+"""From the table to the index: nothing is forgotten, and no order of work does any harm."""
+
+import pytest
+from django.db import IntegrityError, transaction
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+
+from core.accept.models import DeadLetter
+from core.accept.statement import insert
+from core.accept.storing import store_numbered
+from core.rows import Key, NumberedRow
+from messages_app.accept import NewMessage
+from messages_app.models import Message
+from search import backlog, wake
+from search.errors import IndexAway, NoIndex
+from search.index.layout import layout
+from search.index.writing import REMOVED, Change, write
+from search.indexing import work_off_some
+from search.models import BacklogEntry
+from tests.api.client import Api
+from tests.pipeline.proxy import Proxy
+from tests.search.index import SearchIndex
+
+
+def key_of(chat: str, number: int) -> Key:
+    _, _, token, _, chat_number = chat.split("/")
+    return (token, int(chat_number), number)
+
+
+def new_message(key: Key) -> NumberedRow:
+    token, chat_number, number = key
+    return NewMessage(str(token), int(chat_number), "x").numbered(int(number))
+
+
+def row(chat: str, number: int) -> Message:
+    token, chat_number, message_number = key_of(chat, number)
+    return Message.objects.get(
+        application_token=token, chat_number=chat_number, message_number=message_number
+    )
+
+
+def test_what_is_stored_or_edited_is_recorded_with_it(api: Api, index: SearchIndex) -> None:
+    chat = api.new_chat()
+    api.say(chat, "one", "two")
+    api.patch(f"{chat}/messages/1", {"body": "three"})
+
+    assert [entry.keys for entry in BacklogEntry.objects.order_by("pk")] == [
+        [[*key_of(chat, number), number]] for number in (1, 2, 1)
+    ]
+
+
+def test_rows_stored_together_are_one_entry_of_ranges(api: Api, index: SearchIndex) -> None:
+    chat, sibling = api.new_chat(), api.new_chat()
+    places = [(chat, 1), (chat, 2), (sibling, 7), (chat, 4), (chat, 3), (chat, 9)]
+    keys = [key_of(*place) for place in places]
+
+    store_numbered([new_message(key) for key in keys])
+
+    [entry] = BacklogEntry.objects.all()
+    first, last, alone = key_of(chat, 1), key_of(chat, 9), key_of(sibling, 7)
+    assert sorted(entry.keys) == sorted([[*first, 4], [*last, 9], [*alone, 7]])
+    found = backlog.oldest()
+    assert found is not None
+    assert sorted(found.keys) == sorted(keys)
+
+
+def test_what_is_rolled_back_was_never_recorded(api: Api, index: SearchIndex) -> None:
+    chat = api.new_chat()
+    taken = new_message(key_of(chat, 1))
+    store_numbered([taken])
+    BacklogEntry.objects.all().delete()
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert([new_message(key_of(chat, 2)), taken])
+
+    assert not BacklogEntry.objects.exists()
+
+
+def test_without_elasticsearch_nothing_is_recorded(api: Api) -> None:
+    api.say(api.new_chat(), "one")
+
+    assert not BacklogEntry.objects.exists()
+
+
+def test_late_repeated_and_reordered_work_is_harmless(api: Api, index: SearchIndex) -> None:
+    chat = api.new_chat()
+    api.say(chat, "old")
+    old = Change(key_of(chat, 1), row(chat, 1))
+    api.put(f"{chat}/messages/1", {"body": "new"})
+    index.keep_up()
+
+    assert write([old, old], layout().targets) == []
+
+    assert (index.source(old.key) or {})["body"] == "new"
+
+
+def test_a_row_that_is_gone_leaves_the_index_and_does_not_come_back(
+    api: Api, index: SearchIndex
+) -> None:
+    chat = api.new_chat()
+    api.say(chat, "gone", "stays")
+    late = Change(key_of(chat, 1), row(chat, 1))
+    index.keep_up()
+    row(chat, 1).delete()
+    backlog.record([late.key, key_of(chat, 55)])
+    index.keep_up()
+
+    assert write([late], layout().targets) == []
+
+    assert index.source(late.key) is None
+    assert index.source(key_of(chat, 2)) is not None
+    assert late.version < REMOVED
+
+
+def test_a_document_that_is_refused_is_set_aside_and_holds_up_no_other(
+    api: Api, index: SearchIndex
+) -> None:
+    chat = api.new_chat()
+    api.say(chat, "good", "bad", "good too")
+    # The column has no sign, the field has one.
+    Message.objects.filter(message_number=2, chat_number=1).update(message_number=2**63 + 5)
+    bad = (*key_of(chat, 1)[:2], 2**63 + 5)
+    backlog.record([bad])
+
+    index.keep_up()
+
+    assert not BacklogEntry.objects.exists()
+    assert index.source(key_of(chat, 1))
+    assert index.source(key_of(chat, 3))
+    letter = DeadLetter.objects.get()
+    assert (letter.kind, letter.key, letter.payload) == ("search", list(bad), {"version": 1})
+    assert "message_number" in letter.reason
+    assert "bad" not in letter.reason
+
+
+@pytest.mark.parametrize("how", ["closed", "frozen"])
+def test_nothing_is_lost_while_elasticsearch_is_away(
+    api: Api, index: SearchIndex, way: Proxy, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.index.client.PATIENT_SECONDS", 0.3)
+    chat = api.new_chat()
+    api.say(chat, "one")
+    if how == "closed":
+        way.close()
+    else:
+        way.freeze()
+    with pytest.raises(IndexAway):
+        work_off_some()
+    assert BacklogEntry.objects.count() == 1
+
+    if how == "closed":
+        way.open()
+    else:
+        way.thaw()
+    index.keep_up()
+
+    assert index.source(key_of(chat, 1)) is not None
+
+
+def test_nothing_is_lost_while_there_is_no_index_and_none_makes_itself(
+    api: Api, index: SearchIndex
+) -> None:
+    chat = api.new_chat()
+    api.say(chat, "one", "two")
+    targets = layout().targets
+    index.wipe()
+
+    with pytest.raises(NoIndex):
+        work_off_some()
+    with pytest.raises(NoIndex):
+        write([Change(key_of(chat, 1), row(chat, 1))], targets)
+
+    assert BacklogEntry.objects.count() == 2
+    assert index.names() == set()
+
+
+def test_the_worker_is_woken_after_the_commit_and_seldom(
+    api: Api,
+    index: SearchIndex,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    sent: list[str] = []
+
+    class Publisher:
+        def publish(self, queue: str, headers: dict[str, str], _body: bytes) -> None:
+            sent.append(f"{queue} {headers['task']}")
+
+    monkeypatch.setattr(wake, "publisher", Publisher)
+    monkeypatch.setattr(wake, "_woken_at", float("-inf"))
+    chat = api.new_chat()
+    with django_capture_on_commit_callbacks(execute=False) as callbacks:
+        api.say(chat, *("x" for _ in range(20)))
+    assert not sent
+    monkeypatch.setattr(wake, "is_configured", lambda: True)
+
+    for callback in callbacks:
+        callback()
+
+    assert sent == ["search search.tasks.index"]
