@@ -4,6 +4,7 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 
 from core.http import schema
+from messages_app.bulk import MAX_MESSAGES
 
 _CHAT = [schema.TOKEN, schema.CHAT_NUMBER]
 _MESSAGE = [*_CHAT, schema.MESSAGE_NUMBER]
@@ -17,6 +18,12 @@ class BodyShape(serializers.Serializer[object]):
     )
 
 
+class BulkShape(serializers.Serializer[object]):
+    """The request that creates many."""
+
+    messages = serializers.ListField(child=BodyShape(), min_length=1, max_length=MAX_MESSAGES)
+
+
 class MessageShape(serializers.Serializer[object]):
     """A message."""
 
@@ -26,6 +33,12 @@ class MessageShape(serializers.Serializer[object]):
     body = serializers.CharField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+
+
+class BulkCreatedShape(serializers.Serializer[object]):
+    """The new messages, in the order of the request."""
+
+    results = MessageShape(many=True)
 
 
 _edit = extend_schema(
@@ -48,6 +61,15 @@ describe_collection = extend_schema_view(
         request=BodyShape,
         responses={201: MessageShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
     ),
+)
+describe_bulk = extend_schema_view(
+    post=extend_schema(
+        summary="Create many messages, with consecutive numbers, all of them or none",
+        operation_id="applications_chats_messages_bulk_create",
+        parameters=_CHAT,
+        request={"application/json": BulkShape},
+        responses={201: BulkCreatedShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
+    )
 )
 describe_item = extend_schema_view(
     get=extend_schema(

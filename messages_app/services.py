@@ -1,6 +1,10 @@
 """What can be done to a message. Bodies come in clean (core.text)."""
 
-from core.accept.acceptor import accept
+from collections.abc import Sequence
+
+from django.utils import timezone
+
+from core.accept.acceptor import accept, accept_all
 from core.accept.reading import edit
 from core.errors import MessageNotFound
 from messages_app.accept import NewMessage
@@ -11,6 +15,15 @@ from messages_app.selectors import message_row
 def create_message(*, application_token: str, chat_number: int, body: str) -> Message:
     """A new message with the chat's next number. Raises ChatNotFound, Unavailable."""
     return accept(NewMessage(application_token, chat_number, body), Message)
+
+
+def create_messages(
+    *, application_token: str, chat_number: int, bodies: Sequence[str]
+) -> list[Message]:
+    """New messages with the chat's next numbers, all of them or none. Raises as above."""
+    now = timezone.now()
+    rows = [NewMessage(application_token, chat_number, body, accepted_at=now) for body in bodies]
+    return accept_all(rows, Message)
 
 
 def edit_message(

@@ -8,12 +8,13 @@ from chats.selectors import require_chat
 from core.http.merged import accepted_rows
 from core.http.paging import Pager, read_window
 from core.http.parsers import query_parameters
-from core.http.views import ApiView, created
+from core.http.views import ApiView, created, created_many
 from core.text import clean_body, field
 from messages_app import selectors, services
+from messages_app.bulk import MAX_REQUEST_BYTES, clean_bodies
 from messages_app.models import Message
 from messages_app.representation import represent_message
-from messages_app.schema import describe_collection, describe_item
+from messages_app.schema import describe_bulk, describe_collection, describe_item
 
 
 @describe_collection
@@ -40,6 +41,22 @@ class MessageCollection(ApiView):
             application_token=token, chat_number=int(chat_number), body=body
         )
         return created(request, message.message_number, represent_message(message))
+
+
+@describe_bulk
+class MessageBulk(ApiView):
+    """Many new messages at once."""
+
+    max_request_bytes = MAX_REQUEST_BYTES
+
+    def post(self, request: Request, token: str, chat_number: str) -> HttpResponse:
+        """Create all of them with consecutive numbers, or none."""
+        messages = services.create_messages(
+            application_token=token,
+            chat_number=int(chat_number),
+            bodies=clean_bodies(request.data),
+        )
+        return created_many(list(map(represent_message, messages)))
 
 
 @describe_item

@@ -1,16 +1,18 @@
 """A group of new rows, numbered and stored by the database alone: one transaction for all.
 
-This is the way of the embedded profile, and of every other while Redis is away. One row that cannot
-be stored does not take the others with it: the group is then stored row by row, in the same order,
-each in a transaction of its own.
+This is the way of the embedded profile, and of every other while Redis is away. A row that cannot
+be stored takes only its own request with it: the group is then stored one by one, in the same
+order, each in a transaction of its own.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from django.db import DataError, IntegrityError
 from django.db.models import Model
 
+from core.accept.submission import Submission
 from core.changes import tell
 from core.errors import NotFound
 from core.numbering.database import take_numbers
@@ -21,38 +23,50 @@ Outcome = Model | Exception
 
 
 def store(
-    rows: Sequence[NewRow],
+    submissions: Sequence[Submission],
     *,
     before: Callable[[], object] = lambda: None,
-    missing: Callable[[NewRow], Exception] = lambda row: row.kind.parent_missing(),
-) -> list[Outcome]:
-    """For each row what was stored, or why it was not. Raises what concerns all of them.
+    missing: Callable[[Submission], Exception] = lambda one: one.kind.parent_missing(),
+) -> list[Sequence[Model] | Exception]:
+    """For each submission what was stored, or why it was not. Raises what concerns all of them.
 
-    `before` runs first in each transaction; `missing` says what a row without a parent is told.
+    `before` runs first in each transaction; `missing` says what rows without a parent are told.
     """
 
-    def attempt(some: Sequence[NewRow]) -> list[Outcome]:
-        def work() -> list[Outcome]:
+    def attempt(some: Sequence[Submission]) -> list[Sequence[Model] | Exception]:
+        def work() -> list[Sequence[Model] | Exception]:
             before()
-            return insert(some)
+            return _insert(some)
 
         return in_transaction(work)
 
-    def alone(row: NewRow) -> Outcome:
+    def alone(one: Submission) -> Sequence[Model] | Exception:
         try:
-            [outcome] = attempt([row])
-        except Exception as error:  # noqa: BLE001 - it is this row's and no other's
+            [outcome] = attempt([one])
+        except Exception as error:  # noqa: BLE001 - it is this one's and no other's
             return error
         return outcome
 
     try:
-        outcomes = attempt(rows)
+        outcomes = attempt(submissions)
     except (DataError, IntegrityError):
-        outcomes = [alone(row) for row in rows]
+        outcomes = [alone(one) for one in submissions]
     return [
-        missing(row) if isinstance(outcome, NotFound) else outcome
-        for row, outcome in zip(rows, outcomes, strict=True)
+        missing(one) if isinstance(outcome, NotFound) else outcome
+        for one, outcome in zip(submissions, outcomes, strict=True)
     ]
+
+
+def _insert(submissions: Sequence[Submission]) -> list[Sequence[Model] | Exception]:
+    outcomes = iter(insert([row for one in submissions for row in one.rows]))
+    return [_together(list(islice(outcomes, len(one.rows)))) for one in submissions]
+
+
+def _together(outcomes: Sequence[Outcome]) -> Sequence[Model] | Exception:
+    """All the rows of a submission; or that their parent is missing, which concerns all."""
+    stored = [outcome for outcome in outcomes if isinstance(outcome, Model)]
+    errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    return errors[0] if errors else stored
 
 
 def insert(rows: Sequence[NewRow]) -> list[Outcome]:

@@ -4,10 +4,12 @@ A row that gets its number is pending in Redis by the same step. A new parent ge
 with it, whose lease travels in its row, so that its first child costs nothing more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from itertools import count
 
 from core.accept.gathering import Gathering
 from core.accept.lending import lend
+from core.accept.submission import Submission
 from core.numbering.blocks import Given, Wanted
 from core.numbering.keeper import Keeper
 from core.numbering.leases import FIRST_LENGTH
@@ -21,38 +23,47 @@ def number_from_redis(gathering: Gathering, keeper: Keeper, term: Term) -> None:
 
     Raises RedisAway, Unanswered, Untrusted, AuthorityChanged.
     """
-    by_parent = gathering.waiting_by_parent()
-    wanted = [_wanted(gathering, parent, by_parent, term) for parent in by_parent]
+    by_parent = {
+        parent: [(position, gathering.submissions[position]) for position in positions]
+        for parent, positions in gathering.waiting_by_parent().items()
+    }
+    wanted = [_wanted(parent, waiting, term) for parent, waiting in by_parent.items()]
     given = dict(zip(by_parent, keeper.blocks.accept(term, wanted), strict=True))
-    # Whoever has a number gets it before anything else can fail.
+    # Whoever has numbers gets them before anything else can fail.
     for parent, numbers in given.items():
-        _settle(gathering, by_parent[parent], numbers, term)
+        _number(gathering, by_parent[parent], numbers, term)
         if numbers.runs_low:
             keeper.renew_soon(parent, term)
     for parent, numbers in given.items():
         if numbers.first is None:
-            refusal = lend(keeper, term, parent, len(by_parent[parent]))
+            rows = sum(len(submission.rows) for _, submission in by_parent[parent])
+            refusal = lend(keeper, term, parent, rows)
             if refusal:
-                for position in by_parent[parent]:
-                    gathering.settle(position, refusal)
+                for position, _ in by_parent[parent]:
+                    gathering.fail(position, refusal)
 
 
-def _wanted(
-    gathering: Gathering, parent: Key, by_parent: Mapping[Key, list[int]], term: Term
-) -> Wanted:
-    rows = [gathering.rows[position] for position in by_parent[parent]]
+_Waiting = Sequence[tuple[int, Submission]]
+
+
+def _wanted(parent: Key, waiting: _Waiting, term: Term) -> Wanted:
     # The payload does not tell the number, which is not known yet.
-    payloads = [row.numbered(0, _first_lease(row, term)).payload() for row in rows]
-    child_lease = FIRST_LENGTH if rows[0].kind.numbers_children else 0
+    payloads = [
+        row.numbered(0, _first_lease(row, term)).payload()
+        for _, submission in waiting
+        for row in submission.rows
+    ]
+    child_lease = FIRST_LENGTH if waiting[0][1].kind.numbers_children else 0
     return Wanted(parent_name(parent), payloads, child_lease)
 
 
-def _settle(gathering: Gathering, positions: list[int], given: Given, term: Term) -> None:
+def _number(gathering: Gathering, waiting: _Waiting, given: Given, term: Term) -> None:
     if given.first is None:
         return
-    for number, position in enumerate(positions, start=given.first):
-        row = gathering.rows[position]
-        gathering.settle(position, row.numbered(number, _first_lease(row, term)))
+    numbers = count(given.first)
+    for position, submission in waiting:
+        rows = [row.numbered(next(numbers), _first_lease(row, term)) for row in submission.rows]
+        gathering.number(position, rows)
 
 
 def _first_lease(row: NewRow, term: Term) -> Lease | None:

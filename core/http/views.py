@@ -1,5 +1,6 @@
 """The base of all API views: what DRF does by default and this API promises otherwise."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -36,10 +37,19 @@ def created(request: Request, segment: object, data: dict[str, object]) -> HttpR
     # The route has matched, so the path needs no escapes.
     host = f"{request.scheme}://{request.get_host()}"
     location = f"{host}{request.path.rstrip('/')}/{segment}"
+    return _created(data, {"Location": location})
+
+
+def created_many(items: Sequence[dict[str, object]]) -> HttpResponse:
+    """201 with all that was made."""
+    return _created({"results": items}, {})
+
+
+def _created(data: object, headers: Mapping[str, str]) -> HttpResponse:
     # Rendered here, since this is the busiest answer: DRF's own way costs a tenth of the request.
     return HttpResponse(
         JsonRenderer().render(data),
         status=201,
         content_type=JsonRenderer.media_type,
-        headers={"Location": location},
+        headers=headers,
     )

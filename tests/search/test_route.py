@@ -16,7 +16,7 @@ from tests.search.index import SearchIndex
 Settle = Callable[[], str]
 
 
-@pytest.fixture(params=["database", "elasticsearch"])
+@pytest.fixture(params=["database", pytest.param("elasticsearch", marks=pytest.mark.stack)])
 def settle(request: pytest.FixtureRequest) -> Settle:
     """Makes everything findable, and says by which backend."""
     if request.param == "database":
