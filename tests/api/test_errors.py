@@ -7,20 +7,10 @@ from django.db import OperationalError
 
 from applications import selectors
 from tests.api.client import Api
+from tests.api.problems import assert_problem
 
 UNKNOWN = "0" * 24
 FORM = "application/x-www-form-urlencoded"
-
-
-def assert_problem(answer: Any, status: int) -> dict[str, Any]:
-    assert answer.status_code == status, answer.content
-    assert answer["Content-Type"] == "application/problem+json"
-    body: dict[str, Any] = answer.json()
-    assert {"type", "title", "status", "detail", "instance", "errors"} <= set(body)
-    assert body["status"] == status
-    assert body["detail"]
-    assert body["request_id"] == answer["X-Request-ID"]
-    return body
 
 
 @pytest.mark.parametrize(
