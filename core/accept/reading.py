@@ -7,14 +7,14 @@ pending ones, and once more in the table, since it may have moved there in betwe
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from django.db.models import F, Model, QuerySet
-from django.utils import timezone
+from django.db.models import Model, QuerySet
 
 from core.accept.waiting import Waits, may_be_queued, store_if_pending
 from core.redis.client import is_configured
 from core.redis.pending import find_pending
 from core.rows import Key
 from core.transactions import in_transaction
+from core.versions import Versions, change_row
 
 Row = TypeVar("Row", bound=Model)
 
@@ -32,13 +32,15 @@ def look_again(rows: "QuerySet[Row]", key: Key) -> Row | None:
     return row
 
 
-def edit(rows: "QuerySet[Row]", key: Key, **values: Any) -> Row | None:
-    """The one row of this key with new values; None where there is no such row. Raises Waits.
+def edit(rows: "QuerySet[Row]", key: Key, expected: Versions | None, **values: Any) -> Row | None:
+    """The one row of this key with new values; None where there is no such row.
+
+    Raises Stale when it has none of the `expected` versions; Waits.
 
     A pending row is stored first. The insert that is still queued is dropped when it comes, as that
     of a row which is stored already, so the edit stays.
     """
-    change = partial(in_transaction, partial(_change, rows, values))
+    change = partial(in_transaction, partial(_change, rows, expected, values))
     row = change()
     if row is None and is_configured():
         store_if_pending(key)
@@ -48,6 +50,5 @@ def edit(rows: "QuerySet[Row]", key: Key, **values: Any) -> Row | None:
     return row
 
 
-def _change(rows: "QuerySet[Row]", values: dict[str, Any]) -> Row | None:
-    changed = rows.update(**values, updated_at=timezone.now(), version=F("version") + 1)
-    return rows.get() if changed else None
+def _change(rows: "QuerySet[Row]", expected: Versions | None, values: dict[str, Any]) -> Row | None:
+    return rows.get() if change_row(rows, expected, **values) else None

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from core.http.conditional import etag
 from core.http.parsers import MAX_REQUEST_BYTES
 from core.http.renderers import JsonRenderer
 
@@ -31,7 +32,9 @@ class ApiView(OptionsView):
     max_request_bytes = MAX_REQUEST_BYTES
 
 
-def created(request: Request, segment: object, data: dict[str, object]) -> HttpResponse:
+def created(
+    request: Request, segment: object, version: int, data: dict[str, object]
+) -> HttpResponse:
     """201 with the absolute address of what was made: this path and one segment more."""
     # The route has matched, so the path needs no escapes.
     host = f"{request.scheme}://{request.get_host()}"
@@ -41,5 +44,5 @@ def created(request: Request, segment: object, data: dict[str, object]) -> HttpR
         JsonRenderer().render(data),
         status=201,
         content_type=JsonRenderer.media_type,
-        headers={"Location": location},
+        headers={"Location": location, "ETag": etag(version)},
     )
