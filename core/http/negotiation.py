@@ -1,4 +1,4 @@
-"""Which formats a request and its answer have: there are so few that it takes little to find out."""
+"""Which formats a request and its answer have; there are few, so it takes little to find out."""
 
 from collections.abc import Iterable
 from typing import Any
