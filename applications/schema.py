@@ -18,9 +18,9 @@ class ApplicationShape(serializers.Serializer[object]):
 
 _rename = extend_schema(
     summary="Rename an application",
-    parameters=[schema.TOKEN],
+    parameters=[schema.TOKEN, *schema.IF_CURRENT],
     request=schema.NameShape,
-    responses={200: ApplicationShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
+    responses={200: ApplicationShape, **schema.problems(*schema.EDIT_PROBLEMS)},
 )
 
 describe_collection = extend_schema_view(
@@ -32,7 +32,7 @@ describe_collection = extend_schema_view(
     ),
     post=extend_schema(
         summary="Create an application",
-        parameters=[schema.LOCATION],
+        parameters=[schema.LOCATION, schema.ETAG],
         request=schema.NameShape,
         responses={201: ApplicationShape, **schema.problems(*schema.CREATE_PROBLEMS)},
     ),
@@ -40,8 +40,12 @@ describe_collection = extend_schema_view(
 describe_item = extend_schema_view(
     get=extend_schema(
         summary="Read an application",
-        parameters=[schema.TOKEN],
-        responses={200: ApplicationShape, **schema.problems(404, 406, 503)},
+        parameters=[schema.TOKEN, *schema.IF_KNOWN],
+        responses={
+            200: ApplicationShape,
+            **schema.NOT_MODIFIED,
+            **schema.problems(404, 406, 503),
+        },
     ),
     put=_rename,
     patch=_rename,

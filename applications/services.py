@@ -1,11 +1,11 @@
 """What can be done to an application. Names come in clean (core.text)."""
 
-from django.db.models import F
 from django.utils import timezone
 
 from applications.models import Application
 from core.errors import ApplicationNotFound
 from core.transactions import in_transaction
+from core.versions import Versions, change_row
 
 
 def create_application(*, name: str) -> Application:
@@ -14,15 +14,13 @@ def create_application(*, name: str) -> Application:
     return Application.objects.create(name=name, created_at=now, updated_at=now)
 
 
-def rename_application(*, token: str, name: str) -> Application:
-    """The application under its new name. Raises ApplicationNotFound."""
+def rename_application(*, token: str, name: str, expected: Versions | None = None) -> Application:
+    """The application under its new name. Raises ApplicationNotFound, Stale."""
 
     def rename() -> Application:
-        renamed = Application.objects.filter(token=token).update(
-            name=name, updated_at=timezone.now(), version=F("version") + 1
-        )
-        if not renamed:
+        rows = Application.objects.filter(token=token)
+        if not change_row(rows, expected, name=name):
             raise ApplicationNotFound
-        return Application.objects.get(token=token)
+        return rows.get()
 
     return in_transaction(rename)

@@ -9,6 +9,7 @@ from applications.cursor import as_cursor, window_at_cursor
 from applications.models import Application
 from applications.representation import represent_application
 from applications.schema import describe_collection, describe_item
+from core.http.conditional import expected_versions, shown
 from core.http.paging import Pager, QuerySetSource
 from core.http.parsers import query_parameters
 from core.http.views import ApiView, created
@@ -34,20 +35,27 @@ class ApplicationCollection(ApiView):
         """Create one."""
         name = clean_name(field(request.data, "name"))
         application = services.create_application(name=name)
-        return created(request, application.token, represent_application(application))
+        return created(
+            request, application.token, application.version, represent_application(application)
+        )
 
 
 @describe_item
 class ApplicationItem(ApiView):
     """One application."""
 
-    def get(self, request: Request, token: str) -> Response:
+    def get(self, request: Request, token: str) -> HttpResponse:
         """Show it."""
-        return Response(represent_application(selectors.get_application(token=token)))
+        application = selectors.get_application(token=token)
+        return shown(request, application.version, represent_application(application))
 
-    def put(self, request: Request, token: str) -> Response:
+    def put(self, request: Request, token: str) -> HttpResponse:
         """Rename it."""
-        name = clean_name(field(request.data, "name"))
-        return Response(represent_application(services.rename_application(token=token, name=name)))
+        application = services.rename_application(
+            token=token,
+            name=clean_name(field(request.data, "name")),
+            expected=expected_versions(request),
+        )
+        return shown(request, application.version, represent_application(application))
 
     patch = put

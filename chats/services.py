@@ -6,6 +6,7 @@ from chats.selectors import chat_row
 from core.accept.acceptor import accept
 from core.accept.reading import edit
 from core.errors import ChatNotFound
+from core.versions import Versions
 
 
 def create_chat(*, application_token: str, name: str) -> Chat:
@@ -13,10 +14,12 @@ def create_chat(*, application_token: str, name: str) -> Chat:
     return accept(NewChat(application_token, name), Chat)
 
 
-def rename_chat(*, application_token: str, chat_number: int, name: str) -> Chat:
-    """The chat under its new name. Raises ChatNotFound, Unavailable."""
+def rename_chat(
+    *, application_token: str, chat_number: int, name: str, expected: Versions | None = None
+) -> Chat:
+    """The chat under its new name. Raises ChatNotFound, Stale, Unavailable."""
     key = (application_token, chat_number)
-    chat = edit(chat_row(*key), key, name=name)
+    chat = edit(chat_row(*key), key, expected, name=name)
     if chat is None:
         raise ChatNotFound
     return chat

@@ -23,6 +23,7 @@ from core.errors import (
     Invalid,
     Malformed,
     NotFound,
+    Stale,
     TooLarge,
     Unavailable,
 )
@@ -36,6 +37,7 @@ _STATUS_OF: Mapping[type[DomainError], int] = {
     NotFound: 404,
     Invalid: 400,
     Malformed: 400,
+    Stale: 412,
     TooLarge: 413,
     Unavailable: 503,
 }

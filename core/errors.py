@@ -65,6 +65,13 @@ class TooLarge(DomainError):
     """The body of a request is larger than this route takes."""
 
 
+class Stale(DomainError):
+    """What is to be changed is no longer what the client has seen."""
+
+    def __init__(self) -> None:
+        super().__init__("It was changed since: read it again.")
+
+
 class Unavailable(DomainError):
     """A part of the system that is needed now is away; worth another try after `retry_after` s."""
 

@@ -43,9 +43,9 @@ class BulkCreatedShape(serializers.Serializer[object]):
 
 _edit = extend_schema(
     summary="Edit a message",
-    parameters=_MESSAGE,
+    parameters=[*_MESSAGE, *schema.IF_CURRENT],
     request=BodyShape,
-    responses={200: MessageShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
+    responses={200: MessageShape, **schema.problems(*schema.EDIT_PROBLEMS)},
 )
 
 describe_collection = extend_schema_view(
@@ -57,7 +57,7 @@ describe_collection = extend_schema_view(
     ),
     post=extend_schema(
         summary="Create a message",
-        parameters=[*_CHAT, schema.LOCATION],
+        parameters=[*_CHAT, schema.LOCATION, schema.ETAG],
         request=BodyShape,
         responses={201: MessageShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
     ),
@@ -74,8 +74,12 @@ describe_bulk = extend_schema_view(
 describe_item = extend_schema_view(
     get=extend_schema(
         summary="Read a message",
-        parameters=_MESSAGE,
-        responses={200: MessageShape, **schema.problems(404, 406, 503)},
+        parameters=[*_MESSAGE, *schema.IF_KNOWN],
+        responses={
+            200: MessageShape,
+            **schema.NOT_MODIFIED,
+            **schema.problems(404, 406, 503),
+        },
     ),
     put=_edit,
     patch=_edit,

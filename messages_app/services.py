@@ -7,6 +7,7 @@ from django.utils import timezone
 from core.accept.acceptor import accept, accept_all
 from core.accept.reading import edit
 from core.errors import MessageNotFound
+from core.versions import Versions
 from messages_app.accept import NewMessage
 from messages_app.models import Message
 from messages_app.selectors import message_row
@@ -27,11 +28,16 @@ def create_messages(
 
 
 def edit_message(
-    *, application_token: str, chat_number: int, message_number: int, body: str
+    *,
+    application_token: str,
+    chat_number: int,
+    message_number: int,
+    body: str,
+    expected: Versions | None = None,
 ) -> Message:
-    """The message with its new body. Raises MessageNotFound, Unavailable."""
+    """The message with its new body. Raises MessageNotFound, Stale, Unavailable."""
     key = (application_token, chat_number, message_number)
-    message = edit(message_row(*key), key, body=body)
+    message = edit(message_row(*key), key, expected, body=body)
     if message is None:
         raise MessageNotFound
     return message

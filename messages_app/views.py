@@ -5,6 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chats.selectors import require_chat
+from core.http.conditional import expected_versions, shown
 from core.http.merged import accepted_rows
 from core.http.paging import Pager, read_window
 from core.http.parsers import query_parameters
@@ -40,7 +41,7 @@ class MessageCollection(ApiView):
         message = services.create_message(
             application_token=token, chat_number=int(chat_number), body=body
         )
-        return created(request, message.message_number, represent_message(message))
+        return created(request, message.message_number, message.version, represent_message(message))
 
 
 @describe_bulk
@@ -63,23 +64,28 @@ class MessageBulk(ApiView):
 class MessageItem(ApiView):
     """One message."""
 
-    def get(self, request: Request, token: str, chat_number: str, message_number: str) -> Response:
+    def get(
+        self, request: Request, token: str, chat_number: str, message_number: str
+    ) -> HttpResponse:
         """Show it."""
         message = selectors.get_message(
             application_token=token,
             chat_number=int(chat_number),
             message_number=int(message_number),
         )
-        return Response(represent_message(message))
+        return shown(request, message.version, represent_message(message))
 
-    def put(self, request: Request, token: str, chat_number: str, message_number: str) -> Response:
+    def put(
+        self, request: Request, token: str, chat_number: str, message_number: str
+    ) -> HttpResponse:
         """Edit its body."""
         message = services.edit_message(
             application_token=token,
             chat_number=int(chat_number),
             message_number=int(message_number),
             body=clean_body(field(request.data, "body")),
+            expected=expected_versions(request),
         )
-        return Response(represent_message(message))
+        return shown(request, message.version, represent_message(message))
 
     patch = put

@@ -5,7 +5,7 @@ the `representation` modules.
 """
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import serializers
 
 from core.http.paging import DEFAULT_LIMIT, MAX_LIMIT, MAX_NUMBER
@@ -84,8 +84,37 @@ LOCATION = OpenApiParameter(
     description="The address of what was made.",
 )
 
+ETAG = OpenApiParameter(
+    "ETag",
+    str,
+    OpenApiParameter.HEADER,
+    response=[200, 201, 304],
+    description="Names what is shown; it changes with everything that is shown, counts included.",
+)
+#: Of who reads an item, and of who changes it.
+IF_KNOWN = [
+    ETAG,
+    OpenApiParameter(
+        "If-None-Match",
+        str,
+        OpenApiParameter.HEADER,
+        description="ETags that the client has, or *: 304 when the item's is one of them.",
+    ),
+]
+IF_CURRENT = [
+    ETAG,
+    OpenApiParameter(
+        "If-Match",
+        str,
+        OpenApiParameter.HEADER,
+        description="ETags that may be changed, or *: 412 when the item's is none of them.",
+    ),
+]
+NOT_MODIFIED = {304: OpenApiResponse(description="The client has it already.")}
+
 TOKEN = OpenApiParameter("token", {"type": "string", "pattern": "^[0-9a-f]{24}$"}, "path")
 CHAT_NUMBER = OpenApiParameter("chat_number", {"type": "integer", "minimum": 1}, "path")
 MESSAGE_NUMBER = OpenApiParameter("message_number", {"type": "integer", "minimum": 1}, "path")
 
 CREATE_PROBLEMS = (400, 406, 413, 415, 503)
+EDIT_PROBLEMS = (404, 412, *CREATE_PROBLEMS)

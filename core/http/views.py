@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from core.http.conditional import etag
 from core.http.parsers import MAX_REQUEST_BYTES
 from core.http.renderers import JsonRenderer
 
@@ -32,12 +33,14 @@ class ApiView(OptionsView):
     max_request_bytes = MAX_REQUEST_BYTES
 
 
-def created(request: Request, segment: object, data: dict[str, object]) -> HttpResponse:
+def created(
+    request: Request, segment: object, version: int, data: dict[str, object]
+) -> HttpResponse:
     """201 with the absolute address of what was made: this path and one segment more."""
     # The route has matched, so the path needs no escapes.
     host = f"{request.scheme}://{request.get_host()}"
     location = f"{host}{request.path.rstrip('/')}/{segment}"
-    return _created(data, {"Location": location})
+    return _created(data, {"Location": location, "ETag": etag(version)})
 
 
 def created_many(items: Sequence[dict[str, object]]) -> HttpResponse:

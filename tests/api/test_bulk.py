@@ -9,7 +9,7 @@ from core.accept.database import store
 from core.accept.submission import Submission
 from messages_app.accept import NewMessage
 from tests.api.client import Api
-from tests.api.test_errors import assert_problem
+from tests.api.problems import assert_problem
 from tests.api.test_paging import shown
 from tests.api.test_queries import fill
 from tests.pipeline.backlog import stored

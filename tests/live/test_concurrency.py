@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain
 
 import httpx
@@ -96,3 +97,23 @@ def test_32_clients_create_chats_and_messages_in_them_at_once(
 
     assert answered == [list(range(1, EACH + 1))] * CLIENTS
     assert read_all(http, f"{application}/chats", "chat_number") == list(range(1, CLIENTS + 1))
+
+
+def test_of_32_clients_that_have_seen_the_same_one_changes_it(
+    http: httpx.Client, base_url: str, application: str
+) -> None:
+    chat = f"{application}/chats/{create(http, f'{application}/chats', 'name', 'seen')}"
+    create(http, f"{chat}/messages", "body", "seen")
+    for path, field in ((application, "name"), (chat, "name"), (f"{chat}/messages/1", "body")):
+        seen = http.get(path).headers["ETag"]
+        rename = partial(_rename, path=path, field=field, seen=seen)
+
+        statuses = list(chain.from_iterable(in_parallel(base_url, rename)))
+
+        assert sorted(statuses) == [200] + [412] * (CLIENTS - 1)
+        assert http.get(path).json()[field] == f"{statuses.index(200)}"
+
+
+def _rename(client: httpx.Client, number: int, *, path: str, field: str, seen: str) -> list[int]:
+    answer = client.put(path, json={field: f"{number}"}, headers={"If-Match": seen})
+    return [answer.status_code]

@@ -9,7 +9,7 @@ from core.text import fold
 from search.backends import DatabaseSearch
 from search.highlight import highlight
 from tests.api.client import Api
-from tests.api.test_errors import assert_problem
+from tests.api.problems import assert_problem
 from tests.api.test_paging import shown, walk
 from tests.search.index import SearchIndex
 
