@@ -32,7 +32,7 @@ describe_collection = extend_schema_view(
     ),
     post=extend_schema(
         summary="Create an application",
-        parameters=[schema.LOCATION, schema.ETAG],
+        parameters=[schema.LOCATION, schema.ETAG, *schema.ONCE],
         request=schema.NameShape,
         responses={201: ApplicationShape, **schema.problems(*schema.CREATE_PROBLEMS)},
     ),

@@ -12,6 +12,7 @@ from applications.schema import describe_collection, describe_item
 from core.http.conditional import expected_versions, shown
 from core.http.paging import Pager, QuerySetSource
 from core.http.parsers import query_parameters
+from core.http.repeats import repeatable
 from core.http.views import ApiView, created
 from core.text import clean_name, field
 
@@ -33,11 +34,11 @@ class ApplicationCollection(ApiView):
 
     def post(self, request: Request) -> HttpResponse:
         """Create one."""
+        once = repeatable(request)
         name = clean_name(field(request.data, "name"))
-        application = services.create_application(name=name)
-        return created(
-            request, application.token, application.version, represent_application(application)
-        )
+        application = services.create_application(name=name, request=once)
+        data = represent_application(application)
+        return created(request, application.token, application.version, data, once)
 
 
 @describe_item

@@ -33,7 +33,7 @@ describe_collection = extend_schema_view(
     ),
     post=extend_schema(
         summary="Create a chat",
-        parameters=[schema.TOKEN, schema.LOCATION, schema.ETAG],
+        parameters=[schema.TOKEN, schema.LOCATION, schema.ETAG, *schema.ONCE],
         request=schema.NameShape,
         responses={201: ChatShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
     ),

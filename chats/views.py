@@ -13,6 +13,7 @@ from core.http.conditional import expected_versions, shown
 from core.http.merged import accepted_rows
 from core.http.paging import Pager, read_window
 from core.http.parsers import query_parameters
+from core.http.repeats import repeatable
 from core.http.views import ApiView, created
 from core.text import clean_name, field
 
@@ -36,9 +37,10 @@ class ChatCollection(ApiView):
 
     def post(self, request: Request, token: str) -> HttpResponse:
         """Create one with the next number."""
+        once = repeatable(request)
         name = clean_name(field(request.data, "name"))
-        chat = services.create_chat(application_token=token, name=name)
-        return created(request, chat.chat_number, chat.version, represent_chat(chat))
+        chat = services.create_chat(application_token=token, name=name, request=once)
+        return created(request, chat.chat_number, chat.version, represent_chat(chat), once)
 
 
 @describe_item

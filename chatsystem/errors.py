@@ -21,6 +21,7 @@ from core.errors import (
     DomainError,
     FieldError,
     Invalid,
+    KeyReused,
     Malformed,
     NotFound,
     Stale,
@@ -35,6 +36,7 @@ CONTENT_TYPE = "application/problem+json"
 
 _STATUS_OF: Mapping[type[DomainError], int] = {
     NotFound: 404,
+    KeyReused: 422,
     Invalid: 400,
     Malformed: 400,
     Stale: 412,

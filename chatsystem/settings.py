@@ -158,7 +158,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": ENVIRONMENT.reconcile_every_seconds,
         # A run that could not start before the next is due would only repeat that one's work.
         "options": {"expires": ENVIRONMENT.reconcile_every_seconds, "confirm_timeout": 10},
-    }
+    },
+    "forget-requests": {
+        "task": "core.tasks.forget_requests",
+        "schedule": 3600,
+        "options": {"expires": 3600, "confirm_timeout": 10},
+    },
 }
 if ENVIRONMENT.redis_url:
     CELERY_BEAT_SCHEDULE["sweep"] = {

@@ -72,6 +72,13 @@ class Stale(DomainError):
         super().__init__("It was changed since: read it again.")
 
 
+class KeyReused(DomainError):
+    """An Idempotency-Key stands for another request already."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used with another body.")
+
+
 class Unavailable(DomainError):
     """A part of the system that is needed now is away; worth another try after `retry_after` s."""
 

@@ -57,7 +57,7 @@ describe_collection = extend_schema_view(
     ),
     post=extend_schema(
         summary="Create a message",
-        parameters=[*_CHAT, schema.LOCATION, schema.ETAG],
+        parameters=[*_CHAT, schema.LOCATION, schema.ETAG, *schema.ONCE],
         request=BodyShape,
         responses={201: MessageShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
     ),
@@ -66,7 +66,7 @@ describe_bulk = extend_schema_view(
     post=extend_schema(
         summary="Create many messages, with consecutive numbers, all of them or none",
         operation_id="applications_chats_messages_bulk_create",
-        parameters=_CHAT,
+        parameters=[*_CHAT, *schema.ONCE],
         request={"application/json": BulkShape},
         responses={201: BulkCreatedShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
     )

@@ -9,6 +9,7 @@ from core.http.conditional import expected_versions, shown
 from core.http.merged import accepted_rows
 from core.http.paging import Pager, read_window
 from core.http.parsers import query_parameters
+from core.http.repeats import repeatable
 from core.http.views import ApiView, created, created_many
 from core.text import clean_body, field
 from messages_app import selectors, services
@@ -37,11 +38,16 @@ class MessageCollection(ApiView):
 
     def post(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """Create one with the next number."""
-        body = clean_body(field(request.data, "body"))
+        once = repeatable(request)
         message = services.create_message(
-            application_token=token, chat_number=int(chat_number), body=body
+            application_token=token,
+            chat_number=int(chat_number),
+            body=clean_body(field(request.data, "body")),
+            request=once,
         )
-        return created(request, message.message_number, message.version, represent_message(message))
+        return created(
+            request, message.message_number, message.version, represent_message(message), once
+        )
 
 
 @describe_bulk
@@ -52,12 +58,14 @@ class MessageBulk(ApiView):
 
     def post(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """Create all of them with consecutive numbers, or none."""
+        once = repeatable(request)
         messages = services.create_messages(
             application_token=token,
             chat_number=int(chat_number),
             bodies=clean_bodies(request.data),
+            request=once,
         )
-        return created_many(list(map(represent_message, messages)))
+        return created_many(list(map(represent_message, messages)), once)
 
 
 @describe_item

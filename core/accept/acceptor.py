@@ -12,7 +12,7 @@ from django.db.models import Model
 
 from core.accept.group import GroupCommit, OutcomeOpen, TurnedAway
 from core.accept.pipeline import Pipeline
-from core.accept.submission import Submission
+from core.accept.submission import Repeatable, Submission
 from core.errors import Unavailable
 from core.rows import NewRow
 
@@ -21,15 +21,20 @@ Row = TypeVar("Row", bound=Model)
 _group_commit: GroupCommit[Submission, Sequence[Model]] = GroupCommit(Pipeline().commit)
 
 
-def accept(row: NewRow, model: type[Row]) -> Row:
-    """The row with its number, accepted. Raises what its parent's absence raises, Unavailable."""
-    [accepted] = accept_all([row], model)
+def accept(row: NewRow, model: type[Row], request: Repeatable | None = None) -> Row:
+    """The row with its number, accepted; that of the first request where this one is a repeat.
+
+    Raises what its parent's absence raises, KeyReused, Unavailable.
+    """
+    [accepted] = accept_all([row], model, request)
     return accepted
 
 
-def accept_all(rows: Sequence[NewRow], model: type[Row]) -> list[Row]:
+def accept_all(
+    rows: Sequence[NewRow], model: type[Row], request: Repeatable | None = None
+) -> list[Row]:
     """Rows of one parent with consecutive numbers, all accepted or none. Raises as above."""
-    submission = Submission(rows)
+    submission = Submission(rows, request)
     try:
         accepted = _group_commit.submit(submission, submission.size, weight=len(rows))
     except TurnedAway as error:

@@ -12,14 +12,21 @@ from itertools import islice
 from django.db import DataError, IntegrityError
 from django.db.models import Model
 
+from core.accept.repeats import named
 from core.accept.submission import Submission
 from core.changes import tell
-from core.errors import NotFound
+from core.errors import KeyReused, NotFound
+from core.idempotency import records
+from core.idempotency.records import Record
 from core.numbering.database import take_numbers
 from core.rows import Key, Kind, NewRow
 from core.transactions import in_transaction
 
 Outcome = Model | Exception
+Outcomes = list[Sequence[Model] | Exception]
+
+#: So often a request with a key is tried while a rival does the same one.
+RIVALS = 3
 
 
 def store(
@@ -27,39 +34,90 @@ def store(
     *,
     before: Callable[[], object] = lambda: None,
     missing: Callable[[Submission], Exception] = lambda one: one.kind.parent_missing(),
-) -> list[Sequence[Model] | Exception]:
+) -> Outcomes:
     """For each submission what was stored, or why it was not. Raises what concerns all of them.
 
     `before` runs first in each transaction; `missing` says what rows without a parent are told.
     """
 
-    def attempt(some: Sequence[Submission]) -> list[Sequence[Model] | Exception]:
-        def work() -> list[Sequence[Model] | Exception]:
+    def attempt(some: Sequence[Submission]) -> Outcomes:
+        def work() -> Outcomes:
             before()
             return _insert(some)
 
         return in_transaction(work)
 
-    def alone(one: Submission) -> Sequence[Model] | Exception:
-        try:
-            [outcome] = attempt([one])
-        except Exception as error:  # noqa: BLE001 - it is this one's and no other's
-            return error
-        return outcome
-
+    together = _first_of_each_key(submissions)
     try:
-        outcomes = attempt(submissions)
+        done = dict(zip(together, attempt([submissions[at] for at in together]), strict=True))
     except (DataError, IntegrityError):
-        outcomes = [alone(one) for one in submissions]
+        done = {}
+    outcomes = [
+        done[at] if at in done else _alone(attempt, one) for at, one in enumerate(submissions)
+    ]
     return [
         missing(one) if isinstance(outcome, NotFound) else outcome
         for one, outcome in zip(submissions, outcomes, strict=True)
     ]
 
 
-def _insert(submissions: Sequence[Submission]) -> list[Sequence[Model] | Exception]:
-    outcomes = iter(insert([row for one in submissions for row in one.rows]))
-    return [_together(list(islice(outcomes, len(one.rows)))) for one in submissions]
+def _first_of_each_key(submissions: Sequence[Submission]) -> list[int]:
+    """The positions of all but those that repeat another one of the group."""
+    firsts = {
+        one.request.key.name if one.request else at: at
+        for at, one in reversed(list(enumerate(submissions)))
+    }
+    return sorted(firsts.values())
+
+
+def _alone(
+    attempt: Callable[[Sequence[Submission]], Outcomes], one: Submission
+) -> Sequence[Model] | Exception:
+    outcome: Sequence[Model] | Exception
+    for _ in range(RIVALS if one.request else 1):
+        try:
+            [outcome] = attempt([one])
+        except Exception as error:  # noqa: BLE001 - it is this one's and no other's
+            outcome = error
+        # A rival has done the same request a moment ago: the next attempt finds it.
+        if not isinstance(outcome, IntegrityError):
+            break
+    return outcome
+
+
+def _insert(submissions: Sequence[Submission]) -> Outcomes:
+    """Repeats are answered, all others stored; no key is there twice."""
+    requests = named(submissions)
+    known = records.find(requests) if requests else {}
+    outcomes: Outcomes = []
+    fresh: list[Submission] = []
+    for one in submissions:
+        record = one.request and known.get(one.request.key.name)
+        outcomes.append(_repeated(one, record) if record else [])
+        if not record:
+            fresh.append(one)
+    stored = iter(_insert_fresh(fresh))
+    return [outcome or next(stored) for outcome in outcomes]
+
+
+def _insert_fresh(submissions: Sequence[Submission]) -> Outcomes:
+    rows = iter(insert([row for one in submissions for row in one.rows]))
+    outcomes = [_together(list(islice(rows, len(one.rows)))) for one in submissions]
+    first_rows = [
+        one.numbered(int(one.kind.key_of(outcome[0])[-1]))[0]
+        for one, outcome in zip(submissions, outcomes, strict=True)
+        if one.request and not isinstance(outcome, Exception)
+    ]
+    if first_rows:
+        records.claim(first_rows)
+    return outcomes
+
+
+def _repeated(one: Submission, record: Record) -> Sequence[Model] | Exception:
+    try:
+        return one.repeated(record.fingerprint, record.first_number, record.accepted_at)
+    except KeyReused as error:
+        return error
 
 
 def _together(outcomes: Sequence[Outcome]) -> Sequence[Model] | Exception:

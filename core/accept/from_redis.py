@@ -5,17 +5,17 @@ with it, whose lease travels in its row, so that its first child costs nothing m
 """
 
 from collections.abc import Sequence
-from itertools import count
 
 from core.accept.gathering import Gathering
 from core.accept.lending import lend
+from core.accept.repeats import ask, settle_known
 from core.accept.submission import Submission
-from core.numbering.blocks import Given, Wanted
+from core.numbering.blocks import Given, Known, Wanted
 from core.numbering.keeper import Keeper
 from core.numbering.leases import FIRST_LENGTH
 from core.numbering.term import Term
 from core.redis.keys import parent_name
-from core.rows import Key, Lease, NewRow
+from core.rows import Key, Lease
 
 
 def number_from_redis(gathering: Gathering, keeper: Keeper, term: Term) -> None:
@@ -27,20 +27,19 @@ def number_from_redis(gathering: Gathering, keeper: Keeper, term: Term) -> None:
         parent: [(position, gathering.submissions[position]) for position in positions]
         for parent, positions in gathering.waiting_by_parent().items()
     }
+    if not by_parent:
+        return
     wanted = [_wanted(parent, waiting, term) for parent, waiting in by_parent.items()]
     given = dict(zip(by_parent, keeper.blocks.accept(term, wanted), strict=True))
     # Whoever has numbers gets them before anything else can fail.
-    for parent, numbers in given.items():
-        _number(gathering, by_parent[parent], numbers, term)
-        if numbers.runs_low:
+    for parent, answers in given.items():
+        _settle(gathering, by_parent[parent], answers, term)
+        if answers.runs_low:
             keeper.renew_soon(parent, term)
-    for parent, numbers in given.items():
-        if numbers.first is None:
-            rows = sum(len(submission.rows) for _, submission in by_parent[parent])
-            refusal = lend(keeper, term, parent, rows)
-            if refusal:
-                for position, _ in by_parent[parent]:
-                    gathering.fail(position, refusal)
+    for waiting, answers in zip(by_parent.values(), given.values(), strict=True):
+        short = [one for one, answer in zip(waiting, answers.requests, strict=True) if not answer]
+        if short:
+            _lend(gathering, keeper, term, short)
 
 
 _Waiting = Sequence[tuple[int, Submission]]
@@ -48,23 +47,31 @@ _Waiting = Sequence[tuple[int, Submission]]
 
 def _wanted(parent: Key, waiting: _Waiting, term: Term) -> Wanted:
     # The payload does not tell the number, which is not known yet.
-    payloads = [
-        row.numbered(0, _first_lease(row, term)).payload()
+    requests = [
+        ask(submission, submission.numbered(0, _first_lease(submission, term)))
         for _, submission in waiting
-        for row in submission.rows
     ]
     child_lease = FIRST_LENGTH if waiting[0][1].kind.numbers_children else 0
-    return Wanted(parent_name(parent), payloads, child_lease)
+    return Wanted(parent_name(parent), requests, child_lease)
 
 
-def _number(gathering: Gathering, waiting: _Waiting, given: Given, term: Term) -> None:
-    if given.first is None:
-        return
-    numbers = count(given.first)
-    for position, submission in waiting:
-        rows = [row.numbered(next(numbers), _first_lease(row, term)) for row in submission.rows]
-        gathering.number(position, rows)
+def _settle(gathering: Gathering, waiting: _Waiting, given: Given, term: Term) -> None:
+    for (position, submission), answer in zip(waiting, given.requests, strict=True):
+        if isinstance(answer, Known):
+            settle_known(gathering, position, answer)
+        elif answer is not None:
+            rows = submission.numbered(answer, _first_lease(submission, term))
+            gathering.number(position, rows)
 
 
-def _first_lease(row: NewRow, term: Term) -> Lease | None:
-    return Lease(term.epoch, 1, FIRST_LENGTH) if row.kind.numbers_children else None
+def _lend(gathering: Gathering, keeper: Keeper, term: Term, short: _Waiting) -> None:
+    """Have numbers lent for all of these, or tell them why not."""
+    count = sum(len(submission.rows) for _, submission in short)
+    refusal = lend(keeper, term, short[0][1].parent, count)
+    if refusal:
+        for position, _ in short:
+            gathering.fail(position, refusal)
+
+
+def _first_lease(submission: Submission, term: Term) -> Lease | None:
+    return Lease(term.epoch, 1, FIRST_LENGTH) if submission.kind.numbers_children else None

@@ -18,6 +18,7 @@ from core.accept.from_redis import number_from_redis
 from core.accept.gathering import Gathering
 from core.accept.group import OutcomeOpen
 from core.accept.lending import DatabaseAway
+from core.accept.repeats import TableKeys
 from core.accept.submission import Submission
 from core.accept.waiting import Waits, may_be_queued
 from core.errors import Unavailable
@@ -41,6 +42,7 @@ class Pipeline:
 
     def __init__(self) -> None:
         self._keeper = Keeper()
+        self._table_keys = TableKeys()
         self._failing_since: float | None = None
 
     def commit(self, submissions: Sequence[Submission]) -> list[Sequence[Model] | Exception]:
@@ -81,6 +83,7 @@ class Pipeline:
     def _attempt(self, gathering: Gathering) -> None:
         authority = self._keeper.authority()
         if authority.source is Source.REDIS:
+            self._table_keys.settle(gathering, authority)
             number_from_redis(gathering, self._keeper, authority.term)
             self._failing_since = None
             return

@@ -112,9 +112,28 @@ IF_CURRENT = [
 ]
 NOT_MODIFIED = {304: OpenApiResponse(description="The client has it already.")}
 
+#: Of every request that creates.
+ONCE = [
+    OpenApiParameter(
+        "Idempotency-Key",
+        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        OpenApiParameter.HEADER,
+        description="A repeat with the same key gets the first answer, for 24 hours; with another "
+        "body it is 422.",
+    ),
+    OpenApiParameter(
+        "Idempotency-Replayed",
+        OpenApiTypes.STR,
+        OpenApiParameter.HEADER,
+        enum=["true"],
+        response=[201],
+        description="There where the answer is that of the first request.",
+    ),
+]
+
 TOKEN = OpenApiParameter("token", {"type": "string", "pattern": "^[0-9a-f]{24}$"}, "path")
 CHAT_NUMBER = OpenApiParameter("chat_number", {"type": "integer", "minimum": 1}, "path")
 MESSAGE_NUMBER = OpenApiParameter("message_number", {"type": "integer", "minimum": 1}, "path")
 
-CREATE_PROBLEMS = (400, 406, 413, 415, 503)
-EDIT_PROBLEMS = (404, 412, *CREATE_PROBLEMS)
+CREATE_PROBLEMS = (400, 406, 413, 415, 422, 503)
+EDIT_PROBLEMS = (400, 404, 406, 412, 413, 415, 503)

@@ -42,10 +42,15 @@ RENEW_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Who gives numbers, as this process knows it."""
+    """Who gives numbers since when, as this process knows it.
+
+    `is_drained`: nothing that was queued before still is.
+    """
 
     source: Source
     term: Term
+    since: datetime
+    is_drained: bool
 
 
 class Keeper:
@@ -96,7 +101,9 @@ class Keeper:
         Finalize(self, self.end, exitpriority=100)
 
     def _learn(self, authority: NumberAuthority) -> None:
-        self._authority = Authority(Source(authority.source), authority.term)
+        self._authority = Authority(
+            Source(authority.source), authority.term, authority.since, authority.is_drained
+        )
 
     def _run(self) -> None:
         failing = False

@@ -52,6 +52,11 @@ def attempt(acceptance: str) -> str:
     return f"attempt:{acceptance}"
 
 
+def request(token: str, name: str) -> str:
+    """What the request of this name, to this application, was given; for a day."""
+    return f"request:{{{token}}}/{name}"
+
+
 def _tagged(name: str) -> str:
     token, *numbers = name.split("/")
     return "/".join([f"{{{token}}}", *numbers])
