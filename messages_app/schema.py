@@ -4,6 +4,7 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 
 from core.http import schema
+from core.text import MAX_BODY_BYTES
 from messages_app.bulk import MAX_MESSAGES
 
 _CHAT = [schema.TOKEN, schema.CHAT_NUMBER]
@@ -13,9 +14,7 @@ _MESSAGE = [*_CHAT, schema.MESSAGE_NUMBER]
 class BodyShape(serializers.Serializer[object]):
     """The request that creates or edits."""
 
-    body = serializers.CharField(
-        trim_whitespace=False, help_text="Not blank, at most 16 KiB of UTF-8, kept as it is."
-    )
+    body = schema.text(MAX_BODY_BYTES, "At most 16 KiB of UTF-8, kept as it is.")
 
 
 class BulkShape(serializers.Serializer[object]):

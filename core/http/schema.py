@@ -5,7 +5,12 @@ the `representation` modules.
 """
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema_field,
+    inline_serializer,
+)
 from rest_framework import serializers
 
 from core.http.paging import DEFAULT_LIMIT, MAX_LIMIT, MAX_NUMBER
@@ -35,10 +40,31 @@ class ProblemShape(serializers.Serializer[object]):
     errors = FieldErrorShape(many=True)  # type: ignore[assignment] # a field, not the property
 
 
+#: Not blank, by Python's idea of space, and without a NUL.
+_TEXT = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
+
+
+def text(most_characters: int, description: str) -> serializers.CharField:
+    """A text of a request."""
+    shape = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": most_characters,
+        "pattern": _TEXT,
+        "description": description,
+    }
+
+    @extend_schema_field(shape)
+    class Text(serializers.CharField):
+        pass
+
+    return Text()
+
+
 class NameShape(serializers.Serializer[object]):
     """The request that creates or renames."""
 
-    name = serializers.CharField(max_length=MAX_NAME_CHARACTERS)
+    name = text(MAX_NAME_CHARACTERS, "Space around it is taken off.")
 
 
 def problems(*statuses: int) -> dict[tuple[int, str], Shape]:
