@@ -53,6 +53,8 @@ class Environment(BaseSettings):
     debug: bool = False
     allowed_hosts: str = "127.0.0.1,localhost,[::1]"
     require_keys: bool = False
+    https: bool = False
+    cors_origins: str = ""
 
     port: int = 8000
     web_concurrency: int = 0
@@ -94,6 +96,17 @@ class Environment(BaseSettings):
                 "ELASTICSEARCH_INDEX must be a lower-case letter and then letters, digits, "
                 f"dots or underscores, not {value!r}"
             )
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_origins(cls, value: str) -> str:
+        for origin in names(value):
+            parts = urlsplit(origin)
+            if parts.scheme not in HTTP_SCHEMES or origin != f"{parts.scheme}://{parts.netloc}":
+                raise ValueError(
+                    f"CORS_ORIGINS must be origins like https://example.org, not {origin!r}"
+                )
         return value
 
     @field_validator("log_level")
@@ -156,6 +169,11 @@ class Environment(BaseSettings):
     def web_processes(self) -> int:
         """WEB_CONCURRENCY, by default one on SQLite (one writer) and two elsewhere."""
         return self.web_concurrency or (1 if self.profile is Profile.EMBEDDED else 2)
+
+
+def names(value: str) -> list[str]:
+    """What is written with commas between."""
+    return [name.strip() for name in value.split(",") if name.strip()]
 
 
 def _url(name: str, value: str, schemes: tuple[str, ...], need_host: tuple[str, ...]) -> str:

@@ -19,7 +19,7 @@ VAR_DIR = ENVIRONMENT.var_dir
 env.make_folder(VAR_DIR)
 SECRET_KEY = ENVIRONMENT.secret_key or env.embedded_secret_key(VAR_DIR)
 DEBUG = ENVIRONMENT.debug
-ALLOWED_HOSTS = [host.strip() for host in ENVIRONMENT.allowed_hosts.split(",") if host.strip()]
+ALLOWED_HOSTS = env.names(ENVIRONMENT.allowed_hosts)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -49,6 +49,38 @@ MIDDLEWARE = [
     "chatsystem.pages.AuthenticationMiddleware",
     "chatsystem.pages.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+if ENVIRONMENT.cors_origins:
+    INSTALLED_APPS.append("corsheaders")
+    MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
+    CORS_ALLOWED_ORIGINS = env.names(ENVIRONMENT.cors_origins)
+    CORS_URLS_REGEX = r"^/api/"
+    CORS_ALLOW_HEADERS = ("authorization", "content-type", "if-match", "idempotency-key")
+    CORS_EXPOSE_HEADERS = (
+        "ETag",
+        "Idempotency-Replayed",
+        "Location",
+        "RateLimit-Limit",
+        "RateLimit-Remaining",
+        "RateLimit-Reset",
+        "Retry-After",
+        "Search-Backend",
+        "X-Request-ID",
+    )
+
+# Where clients come by HTTPS a proxy ends it and says so; without, nothing may be made to need it.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.https
+if ENVIRONMENT.https:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    # Asked from inside, past the proxy.
+    SECURE_REDIRECT_EXEMPT = [r"^health/"]
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+SILENCED_SYSTEM_CHECKS = [
+    "security.W003",  # the CSRF middleware is there, under a name of its own: chatsystem.pages
+    "security.W005",  # other hosts of the domain are for those to decide who own it
+    "security.W021",
 ]
 
 ROOT_URLCONF = "chatsystem.urls"

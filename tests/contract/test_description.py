@@ -14,7 +14,7 @@ LIMIT_S = 240
 
 @pytest.mark.parametrize("phases", ["coverage,fuzzing", "stateful"])
 def test_every_check_of_schemathesis_holds(base_url: str, phases: str, tmp_path: Path) -> None:
-    command = [ROOT / ".venv/bin/schemathesis", "run", f"{base_url}/api/v1/schema"]
+    command = [str(ROOT / ".venv/bin/schemathesis"), "run", f"{base_url}/api/v1/schema"]
     command += ["--checks", "all", "--phases", phases, "--max-examples", str(EXAMPLES)]
     command += ["--generation-database", "none", "--report-dir", str(tmp_path), "--no-color"]
 

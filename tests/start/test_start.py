@@ -30,6 +30,8 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "no SECRET_KEY in production": ({"REDIS_URL": "redis://h/0", "SECRET_KEY": ""}, "SECRET_KEY"),
     "a number that is none": ({"WEB_THREADS": "many"}, "WEB_THREADS"),
     "a number out of range": ({"WEB_THREADS": "0"}, "WEB_THREADS must lie between 1 and 1024"),
+    "an origin that is none": ({"CORS_ORIGINS": "example.org"}, "CORS_ORIGINS must be origins"),
+    "an origin with a path": ({"CORS_ORIGINS": "https://a.org/x"}, "CORS_ORIGINS must be origins"),
     "a switch that is none": ({"DEBUG": "perhaps"}, "DEBUG"),
 }
 
