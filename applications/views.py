@@ -6,9 +6,10 @@ from rest_framework.response import Response
 
 from applications import selectors, services
 from applications.cursor import as_cursor, window_at_cursor
+from applications.keys import new_key
 from applications.models import Application
 from applications.representation import represent_application
-from applications.schema import describe_collection, describe_item
+from applications.schema import describe_collection, describe_item, describe_key
 from core.http.paging import Pager, QuerySetSource
 from core.http.parsers import query_parameters
 from core.http.views import ApiView, created
@@ -31,10 +32,12 @@ class ApplicationCollection(ApiView):
         return Response(pager.page(request, parameters, window_at_cursor(parameters)))
 
     def post(self, request: Request) -> HttpResponse:
-        """Create one."""
+        """Create one; only this answer shows its key."""
         name = clean_name(field(request.data, "name"))
-        application = services.create_application(name=name)
-        return created(request, application.token, represent_application(application))
+        key = new_key()
+        application = services.create_application(name=name, key=key)
+        shown = {**represent_application(application), "key": key}
+        return created(request, application.token, shown)
 
 
 @describe_item
@@ -51,3 +54,12 @@ class ApplicationItem(ApiView):
         return Response(represent_application(services.rename_application(token=token, name=name)))
 
     patch = put
+
+
+@describe_key
+class ApplicationKey(ApiView):
+    """The key of one application, which nobody can read."""
+
+    def post(self, request: Request, token: str) -> Response:
+        """Make a new one; the old one stops at once."""
+        return Response({"key": services.rotate_key(token=token)})
