@@ -14,12 +14,13 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.db.models import F, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from applications.keys import KeyHash
 from applications.models import Application, OperatorKey
 from core.database import breaker
 from core.errors import Unavailable
-from core.numbering.epochs import latest_epoch
+from core.numbering.epochs import FIRST_EPOCH, latest_epoch
 from core.numbering.models import NumberAuthority
 from core.redis.client import is_configured
 from core.redis.credentials import Forgotten, recall, remember
@@ -89,15 +90,14 @@ def _from_database(key_hash: KeyHash) -> Identity | None:
     for stored, holder, epoch in applications.union(operators, all=True):
         # The database may think more of them alike.
         if compare_digest(stored, key_hash):
-            if epoch is not None:
-                latest_epoch.learn(epoch)
-                remember(key_hash, holder, epoch)
+            latest_epoch.learn(epoch)
+            remember(key_hash, holder, epoch)
             return _identity(holder)
     return None
 
 
 def _rows(holders: "QuerySet[Any]", key_hash: KeyHash) -> Any:  # a query set of tuples
-    epoch = Subquery(NumberAuthority.objects.values("epoch")[:1])
+    epoch = Coalesce(Subquery(NumberAuthority.objects.values("epoch")[:1]), FIRST_EPOCH)
     found = holders.filter(key_hash=key_hash).annotate(epoch=epoch)
     return found.values_list("key_hash", "holder", "epoch")
 

@@ -1,5 +1,8 @@
 """The latest epoch that this process has read, for what must hold while the database is away."""
 
+#: The one of an installation in which nobody has given a number yet.
+FIRST_EPOCH = 1
+
 
 class LatestEpoch:
     """Rises, as epochs do: a read that was slow makes it no older."""
