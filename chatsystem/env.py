@@ -52,7 +52,7 @@ class Environment(BaseSettings):
     secret_key: str = ""
     debug: bool = False
     allowed_hosts: str = "127.0.0.1,localhost,[::1]"
-    require_keys: bool = False
+    require_keys: bool | None = None
     https: bool = False
     cors_origins: str = ""
 
@@ -135,15 +135,10 @@ class Environment(BaseSettings):
 
     @model_validator(mode="after")
     def _parts_do_not_contradict(self) -> Self:
-        if self.debug and self.require_keys:
+        if self.debug and self.keys_required:
             raise ValueError(
-                "DEBUG and REQUIRE_KEYS are both on: DEBUG shows internals to anyone, "
-                "so switch one of them off"
-            )
-        if self.require_keys:
-            raise ValueError(
-                "REQUIRE_KEYS is on, but this version has no keys yet: set REQUIRE_KEYS=0 and "
-                "let only trusted clients reach the service"
+                "DEBUG and REQUIRE_KEYS are both on (the latter by default where a service is "
+                "set): DEBUG shows internals to anyone, so switch one of them off"
             )
         if self.profile is Profile.PRODUCTION and not self.secret_key:
             raise ValueError(
@@ -164,6 +159,13 @@ class Environment(BaseSettings):
         services = (self.redis_url, self.broker_url, self.elasticsearch_url)
         on_sqlite = not self.database_url or self.database_url.startswith("sqlite")
         return Profile.EMBEDDED if on_sqlite and not any(services) else Profile.PRODUCTION
+
+    @property
+    def keys_required(self) -> bool:
+        """REQUIRE_KEYS, by default on where the service is one that others can reach."""
+        if self.require_keys is None:
+            return self.profile is Profile.PRODUCTION
+        return self.require_keys
 
     @property
     def web_processes(self) -> int:

@@ -99,6 +99,8 @@ def _domain_problem(request: Request, error: DomainError) -> HttpResponse:
 
 def _api_problem(request: Request, error: APIException) -> HttpResponse:
     headers = {}
+    if scheme := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = scheme
     if retry_after := getattr(error, "wait", None):
         headers["Retry-After"] = str(int(retry_after) + 1)
     return problem(request, error.status_code, str(error.detail), headers=headers)

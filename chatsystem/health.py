@@ -30,8 +30,15 @@ Probe = Callable[[], None]
 _probing = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
 
 
+class _OpenView(ApiView):
+    """Asked by machines that have no key."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+
 @extend_schema(exclude=True)
-class Live(ApiView):
+class Live(_OpenView):
     """The process answers."""
 
     def get(self, request: Request) -> Response:
@@ -40,7 +47,7 @@ class Live(ApiView):
 
 
 @extend_schema(exclude=True)
-class Ready(ApiView):
+class Ready(_OpenView):
     """The service can be used, possibly with parts missing."""
 
     def get(self, request: Request) -> Response:

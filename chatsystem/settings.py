@@ -220,8 +220,11 @@ if ENVIRONMENT.elasticsearch_url:
 # HTTP
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
-    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "applications.authentication.KeyAuthentication",
+        "applications.authentication.StaffSession",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["applications.permissions.KeyOpens"],
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_PARSER_CLASSES": ["core.http.parsers.JsonParser", "core.http.parsers.FormParser"],
     "DEFAULT_RENDERER_CLASSES": ["core.http.renderers.JsonRenderer"],
@@ -237,6 +240,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

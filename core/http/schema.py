@@ -68,8 +68,8 @@ class NameShape(serializers.Serializer[object]):
 
 
 def problems(*statuses: int) -> dict[tuple[int, str], Shape]:
-    """These statuses, each with a problem document."""
-    return {(status, PROBLEM): ProblemShape for status in statuses}
+    """These statuses, each with a problem document; any request may be one without a key."""
+    return {(status, PROBLEM): ProblemShape for status in sorted({401, *statuses})}
 
 
 def page_of(shape: Shape) -> serializers.Serializer[object]:
@@ -152,7 +152,7 @@ ONCE = [
         OpenApiTypes.STR,
         OpenApiParameter.HEADER,
         enum=["true"],
-        response=[201],
+        response=[200, 201],
         description="There where the answer is that of the first request.",
     ),
 ]

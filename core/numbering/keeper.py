@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from core.numbering.authority import AuthorityChanged, lock_authority, read_authority
 from core.numbering.blocks import Blocks, RedisAway, Unanswered, Untrusted
+from core.numbering.epochs import latest_epoch
 from core.numbering.examination import report, sign_off, start_epoch_in_redis
 from core.numbering.models import NumberAuthority, NumberingProcess, Source
 from core.numbering.provision import provide_numbers
@@ -101,6 +102,7 @@ class Keeper:
         Finalize(self, self.end, exitpriority=100)
 
     def _learn(self, authority: NumberAuthority) -> None:
+        latest_epoch.learn(authority.epoch)
         self._authority = Authority(
             Source(authority.source), authority.term, authority.since, authority.is_drained
         )

@@ -57,6 +57,16 @@ def request(token: str, name: str) -> str:
     return f"request:{{{token}}}/{name}"
 
 
+def credential(key_hash: str) -> str:
+    """Whose key has this hash, and in which epoch that was read."""
+    return f"key:{key_hash}"
+
+
+def revoked(key_hash: str) -> str:
+    """There when the key of this hash opens nothing any more."""
+    return f"key:{key_hash}:revoked"
+
+
 def _tagged(name: str) -> str:
     token, *numbers = name.split("/")
     return "/".join([f"{{{token}}}", *numbers])

@@ -22,6 +22,11 @@ def send(api: Api, path: str, body: Any, key: str = "a-key", **headers: str) -> 
     return api.post(path, body, **{"Idempotency-Key": key}, **headers)
 
 
+def as_repeated(answer: dict[str, Any]) -> dict[str, Any]:
+    """The same without the key of an application, of which only the hash is kept."""
+    return {**answer, "key": None} if "key" in answer else answer
+
+
 @pytest.fixture
 def chat(api: Api) -> str:
     return api.new_chat()
@@ -48,7 +53,7 @@ def test_a_repeat_gets_the_first_answer(api: Api, chat: str, route: str) -> None
     again = send(api, path(chat), body)
 
     assert (first.status_code, again.status_code) == (201, 201)
-    assert again.json() == first.json()
+    assert again.json() == as_repeated(first.json())
     assert again.get("Location") == first.get("Location")
     assert again.get("ETag") == first.get("ETag")
     assert "Idempotency-Replayed" not in first
@@ -63,7 +68,7 @@ def test_another_body_under_the_same_key_is_refused(api: Api, chat: str, route: 
 
     assert_problem(send(api, path(chat), other), 422)
 
-    assert send(api, path(chat), body).json() == first
+    assert send(api, path(chat), body).json() == as_repeated(first)
 
 
 def test_what_is_compared_is_what_the_request_says(api: Api, chat: str) -> None:
@@ -155,3 +160,19 @@ def test_reads_and_edits_take_no_notice_of_a_key(api: Api, chat: str) -> None:
     for _ in range(2):
         answer = api.put(f"{chat}/messages/1", {"body": "y"}, **{"Idempotency-Key": "a b"})
         assert answer.status_code == 200
+
+
+def test_a_key_is_rotated_once_and_shown_once(api: Api) -> None:
+    application = api.new_application()
+    first = send(api, f"{application}/key", {}, "rotate")
+    stored = Application.objects.get(token=application.split("/")[2]).key_hash
+
+    again = send(api, f"{application}/key", {}, "rotate")
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert len(first.json()["key"]) == 64
+    assert again.json() == {"key": None}
+    assert again["Idempotency-Replayed"] == "true"
+    assert Application.objects.get(token=application.split("/")[2]).key_hash == stored
+    assert_problem(send(api, f"{application}/key", {"x": 1}, "rotate"), 422)
+    assert_problem(send(api, "/applications/" + 24 * "0" + "/key", {}, "rotate"), 404)

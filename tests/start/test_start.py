@@ -76,6 +76,27 @@ def test_settings_are_refused_with(
     assert sentence in said
 
 
+@pytest.mark.parametrize(
+    ("given", "required"),
+    [
+        ({}, False),
+        ({"REQUIRE_KEYS": "1"}, True),
+        ({"REDIS_URL": "redis://h/0", "SECRET_KEY": "x"}, True),
+        ({"REDIS_URL": "redis://h/0", "SECRET_KEY": "x", "REQUIRE_KEYS": "0"}, False),
+    ],
+)
+@pytest.mark.embedded
+def test_keys_are_required_by_default_where_a_service_is_set(
+    given: dict[str, str], required: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (*SERVICES, "REQUIRE_KEYS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    assert env.read().keys_required is required
+
+
 @pytest.mark.embedded
 @pytest.mark.parametrize("process", PROCESSES)
 def test_wrong_settings_stop(process: str) -> None:
