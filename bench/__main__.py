@@ -41,6 +41,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--requests", type=int, default=500, help="to each of the two")
     command.set_defaults(measure=_lone)
 
+    command = commands.add_parser("contract", help="what keys, idempotency and limits cost")
+    command.add_argument("--seconds", type=float, default=10, help="of each round")
+    command.add_argument("--rounds", type=int, default=5)
+    command.add_argument("--connections", type=int, default=64)
+    command.set_defaults(measure=_contract)
+
     command = commands.add_parser("drain", help="rows a second that a worker stores")
     command.add_argument("--rows", type=int, default=100_000)
     command.add_argument("--per-task", type=_sizes, default=[20, 200], metavar="N,N")
@@ -80,6 +86,12 @@ def _lone(requests: int) -> None:
     from bench.lone import lone
 
     lone(requests=requests)
+
+
+def _contract(**arguments: int) -> None:
+    from bench.contract import contract
+
+    contract(**arguments)
 
 
 def _drain(rows: int, per_task: list[int], *, manage_worker: bool) -> None:

@@ -1,17 +1,30 @@
 -- Sends the requests of a file (one JSON document a line) in turn, and reports as one line of JSON.
+-- With an application's key as second argument each bears it, and an Idempotency-Key of its own, which
+-- begins with the third.
 local requests = {}
 local turn = 0
+local key, run
 
 function init(args)
-  local headers = { ["Content-Type"] = "application/json" }
+  key, run = args[2], args[3]
   for document in io.lines(args[1]) do
-    requests[#requests + 1] = wrk.format("POST", nil, headers, document)
+    local headers = { ["Content-Type"] = "application/json" }
+    requests[#requests + 1] = key and document or wrk.format("POST", nil, headers, document)
   end
 end
 
 function request()
-  turn = turn % #requests + 1
-  return requests[turn]
+  turn = turn + 1
+  local next = requests[turn % #requests + 1]
+  if not key then
+    return next
+  end
+  local headers = {
+    ["Content-Type"] = "application/json",
+    ["Authorization"] = "Bearer " .. key,
+    ["Idempotency-Key"] = run .. turn,
+  }
+  return wrk.format("POST", nil, headers, next)
 end
 
 function done(summary, latency)

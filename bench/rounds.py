@@ -51,7 +51,9 @@ def _round(
     target: Target, requests: Path, seconds: float, connections: int, *, is_warm_up: bool
 ) -> Round:
     before = target.count_stored()
-    result = load(target.address, requests, connections=connections, seconds=seconds)
+    result = load(
+        target.address, requests, connections=connections, seconds=seconds, key=target.key
+    )
     stored = target.count_stored() - before
     settle(target, before + result.answered)
     return Round(target.name, is_warm_up, result, stored)

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Target:
-    """A server's address for new messages, and how many rows of them its table holds by now."""
+    """A server's address for new messages, and how many rows of them its table holds by now.
+
+    With `key` its requests bear that, and an Idempotency-Key each.
+    """
 
     name: str
     address: str
     count_stored: Callable[[], int]
+    key: str = ""

@@ -7,6 +7,7 @@ import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 
@@ -47,13 +48,15 @@ class Load:
         return 1000 * self.busy_seconds / max(self.answered, 1)
 
 
-def load(address: str, requests: Path, *, connections: int, seconds: float) -> Load:
-    """Post the file's requests to the address, again and again."""
+def load(address: str, requests: Path, *, connections: int, seconds: float, key: str = "") -> Load:
+    """Post the file's requests to the address, again and again.
+
+    With an application's key each bears it, and an Idempotency-Key of its own.
+    """
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", str(_SCRIPT)]
+    command += [address, "--", str(requests), *([key, uuid4().hex] if key else [])]
     before = psutil.cpu_times()
-    finished = subprocess.run(
-        [*command, address, "--", str(requests)], check=True, stdout=subprocess.PIPE, text=True
-    )
+    finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     after = psutil.cpu_times()
     total = sum(after) - sum(before)
     stolen = after.steal - before.steal

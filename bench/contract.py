@@ -1,0 +1,101 @@
+"""`contract`: what keys, Idempotency-Keys and limits cost a create, beside the same without.
+
+Two web servers of this measurement's own, on the stack's services: one asks for nothing, the other
+for a key, limits (far above the load), and is sent an Idempotency-Key with each request.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from bench import product, texts
+from bench.client import Client
+from bench.database import Database
+from bench.errors import BenchError
+from bench.processes import free_port, listens, running
+from bench.product import API, Chat
+from bench.report import Figure, print_table, write
+from bench.rounds import Round, alternate
+from bench.services import services
+from bench.target import Target
+
+_OFF, _ON = "all off", "keys, idempotency, limits"
+_SETTINGS: Mapping[str, Mapping[str, str]] = {
+    _OFF: {"REQUIRE_KEYS": "0", "RATE_LIMIT": ""},
+    _ON: {"REQUIRE_KEYS": "1", "RATE_LIMIT": "1000000/s"},
+}
+_DIFFERENT_TEXTS = 2000
+
+
+def contract(*, seconds: float, rounds: int, connections: int) -> None:
+    """Measure and report. Raises BenchError when not every request was accepted and stored."""
+    database = Database(services().database_url)
+    with (
+        _server(_OFF) as off,
+        _server(_ON) as on,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        requests = Path(folder) / "requests"
+        texts.write_requests(requests, _DIFFERENT_TEXTS)
+        targets = [
+            _target(_OFF, off, database, *_new_chat(off), with_key=False),
+            _target(_ON, on, database, *_new_chat(off), with_key=True),
+        ]
+        done = alternate(targets, requests, seconds=seconds, rounds=rounds, connections=connections)
+    _report(done)
+
+
+@contextmanager
+def _server(name: str) -> Iterator[str]:
+    port = free_port()
+    command = [sys.executable, "manage.py", "serve", "--port", str(port)]
+    with running(f"contract-{port}", command, _SETTINGS[name], partial(listens, port)):
+        yield f"http://127.0.0.1:{port}"
+
+
+def _new_chat(base_url: str) -> tuple[Chat, str]:
+    """A chat, and the key of its application."""
+    with Client(base_url) as client:
+        application = client.create(f"{API}/applications", name="bench")
+        chat = client.create(f"{API}/applications/{application['token']}/chats", name="bench")
+    return Chat(application["token"], chat["chat_number"]), str(application["key"])
+
+
+def _target(
+    name: str, base_url: str, database: Database, chat: Chat, key: str, *, with_key: bool
+) -> Target:
+    return Target(
+        name=name,
+        address=base_url + chat.messages_path,
+        count_stored=partial(product.count_messages, database, chat),
+        key=key if with_key else "",
+    )
+
+
+def _report(done: list[Round]) -> None:
+    refused = sum(each.load.refused + each.load.broken for each in done)
+    if refused:
+        raise BenchError(f"{refused} requests were not accepted")
+    rates = {
+        name: median(each.load.rate for each in done if each.target == name and not each.is_warm_up)
+        for name in _SETTINGS
+    }
+    costs = {
+        name: median(
+            each.load.processor_ms for each in done if each.target == name and not each.is_warm_up
+        )
+        for name in _SETTINGS
+    }
+    ratio = rates[_ON] / rates[_OFF]
+    print_table(
+        ("", "201/s", "cpu ms/201"),
+        [(name, f"{rates[name]:.0f}", f"{costs[name]:.2f}") for name in _SETTINGS],
+    )
+    print(f"{_ON} / {_OFF} = {ratio:.2f} (medians)")
+    figures = {"contract_post_message_rps": Figure(rates[_ON], "requests/s", {"off": ratio})}
+    write("contract", figures, {"rounds": [asdict(each) for each in done]})
