@@ -52,6 +52,11 @@ def attempt(acceptance: str) -> str:
     return f"attempt:{acceptance}"
 
 
+def owing(rate: str, name: str) -> bytes:
+    """What this client owes at this rate; whatever it is called."""
+    return f"owing:{rate}:{name}".encode("utf-8", "backslashreplace")
+
+
 def _tagged(name: str) -> str:
     token, *numbers = name.split("/")
     return "/".join([f"{{{token}}}", *numbers])
