@@ -34,6 +34,8 @@ _probing = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
 class Live(ApiView):
     """The process answers."""
 
+    throttle_classes = ()
+
     def get(self, request: Request) -> Response:
         """Always 200: whoever restarts the process for a dead database helps nobody."""
         return Response({"status": "ok"})
@@ -42,6 +44,8 @@ class Live(ApiView):
 @extend_schema(exclude=True)
 class Ready(ApiView):
     """The service can be used, possibly with parts missing."""
+
+    throttle_classes = ()
 
     def get(self, request: Request) -> Response:
         """200 while creates and reads work, else 503; each part by name."""

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from core.http.limits import LimitedView
 from core.http.parsers import MAX_REQUEST_BYTES
 from core.http.renderers import JsonRenderer
 
@@ -25,8 +26,8 @@ class OptionsView(APIView):
         return HttpResponse()
 
 
-class ApiView(OptionsView):
-    """A view that knows how many bytes it takes."""
+class ApiView(LimitedView, OptionsView):
+    """A view that knows how many bytes it takes, and how much a client may ask of it."""
 
     max_request_bytes = MAX_REQUEST_BYTES
 

@@ -30,6 +30,8 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "no SECRET_KEY in production": ({"REDIS_URL": "redis://h/0", "SECRET_KEY": ""}, "SECRET_KEY"),
     "a number that is none": ({"WEB_THREADS": "many"}, "WEB_THREADS"),
     "a number out of range": ({"WEB_THREADS": "0"}, "WEB_THREADS must lie between 1 and 1024"),
+    "a rate that is none": ({"RATE_LIMIT": "100"}, "RATE_LIMIT: a rate is a number from 1 to"),
+    "a rate too high": ({"RATE_LIMIT": "1000001/s"}, "RATE_LIMIT: a rate is a number from 1 to"),
     "a switch that is none": ({"DEBUG": "perhaps"}, "DEBUG"),
 }
 
