@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.safestring import SafeString
 
 from applications.models import TOKEN_BYTES, Application
 from applications.selectors import require_application
-from applications.services import create_application, rename_application
+from applications.services import create_application, first_key, rename_application, rotate_key
 from core.admin.cells import list_link, preview
 from core.admin.fields import NameField
 from core.admin.records import RecordAdmin
@@ -22,6 +23,7 @@ from core.http.views import TOKEN
 
 _BEGINNING = re.compile(rf"[0-9a-f]{{1,{2 * TOKEN_BYTES}}}")
 _AFTER_ALL_DIGITS = "g"
+NEW_KEY = "_new_key"
 
 
 class ApplicationTokenField(forms.CharField):
@@ -53,8 +55,9 @@ class ApplicationForm(forms.ModelForm[Application]):
 
 @admin.register(Application)
 class ApplicationAdmin(RecordAdmin[Application]):
-    """Applications, each with a link to its chats."""
+    """Applications, each with a link to its chats, and with a button that replaces its key."""
 
+    change_form_template = "applications/admin/change_form.html"
     form = add_form = ApplicationForm
     add_fields = ("name",)
     fields = ("token", "name", "chats", "created_at", "updated_at", "version")
@@ -88,3 +91,23 @@ class ApplicationAdmin(RecordAdmin[Application]):
     def edit(self, row: Application, values: Mapping[str, Any]) -> Application:
         """By the same service as the API."""
         return rename_application(token=row.token, name=values["name"])
+
+    def save_model(self, request: HttpRequest, obj: Application, form: Any, change: bool) -> None:
+        """As any record; a new one gets its key."""
+        super().save_model(request, obj, form, change)
+        if not change:
+            self._show_key(request, first_key(token=obj.token))
+
+    def response_change(self, request: HttpRequest, obj: Application) -> HttpResponse:
+        """The button was pressed, or one of Django's."""
+        if NEW_KEY not in request.POST:
+            return super().response_change(request, obj)
+        key = rotate_key(token=obj.token)
+        self.log_change(request, obj, "Replaced the key.")
+        self._show_key(request, key)
+        return HttpResponseRedirect(request.path)
+
+    def _show_key(self, request: HttpRequest, key: str) -> None:
+        """This once: the service keeps no more than a hash of it."""
+        message = f"The key of this application, shown this once: {key}"
+        self.message_user(request, message, messages.WARNING)

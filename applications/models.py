@@ -5,8 +5,10 @@ import secrets
 from django.db import models
 
 from core.models import Parent
+from core.text import MAX_NAME_CHARACTERS
 
 TOKEN_BYTES = 12
+KEY_HASH_CHARACTERS = 64
 
 
 def new_token() -> str:
@@ -15,9 +17,13 @@ def new_token() -> str:
 
 
 class Application(Parent):
-    """A client system; numbers and counts its chats."""
+    """A client system; numbers and counts its chats.
+
+    `key_hash`: see applications.keys; null where no key was made yet.
+    """
 
     token = models.CharField(max_length=2 * TOKEN_BYTES, default=new_token, unique=True)
+    key_hash = models.CharField(max_length=KEY_HASH_CHARACTERS, unique=True, null=True, blank=True)
     chats_count = models.PositiveBigIntegerField(default=0)
 
     class Meta:
@@ -30,3 +36,16 @@ class Application(Parent):
     def key(self) -> tuple[str | int, ...]:
         """Its token."""
         return (self.token,)
+
+
+class OperatorKey(models.Model):
+    """The key of somebody who may open every application; the name tells operators apart."""
+
+    name = models.CharField(max_length=MAX_NAME_CHARACTERS, unique=True)
+    key_hash = models.CharField(max_length=KEY_HASH_CHARACTERS, unique=True)
+
+    class Meta:
+        db_table = "operator_keys"
+
+    def __str__(self) -> str:
+        return self.name

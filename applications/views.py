@@ -6,11 +6,14 @@ from rest_framework.response import Response
 
 from applications import selectors, services
 from applications.cursor import as_cursor, window_at_cursor
+from applications.keys import new_key
 from applications.models import Application
 from applications.representation import represent_application
-from applications.schema import describe_collection, describe_item
+from applications.schema import describe_collection, describe_item, describe_key
+from core.http.conditional import expected_versions, shown
 from core.http.paging import Pager, QuerySetSource
 from core.http.parsers import query_parameters
+from core.http.repeats import REPLAYED, repeatable
 from core.http.views import ApiView, created
 from core.text import clean_name, field
 
@@ -31,23 +34,45 @@ class ApplicationCollection(ApiView):
         return Response(pager.page(request, parameters, window_at_cursor(parameters)))
 
     def post(self, request: Request) -> HttpResponse:
-        """Create one."""
+        """Create one; only this answer shows its key, and not to who repeats the request."""
+        once = repeatable(request)
         name = clean_name(field(request.data, "name"))
-        application = services.create_application(name=name)
-        return created(request, application.token, represent_application(application))
+        key = new_key()
+        application = services.create_application(name=name, key=key, request=once)
+        data = represent_application(application)
+        data["key"] = None if once and once.is_repeat else key
+        return created(request, application.token, application.version, data, once)
 
 
 @describe_item
 class ApplicationItem(ApiView):
     """One application."""
 
-    def get(self, request: Request, token: str) -> Response:
+    def get(self, request: Request, token: str) -> HttpResponse:
         """Show it."""
-        return Response(represent_application(selectors.get_application(token=token)))
+        application = selectors.get_application(token=token)
+        return shown(request, application.version, represent_application(application))
 
-    def put(self, request: Request, token: str) -> Response:
+    def put(self, request: Request, token: str) -> HttpResponse:
         """Rename it."""
-        name = clean_name(field(request.data, "name"))
-        return Response(represent_application(services.rename_application(token=token, name=name)))
+        application = services.rename_application(
+            token=token,
+            name=clean_name(field(request.data, "name")),
+            expected=expected_versions(request),
+        )
+        return shown(request, application.version, represent_application(application))
 
     patch = put
+
+
+@describe_key
+class ApplicationKey(ApiView):
+    """The key of one application, which nobody can read."""
+
+    def post(self, request: Request, token: str) -> Response:
+        """Make a new one; the old one stops at once."""
+        once = repeatable(request)
+        if once is None:
+            return Response({"key": services.rotate_key(token=token)})
+        key = services.rotate_key_once(token=token, request=once)
+        return Response({"key": key}, headers={REPLAYED: "true"} if once.is_repeat else None)

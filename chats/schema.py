@@ -19,9 +19,9 @@ class ChatShape(serializers.Serializer[object]):
 
 _rename = extend_schema(
     summary="Rename a chat",
-    parameters=[schema.TOKEN, schema.CHAT_NUMBER],
+    parameters=[schema.TOKEN, schema.CHAT_NUMBER, *schema.IF_CURRENT],
     request=schema.NameShape,
-    responses={200: ChatShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
+    responses={200: ChatShape, **schema.problems(*schema.EDIT_PROBLEMS)},
 )
 
 describe_collection = extend_schema_view(
@@ -33,7 +33,7 @@ describe_collection = extend_schema_view(
     ),
     post=extend_schema(
         summary="Create a chat",
-        parameters=[schema.TOKEN, schema.LOCATION],
+        parameters=[schema.TOKEN, schema.LOCATION, schema.ETAG, *schema.ONCE],
         request=schema.NameShape,
         responses={201: ChatShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
     ),
@@ -41,8 +41,12 @@ describe_collection = extend_schema_view(
 describe_item = extend_schema_view(
     get=extend_schema(
         summary="Read a chat",
-        parameters=[schema.TOKEN, schema.CHAT_NUMBER],
-        responses={200: ChatShape, **schema.problems(404, 406, 503)},
+        parameters=[schema.TOKEN, schema.CHAT_NUMBER, *schema.IF_KNOWN],
+        responses={
+            200: ChatShape,
+            **schema.NOT_MODIFIED,
+            **schema.problems(404, 406, 503),
+        },
     ),
     put=_rename,
     patch=_rename,

@@ -5,18 +5,25 @@ from chats.models import Chat
 from chats.selectors import chat_row
 from core.accept.acceptor import accept
 from core.accept.reading import edit
+from core.accept.submission import Repeatable
 from core.errors import ChatNotFound
+from core.versions import Versions
 
 
-def create_chat(*, application_token: str, name: str) -> Chat:
-    """A new chat with the application's next number. Raises ApplicationNotFound, Unavailable."""
-    return accept(NewChat(application_token, name), Chat)
+def create_chat(*, application_token: str, name: str, request: Repeatable | None = None) -> Chat:
+    """A new chat with the application's next number; the same again for a repeat of the request.
+
+    Raises ApplicationNotFound, KeyReused, Unavailable.
+    """
+    return accept(NewChat(application_token, name), Chat, request)
 
 
-def rename_chat(*, application_token: str, chat_number: int, name: str) -> Chat:
-    """The chat under its new name. Raises ChatNotFound, Unavailable."""
+def rename_chat(
+    *, application_token: str, chat_number: int, name: str, expected: Versions | None = None
+) -> Chat:
+    """The chat under its new name. Raises ChatNotFound, Stale, Unavailable."""
     key = (application_token, chat_number)
-    chat = edit(chat_row(*key), key, name=name)
+    chat = edit(chat_row(*key), key, expected, name=name)
     if chat is None:
         raise ChatNotFound
     return chat

@@ -9,9 +9,11 @@ from chats import selectors, services
 from chats.models import Chat
 from chats.representation import represent_chat
 from chats.schema import describe_collection, describe_item
+from core.http.conditional import expected_versions, shown
 from core.http.merged import accepted_rows
 from core.http.paging import Pager, read_window
 from core.http.parsers import query_parameters
+from core.http.repeats import repeatable
 from core.http.views import ApiView, created
 from core.text import clean_name, field
 
@@ -35,26 +37,29 @@ class ChatCollection(ApiView):
 
     def post(self, request: Request, token: str) -> HttpResponse:
         """Create one with the next number."""
+        once = repeatable(request)
         name = clean_name(field(request.data, "name"))
-        chat = services.create_chat(application_token=token, name=name)
-        return created(request, chat.chat_number, represent_chat(chat))
+        chat = services.create_chat(application_token=token, name=name, request=once)
+        return created(request, chat.chat_number, chat.version, represent_chat(chat), once)
 
 
 @describe_item
 class ChatItem(ApiView):
     """One chat."""
 
-    def get(self, request: Request, token: str, chat_number: str) -> Response:
+    def get(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """Show it."""
         chat = selectors.get_chat(application_token=token, chat_number=int(chat_number))
-        return Response(represent_chat(chat))
+        return shown(request, chat.version, represent_chat(chat))
 
-    def put(self, request: Request, token: str, chat_number: str) -> Response:
+    def put(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """Rename it."""
-        name = clean_name(field(request.data, "name"))
         chat = services.rename_chat(
-            application_token=token, chat_number=int(chat_number), name=name
+            application_token=token,
+            chat_number=int(chat_number),
+            name=clean_name(field(request.data, "name")),
+            expected=expected_versions(request),
         )
-        return Response(represent_chat(chat))
+        return shown(request, chat.version, represent_chat(chat))
 
     patch = put

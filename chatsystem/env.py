@@ -54,7 +54,9 @@ class Environment(BaseSettings):
     secret_key: str = ""
     debug: bool = False
     allowed_hosts: str = "127.0.0.1,localhost,[::1]"
-    require_keys: bool = False
+    require_keys: bool | None = None
+    https: bool = False
+    cors_origins: str = ""
     rate_limit: str = ""
 
     port: int = 8000
@@ -106,6 +108,17 @@ class Environment(BaseSettings):
             parse_rate(value)
         return value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_origins(cls, value: str) -> str:
+        for origin in names(value):
+            parts = urlsplit(origin)
+            if parts.scheme not in HTTP_SCHEMES or origin != f"{parts.scheme}://{parts.netloc}":
+                raise ValueError(
+                    f"CORS_ORIGINS must be origins like https://example.org, not {origin!r}"
+                )
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _log_level_exists(cls, value: str) -> str:
@@ -132,15 +145,10 @@ class Environment(BaseSettings):
 
     @model_validator(mode="after")
     def _parts_do_not_contradict(self) -> Self:
-        if self.debug and self.require_keys:
+        if self.debug and self.keys_required:
             raise ValueError(
-                "DEBUG and REQUIRE_KEYS are both on: DEBUG shows internals to anyone, "
-                "so switch one of them off"
-            )
-        if self.require_keys:
-            raise ValueError(
-                "REQUIRE_KEYS is on, but this version has no keys yet: set REQUIRE_KEYS=0 and "
-                "let only trusted clients reach the service"
+                "DEBUG and REQUIRE_KEYS are both on (the latter by default where a service is "
+                "set): DEBUG shows internals to anyone, so switch one of them off"
             )
         if self.profile is Profile.PRODUCTION and not self.secret_key:
             raise ValueError(
@@ -163,9 +171,21 @@ class Environment(BaseSettings):
         return Profile.EMBEDDED if on_sqlite and not any(services) else Profile.PRODUCTION
 
     @property
+    def keys_required(self) -> bool:
+        """REQUIRE_KEYS, by default on where the service is one that others can reach."""
+        if self.require_keys is None:
+            return self.profile is Profile.PRODUCTION
+        return self.require_keys
+
+    @property
     def web_processes(self) -> int:
         """WEB_CONCURRENCY, by default one on SQLite (one writer) and two elsewhere."""
         return self.web_concurrency or (1 if self.profile is Profile.EMBEDDED else 2)
+
+
+def names(value: str) -> list[str]:
+    """What is written with commas between."""
+    return [name.strip() for name in value.split(",") if name.strip()]
 
 
 def _url(name: str, value: str, schemes: tuple[str, ...], need_host: tuple[str, ...]) -> str:

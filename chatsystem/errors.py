@@ -21,8 +21,10 @@ from core.errors import (
     DomainError,
     FieldError,
     Invalid,
+    KeyReused,
     Malformed,
     NotFound,
+    Stale,
     TooLarge,
     Unavailable,
 )
@@ -34,8 +36,10 @@ CONTENT_TYPE = "application/problem+json"
 
 _STATUS_OF: Mapping[type[DomainError], int] = {
     NotFound: 404,
+    KeyReused: 422,
     Invalid: 400,
     Malformed: 400,
+    Stale: 412,
     TooLarge: 413,
     Unavailable: 503,
 }
@@ -95,6 +99,8 @@ def _domain_problem(request: Request, error: DomainError) -> HttpResponse:
 
 def _api_problem(request: Request, error: APIException) -> HttpResponse:
     headers = {}
+    if scheme := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = scheme
     if retry_after := getattr(error, "wait", None):
         headers["Retry-After"] = str(retry_after)  # whole seconds, rounded up by DRF
     return problem(request, error.status_code, str(error.detail), headers=headers)

@@ -30,11 +30,17 @@ Probe = Callable[[], None]
 _probing = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
 
 
-@extend_schema(exclude=True)
-class Live(ApiView):
-    """The process answers."""
+class _OpenView(ApiView):
+    """Asked by machines that have no key."""
 
+    authentication_classes = ()
+    permission_classes = ()
     throttle_classes = ()
+
+
+@extend_schema(exclude=True)
+class Live(_OpenView):
+    """The process answers."""
 
     def get(self, request: Request) -> Response:
         """Always 200: whoever restarts the process for a dead database helps nobody."""
@@ -42,10 +48,8 @@ class Live(ApiView):
 
 
 @extend_schema(exclude=True)
-class Ready(ApiView):
+class Ready(_OpenView):
     """The service can be used, possibly with parts missing."""
-
-    throttle_classes = ()
 
     def get(self, request: Request) -> Response:
         """200 while creates and reads work, else 503; each part by name."""

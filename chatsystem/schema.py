@@ -14,6 +14,45 @@ def without_trailing_slash(endpoints: list[Endpoint]) -> list[Endpoint]:
     return [(path.rstrip("/"), *rest) for path, *rest in endpoints]
 
 
+#: What leads from an item that was made to the operations on it: its number or token, by the name
+#: that these give it.
+_MADE = {
+    "applications_create": {"token": "token"},
+    "applications_chats_create": {"token": "application_token", "chat_number": "chat_number"},
+    "applications_chats_messages_create": {
+        "token": "application_token",
+        "chat_number": "chat_number",
+        "message_number": "message_number",
+    },
+}
+
+
+def with_links(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say how the answer of a create leads on (OpenAPI's links)."""
+    operations = [
+        operation
+        for path in result["paths"].values()
+        for operation in path.values()
+        if "operationId" in operation
+    ]
+    for operation in operations:
+        fields = _MADE.get(operation["operationId"])
+        if fields is not None:
+            operation["responses"]["201"]["links"] = {
+                leads_to["operationId"]: {
+                    "operationId": leads_to["operationId"],
+                    "parameters": {name: f"$response.body#/{of}" for name, of in fields.items()},
+                }
+                for leads_to in operations
+                if _path_parameters(leads_to) == set(fields)
+            }
+    return result
+
+
+def _path_parameters(operation: dict[str, Any]) -> set[str]:
+    return {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
+
+
 class SchemaView(OptionsView, SpectacularAPIView):
     """The description itself."""
 

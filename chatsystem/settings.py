@@ -19,7 +19,7 @@ VAR_DIR = ENVIRONMENT.var_dir
 env.make_folder(VAR_DIR)
 SECRET_KEY = ENVIRONMENT.secret_key or env.embedded_secret_key(VAR_DIR)
 DEBUG = ENVIRONMENT.debug
-ALLOWED_HOSTS = [host.strip() for host in ENVIRONMENT.allowed_hosts.split(",") if host.strip()]
+ALLOWED_HOSTS = env.names(ENVIRONMENT.allowed_hosts)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -49,6 +49,38 @@ MIDDLEWARE = [
     "chatsystem.pages.AuthenticationMiddleware",
     "chatsystem.pages.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+if ENVIRONMENT.cors_origins:
+    INSTALLED_APPS.append("corsheaders")
+    MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
+    CORS_ALLOWED_ORIGINS = env.names(ENVIRONMENT.cors_origins)
+    CORS_URLS_REGEX = r"^/api/"
+    CORS_ALLOW_HEADERS = ("authorization", "content-type", "if-match", "idempotency-key")
+    CORS_EXPOSE_HEADERS = (
+        "ETag",
+        "Idempotency-Replayed",
+        "Location",
+        "RateLimit-Limit",
+        "RateLimit-Remaining",
+        "RateLimit-Reset",
+        "Retry-After",
+        "Search-Backend",
+        "X-Request-ID",
+    )
+
+# Where clients come by HTTPS a proxy ends it and says so; without, nothing may be made to need it.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.https
+if ENVIRONMENT.https:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    # Asked from inside, past the proxy.
+    SECURE_REDIRECT_EXEMPT = [r"^health/"]
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+SILENCED_SYSTEM_CHECKS = [
+    "security.W003",  # the CSRF middleware is there, under a name of its own: chatsystem.pages
+    "security.W005",  # other hosts of the domain are for those to decide who own it
+    "security.W021",
 ]
 
 ROOT_URLCONF = "chatsystem.urls"
@@ -158,7 +190,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": ENVIRONMENT.reconcile_every_seconds,
         # A run that could not start before the next is due would only repeat that one's work.
         "options": {"expires": ENVIRONMENT.reconcile_every_seconds, "confirm_timeout": 10},
-    }
+    },
+    "forget-requests": {
+        "task": "core.tasks.forget_requests",
+        "schedule": 3600,
+        "options": {"expires": 3600, "confirm_timeout": 10},
+    },
 }
 if ENVIRONMENT.redis_url:
     CELERY_BEAT_SCHEDULE["sweep"] = {
@@ -183,8 +220,11 @@ if ENVIRONMENT.elasticsearch_url:
 # HTTP
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
-    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "applications.authentication.KeyAuthentication",
+        "applications.authentication.StaffSession",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["applications.permissions.KeyOpens"],
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_PARSER_CLASSES": ["core.http.parsers.JsonParser", "core.http.parsers.FormParser"],
     "DEFAULT_RENDERER_CLASSES": ["core.http.renderers.JsonRenderer"],
@@ -200,6 +240,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -207,6 +248,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "PREPROCESSING_HOOKS": ["chatsystem.schema.without_trailing_slash"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "chatsystem.schema.with_links",
         "core.http.limits_schema.with_limits",
     ],
 }

@@ -65,6 +65,20 @@ class TooLarge(DomainError):
     """The body of a request is larger than this route takes."""
 
 
+class Stale(DomainError):
+    """What is to be changed is no longer what the client has seen."""
+
+    def __init__(self) -> None:
+        super().__init__("It was changed since: read it again.")
+
+
+class KeyReused(DomainError):
+    """An Idempotency-Key stands for another request already."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used with another body.")
+
+
 class Unavailable(DomainError):
     """A part of the system that is needed now is away; worth another try after `retry_after` s."""
 

@@ -3,12 +3,14 @@
 from django.db import models
 
 from core.accept.models import DeadLetter
+from core.idempotency.models import IdempotencyKey
 from core.numbering.models import NumberAuthority, NumberingProcess, NumberSkip
 from core.text import MAX_NAME_CHARACTERS
 
 __all__ = [
     "CountState",
     "DeadLetter",
+    "IdempotencyKey",
     "Job",
     "NumberAuthority",
     "NumberSkip",

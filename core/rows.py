@@ -83,6 +83,14 @@ class Lease:
     last: int
 
 
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """A request that may be repeated: digests of its path with its key, and of what it says."""
+
+    name: str
+    fingerprint: str
+
+
 @dataclass(frozen=True)
 class NewRow:
     """A row that asks its parent for the next number."""
@@ -107,21 +115,32 @@ class NewRow:
         """At most so many bytes."""
         return _size(self.values)
 
-    def numbered(self, number: int, lease: Lease | None = None) -> "NumberedRow":
+    @property
+    def accepted_us(self) -> int:
+        """When it was accepted, in microseconds since 1970."""
+        return (self.accepted_at - _EPOCH) // _MICROSECOND
+
+    def numbered(
+        self, number: int, lease: Lease | None = None, request: RequestKey | None = None
+    ) -> "NumberedRow":
         """The row with its number, and the numbers that it may give itself."""
         return NumberedRow(
             kind=self.kind,
             key=(*self.parent, number),
-            accepted_us=(self.accepted_at - _EPOCH) // _MICROSECOND,
+            accepted_us=self.accepted_us,
             acceptance=self.acceptance.hex,
             values=self.values,
             lease=lease,
+            request=request,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class NumberedRow:
-    """A row with its number; `accepted_us` counts microseconds since 1970, `acceptance` is hex."""
+    """A row with its number; `accepted_us` counts microseconds since 1970, `acceptance` is hex.
+
+    `request` is there in the first row of a request that may be repeated.
+    """
 
     kind: Kind
     key: Key
@@ -129,6 +148,7 @@ class NumberedRow:
     acceptance: str
     values: tuple[str, ...]
     lease: Lease | None = None
+    request: RequestKey | None = None
 
     @property
     def parent(self) -> Key:
@@ -148,7 +168,10 @@ class NumberedRow:
     def payload(self) -> bytes:
         """All but the key, as JSON: it is the same whatever the number will be."""
         lease = self.lease and (self.lease.epoch, self.lease.first, self.lease.last)
-        return orjson.dumps((self.accepted_us, self.acceptance, self.values, lease))
+        payload = (self.accepted_us, self.acceptance, self.values, lease)
+        if self.request is None:
+            return orjson.dumps(payload)
+        return orjson.dumps((*payload, (self.request.name, self.request.fingerprint)))
 
     def columns(self) -> dict[str, Any]:
         """The columns that are to be stored."""
@@ -178,7 +201,13 @@ def _size(values: Sequence[str]) -> int:
 
 def from_payload(kind: Kind, key: Key, payload: Sequence[Any]) -> NumberedRow:
     """The row of a payload that was read from JSON."""
-    accepted_us, acceptance, values, lease = payload
+    accepted_us, acceptance, values, lease, *rest = payload
     return NumberedRow(
-        kind, key, accepted_us, acceptance, tuple(values), Lease(*lease) if lease else None
+        kind,
+        key,
+        accepted_us,
+        acceptance,
+        tuple(values),
+        Lease(*lease) if lease else None,
+        RequestKey(*rest[0]) if rest else None,
     )

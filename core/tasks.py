@@ -7,6 +7,7 @@ from django.db import close_old_connections
 
 from core import counts
 from core.accept.sweeper import sweep as sweep_pending
+from core.idempotency.records import forget_old
 from core.jobs import JobIsRunning
 from core.redis.client import is_configured
 from core.redis.guard import NoRedis
@@ -26,6 +27,13 @@ def reconcile_counts() -> None:
         return
     for name, tally in tallies.items():
         logger.info("%s: %d counted, %d corrected", name, tally.counted, tally.corrected)
+
+
+@shared_task
+def forget_requests() -> None:
+    """Hourly: keys of requests that are a day old count no more."""
+    close_old_connections()
+    logger.info("idempotency keys forgotten: %d", forget_old())
 
 
 @shared_task

@@ -4,6 +4,8 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 
 from core.http import schema
+from core.text import MAX_BODY_BYTES
+from messages_app.bulk import MAX_MESSAGES
 
 _CHAT = [schema.TOKEN, schema.CHAT_NUMBER]
 _MESSAGE = [*_CHAT, schema.MESSAGE_NUMBER]
@@ -12,9 +14,13 @@ _MESSAGE = [*_CHAT, schema.MESSAGE_NUMBER]
 class BodyShape(serializers.Serializer[object]):
     """The request that creates or edits."""
 
-    body = serializers.CharField(
-        trim_whitespace=False, help_text="Not blank, at most 16 KiB of UTF-8, kept as it is."
-    )
+    body = schema.text(MAX_BODY_BYTES, "At most 16 KiB of UTF-8, kept as it is.")
+
+
+class BulkShape(serializers.Serializer[object]):
+    """The request that creates many."""
+
+    messages = serializers.ListField(child=BodyShape(), min_length=1, max_length=MAX_MESSAGES)
 
 
 class MessageShape(serializers.Serializer[object]):
@@ -28,11 +34,17 @@ class MessageShape(serializers.Serializer[object]):
     updated_at = serializers.DateTimeField()
 
 
+class BulkCreatedShape(serializers.Serializer[object]):
+    """The new messages, in the order of the request."""
+
+    results = MessageShape(many=True)
+
+
 _edit = extend_schema(
     summary="Edit a message",
-    parameters=_MESSAGE,
+    parameters=[*_MESSAGE, *schema.IF_CURRENT],
     request=BodyShape,
-    responses={200: MessageShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
+    responses={200: MessageShape, **schema.problems(*schema.EDIT_PROBLEMS)},
 )
 
 describe_collection = extend_schema_view(
@@ -44,16 +56,29 @@ describe_collection = extend_schema_view(
     ),
     post=extend_schema(
         summary="Create a message",
-        parameters=[*_CHAT, schema.LOCATION],
+        parameters=[*_CHAT, schema.LOCATION, schema.ETAG, *schema.ONCE],
         request=BodyShape,
         responses={201: MessageShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
     ),
 )
+describe_bulk = extend_schema_view(
+    post=extend_schema(
+        summary="Create many messages, with consecutive numbers, all of them or none",
+        operation_id="applications_chats_messages_bulk_create",
+        parameters=[*_CHAT, *schema.ONCE],
+        request={"application/json": BulkShape},
+        responses={201: BulkCreatedShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
+    )
+)
 describe_item = extend_schema_view(
     get=extend_schema(
         summary="Read a message",
-        parameters=_MESSAGE,
-        responses={200: MessageShape, **schema.problems(404, 406, 503)},
+        parameters=[*_MESSAGE, *schema.IF_KNOWN],
+        responses={
+            200: MessageShape,
+            **schema.NOT_MODIFIED,
+            **schema.problems(404, 406, 503),
+        },
     ),
     put=_edit,
     patch=_edit,

@@ -5,15 +5,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chats.selectors import require_chat
+from core.http.conditional import expected_versions, shown
 from core.http.merged import accepted_rows
 from core.http.paging import Pager, read_window
 from core.http.parsers import query_parameters
-from core.http.views import ApiView, created
+from core.http.repeats import repeatable
+from core.http.views import ApiView, created, created_many
 from core.text import clean_body, field
 from messages_app import selectors, services
+from messages_app.bulk import MAX_REQUEST_BYTES, clean_bodies
 from messages_app.models import Message
 from messages_app.representation import represent_message
-from messages_app.schema import describe_collection, describe_item
+from messages_app.schema import describe_bulk, describe_collection, describe_item
 
 
 @describe_collection
@@ -35,34 +38,62 @@ class MessageCollection(ApiView):
 
     def post(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """Create one with the next number."""
-        body = clean_body(field(request.data, "body"))
+        once = repeatable(request)
         message = services.create_message(
-            application_token=token, chat_number=int(chat_number), body=body
+            application_token=token,
+            chat_number=int(chat_number),
+            body=clean_body(field(request.data, "body")),
+            request=once,
         )
-        return created(request, message.message_number, represent_message(message))
+        return created(
+            request, message.message_number, message.version, represent_message(message), once
+        )
+
+
+@describe_bulk
+class MessageBulk(ApiView):
+    """Many new messages at once."""
+
+    max_request_bytes = MAX_REQUEST_BYTES
+
+    def post(self, request: Request, token: str, chat_number: str) -> HttpResponse:
+        """Create all of them with consecutive numbers, or none."""
+        once = repeatable(request)
+        messages = services.create_messages(
+            application_token=token,
+            chat_number=int(chat_number),
+            bodies=clean_bodies(request.data),
+            request=once,
+        )
+        return created_many(list(map(represent_message, messages)), once)
 
 
 @describe_item
 class MessageItem(ApiView):
     """One message."""
 
-    def get(self, request: Request, token: str, chat_number: str, message_number: str) -> Response:
+    def get(
+        self, request: Request, token: str, chat_number: str, message_number: str
+    ) -> HttpResponse:
         """Show it."""
         message = selectors.get_message(
             application_token=token,
             chat_number=int(chat_number),
             message_number=int(message_number),
         )
-        return Response(represent_message(message))
+        return shown(request, message.version, represent_message(message))
 
-    def put(self, request: Request, token: str, chat_number: str, message_number: str) -> Response:
+    def put(
+        self, request: Request, token: str, chat_number: str, message_number: str
+    ) -> HttpResponse:
         """Edit its body."""
         message = services.edit_message(
             application_token=token,
             chat_number=int(chat_number),
             message_number=int(message_number),
             body=clean_body(field(request.data, "body")),
+            expected=expected_versions(request),
         )
-        return Response(represent_message(message))
+        return shown(request, message.version, represent_message(message))
 
     patch = put

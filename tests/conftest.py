@@ -31,8 +31,11 @@ def quick_client(settings: Settings) -> None:
 
 @pytest.fixture(autouse=True)
 def no_queue(settings: Settings) -> None:
-    """What runs in this process uses the test database alone: a stack's workers have another."""
-    alone = {"redis_url": "", "broker_url": "", "elasticsearch_url": ""}
+    """What runs in this process uses the test database alone: a stack's workers have another.
+
+    Without keys, too, whatever services a test adds.
+    """
+    alone = {"redis_url": "", "broker_url": "", "elasticsearch_url": "", "require_keys": False}
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=alone)
 
 

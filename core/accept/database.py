@@ -1,58 +1,130 @@
 """A group of new rows, numbered and stored by the database alone: one transaction for all.
 
-This is the way of the embedded profile, and of every other while Redis is away. One row that cannot
-be stored does not take the others with it: the group is then stored row by row, in the same order,
-each in a transaction of its own.
+This is the way of the embedded profile, and of every other while Redis is away. A row that cannot
+be stored takes only its own request with it: the group is then stored one by one, in the same
+order, each in a transaction of its own.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from django.db import DataError, IntegrityError
 from django.db.models import Model
 
+from core.accept.repeats import named
+from core.accept.submission import Submission
 from core.changes import tell
-from core.errors import NotFound
+from core.errors import KeyReused, NotFound
+from core.idempotency import records
+from core.idempotency.records import Record
 from core.numbering.database import take_numbers
 from core.rows import Key, Kind, NewRow
 from core.transactions import in_transaction
 
 Outcome = Model | Exception
+Outcomes = list[Sequence[Model] | Exception]
+
+#: So often a request with a key is tried while a rival does the same one.
+RIVALS = 3
 
 
 def store(
-    rows: Sequence[NewRow],
+    submissions: Sequence[Submission],
     *,
     before: Callable[[], object] = lambda: None,
-    missing: Callable[[NewRow], Exception] = lambda row: row.kind.parent_missing(),
-) -> list[Outcome]:
-    """For each row what was stored, or why it was not. Raises what concerns all of them.
+    missing: Callable[[Submission], Exception] = lambda one: one.kind.parent_missing(),
+) -> Outcomes:
+    """For each submission what was stored, or why it was not. Raises what concerns all of them.
 
-    `before` runs first in each transaction; `missing` says what a row without a parent is told.
+    `before` runs first in each transaction; `missing` says what rows without a parent are told.
     """
 
-    def attempt(some: Sequence[NewRow]) -> list[Outcome]:
-        def work() -> list[Outcome]:
+    def attempt(some: Sequence[Submission]) -> Outcomes:
+        def work() -> Outcomes:
             before()
-            return insert(some)
+            return _insert(some)
 
         return in_transaction(work)
 
-    def alone(row: NewRow) -> Outcome:
-        try:
-            [outcome] = attempt([row])
-        except Exception as error:  # noqa: BLE001 - it is this row's and no other's
-            return error
-        return outcome
-
+    together = _first_of_each_key(submissions)
     try:
-        outcomes = attempt(rows)
+        done = dict(zip(together, attempt([submissions[at] for at in together]), strict=True))
     except (DataError, IntegrityError):
-        outcomes = [alone(row) for row in rows]
-    return [
-        missing(row) if isinstance(outcome, NotFound) else outcome
-        for row, outcome in zip(rows, outcomes, strict=True)
+        done = {}
+    outcomes = [
+        done[at] if at in done else _alone(attempt, one) for at, one in enumerate(submissions)
     ]
+    return [
+        missing(one) if isinstance(outcome, NotFound) else outcome
+        for one, outcome in zip(submissions, outcomes, strict=True)
+    ]
+
+
+def _first_of_each_key(submissions: Sequence[Submission]) -> list[int]:
+    """The positions of all but those that repeat another one of the group."""
+    firsts = {
+        one.request.key.name if one.request else at: at
+        for at, one in reversed(list(enumerate(submissions)))
+    }
+    return sorted(firsts.values())
+
+
+def _alone(
+    attempt: Callable[[Sequence[Submission]], Outcomes], one: Submission
+) -> Sequence[Model] | Exception:
+    outcome: Sequence[Model] | Exception
+    for _ in range(RIVALS if one.request else 1):
+        try:
+            [outcome] = attempt([one])
+        except Exception as error:  # noqa: BLE001 - it is this one's and no other's
+            outcome = error
+        # A rival has done the same request a moment ago: the next attempt finds it.
+        if not isinstance(outcome, IntegrityError):
+            break
+    return outcome
+
+
+def _insert(submissions: Sequence[Submission]) -> Outcomes:
+    """Repeats are answered, all others stored; no key is there twice."""
+    requests = named(submissions)
+    known = records.find(requests) if requests else {}
+    outcomes: Outcomes = []
+    fresh: list[Submission] = []
+    for one in submissions:
+        record = one.request and known.get(one.request.key.name)
+        outcomes.append(_repeated(one, record) if record else [])
+        if not record:
+            fresh.append(one)
+    stored = iter(_insert_fresh(fresh))
+    return [outcome or next(stored) for outcome in outcomes]
+
+
+def _insert_fresh(submissions: Sequence[Submission]) -> Outcomes:
+    rows = iter(insert([row for one in submissions for row in one.rows]))
+    outcomes = [_together(list(islice(rows, len(one.rows)))) for one in submissions]
+    first_rows = [
+        one.numbered(int(one.kind.key_of(outcome[0])[-1]))[0]
+        for one, outcome in zip(submissions, outcomes, strict=True)
+        if one.request and not isinstance(outcome, Exception)
+    ]
+    if first_rows:
+        records.claim(first_rows)
+    return outcomes
+
+
+def _repeated(one: Submission, record: Record) -> Sequence[Model] | Exception:
+    try:
+        return one.repeated(record.fingerprint, record.first_number, record.accepted_at)
+    except KeyReused as error:
+        return error
+
+
+def _together(outcomes: Sequence[Outcome]) -> Sequence[Model] | Exception:
+    """All the rows of a submission; or that their parent is missing, which concerns all."""
+    stored = [outcome for outcome in outcomes if isinstance(outcome, Model)]
+    errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    return errors[0] if errors else stored
 
 
 def insert(rows: Sequence[NewRow]) -> list[Outcome]:

@@ -4,16 +4,18 @@ A row that gets its number is pending in Redis by the same step. A new parent ge
 with it, whose lease travels in its row, so that its first child costs nothing more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from core.accept.gathering import Gathering
 from core.accept.lending import lend
-from core.numbering.blocks import Given, Wanted
+from core.accept.repeats import ask, settle_known
+from core.accept.submission import Submission
+from core.numbering.blocks import Given, Known, Wanted
 from core.numbering.keeper import Keeper
 from core.numbering.leases import FIRST_LENGTH
 from core.numbering.term import Term
 from core.redis.keys import parent_name
-from core.rows import Key, Lease, NewRow
+from core.rows import Key, Lease
 
 
 def number_from_redis(gathering: Gathering, keeper: Keeper, term: Term) -> None:
@@ -21,39 +23,55 @@ def number_from_redis(gathering: Gathering, keeper: Keeper, term: Term) -> None:
 
     Raises RedisAway, Unanswered, Untrusted, AuthorityChanged.
     """
-    by_parent = gathering.waiting_by_parent()
-    wanted = [_wanted(gathering, parent, by_parent, term) for parent in by_parent]
-    given = dict(zip(by_parent, keeper.blocks.accept(term, wanted), strict=True))
-    # Whoever has a number gets it before anything else can fail.
-    for parent, numbers in given.items():
-        _settle(gathering, by_parent[parent], numbers, term)
-        if numbers.runs_low:
-            keeper.renew_soon(parent, term)
-    for parent, numbers in given.items():
-        if numbers.first is None:
-            refusal = lend(keeper, term, parent, len(by_parent[parent]))
-            if refusal:
-                for position in by_parent[parent]:
-                    gathering.settle(position, refusal)
-
-
-def _wanted(
-    gathering: Gathering, parent: Key, by_parent: Mapping[Key, list[int]], term: Term
-) -> Wanted:
-    rows = [gathering.rows[position] for position in by_parent[parent]]
-    # The payload does not tell the number, which is not known yet.
-    payloads = [row.numbered(0, _first_lease(row, term)).payload() for row in rows]
-    child_lease = FIRST_LENGTH if rows[0].kind.numbers_children else 0
-    return Wanted(parent_name(parent), payloads, child_lease)
-
-
-def _settle(gathering: Gathering, positions: list[int], given: Given, term: Term) -> None:
-    if given.first is None:
+    by_parent = {
+        parent: [(position, gathering.submissions[position]) for position in positions]
+        for parent, positions in gathering.waiting_by_parent().items()
+    }
+    if not by_parent:
         return
-    for number, position in enumerate(positions, start=given.first):
-        row = gathering.rows[position]
-        gathering.settle(position, row.numbered(number, _first_lease(row, term)))
+    wanted = [_wanted(parent, waiting, term) for parent, waiting in by_parent.items()]
+    given = dict(zip(by_parent, keeper.blocks.accept(term, wanted), strict=True))
+    # Whoever has numbers gets them before anything else can fail.
+    for parent, answers in given.items():
+        _settle(gathering, by_parent[parent], answers, term)
+        if answers.runs_low:
+            keeper.renew_soon(parent, term)
+    for waiting, answers in zip(by_parent.values(), given.values(), strict=True):
+        short = [one for one, answer in zip(waiting, answers.requests, strict=True) if not answer]
+        if short:
+            _lend(gathering, keeper, term, short)
 
 
-def _first_lease(row: NewRow, term: Term) -> Lease | None:
-    return Lease(term.epoch, 1, FIRST_LENGTH) if row.kind.numbers_children else None
+_Waiting = Sequence[tuple[int, Submission]]
+
+
+def _wanted(parent: Key, waiting: _Waiting, term: Term) -> Wanted:
+    # The payload does not tell the number, which is not known yet.
+    requests = [
+        ask(submission, submission.numbered(0, _first_lease(submission, term)))
+        for _, submission in waiting
+    ]
+    child_lease = FIRST_LENGTH if waiting[0][1].kind.numbers_children else 0
+    return Wanted(parent_name(parent), requests, child_lease)
+
+
+def _settle(gathering: Gathering, waiting: _Waiting, given: Given, term: Term) -> None:
+    for (position, submission), answer in zip(waiting, given.requests, strict=True):
+        if isinstance(answer, Known):
+            settle_known(gathering, position, answer)
+        elif answer is not None:
+            rows = submission.numbered(answer, _first_lease(submission, term))
+            gathering.number(position, rows)
+
+
+def _lend(gathering: Gathering, keeper: Keeper, term: Term, short: _Waiting) -> None:
+    """Have numbers lent for all of these, or tell them why not."""
+    count = sum(len(submission.rows) for _, submission in short)
+    refusal = lend(keeper, term, short[0][1].parent, count)
+    if refusal:
+        for position, _ in short:
+            gathering.fail(position, refusal)
+
+
+def _first_lease(submission: Submission, term: Term) -> Lease | None:
+    return Lease(term.epoch, 1, FIRST_LENGTH) if submission.kind.numbers_children else None

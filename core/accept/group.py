@@ -28,7 +28,10 @@ class OutcomeOpen(Exception):
 
 @dataclass(frozen=True)
 class Bounds:
-    """How large a group, how long a queue, and how long a wait may be."""
+    """How large a group, how long a queue, and how long a wait may be.
+
+    Items count by their weight in a group, and each as one in the queue.
+    """
 
     group_items: int = 1000
     group_bytes: int = 4 * 1024 * 1024
@@ -42,6 +45,7 @@ class _Ticket(Generic[Item, Result]):
 
     item: Item
     size: int
+    weight: int
     leads: bool = False
     outcome: Result | Exception | None = None
     turn: Lock = field(default_factory=Lock)
@@ -76,12 +80,12 @@ class GroupCommit(Generic[Item, Result]):
         self._waiting: deque[_Ticket[Item, Result]] = deque()
         self._is_led = False
 
-    def submit(self, item: Item, size: int = 0) -> Result:
-        """The result of the item, whose size counts towards `group_bytes`.
+    def submit(self, item: Item, size: int = 0, weight: int = 1) -> Result:
+        """The result of the item; size counts towards `group_bytes`, weight towards `group_items`.
 
         Raises what the commit says of this item, TurnedAway, OutcomeOpen.
         """
-        ticket: _Ticket[Item, Result] = _Ticket(item, size)
+        ticket: _Ticket[Item, Result] = _Ticket(item, size, weight)
         if self._enter(ticket):
             self._lead()
         else:
@@ -132,10 +136,11 @@ class GroupCommit(Generic[Item, Result]):
     def _next_group(self) -> list[_Ticket[Item, Result]]:
         with self._lock:
             group = [self._waiting.popleft()]
-            size = group[0].size
-            while self._waiting and len(group) < self._bounds.group_items:
+            size, weight = group[0].size, group[0].weight
+            while self._waiting:
                 size += self._waiting[0].size
-                if size > self._bounds.group_bytes:
+                weight += self._waiting[0].weight
+                if size > self._bounds.group_bytes or weight > self._bounds.group_items:
                     break
                 group.append(self._waiting.popleft())
             return group

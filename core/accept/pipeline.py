@@ -1,7 +1,7 @@
 """The commit of a group: a number for each row, then delivery.
 
 There are two ways to a number (Redis' block, or the database) and two of delivery (the queue, or
-the database), chosen anew for each group by what is there. Only a row that was surely not numbered
+the database), chosen anew for each group by what is there. Only what was surely not numbered
 may try another way; where nobody knows, its request is told so.
 """
 
@@ -18,6 +18,8 @@ from core.accept.from_redis import number_from_redis
 from core.accept.gathering import Gathering
 from core.accept.group import OutcomeOpen
 from core.accept.lending import DatabaseAway
+from core.accept.repeats import TableKeys
+from core.accept.submission import Submission
 from core.accept.waiting import Waits, may_be_queued
 from core.errors import Unavailable
 from core.numbering.authority import AuthorityChanged, hold_authority, take_over_for_database
@@ -26,7 +28,6 @@ from core.numbering.examination import examine
 from core.numbering.keeper import Keeper
 from core.numbering.models import Source
 from core.redis.client import is_configured
-from core.rows import NewRow
 
 logger = logging.getLogger(__name__)
 
@@ -41,18 +42,19 @@ class Pipeline:
 
     def __init__(self) -> None:
         self._keeper = Keeper()
+        self._table_keys = TableKeys()
         self._failing_since: float | None = None
 
-    def commit(self, rows: Sequence[NewRow]) -> list[Model | Exception]:
-        """For each row what was accepted, or why it was not."""
+    def commit(self, submissions: Sequence[Submission]) -> list[Sequence[Model] | Exception]:
+        """For each submission what was accepted, or why it was not."""
         if not is_configured():
-            return store(rows)
-        gathering = Gathering(rows)
+            return store(submissions)
+        gathering = Gathering(submissions)
         try:
             self._number(gathering)
         except (DatabaseError, InterfaceError) as error:
             logger.warning("no numbers without the database: %s", error)
-            gathering.fail(DatabaseAway())
+            gathering.fail_waiting(DatabaseAway())
         try:
             deliver(gathering.numbered())
         except NotDelivered:
@@ -64,7 +66,7 @@ class Pipeline:
         limit = time.monotonic() + LIMIT_SECONDS
         while gathering.waiting():
             if time.monotonic() > limit:
-                gathering.fail(Unavailable("No number could be had in time."))
+                gathering.fail_waiting(Unavailable("No number could be had in time."))
                 return
             try:
                 self._attempt(gathering)
@@ -76,22 +78,26 @@ class Pipeline:
                 self._wait_or_take_over(away)
             except Unanswered as error:
                 self._failing_since = self._failing_since or time.monotonic()
-                gathering.fail(OutcomeOpen(f"Redis did not answer: {error}"))
+                gathering.fail_waiting(OutcomeOpen(f"Redis did not answer: {error}"))
 
     def _attempt(self, gathering: Gathering) -> None:
         authority = self._keeper.authority()
         if authority.source is Source.REDIS:
+            self._table_keys.settle(gathering, authority)
             number_from_redis(gathering, self._keeper, authority.term)
             self._failing_since = None
             return
         positions = gathering.waiting()
         outcomes = store(
-            [gathering.rows[position] for position in positions],
+            [gathering.submissions[position] for position in positions],
             before=lambda: hold_authority(Source.DATABASE),
             missing=_missing,
         )
         for position, outcome in zip(positions, outcomes, strict=True):
-            gathering.settle(position, outcome)
+            if isinstance(outcome, Exception):
+                gathering.fail(position, outcome)
+            else:
+                gathering.store(position, outcome)
         self._failing_since = None
 
     def _examine(self, doubt: Untrusted) -> None:
@@ -115,7 +121,7 @@ class Pipeline:
         self._keeper.look_again()
 
 
-def _missing(row: NewRow) -> Exception:
-    if may_be_queued(row.parent):
+def _missing(submission: Submission) -> Exception:
+    if may_be_queued(submission.parent):
         return Waits()
-    return row.kind.parent_missing()
+    return submission.kind.parent_missing()

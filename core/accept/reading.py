@@ -7,8 +7,7 @@ pending ones, and once more in the table, since it may have moved there in betwe
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from django.db.models import F, Model, QuerySet
-from django.utils import timezone
+from django.db.models import Model, QuerySet
 
 from core.accept.waiting import Waits, may_be_queued, store_if_pending
 from core.changes import tell
@@ -16,6 +15,7 @@ from core.redis.client import is_configured
 from core.redis.pending import find_pending
 from core.rows import Key, kind_of
 from core.transactions import in_transaction
+from core.versions import Versions, change_row
 
 Row = TypeVar("Row", bound=Model)
 
@@ -33,13 +33,15 @@ def look_again(rows: "QuerySet[Row]", key: Key) -> Row | None:
     return row
 
 
-def edit(rows: "QuerySet[Row]", key: Key, **values: Any) -> Row | None:
-    """The one row of this key with new values; None where there is no such row. Raises Waits.
+def edit(rows: "QuerySet[Row]", key: Key, expected: Versions | None, **values: Any) -> Row | None:
+    """The one row of this key with new values; None where there is no such row.
+
+    Raises Stale when it has none of the `expected` versions; Waits.
 
     A pending row is stored first. The insert that is still queued is dropped when it comes, as that
     of a row which is stored already, so the edit stays.
     """
-    change = partial(in_transaction, partial(_change, rows, key, values))
+    change = partial(in_transaction, partial(_change, rows, key, expected, values))
     row = change()
     if row is None and is_configured():
         store_if_pending(key)
@@ -49,8 +51,10 @@ def edit(rows: "QuerySet[Row]", key: Key, **values: Any) -> Row | None:
     return row
 
 
-def _change(rows: "QuerySet[Row]", key: Key, values: dict[str, Any]) -> Row | None:
-    if not rows.update(**values, updated_at=timezone.now(), version=F("version") + 1):
+def _change(
+    rows: "QuerySet[Row]", key: Key, expected: Versions | None, values: dict[str, Any]
+) -> Row | None:
+    if not change_row(rows, expected, **values):
         return None
     tell(kind_of(key[:-1]), [key])
     return rows.get()

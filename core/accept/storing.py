@@ -17,6 +17,7 @@ from django.db import DataError, IntegrityError, OperationalError
 from core.accept.dead_letters import set_aside
 from core.accept.statement import insert
 from core.accept.stored import acceptances
+from core.idempotency.records import keep
 from core.redis.client import client, is_configured
 from core.redis.keys import attempt
 from core.rows import NumberedRow
@@ -48,7 +49,7 @@ def store_numbered(rows: Sequence[NumberedRow]) -> None:
 
 def _store(rows: Sequence[NumberedRow]) -> None:
     try:
-        in_transaction(lambda: insert(rows))
+        in_transaction(lambda: _insert(rows))
     except (DataError, IntegrityError, OperationalError) as error:
         if _is_duplicate(error):
             left = _not_stored(rows)
@@ -62,6 +63,12 @@ def _store(rows: Sequence[NumberedRow]) -> None:
         else:
             _store(rows[: len(rows) // 2])
             _store(rows[len(rows) // 2 :])
+
+
+def _insert(rows: Sequence[NumberedRow]) -> None:
+    insert(rows)
+    if any(row.request for row in rows):
+        keep(rows)
 
 
 def _is_duplicate(error: Exception) -> bool:

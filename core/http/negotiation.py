@@ -1,15 +1,21 @@
-"""Which format an answer has: there is one, so most requests need no negotiation."""
+"""Which formats a request and its answer have; there are few, so it takes little to find out."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 
 class OneFormat(DefaultContentNegotiation):
     """DRF's negotiation, without its work where the client takes anything or just that format."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        """The one of this very media type; to DRF "*/*" would name any."""
+        media_type = request.content_type.partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
 
     def select_renderer(
         self,

@@ -5,7 +5,12 @@ the `representation` modules.
 """
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, inline_serializer
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema_field,
+    inline_serializer,
+)
 from rest_framework import serializers
 
 from core.http.paging import DEFAULT_LIMIT, MAX_LIMIT, MAX_NUMBER
@@ -35,15 +40,36 @@ class ProblemShape(serializers.Serializer[object]):
     errors = FieldErrorShape(many=True)  # type: ignore[assignment] # a field, not the property
 
 
+#: Not blank, by Python's idea of space, and without a NUL.
+_TEXT = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
+
+
+def text(most_characters: int, description: str) -> serializers.CharField:
+    """A text of a request."""
+    shape = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": most_characters,
+        "pattern": _TEXT,
+        "description": description,
+    }
+
+    @extend_schema_field(shape)
+    class Text(serializers.CharField):
+        pass
+
+    return Text()
+
+
 class NameShape(serializers.Serializer[object]):
     """The request that creates or renames."""
 
-    name = serializers.CharField(max_length=MAX_NAME_CHARACTERS)
+    name = text(MAX_NAME_CHARACTERS, "Space around it is taken off.")
 
 
 def problems(*statuses: int) -> dict[tuple[int, str], Shape]:
-    """These statuses, each with a problem document."""
-    return {(status, PROBLEM): ProblemShape for status in statuses}
+    """These statuses, each with a problem document; any request may be one without a key."""
+    return {(status, PROBLEM): ProblemShape for status in sorted({401, *statuses})}
 
 
 def page_of(shape: Shape) -> serializers.Serializer[object]:
@@ -84,8 +110,56 @@ LOCATION = OpenApiParameter(
     description="The address of what was made.",
 )
 
+ETAG = OpenApiParameter(
+    "ETag",
+    str,
+    OpenApiParameter.HEADER,
+    response=[200, 201, 304],
+    description="Names what is shown; it changes with everything that is shown, counts included.",
+)
+#: Of who reads an item, and of who changes it.
+IF_KNOWN = [
+    ETAG,
+    OpenApiParameter(
+        "If-None-Match",
+        str,
+        OpenApiParameter.HEADER,
+        description="ETags that the client has, or *: 304 when the item's is one of them.",
+    ),
+]
+IF_CURRENT = [
+    ETAG,
+    OpenApiParameter(
+        "If-Match",
+        str,
+        OpenApiParameter.HEADER,
+        description="ETags that may be changed, or *: 412 when the item's is none of them.",
+    ),
+]
+NOT_MODIFIED = {304: OpenApiResponse(description="The client has it already.")}
+
+#: Of every request that creates.
+ONCE = [
+    OpenApiParameter(
+        "Idempotency-Key",
+        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        OpenApiParameter.HEADER,
+        description="A repeat with the same key gets the first answer, for 24 hours; with another "
+        "body it is 422.",
+    ),
+    OpenApiParameter(
+        "Idempotency-Replayed",
+        OpenApiTypes.STR,
+        OpenApiParameter.HEADER,
+        enum=["true"],
+        response=[200, 201],
+        description="There where the answer is that of the first request.",
+    ),
+]
+
 TOKEN = OpenApiParameter("token", {"type": "string", "pattern": "^[0-9a-f]{24}$"}, "path")
 CHAT_NUMBER = OpenApiParameter("chat_number", {"type": "integer", "minimum": 1}, "path")
 MESSAGE_NUMBER = OpenApiParameter("message_number", {"type": "integer", "minimum": 1}, "path")
 
-CREATE_PROBLEMS = (400, 406, 413, 415, 503)
+CREATE_PROBLEMS = (400, 406, 413, 415, 422, 503)
+EDIT_PROBLEMS = (400, 404, 406, 412, 413, 415, 503)

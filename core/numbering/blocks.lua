@@ -30,33 +30,55 @@ local function write_block(key, next, last)
 end
 
 -- KEYS[3]: parents with pending rows; then block and pending rows of each parent.
--- ARGV for each parent: name, count, prefix of the blocks of new children or '', length of their
--- first lease, payloads. Answers for each parent {first number, runs low?}; the number is 0 where
--- the block is unknown or too short.
+-- ARGV: seconds that keys of requests are remembered; for each parent its name, the prefix of the
+-- blocks of new children or '', the length of their first lease and the number of requests; for each
+-- request its key or '', what is remembered of it behind its first number, the number of its rows,
+-- their payloads.
+-- Answers for each parent {runs low?, one for each request}: its first number; 0 where the block is
+-- unknown or too short for it and those behind it; of a repeat {what is remembered, rows that pend}.
 local function accept()
   local answers = {}
-  local at = 4
+  local seconds, at = ARGV[4], 5
   fence = redis.call('INCR', KEYS[1])
   for i = 4, #KEYS, 2 do
-    local name, count, prefix, length = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], tonumber(ARGV[at + 3])
+    local name, prefix, length = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
+    local requests = tonumber(ARGV[at + 3])
     local epoch, next, last, low = read_block(KEYS[i])
-    if epoch < EPOCH or last - next + 1 < count then
-      answers[#answers + 1] = {0, 0}
-    else
-      local members = {}
-      for n = 0, count - 1 do
-        members[2 * n + 1] = next + n
-        members[2 * n + 2] = string.format('%d %d %s', next + n, now, ARGV[at + 4 + n])
-        if prefix ~= '' then
-          write_block(prefix .. string.format('%d', next + n), 1, length)
+    local is_short = epoch < EPOCH
+    local first, members, numbers = next, {}, {}
+    at = at + 4
+    for r = 1, requests do
+      local key, record, count = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
+      local known = key ~= '' and redis.call('GET', key)
+      is_short = is_short or not known and last - next + 1 < count
+      if known then
+        local number = tonumber(string.match(known, '^%d+'))
+        local pending = redis.call('ZRANGEBYSCORE', KEYS[i + 1], number, number + count - 1)
+        numbers[r] = {known, pending}
+      elseif is_short then
+        numbers[r] = 0
+      else
+        if key ~= '' then
+          redis.call('SET', key, string.format('%d %s', next, record), 'EX', seconds)
         end
+        for n = 0, count - 1 do
+          members[#members + 1] = next + n
+          members[#members + 1] = string.format('%d %d %s', next + n, now, ARGV[at + 3 + n])
+          if prefix ~= '' then
+            write_block(prefix .. string.format('%d', next + n), 1, length)
+          end
+        end
+        numbers[r] = next
+        next = next + count
       end
+      at = at + 3 + count
+    end
+    if next > first then
       redis.call('ZADD', KEYS[i + 1], unpack(members))
       redis.call('ZADD', KEYS[3], 'NX', now, name)
-      redis.call('HSET', KEYS[i], 'next', next + count)
-      answers[#answers + 1] = {next, next + count > low and 1 or 0}
+      redis.call('HSET', KEYS[i], 'next', next)
     end
-    at = at + 4 + count
+    answers[#answers + 1] = {next > first and next > low and 1 or 0, numbers}
   end
   return {'ok', now, fence, answers}
 end

@@ -23,6 +23,9 @@ from core.rows import Lease
 
 _SOURCE = (Path(__file__).parent / "blocks.lua").read_text()
 
+#: So long a request with a key may be repeated.
+REMEMBERED_SECONDS = 24 * 3600
+
 #: How a server says that it takes no writes now: out of memory, loading, a replica, a full disk.
 _REFUSALS = ("OOM", "LOADING", "READONLY", "MISCONF", "BUSY", "MASTERDOWN", "CLUSTERDOWN")
 
@@ -48,20 +51,41 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Consecutive numbers for the rows of one request; `record` is remembered under its `key`."""
+
+    payloads: Sequence[bytes]
+    key: str = ""
+    record: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
-    """Numbers for the rows of one parent; `child_lease` where the rows are parents themselves."""
+    """Numbers for requests to one parent; `child_lease` where the rows are parents themselves."""
 
     parent: str
-    payloads: Sequence[bytes]
+    requests: Sequence[Asked]
     child_lease: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """The first number, None where Redis has no block with so many; whether the block runs low."""
+class Known:
+    """A request that was made before: its first number and record, its rows that still pend."""
 
-    first: int | None
+    first: int
+    record: str
+    pending: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Whether the block runs low; for each request the first number, or what is known of it.
+
+    None where Redis has no block with so many.
+    """
+
     runs_low: bool
+    requests: Sequence[int | Known | None]
 
 
 @cache
@@ -92,13 +116,15 @@ class Blocks:
     def accept(self, term: Term, wanted: Sequence[Wanted]) -> list[Given]:
         """Numbers for all of these, and their rows pending. Raises all of the above."""
         names = [keys.PENDING_PARENTS]
-        arguments: list[Any] = []
+        arguments: list[Any] = [REMEMBERED_SECONDS]
         for one in wanted:
             names += keys.block(one.parent), keys.pending(one.parent)
             prefix = keys.block(f"{one.parent}/") if one.child_lease else ""
-            arguments += one.parent, len(one.payloads), prefix, one.child_lease, *one.payloads
+            arguments += one.parent, prefix, one.child_lease, len(one.requests)
+            for asked in one.requests:
+                arguments += asked.key, asked.record, len(asked.payloads), *asked.payloads
         [answers] = self._call(term, "accept", names, arguments)
-        return [Given(first or None, bool(low)) for first, low in answers]
+        return [Given(bool(low), list(map(_read_answer, requests))) for low, requests in answers]
 
     def open(self, term: Term, parent: str, ceiling: int) -> Block:
         """The parent's block, opened empty above the ceiling where it is unknown."""
@@ -161,6 +187,14 @@ class Blocks:
             # What did not go out whole is never run, since the connection is closed now.
             raise RedisAway(str(error)) from error
         return connection.read_response()
+
+
+def _read_answer(answer: Any) -> int | Known | None:
+    if isinstance(answer, int):
+        return answer or None
+    known, pending = answer
+    first, _, record = known.decode().partition(" ")
+    return Known(int(first), record, pending)
 
 
 def _is_refusal(error: redis.ResponseError) -> bool:

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from core.numbering.authority import AuthorityChanged, lock_authority, read_authority
 from core.numbering.blocks import Blocks, RedisAway, Unanswered, Untrusted
+from core.numbering.epochs import latest_epoch
 from core.numbering.examination import report, sign_off, start_epoch_in_redis
 from core.numbering.models import NumberAuthority, NumberingProcess, Source
 from core.numbering.provision import provide_numbers
@@ -42,10 +43,15 @@ RENEW_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Who gives numbers, as this process knows it."""
+    """Who gives numbers since when, as this process knows it.
+
+    `is_drained`: nothing that was queued before still is.
+    """
 
     source: Source
     term: Term
+    since: datetime
+    is_drained: bool
 
 
 class Keeper:
@@ -96,7 +102,10 @@ class Keeper:
         Finalize(self, self.end, exitpriority=100)
 
     def _learn(self, authority: NumberAuthority) -> None:
-        self._authority = Authority(Source(authority.source), authority.term)
+        latest_epoch.learn(authority.epoch)
+        self._authority = Authority(
+            Source(authority.source), authority.term, authority.since, authority.is_drained
+        )
 
     def _run(self) -> None:
         failing = False

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 from django.db import models
 
+from core.numbering.epochs import FIRST_EPOCH
 from core.numbering.term import Term
 
 
@@ -24,7 +25,7 @@ class NumberAuthority(models.Model):
     """
 
     source = models.CharField(max_length=16, choices=Source.choices, default=Source.REDIS)
-    epoch = models.PositiveBigIntegerField(default=1)
+    epoch = models.PositiveBigIntegerField(default=FIRST_EPOCH)
     trust = models.PositiveBigIntegerField(default=1)
     since = models.DateTimeField()
     reason = models.CharField(max_length=200)

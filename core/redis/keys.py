@@ -52,6 +52,21 @@ def attempt(acceptance: str) -> str:
     return f"attempt:{acceptance}"
 
 
+def request(token: str, name: str) -> str:
+    """What the request of this name, to this application, was given; for a day."""
+    return f"request:{{{token}}}/{name}"
+
+
+def credential(key_hash: str) -> str:
+    """Whose key has this hash, and in which epoch that was read."""
+    return f"key:{key_hash}"
+
+
+def revoked(key_hash: str) -> str:
+    """There when the key of this hash opens nothing any more."""
+    return f"key:{key_hash}:revoked"
+
+
 def owing(rate: str, name: str) -> bytes:
     """What this client owes at this rate; whatever it is called."""
     return f"owing:{rate}:{name}".encode("utf-8", "backslashreplace")

@@ -197,3 +197,17 @@ def test_under_load_every_item_is_committed_once_and_each_client_in_its_order() 
         assert [committed[position] for position in of_client] == [
             number * 1000 + n for n in range(200)
         ]
+
+
+def test_items_count_by_their_weight(gate: Gate) -> None:
+    callers, first = led(gate, Bounds(group_items=5))
+    futures = []
+    for item, weight in ((1, 3), (2, 2), (3, 1), (4, 9), (5, 1)):
+        waiting = len(callers.group_commit._waiting)
+        futures.append(callers.pool.submit(callers.group_commit.submit, item, 0, weight))
+        eventually(callers._more_than(waiting), 5, "it waits")
+
+    gate.passes.release(6)
+
+    assert [future.result(10) for future in (first, *futures)] == [0, 10, 20, 30, 40, 50]
+    assert gate.groups == [[0], [1, 2], [3], [4], [5]]

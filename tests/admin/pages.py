@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.messages import get_messages
 from django.db.models import Model
@@ -13,6 +13,7 @@ from applications.models import Application
 from chats.accept import NewChat
 from chats.models import Chat
 from core.accept.database import store
+from core.accept.submission import Submission
 from messages_app.accept import NewMessage
 from messages_app.models import Message
 
@@ -63,10 +64,12 @@ def change(client: Client, row: Model, **values: object) -> Any:
 def new_chats(application: Application, count: int) -> Sequence[Chat]:
     """Chats of one application, by ascending number."""
     rows = [NewChat(application.token, "a chat") for _ in range(count)]
-    return [chat for chat in store(rows) if isinstance(chat, Chat)]
+    [stored] = store([Submission(rows)])
+    return cast("Sequence[Chat]", stored)
 
 
 def new_messages(chat: Chat, count: int, body: str = "hello") -> Sequence[Message]:
     """Messages of one chat, by ascending number."""
     rows = [NewMessage(chat.application_token, chat.chat_number, body) for _ in range(count)]
-    return [message for message in store(rows) if isinstance(message, Message)]
+    [stored] = store([Submission(rows)])
+    return cast("Sequence[Message]", stored)

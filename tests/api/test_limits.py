@@ -21,7 +21,7 @@ from core.http.limits import LimitedView, name_of
 from core.http.views import ApiView
 from core.limits.limiter import limiter
 from tests.api.client import Api
-from tests.api.test_errors import assert_problem
+from tests.api.problems import assert_problem
 
 HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 UNKNOWN = "/applications/000000000000000000000000"

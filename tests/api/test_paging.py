@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from messages_app.models import Message
 from tests.api.client import Api
-from tests.api.test_errors import assert_problem
+from tests.api.problems import assert_problem
 
 
 def shown(page: dict[str, Any]) -> list[int]:

@@ -15,6 +15,9 @@ REQUESTS: dict[str, Callable[[Api, str], Any]] = {
     "create application": lambda api, _: api.post("/applications", {"name": "x"}),
     "create chat": lambda api, chat: api.post(chat.rpartition("/")[0], {"name": "x"}),
     "create message": lambda api, chat: api.post(f"{chat}/messages", {"body": "x"}),
+    "create messages in bulk": lambda api, chat: api.post(
+        f"{chat}/messages/bulk", {"messages": [{"body": "x"}] * 40}
+    ),
     "read application": lambda api, chat: api.get(chat.rpartition("/chats")[0]),
     "read chat": lambda api, chat: api.get(chat),
     "read message": lambda api, chat: api.get(f"{chat}/messages/1"),

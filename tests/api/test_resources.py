@@ -14,7 +14,8 @@ def test_an_application_is_created_with_a_token_and_found_at_its_location(api: A
 
     assert created.status_code == 201
     body = created.json()
-    assert list(body) == ["token", "name", "chats_count", "created_at", "updated_at"]
+    assert list(body) == ["token", "name", "chats_count", "created_at", "updated_at", "key"]
+    assert re.fullmatch("[0-9a-f]{64}", body.pop("key"))
     assert (body["name"], body["chats_count"]) == ("Ünïcode 会話 🎉", 0)
     assert TIME.fullmatch(body["created_at"])
     assert created["Location"] == f"http://testserver/api/v1/applications/{body['token']}"

@@ -16,9 +16,9 @@ from chats.models import Chat
 from chats.services import create_chat
 from core import counts
 from core.accept.database import store
+from core.accept.submission import Submission
 from core.jobs import JobIsRunning, only_run
 from core.models import CountState, Job
-from core.rows import NewRow
 from core.transactions import in_transaction
 from messages_app.accept import NewMessage
 from messages_app.models import Message
@@ -172,7 +172,7 @@ def test_the_job_and_many_writers_do_not_hurt_each_other() -> None:
     tokens = [create_application(name="a").token for _ in range(3)]
     for token in tokens * 4:
         create_chat(application_token=token, name="c")
-    rows: list[NewRow] = [NewMessage(token, n, "x") for token in tokens for n in range(1, 5)]
+    rows = [Submission([NewMessage(token, n, "x")]) for token in tokens for n in range(1, 5)]
 
     def write(number: int) -> None:
         shuffled = random.Random(number).sample(rows, len(rows))

@@ -40,6 +40,10 @@ def test_the_application_is_given_settings_that_exist_and_no_secret(compose: Any
         assert "PASSWORD" in value or value in {"chatsystem", "1"}
 
 
+def test_keys_are_required(compose: Any) -> None:
+    assert compose["services"]["web"]["environment"]["REQUIRE_KEYS"] == "1"
+
+
 def test_every_queue_has_a_worker_and_none_stores_and_searches(compose: Any) -> None:
     queues = [
         queue

@@ -2,12 +2,14 @@
 
 import json
 import os
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 ANSWER_SECONDS = 30
+EMPTY: Mapping[str, str] = {}
 
 
 class Chat(NamedTuple):
@@ -48,9 +50,12 @@ class Client:
     ) -> None:
         self._http.close()
 
-    def send(self, method: str, path: str, document: Any = None) -> Answer:
+    def send(
+        self, method: str, path: str, document: Any = None, headers: Mapping[str, str] = EMPTY
+    ) -> Answer:
         """The answer, whatever it is."""
-        headers = {"Content-Type": "application/json"} if document is not None else {}
+        if document is not None:
+            headers = {"Content-Type": "application/json", **headers}
         body = json.dumps(document).encode() if document is not None else None
         try:
             self._http.request(method, f"/api/v1{path}", body, headers)

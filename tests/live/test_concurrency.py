@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain
 
 import httpx
 import pytest
 
-CLIENTS = 32
+CLIENTS = 50
 EACH = 10
 
 
 def in_parallel(base_url: str, work: Callable[[httpx.Client, int], list[int]]) -> list[list[int]]:
-    """What each of 32 clients got, every one on a connection of its own."""
+    """What each of fifty clients got, every one on a connection of its own."""
 
     def client(number: int) -> list[int]:
         with httpx.Client(base_url=f"{base_url}/api/v1", timeout=60) as http:
@@ -45,7 +46,7 @@ def read_all(http: httpx.Client, path: str, number: str) -> list[int]:
     return numbers
 
 
-def test_32_clients_create_chats_without_a_gap_a_repeat_or_an_error(
+def test_fifty_clients_create_chats_without_a_gap_a_repeat_or_an_error(
     http: httpx.Client, base_url: str, application: str
 ) -> None:
     def work(client: httpx.Client, number: int) -> list[int]:
@@ -61,7 +62,7 @@ def test_32_clients_create_chats_without_a_gap_a_repeat_or_an_error(
     assert read_all(http, f"{application}/chats", "chat_number") == everything
 
 
-def test_32_clients_write_to_one_chat_without_a_gap_a_repeat_or_an_error(
+def test_fifty_clients_write_to_one_chat_without_a_gap_a_repeat_or_an_error(
     http: httpx.Client, base_url: str, application: str
 ) -> None:
     chat = f"{application}/chats/{create(http, f'{application}/chats', 'name', 'busy')}"
@@ -82,7 +83,7 @@ def test_32_clients_write_to_one_chat_without_a_gap_a_repeat_or_an_error(
                 assert shown["body"] == f"{number}/{n}"
 
 
-def test_32_clients_create_chats_and_messages_in_them_at_once(
+def test_fifty_clients_create_chats_and_messages_in_them_at_once(
     http: httpx.Client, base_url: str, application: str
 ) -> None:
     def work(client: httpx.Client, number: int) -> list[int]:
@@ -96,3 +97,43 @@ def test_32_clients_create_chats_and_messages_in_them_at_once(
 
     assert answered == [list(range(1, EACH + 1))] * CLIENTS
     assert read_all(http, f"{application}/chats", "chat_number") == list(range(1, CLIENTS + 1))
+
+
+def test_of_fifty_clients_that_have_seen_the_same_one_changes_it(
+    http: httpx.Client, base_url: str, application: str
+) -> None:
+    chat = f"{application}/chats/{create(http, f'{application}/chats', 'name', 'seen')}"
+    create(http, f"{chat}/messages", "body", "seen")
+    for path, field in ((application, "name"), (chat, "name"), (f"{chat}/messages/1", "body")):
+        seen = http.get(path).headers["ETag"]
+        rename = partial(_rename, path=path, field=field, seen=seen)
+
+        statuses = list(chain.from_iterable(in_parallel(base_url, rename)))
+
+        assert sorted(statuses) == [200] + [412] * (CLIENTS - 1)
+        assert http.get(path).json()[field] == f"{statuses.index(200)}"
+
+
+def _rename(client: httpx.Client, number: int, *, path: str, field: str, seen: str) -> list[int]:
+    answer = client.put(path, json={field: f"{number}"}, headers={"If-Match": seen})
+    return [answer.status_code]
+
+
+def test_many_repeats_at_once_are_one_request(http: httpx.Client, base_url: str) -> None:
+    token = http.post("/applications", json={"name": "once"}).json()["token"]
+    http.post(f"/applications/{token}/chats", json={"name": "once"})
+    path = f"/applications/{token}/chats/1/messages"
+
+    def send(client: httpx.Client, _: int) -> list[int]:
+        answers = [
+            client.post(path, json={"body": "x"}, headers={"Idempotency-Key": f"key-{n}"})
+            for n in range(3)
+        ]
+        assert {answer.status_code for answer in answers} == {201}
+        return [answer.json()["message_number"] for answer in answers]
+
+    numbers = in_parallel(base_url, send)
+
+    assert len({tuple(of_client) for of_client in numbers}) == 1
+    assert sorted(numbers[0]) == [1, 2, 3]
+    assert read_all(http, path, "message_number") == [1, 2, 3]

@@ -1,5 +1,6 @@
 """Processes that take numbers, played within the test's: what they are given is written down."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -8,6 +9,7 @@ from django.db.models import Model
 from chats.accept import NewChat
 from chats.models import Chat
 from core.accept.pipeline import Pipeline
+from core.accept.submission import Submission
 from core.rows import NewRow
 from messages_app.accept import NewMessage
 from messages_app.models import Message
@@ -40,7 +42,12 @@ class Process:
 
     def numbers(self, *rows: NewRow) -> list[int]:
         """The number of each row. Raises the first error."""
-        return [number_of(outcome) for outcome in self.pipeline.commit(rows)]
+        return [number_of(outcome) for outcome in self.commit(rows)]
+
+    def commit(self, rows: Sequence[NewRow]) -> list[Model | Exception]:
+        """What becomes of each row, as one group of requests of one row."""
+        outcomes = self.pipeline.commit([Submission([row]) for row in rows])
+        return [one if isinstance(one, Exception) else one[0] for one in outcomes]
 
     def end(self) -> None:
         """As at SIGTERM."""

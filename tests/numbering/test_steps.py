@@ -76,7 +76,7 @@ class Run:
     def _play(self, process: Process, plan: list[list[NewRow]]) -> None:
         last: defaultdict[str, int] = defaultdict(int)
         for rows in plan:
-            for row, outcome in zip(rows, process.pipeline.commit(rows), strict=True):
+            for row, outcome in zip(rows, process.commit(rows), strict=True):
                 if isinstance(outcome, Exception):
                     continue
                 token, number = str(row.parent[0]), number_of(outcome)

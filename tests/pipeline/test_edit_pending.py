@@ -46,6 +46,19 @@ def test_an_edit_of_a_pending_message_outlives_its_queued_insert(
     assert Message.objects.count() == 2
 
 
+def test_a_pending_row_is_stored_and_then_compared(api: Api, backlog: Backlog, chat: str) -> None:
+    api.say(chat, "x")
+    for path, field in ((chat, "name"), (f"{chat}/messages/1", "body")):
+        seen = {"If-Match": api.get(path)["ETag"]}
+
+        assert api.put(path, {field: "late"}, **{"If-Match": '"2"'}).status_code == 412
+        assert api.put(path, {field: "new"}, **seen).status_code == 200
+        assert api.put(path, {field: "late"}, **seen).status_code == 412
+    backlog.work()
+
+    assert api.get(chat).json()["name"] == api.get(f"{chat}/messages/1").json()["body"] == "new"
+
+
 def test_a_pending_chat_can_be_renamed(api: Api, backlog: Backlog, chat: str) -> None:
     api.say(chat, "x")
 

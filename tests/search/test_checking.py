@@ -109,9 +109,18 @@ def test_what_is_still_to_be_indexed_is_no_difference(
 ) -> None:
     api.say(chat, "not indexed yet")
     api.put(f"{chat}/messages/1", {"body": "nor this"})
-    monkeypatch.setattr("time.sleep", lambda _: index.keep_up())
+    worked_off = backlog.is_worked_off
+    looks = []
+
+    def later(up_to: int) -> bool:
+        looks.append(worked_off(up_to))
+        index.keep_up()
+        return looks[-1]
+
+    monkeypatch.setattr(backlog, "is_worked_off", later)
 
     assert list(check()) == []
+    assert looks == [False, True]
 
 
 def test_a_backlog_that_nobody_works_off_is_reported_as_such(

@@ -7,7 +7,7 @@ from core import database
 from core.text import MAX_QUERY_CHARACTERS
 from search.index import querying
 from tests.api.client import Api
-from tests.api.test_errors import assert_problem
+from tests.api.problems import assert_problem
 from tests.api.test_paging import shown
 from tests.live.servers import eventually
 from tests.pipeline.proxy import Proxy

@@ -9,14 +9,14 @@ from core.text import fold
 from search.backends import DatabaseSearch
 from search.highlight import highlight
 from tests.api.client import Api
-from tests.api.test_errors import assert_problem
+from tests.api.problems import assert_problem
 from tests.api.test_paging import shown, walk
 from tests.search.index import SearchIndex
 
 Settle = Callable[[], str]
 
 
-@pytest.fixture(params=["database", "elasticsearch"])
+@pytest.fixture(params=["database", pytest.param("elasticsearch", marks=pytest.mark.stack)])
 def settle(request: pytest.FixtureRequest) -> Settle:
     """Makes everything findable, and says by which backend."""
     if request.param == "database":

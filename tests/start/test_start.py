@@ -30,6 +30,8 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "no SECRET_KEY in production": ({"REDIS_URL": "redis://h/0", "SECRET_KEY": ""}, "SECRET_KEY"),
     "a number that is none": ({"WEB_THREADS": "many"}, "WEB_THREADS"),
     "a number out of range": ({"WEB_THREADS": "0"}, "WEB_THREADS must lie between 1 and 1024"),
+    "an origin that is none": ({"CORS_ORIGINS": "example.org"}, "CORS_ORIGINS must be origins"),
+    "an origin with a path": ({"CORS_ORIGINS": "https://a.org/x"}, "CORS_ORIGINS must be origins"),
     "a rate that is none": ({"RATE_LIMIT": "100"}, "RATE_LIMIT: a rate is a number from 1 to"),
     "a rate too high": ({"RATE_LIMIT": "1000001/s"}, "RATE_LIMIT: a rate is a number from 1 to"),
     "a switch that is none": ({"DEBUG": "perhaps"}, "DEBUG"),
@@ -74,6 +76,27 @@ def test_settings_are_refused_with(
     [said] = capfd.readouterr().err.splitlines()
     assert said.startswith("chatsystem cannot start: ")
     assert sentence in said
+
+
+@pytest.mark.parametrize(
+    ("given", "required"),
+    [
+        ({}, False),
+        ({"REQUIRE_KEYS": "1"}, True),
+        ({"REDIS_URL": "redis://h/0", "SECRET_KEY": "x"}, True),
+        ({"REDIS_URL": "redis://h/0", "SECRET_KEY": "x", "REQUIRE_KEYS": "0"}, False),
+    ],
+)
+@pytest.mark.embedded
+def test_keys_are_required_by_default_where_a_service_is_set(
+    given: dict[str, str], required: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (*SERVICES, "REQUIRE_KEYS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    assert env.read().keys_required is required
 
 
 @pytest.mark.embedded

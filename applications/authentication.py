@@ -1,0 +1,68 @@
+"""Who sends a request: whoever has the key in it, or a member of the staff by the admin's session.
+
+Where keys are not required nobody is asked, and a header that claims to be a key is ignored.
+"""
+
+import re
+from copy import copy
+from importlib import import_module
+from typing import cast
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.auth.models import User
+from django.http import QueryDict
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from applications.identities import OPERATOR, Identity, identify
+from applications.keys import KeyHash, hash_of
+
+SCHEME = "Bearer"
+_CREDENTIALS = re.compile(rf"(?i:{SCHEME}) +([0-9a-f]{{64}})")
+
+
+class KeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <key>`; the request's `auth` is the hash of the key."""
+
+    def authenticate(self, request: Request) -> tuple[Identity, KeyHash] | None:
+        """None without the header. Raises AuthenticationFailed, KeysAway."""
+        header = request.META.get("HTTP_AUTHORIZATION")
+        if header is None or not settings.ENVIRONMENT.keys_required:
+            return None
+        credentials = _CREDENTIALS.fullmatch(header)
+        if credentials:
+            key_hash = hash_of(credentials[1])
+            identity = identify(key_hash)
+            if identity:
+                return identity, key_hash
+        raise AuthenticationFailed("This is no valid key.")
+
+    def authenticate_header(self, request: Request) -> str:
+        """What a 401 says is wanted."""
+        return SCHEME
+
+
+class StaffSession(SessionAuthentication):
+    """An operator by the admin's login, for requests without a key.
+
+    The API has no sessions (chatsystem.pages), so one is loaded here, where it is needed.
+    """
+
+    def authenticate(self, request: Request) -> tuple[Identity, None] | None:
+        """None without a login of the staff. Raises PermissionDenied for a forged request."""
+        if not settings.ENVIRONMENT.keys_required:
+            return None
+        cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+        if not cookie:
+            return None
+        # The token must come as a header: looked for in a form, the body would be read for it.
+        bodiless = copy(request._request)
+        bodiless.POST = QueryDict()
+        bodiless.session = import_module(settings.SESSION_ENGINE).SessionStore(cookie)
+        user = get_user(bodiless)
+        if not cast("User", user).is_staff:
+            return None
+        self.enforce_csrf(bodiless)  # type: ignore[arg-type] # Django's kind is what it reads
+        return OPERATOR, None

@@ -1,0 +1,39 @@
+"""`manage.py application_key`: the key of an application, made or replaced."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError
+
+from applications.services import HasKey, first_key, rotate_key
+from core.errors import ApplicationNotFound
+
+
+class Command(BaseCommand):
+    """Make a key and print it."""
+
+    help = (
+        "Make the key of an application that has none yet, such as one that an import made, and "
+        "print it on the last line. It cannot be shown again. With --rotate also where there is "
+        "one, which then stops working within a second. Exit status 1 if there is no such "
+        "application, if it has a key and --rotate is not given, or if the database is away."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """TOKEN, --rotate."""
+        parser.add_argument("token", metavar="TOKEN", help="of the application")
+        parser.add_argument("--rotate", action="store_true", help="replace the key that there is")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print the key alone."""
+        make = rotate_key if options["rotate"] else first_key
+        try:
+            key = make(token=options["token"])
+        except HasKey as error:
+            raise CommandError(f"{error.detail} --rotate replaces it.") from None
+        except ApplicationNotFound as error:
+            raise CommandError(error.detail) from None
+        except (DatabaseError, InterfaceError) as error:
+            raise CommandError(f"The database failed: {error}") from None
+        self.stdout.write(key)

@@ -1,0 +1,58 @@
+"""Entity tags, and what a request makes depend on them (RFC 9110, section 13).
+
+The tag of an item is its version, which rises with everything that is shown of it, so it costs
+nothing to make. Tags that are none of ours match nothing.
+"""
+
+import re
+from collections.abc import Mapping
+
+from django.http import HttpResponse, HttpResponseNotModified
+from django.utils.http import parse_etags
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.errors import Malformed
+from core.http.renderers import JsonRenderer
+from core.versions import Versions
+
+#: More would be more than one statement can compare; nobody edits what he saw a hundred times.
+MAX_TAGS = 100
+
+_TAG = re.compile(r'"([1-9][0-9]{0,17})"\Z')
+
+
+def etag(version: int) -> str:
+    """The header's value."""
+    return f'"{version}"'
+
+
+def shown(request: Request, version: int, data: Mapping[str, object]) -> HttpResponse:
+    """The item with its tag, or 304 to who reads it and has it already."""
+    headers = {"ETag": etag(version)}
+    if request.method in ("GET", "HEAD") and _is_known(request, etag(version)):
+        # Of all lengths a 304 may only give that of the 200 (RFC 9110, section 8.6); Django's
+        # middleware would give 0.
+        length = len(JsonRenderer().render(data))
+        return HttpResponseNotModified(headers={**headers, "Content-Length": str(length)})
+    return Response(data, headers=headers)
+
+
+def expected_versions(request: Request) -> Versions | None:
+    """Which versions the client wants to change, by If-Match; None for any. Raises Malformed."""
+    header = request.META.get("HTTP_IF_MATCH")
+    if header is None:
+        return None
+    tags = parse_etags(header)
+    if tags == ["*"]:
+        return None  # anything that exists, and what does not exist cannot be changed anyway
+    if len(tags) > MAX_TAGS:
+        raise Malformed(f"If-Match may name at most {MAX_TAGS} tags.")
+    # The comparison is a strong one: a weak tag never matches.
+    return frozenset(int(match[1]) for match in map(_TAG.match, tags) if match)
+
+
+def _is_known(request: Request, tag: str) -> bool:
+    tags = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
+    # The comparison is a weak one.
+    return tags == ["*"] or tag in (known.removeprefix("W/") for known in tags)

@@ -1,0 +1,37 @@
+"""Idempotency-Key: a request that may be repeated gets the first answer again.
+
+A key counts for one path, in whatever form its values are sent: what is compared is what they say.
+"""
+
+import re
+from hashlib import sha256
+
+import orjson
+from rest_framework.request import Request
+
+from core.accept.submission import Repeatable
+from core.errors import FieldError, Invalid
+from core.rows import RequestKey
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+
+_VISIBLE_ASCII = re.compile(r"[!-~]{1,255}\Z")
+
+
+def repeatable(request: Request) -> Repeatable | None:
+    """The request by its key, if it has one. Raises Invalid, and what reading its body raises."""
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is None:
+        return None
+    if not _VISIBLE_ASCII.match(key):
+        message = f"{HEADER} must be 1 to 255 visible ASCII characters."
+        raise Invalid(FieldError(HEADER, "invalid", message))
+    path = request.path.rstrip("/")
+    says = orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)
+    return Repeatable(
+        RequestKey(
+            sha256(f"{path} {key}".encode("utf-8", "surrogateescape")).hexdigest(),
+            sha256(says).hexdigest(),
+        )
+    )

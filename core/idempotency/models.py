@@ -1,0 +1,28 @@
+"""The table of keys whose requests have done their work."""
+
+from django.db import models
+
+
+class IdempotencyKey(models.Model):
+    """A request by the digest of its path and key, and what it made.
+
+    `first_number` of as many rows as the request asks for, or the `token` of an application.
+    """
+
+    application_token = models.CharField(max_length=24)
+    name = models.CharField(max_length=64)
+    fingerprint = models.CharField(max_length=64)
+    first_number = models.PositiveBigIntegerField(null=True)
+    token = models.CharField(max_length=24, default="")
+    accepted_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "idempotency_keys"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("application_token", "name"), name="idempotency_keys_natural_key"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,86 @@
+"""What is known of requests that bore a key, in the table."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.utils import timezone
+
+from core.idempotency.models import IdempotencyKey
+from core.natural_keys import in_pieces
+from core.rows import NumberedRow, RequestKey
+
+KEPT = timedelta(hours=24)
+
+_DELETED_AT_ONCE = 1000
+_NAME = ("application_token", "name")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the first request with a key asked for, made, and when."""
+
+    fingerprint: str
+    first_number: int
+    accepted_at: datetime
+
+
+Named = tuple[str, RequestKey]
+
+
+def find(requests: Iterable[Named]) -> Mapping[str, Record]:
+    """What is known of these requests, given by application and key; by the key's name."""
+    names = [(token, key.name) for token, key in requests]
+    return {
+        row.name: Record(row.fingerprint, int(row.first_number or 0), row.accepted_at)
+        for wanted in in_pieces(_NAME, names)
+        for row in IdempotencyKey.objects.filter(wanted, accepted_at__gt=timezone.now() - KEPT)
+    }
+
+
+def keep(rows: Iterable[NumberedRow]) -> None:
+    """Remember the requests of these rows, in the transaction that stores them.
+
+    One that is known already stays: a key that was forgotten while its row was queued stands for
+    two rows, and for either of them.
+    """
+    IdempotencyKey.objects.bulk_create(_records(rows), ignore_conflicts=True)
+
+
+def claim(rows: Iterable[NumberedRow]) -> None:
+    """The same where nobody else may have done the request. Raises IntegrityError if one has."""
+    records = list(_records(rows))
+    names = [(one.application_token, one.name) for one in records]
+    for wanted in in_pieces(_NAME, names):
+        IdempotencyKey.objects.filter(wanted, accepted_at__lte=timezone.now() - KEPT).delete()
+    IdempotencyKey.objects.bulk_create(records)
+
+
+def _records(rows: Iterable[NumberedRow]) -> Iterator[IdempotencyKey]:
+    for row in rows:
+        if row.request is not None:
+            yield IdempotencyKey(
+                application_token=row.key[0],
+                name=row.request.name,
+                fingerprint=row.request.fingerprint,
+                first_number=row.number,
+                accepted_at=datetime.fromtimestamp(0, UTC)
+                + timedelta(microseconds=row.accepted_us),
+            )
+
+
+def any_from_before(moment: datetime) -> bool:
+    """Whether any request from before this moment still counts."""
+    oldest = timezone.now() - KEPT
+    return IdempotencyKey.objects.filter(accepted_at__gt=oldest, accepted_at__lt=moment).exists()
+
+
+def forget_old() -> int:
+    """Remove what no longer counts, in short transactions; how many."""
+    removed = 0
+    while True:
+        old = IdempotencyKey.objects.filter(accepted_at__lte=timezone.now() - KEPT)
+        ids = list(old.order_by("accepted_at").values_list("pk", flat=True)[:_DELETED_AT_ONCE])
+        if not ids:
+            return removed
+        removed += IdempotencyKey.objects.filter(pk__in=ids).delete()[0]

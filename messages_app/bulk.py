@@ -1,0 +1,38 @@
+"""Many messages in one request: as they come in, and how they are shown."""
+
+from collections.abc import Iterator
+
+from core.errors import FieldError, Invalid
+from core.text import clean_body, field
+
+MAX_MESSAGES = 500
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+
+_LIST = "messages"
+
+
+def clean_bodies(data: object) -> list[str]:
+    """The bodies of `{"messages": [{"body": ...}, ...]}`. Raises Invalid with all that is wrong."""
+    messages = field(data, _LIST)
+    if not isinstance(messages, list):
+        raise Invalid(FieldError(_LIST, "type", f"{_LIST} must be a list."))
+    if not 1 <= len(messages) <= MAX_MESSAGES:
+        message = f"{_LIST} must have 1 to {MAX_MESSAGES} items."
+        raise Invalid(FieldError(_LIST, "length", message))
+    errors: list[FieldError] = []
+    bodies: list[str] = []
+    for place, one in enumerate(messages):
+        try:
+            bodies.append(clean_body(field(one, "body")))
+        except Invalid as invalid:
+            errors += _at(place, invalid)
+    if errors:
+        raise Invalid(*errors)
+    return bodies
+
+
+def _at(place: int, invalid: Invalid) -> Iterator[FieldError]:
+    """The same errors, with the place in the list in the name of each field."""
+    for error in invalid.errors:
+        name = f"{_LIST}[{place}]" + (f".{error.field}" if error.field else "")
+        yield FieldError(name, error.code, error.message)

@@ -1,0 +1,76 @@
+"""Whatever is sent: a problem document says what is wrong with it, and nothing has come of it."""
+
+from string import Template
+from typing import Any
+
+import pytest
+
+from tests.api.bad_requests import ALLOWED, BAD_REQUESTS, CREATES, EDITS, Bad
+from tests.api.client import Api
+from tests.api.problems import assert_problem
+
+
+@pytest.fixture
+def items(api: Api) -> dict[str, str]:
+    """An item of each kind."""
+    chat = api.new_chat()
+    api.say(chat, "said")
+    application = chat.rpartition("/chats/")[0]
+    return {"application": application, "chat": chat, "message": f"{chat}/messages/1"}
+
+
+def send(api: Api, items: dict[str, str], request: Bad) -> Any:
+    address = Template(request.address).substitute(items)
+    path = address[1:] if address.startswith("//") else f"/api/v1{address}"
+    headers: Any = request.headers
+    return api.client.generic(
+        request.method, path, request.body, request.content_type, headers=headers
+    )
+
+
+@pytest.mark.parametrize("request_", BAD_REQUESTS, ids=str)
+def test_a_bad_request_is_a_problem_and_changes_nothing(
+    api: Api, items: dict[str, str], request_: Bad
+) -> None:
+    shown = [api.get(path).json() for path in items.values()]
+
+    answer = send(api, items, request_)
+
+    problem = assert_problem(answer, request_.status)
+    if request_.error:
+        assert [(e["field"], e["code"]) for e in problem["errors"]] == [request_.error]
+    if request_.status == 405:
+        assert set(answer["Allow"].split(", ")) - {"HEAD", "OPTIONS"} == ALLOWED[request_.address]
+    assert [api.get(path).json() for path in items.values()] == shown
+    assert api.say(items["chat"], "good") == [2]
+
+
+@pytest.mark.parametrize(("method", "address", "field"), CREATES + EDITS)
+def test_emoji_are_as_good_as_letters(
+    api: Api, items: dict[str, str], method: str, address: str, field: str
+) -> None:
+    text = "😀🤷🏽‍♀️"
+    body = f'{{"{field}": "{text}", "😀": "🤷"}}'.encode()
+
+    answer = send(api, items, Bad(0, method, address, body))
+
+    assert answer.status_code in (200, 201)
+    assert answer.json()[field] == text
+
+
+@pytest.mark.parametrize("value", ["", "😀", "é", "x" * 5000, ';;,,=="\\', "%00"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("Accept-Encoding", "Accept-Language", "Authorization", "Content-Encoding", "Cookie"),
+        *("If-Modified-Since", "If-None-Match", "Origin", "Range", "Referer", "User-Agent"),
+        *("X-CSRFToken", "X-Forwarded-Host", "X-HTTP-Method-Override", "X-Request-ID"),
+    ],
+)
+def test_a_header_of_junk_does_no_harm(
+    api: Api, items: dict[str, str], header: str, value: str
+) -> None:
+    for method in ("GET", "PUT"):
+        request = Bad(0, method, "$chat", b'{"name": "x"}', headers={header: value})
+
+        assert send(api, items, request).status_code == 200

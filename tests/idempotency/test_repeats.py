@@ -1,0 +1,178 @@
+"""A request with an Idempotency-Key is done once, however often and however it is sent."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from applications.models import Application
+from chats.models import Chat
+from core.idempotency.models import IdempotencyKey
+from core.idempotency.records import forget_old
+from messages_app.models import Message
+from tests.api.client import Api
+from tests.api.problems import assert_problem
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def send(api: Api, path: str, body: Any, key: str = "a-key", **headers: str) -> Any:
+    return api.post(path, body, **{"Idempotency-Key": key}, **headers)
+
+
+def as_repeated(answer: dict[str, Any]) -> dict[str, Any]:
+    """The same without the key of an application, of which only the hash is kept."""
+    return {**answer, "key": None} if "key" in answer else answer
+
+
+@pytest.fixture
+def chat(api: Api) -> str:
+    return api.new_chat()
+
+
+ROUTES: dict[str, tuple[Callable[[str], str], Any, Any]] = {
+    "applications": (lambda _: "/applications", {"name": "one"}, {"name": "two"}),
+    "chats": (lambda chat: chat.rpartition("/")[0], {"name": "one"}, {"name": "two"}),
+    "messages": (lambda chat: f"{chat}/messages", {"body": "one"}, {"body": "two"}),
+    "bulk": (
+        lambda chat: f"{chat}/messages/bulk",
+        {"messages": [{"body": "one"}, {"body": "two"}]},
+        {"messages": [{"body": "two"}, {"body": "one"}]},
+    ),
+}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_repeat_gets_the_first_answer(api: Api, chat: str, route: str) -> None:
+    path, body, _ = ROUTES[route]
+    first = send(api, path(chat), body)
+    counts = [model.objects.count() for model in (Application, Chat, Message)]
+
+    again = send(api, path(chat), body)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == as_repeated(first.json())
+    assert again.get("Location") == first.get("Location")
+    assert again.get("ETag") == first.get("ETag")
+    assert "Idempotency-Replayed" not in first
+    assert again["Idempotency-Replayed"] == "true"
+    assert [model.objects.count() for model in (Application, Chat, Message)] == counts
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_another_body_under_the_same_key_is_refused(api: Api, chat: str, route: str) -> None:
+    path, body, other = ROUTES[route]
+    first = send(api, path(chat), body).json()
+
+    assert_problem(send(api, path(chat), other), 422)
+
+    assert send(api, path(chat), body).json() == as_repeated(first)
+
+
+def test_what_is_compared_is_what_the_request_says(api: Api, chat: str) -> None:
+    path = f"{chat}/messages"
+    send(api, path, b'{"body": "caf\\u00e9", "x": [1, 2]}')
+
+    same = send(api, path, '{ "x":[1,2] ,"body":"café"}'.encode())
+    form = send(api, f"{path}/", b"body=caf%C3%A9", content_type=FORM)
+
+    assert same["Idempotency-Replayed"] == "true"
+    assert_problem(form, 422)
+
+
+def test_a_key_counts_for_its_path(api: Api, chat: str) -> None:
+    sibling = api.new_chat()
+
+    numbers = [
+        send(api, f"{one}/messages", {"body": "x"}).json()["message_number"]
+        for one in (chat, sibling)
+    ]
+
+    assert numbers == [1, 1]
+    assert Message.objects.count() == 2
+
+
+def test_keys_are_told_apart(api: Api, chat: str) -> None:
+    keys = ["a", "A", "a ".strip() + "!", "~" * 255, "a,b"]
+
+    numbers = [
+        send(api, f"{chat}/messages", {"body": "x"}, key).json()["message_number"] for key in keys
+    ]
+
+    assert numbers == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "é", "\x7f", "a\tb"])
+@pytest.mark.parametrize("route", ROUTES)
+def test_an_invalid_key_is_refused(api: Api, chat: str, route: str, key: str) -> None:
+    path, body, _ = ROUTES[route]
+
+    answer = send(api, path(chat), body, key)
+
+    assert_problem(answer, 400)
+    assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
+
+
+def test_a_failed_attempt_is_not_remembered(api: Api, chat: str) -> None:
+    assert_problem(send(api, f"{chat}/messages", {"body": ""}), 400)
+    assert_problem(send(api, f"{chat}9/messages", {"body": "x"}), 404)
+
+    assert send(api, f"{chat}/messages", {"body": "x"}).json()["message_number"] == 1
+
+
+def test_the_first_answer_is_given_whatever_has_changed_since(api: Api, chat: str) -> None:
+    first = send(api, f"{chat}/messages", {"body": "x"})
+    api.put(f"{chat}/messages/1", {"body": "edited"})
+
+    assert send(api, f"{chat}/messages", {"body": "x"}).json() == first.json()
+
+
+def test_a_day_later_the_key_is_free_again(api: Api, chat: str) -> None:
+    send(api, f"{chat}/messages", {"body": "x"})
+    send(api, "/applications", {"name": "x"})
+    IdempotencyKey.objects.update(accepted_at=timezone.now() - timedelta(hours=24, seconds=1))
+
+    again = send(api, f"{chat}/messages", {"body": "another"})
+
+    assert again.json()["message_number"] == 2
+    assert "Idempotency-Replayed" not in send(api, "/applications", {"name": "y"})
+    assert send(api, f"{chat}/messages", {"body": "another"})["Idempotency-Replayed"] == "true"
+
+
+def test_what_counts_no_more_is_forgotten(
+    api: Api, chat: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.idempotency.records._DELETED_AT_ONCE", 2)
+    for key in "abcde":
+        send(api, f"{chat}/messages", {"body": "x"}, key)
+    IdempotencyKey.objects.update(accepted_at=timezone.now() - timedelta(hours=25))
+    send(api, f"{chat}/messages", {"body": "x"}, "f")
+
+    assert forget_old() == 5
+    assert IdempotencyKey.objects.count() == 1
+
+
+def test_reads_and_edits_take_no_notice_of_a_key(api: Api, chat: str) -> None:
+    api.say(chat, "x")
+
+    for _ in range(2):
+        answer = api.put(f"{chat}/messages/1", {"body": "y"}, **{"Idempotency-Key": "a b"})
+        assert answer.status_code == 200
+
+
+def test_a_key_is_rotated_once_and_shown_once(api: Api) -> None:
+    application = api.new_application()
+    first = send(api, f"{application}/key", {}, "rotate")
+    stored = Application.objects.get(token=application.split("/")[2]).key_hash
+
+    again = send(api, f"{application}/key", {}, "rotate")
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert len(first.json()["key"]) == 64
+    assert again.json() == {"key": None}
+    assert again["Idempotency-Replayed"] == "true"
+    assert Application.objects.get(token=application.split("/")[2]).key_hash == stored
+    assert_problem(send(api, f"{application}/key", {"x": 1}, "rotate"), 422)
+    assert_problem(send(api, "/applications/" + 24 * "0" + "/key", {}, "rotate"), 404)

@@ -1,0 +1,44 @@
+"""Keys are required here, and no test knows the keys of another."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import Settings
+
+from applications.identities import forget_identities
+from applications.services import make_operator_key
+from core import database
+from core.numbering.epochs import latest_epoch
+from tests.api.client import Api
+from tests.keys.clients import Owner, new_owner, with_key
+
+
+@pytest.fixture(autouse=True)
+def keys_required(no_queue: None, settings: Settings) -> Iterator[None]:
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"require_keys": True})
+    forget_identities()
+    latest_epoch.value = 0
+    yield
+    forget_identities()
+    latest_epoch.value = 0
+    database.breaker.cache_clear()
+
+
+@pytest.fixture
+def operator(db: None) -> Api:
+    """The API to whom everything is open."""
+    return with_key(make_operator_key(name="ops"))
+
+
+@pytest.fixture
+def owner(operator: Api) -> Owner:
+    """An application with a chat and a message in it."""
+    owner = new_owner(operator)
+    owner.api.say(owner.api.new_chat(owner.path), "hello")
+    return owner
+
+
+@pytest.fixture
+def stranger(operator: Api) -> Owner:
+    """Another one."""
+    return new_owner(operator)

@@ -1,0 +1,148 @@
+"""While the database is away Redis knows whose key is whose, if it can be believed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from applications.identities import forget_identities
+from applications.keys import hash_of
+from applications.services import rotate_key
+from core import database
+from core.models import NumberAuthority
+from core.numbering.authority import begin_epoch, read_authority
+from core.numbering.models import Source
+from core.redis import credentials, keys
+from core.redis.credentials import remember
+from core.redis.guard import breaker
+from tests.api.client import Api
+from tests.api.problems import assert_problem
+from tests.keys.clients import Owner, new_owner, with_key
+from tests.redis_server import RedisServer
+
+
+@pytest.fixture
+def owner(redis_server: RedisServer, transactional_db: None, operator: Api) -> Owner:
+    """An application whose key was made, and never used, with Redis there."""
+    read_authority()
+    return new_owner(operator)
+
+
+@contextmanager
+def no_database() -> Iterator[None]:
+    """All readers of this process take the database for away, and nothing is remembered."""
+    forget_identities()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database.breaker(), "is_open", True)
+        yield
+    forget_identities()
+
+
+def test_a_key_that_was_just_made_works(owner: Owner, operator: Api) -> None:
+    with no_database():
+        assert owner.api.get(owner.path).status_code == 200
+
+
+def test_an_operator_is_one(owner: Owner, operator: Api) -> None:
+    with no_database():
+        assert operator.get("/applications").status_code == 200
+
+
+def test_a_key_opens_no_other_application(owner: Owner, operator: Api) -> None:
+    other = new_owner(operator)
+    with no_database():
+        assert_problem(other.api.get(owner.path), 404)
+
+
+def test_a_key_that_redis_does_not_know_may_be_good_all_the_same(owner: Owner) -> None:
+    with no_database():
+        answer = with_key("1" * 64).get(owner.path)
+
+        assert_problem(answer, 503)
+        assert answer["Retry-After"]
+
+
+def test_a_key_that_was_replaced_is_refused(owner: Owner) -> None:
+    new = with_key(rotate_key(token=owner.token))
+    with no_database():
+        assert_problem(owner.api.get(owner.path), 401)
+        assert new.get(owner.path).status_code == 200
+
+
+def test_who_read_the_old_key_before_and_tells_redis_late_does_not_revive_it(owner: Owner) -> None:
+    epoch = read_authority().epoch
+    rotate_key(token=owner.token)
+
+    remember(hash_of(owner.key), owner.token, epoch)
+
+    with no_database():
+        assert_problem(owner.api.get(owner.path), 401)
+
+
+def test_what_was_read_in_an_earlier_epoch_counts_no_more(owner: Owner, operator: Api) -> None:
+    begin_epoch(NumberAuthority.objects.get(), Source.REDIS, "a test")
+    forget_identities()
+    operator.get("/applications")  # by which this process learns of the epoch
+    with no_database():
+        assert operator.get("/applications").status_code == 200
+        assert_problem(owner.api.get(owner.path), 503)
+
+    assert owner.api.get(owner.path).status_code == 200
+
+    with no_database():
+        assert owner.api.get(owner.path).status_code == 200
+
+
+def test_redis_itself_may_know_of_a_later_epoch(owner: Owner, redis_server: RedisServer) -> None:
+    redis_server.client().set(keys.EPOCH, read_authority().epoch + 1)
+
+    with no_database():
+        assert_problem(owner.api.get(owner.path), 503)
+
+
+def test_use_writes_an_entry_anew(owner: Owner, redis_server: RedisServer) -> None:
+    redis_server.wipe_at_once()
+    breaker().is_open = False
+    forget_identities()
+    assert owner.api.get(owner.path).status_code == 200
+
+    with no_database():
+        assert owner.api.get(owner.path).status_code == 200
+
+
+def test_every_entry_expires(owner: Owner, redis_server: RedisServer) -> None:
+    rotate_key(token=owner.token)
+    entry, revoked = keys.credential(hash_of(owner.key)), keys.revoked(hash_of(owner.key))
+    server = redis_server.client()
+
+    kept, refused = server.ttl(entry), server.ttl(revoked)
+
+    assert 0 < kept <= credentials.KEPT.total_seconds() < refused
+
+
+def test_a_key_replaced_while_redis_is_away_opens_nothing_when_it_is_back(
+    owner: Owner, redis_server: RedisServer, operator: Api
+) -> None:
+    before = NumberAuthority.objects.get()
+    redis_server.kill()
+
+    new = with_key(rotate_key(token=owner.token))
+
+    after = NumberAuthority.objects.get()
+    assert (after.epoch, after.source) == (before.epoch + 1, before.source)
+    assert "key" in after.reason
+    assert new.get(owner.path).status_code == 200
+    redis_server.start()
+    breaker().is_open = False
+    with no_database():
+        # Redis holds the old entry, of an epoch that is over.
+        assert_problem(owner.api.get(owner.path), 503)
+    assert new.get(owner.path).status_code == 200
+    with no_database():
+        assert new.get(owner.path).status_code == 200
+
+
+def test_where_both_are_away_it_is_a_503(owner: Owner, redis_server: RedisServer) -> None:
+    redis_server.kill()
+    with no_database():
+        assert_problem(owner.api.get(owner.path), 503)

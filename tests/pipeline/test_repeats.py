@@ -1,0 +1,166 @@
+"""Keys of requests with numbers of Redis: kept across the queue, the table, and what is lost."""
+
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from core import database
+from core.accept.submission import Repeatable, Submission
+from core.errors import KeyReused
+from core.idempotency.models import IdempotencyKey
+from core.rows import RequestKey
+from messages_app.accept import NewMessage
+from tests.api.client import Api
+from tests.api.problems import assert_problem
+from tests.idempotency.test_repeats import ROUTES, send
+from tests.live.servers import eventually
+from tests.pipeline.backlog import Backlog, stored
+
+KEYED = [route for route in ROUTES if route != "applications"]
+
+
+def say(api: Api, chat: str, key: str = "a-key", body: str = "x") -> Any:
+    return send(api, f"{chat}/messages", {"body": body}, key)
+
+
+@pytest.mark.parametrize("worked", [False, True], ids=["pending", "stored"])
+@pytest.mark.parametrize("route", KEYED)
+def test_a_repeat_gets_the_first_answer_from_redis(
+    api: Api, backlog: Backlog, chat: str, route: str, worked: bool
+) -> None:
+    path, body, other = ROUTES[route]
+    first = send(api, path(chat), body)
+    if worked:
+        backlog.work()
+
+    again = send(api, path(chat), body)
+
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert again["Idempotency-Replayed"] == "true"
+    assert_problem(send(api, path(chat), other), 422)
+    backlog.work()
+    assert IdempotencyKey.objects.count() == 1
+
+
+def test_a_key_is_forgotten_by_redis_after_a_day(api: Api, backlog: Backlog, chat: str) -> None:
+    say(api, chat)
+
+    [name] = backlog.redis.keys("request:*")
+    assert 86_000 < backlog.redis.ttl(name) <= 86_400
+
+
+def test_repeats_within_one_group_are_one(api: Api, backlog: Backlog, chat: str) -> None:
+    token = chat.split("/")[2]
+
+    def submission(key: str, fingerprint: str, *bodies: str) -> Submission:
+        rows = [NewMessage(token, 1, body) for body in bodies]
+        return Submission(rows, Repeatable(RequestKey(key, fingerprint)))
+
+    group = [
+        submission("a", "1", "x", "y"),
+        submission("b", "1", "x"),
+        submission("a", "1", "x", "y"),
+        submission("a", "2", "z"),
+        Submission([NewMessage(token, 1, "w")]),
+        submission("b", "1", "x"),
+    ]
+
+    outcomes = backlog.pipeline.commit(group)
+
+    numbers = [
+        None if isinstance(rows, KeyReused) else [row.message_number for row in rows]  # type: ignore[union-attr]
+        for rows in outcomes
+    ]
+    assert numbers == [[1, 2], [3], [1, 2], None, [4], [3]]
+    assert [one.request and one.request.is_repeat for one in group] == [
+        False, False, True, False, None, True,
+    ]  # fmt: skip
+    backlog.work()
+    assert stored() == [1, 2, 3, 4]
+
+
+def test_a_repeat_completes_what_the_first_left_undone(
+    api: Api, backlog: Backlog, chat: str
+) -> None:
+    first = say(api, chat).json()
+    backlog.rows.clear()  # its process died between the number and the queue
+
+    assert say(api, chat).json() == first
+
+    backlog.work()
+    assert stored() == [1]
+
+
+@pytest.mark.parametrize("lost", ["a new epoch", "all data"])
+def test_keys_of_stored_rows_outlive_redis(
+    api: Api, backlog: Backlog, chat: str, lost: str
+) -> None:
+    first = say(api, chat).json()
+    backlog.work()
+    if lost == "all data":
+        backlog.server.wipe_at_once()
+    else:
+        call_command("new_epoch")
+        backlog.pipeline._keeper.look_again()
+        backlog.redis.delete(*backlog.redis.keys("request:*"))
+
+    again = say(api, chat)
+
+    assert (again.status_code, again.json()) == (201, first)
+    assert_problem(say(api, chat, body="other"), 422)
+    assert say(api, chat, "another-key").json()["message_number"] > 1
+
+
+def test_a_key_that_was_forgotten_with_its_queued_row_stands_for_two_rows(
+    api: Api, backlog: Backlog, chat: str
+) -> None:
+    first = say(api, chat).json()["message_number"]
+    backlog.server.wipe_at_once()
+
+    second = say(api, chat).json()["message_number"]
+
+    assert second > first
+    backlog.work()
+    assert stored() == [first, second]
+    assert IdempotencyKey.objects.get().first_number in {first, second}
+
+
+def test_keys_are_kept_while_the_database_gives_numbers_and_afterwards(
+    api: Api, backlog: Backlog, chat: str
+) -> None:
+    before = say(api, chat, "before").json()
+    backlog.work()
+    backlog.server.kill()
+    during = say(api, chat, "during").json()
+    assert say(api, chat, "before").json() == before
+    assert say(api, chat, "during").json() == during
+
+    backlog.server.start()
+    eventually(
+        lambda: api.get("/health/ready") and backlog.pipeline._keeper.authority().source == "redis",
+        30,
+        "Redis gives numbers again",
+    )
+
+    assert say(api, chat, "before").json() == before
+    assert say(api, chat, "during").json() == during
+    backlog.work()
+    assert len(stored()) == 2
+
+
+def test_without_the_database_a_key_that_only_it_may_know_has_to_wait(
+    api: Api, backlog: Backlog, chat: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(api, chat, "before")
+    backlog.work()
+    call_command("new_epoch")
+    backlog.pipeline._keeper.look_again()
+    api.post(f"{chat}/messages", {"body": "has a block now"})
+    with monkeypatch.context() as patch:
+        patch.setattr(database.breaker(), "is_open", True)
+
+        assert_problem(say(api, chat, "unknown"), 503)
+        assert api.post(f"{chat}/messages", {"body": "no key"}).status_code == 201
+
+    assert say(api, chat, "unknown").status_code == 201
