@@ -20,6 +20,8 @@ from django.core.management.utils import get_random_secret_key
 from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core.limits.rate import parse_rate
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 DATABASE_SCHEMES = ("sqlite", "mysql")
@@ -55,6 +57,7 @@ class Environment(BaseSettings):
     require_keys: bool | None = None
     https: bool = False
     cors_origins: str = ""
+    rate_limit: str = ""
 
     port: int = 8000
     web_concurrency: int = 0
@@ -96,6 +99,13 @@ class Environment(BaseSettings):
                 "ELASTICSEARCH_INDEX must be a lower-case letter and then letters, digits, "
                 f"dots or underscores, not {value!r}"
             )
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _rate_limit_is_a_rate(cls, value: str) -> str:
+        if value:
+            parse_rate(value)
         return value
 
     @field_validator("cors_origins")

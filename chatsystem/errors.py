@@ -102,7 +102,7 @@ def _api_problem(request: Request, error: APIException) -> HttpResponse:
     if scheme := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = scheme
     if retry_after := getattr(error, "wait", None):
-        headers["Retry-After"] = str(int(retry_after) + 1)
+        headers["Retry-After"] = str(retry_after)  # whole seconds, rounded up by DRF
     return problem(request, error.status_code, str(error.detail), headers=headers)
 
 

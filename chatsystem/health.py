@@ -35,6 +35,7 @@ class _OpenView(ApiView):
 
     authentication_classes = ()
     permission_classes = ()
+    throttle_classes = ()
 
 
 @extend_schema(exclude=True)

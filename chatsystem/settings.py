@@ -249,6 +249,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "chatsystem.schema.with_links",
+        "core.http.limits_schema.with_limits",
     ],
 }
 

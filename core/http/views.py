@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 
 from core.accept.submission import Repeatable
 from core.http.conditional import etag
+from core.http.limits import LimitedView
 from core.http.parsers import MAX_REQUEST_BYTES
 from core.http.renderers import JsonRenderer
 from core.http.repeats import REPLAYED
@@ -29,8 +30,8 @@ class OptionsView(APIView):
         return HttpResponse()
 
 
-class ApiView(OptionsView):
-    """A view that knows how many bytes it takes."""
+class ApiView(LimitedView, OptionsView):
+    """A view that knows how many bytes it takes, and how much a client may ask of it."""
 
     max_request_bytes = MAX_REQUEST_BYTES
 

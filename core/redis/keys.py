@@ -67,6 +67,11 @@ def revoked(key_hash: str) -> str:
     return f"key:{key_hash}:revoked"
 
 
+def owing(rate: str, name: str) -> bytes:
+    """What this client owes at this rate; whatever it is called."""
+    return f"owing:{rate}:{name}".encode("utf-8", "backslashreplace")
+
+
 def _tagged(name: str) -> str:
     token, *numbers = name.split("/")
     return "/".join([f"{{{token}}}", *numbers])

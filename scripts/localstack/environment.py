@@ -11,7 +11,7 @@ from localstack.settings import Settings
 WEB_THREADS = 32
 
 # What only the web server reads: another value is no reason to start the others anew.
-WEB_ONLY = frozenset({"PORT", "BASE_URL", "WEB_CONCURRENCY", "WEB_THREADS"})
+WEB_ONLY = frozenset({"PORT", "BASE_URL", "RATE_LIMIT", "WEB_CONCURRENCY", "WEB_THREADS"})
 
 
 def application(settings: Settings) -> dict[str, str]:

@@ -32,6 +32,8 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "a number out of range": ({"WEB_THREADS": "0"}, "WEB_THREADS must lie between 1 and 1024"),
     "an origin that is none": ({"CORS_ORIGINS": "example.org"}, "CORS_ORIGINS must be origins"),
     "an origin with a path": ({"CORS_ORIGINS": "https://a.org/x"}, "CORS_ORIGINS must be origins"),
+    "a rate that is none": ({"RATE_LIMIT": "100"}, "RATE_LIMIT: a rate is a number from 1 to"),
+    "a rate too high": ({"RATE_LIMIT": "1000001/s"}, "RATE_LIMIT: a rate is a number from 1 to"),
     "a switch that is none": ({"DEBUG": "perhaps"}, "DEBUG"),
 }
 

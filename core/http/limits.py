@@ -1,0 +1,90 @@
+"""Limits of the API's routes (RATE_LIMIT), by DRF's throttling: who is counted, and what is said.
+
+DRF throttles what it has let in, so that who is refused before is counted where errors become
+answers: guessing keys is limited too, by the address it comes from. With the setting empty nothing
+of this happens.
+"""
+
+from collections.abc import Sequence
+from ipaddress import IPv6Address, ip_address
+
+from django.conf import settings
+from rest_framework.exceptions import Throttled
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from core.limits.gcra import Verdict
+from core.limits.limiter import limiter
+from core.limits.rate import parse_rate
+
+_HOST_BITS = 64
+
+
+def name_of(request: Request) -> str:
+    """Whom to count the request under: who has a key by that, anybody else by the address."""
+    # `request.auth` would authenticate, and once more a request on which that has failed.
+    if vars(request).get("_auth") is not None:
+        return f"key:{request.user}"
+    return f"address:{_network(request.META.get('REMOTE_ADDR', ''))}"
+
+
+def _network(text: str) -> str:
+    """An IPv6 client has 2^64 addresses to choose from; what is no address is one client."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return "unknown"
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(IPv6Address(int(address) >> _HOST_BITS << _HOST_BITS))
+
+
+class RateLimit(BaseThrottle):
+    """Counts a request, and says in the headers of its answer how much is left."""
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        """Whether it is within the limit."""
+        self._verdict = limiter(parse_rate(settings.ENVIRONMENT.rate_limit)).ask(name_of(request))
+        view.headers.update(_headers(self._verdict))
+        return self._verdict.admitted
+
+    def wait(self) -> float:
+        """Seconds until it is worth another try."""
+        return self._verdict.retry_seconds
+
+
+def _headers(verdict: Verdict) -> dict[str, str]:
+    return {
+        "RateLimit-Limit": str(verdict.rate.limit),
+        "RateLimit-Remaining": str(verdict.remaining),
+        "RateLimit-Reset": str(verdict.reset_seconds),
+    }
+
+
+class LimitedView(APIView):
+    """Counts each request once, whether it is let in or not."""
+
+    throttle_classes: Sequence[type[BaseThrottle]] = (RateLimit,)
+    _is_counted = False
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        """None while no limit is set."""
+        return super().get_throttles() if settings.ENVIRONMENT.rate_limit else []
+
+    def check_throttles(self, request: Request) -> None:
+        """Raises Throttled."""
+        self._is_counted = True
+        super().check_throttles(request)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """The answer to the error, or 429 where that came before the counting."""
+        if not self._is_counted:
+            try:
+                self.check_throttles(self.request)
+            except Throttled as throttled:
+                exc = throttled
+        return super().handle_exception(exc)

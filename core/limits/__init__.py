@@ -1,0 +1,1 @@
+"""How much each client may send; nothing here knows of HTTP or of who a client is."""
