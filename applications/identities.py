@@ -43,6 +43,9 @@ class Identity:
 
     application_token: str | None
 
+    def __str__(self) -> str:
+        return self.application_token or _OPERATOR
+
     @property
     def is_operator(self) -> bool:
         """May open every application."""

@@ -1,12 +1,12 @@
 -- Sends the requests of a file (one JSON document a line) in turn, and reports as one line of JSON.
 -- With an application's key as second argument each bears it, and an Idempotency-Key of its own, which
--- begins with the third.
+-- begins with the third; the fourth is put before the names of both headers.
 local requests = {}
 local turn = 0
-local key, run
+local key, run, prefix
 
 function init(args)
-  key, run = args[2], args[3]
+  key, run, prefix = args[2], args[3], args[4] or ""
   for document in io.lines(args[1]) do
     local headers = { ["Content-Type"] = "application/json" }
     requests[#requests + 1] = key and document or wrk.format("POST", nil, headers, document)
@@ -21,8 +21,8 @@ function request()
   end
   local headers = {
     ["Content-Type"] = "application/json",
-    ["Authorization"] = "Bearer " .. key,
-    ["Idempotency-Key"] = run .. turn,
+    [prefix .. "Authorization"] = "Bearer " .. key,
+    [prefix .. "Idempotency-Key"] = run .. turn,
   }
   return wrk.format("POST", nil, headers, next)
 end

@@ -52,7 +52,12 @@ def _round(
 ) -> Round:
     before = target.count_stored()
     result = load(
-        target.address, requests, connections=connections, seconds=seconds, key=target.key
+        target.address,
+        requests,
+        connections=connections,
+        seconds=seconds,
+        key=target.key,
+        prefix=target.prefix,
     )
     stored = target.count_stored() - before
     settle(target, before + result.answered)

@@ -48,13 +48,22 @@ class Load:
         return 1000 * self.busy_seconds / max(self.answered, 1)
 
 
-def load(address: str, requests: Path, *, connections: int, seconds: float, key: str = "") -> Load:
+def load(
+    address: str,
+    requests: Path,
+    *,
+    connections: int,
+    seconds: float,
+    key: str = "",
+    prefix: str = "",
+) -> Load:
     """Post the file's requests to the address, again and again.
 
-    With an application's key each bears it, and an Idempotency-Key of its own.
+    With an application's key each bears it, and an Idempotency-Key of its own, in headers whose
+    names begin with the prefix.
     """
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", str(_SCRIPT)]
-    command += [address, "--", str(requests), *([key, uuid4().hex] if key else [])]
+    command += [address, "--", str(requests), *([key, uuid4().hex, prefix] if key else [])]
     before = psutil.cpu_times()
     finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     after = psutil.cpu_times()
