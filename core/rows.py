@@ -85,7 +85,10 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """A request that may be repeated: digests of its path with its key, and of what it says."""
+    """A request that may be repeated: digests of its path with its key, and of what it says.
+
+    Each is 32 hexadecimal digits.
+    """
 
     name: str
     fingerprint: str

@@ -4,7 +4,7 @@ A key counts for one path, in whatever form its values are sent: what is compare
 """
 
 import re
-from hashlib import sha256
+from hashlib import blake2b
 
 import orjson
 from rest_framework.request import Request
@@ -31,7 +31,11 @@ def repeatable(request: Request) -> Repeatable | None:
     says = orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)
     return Repeatable(
         RequestKey(
-            sha256(f"{path} {key}".encode("utf-8", "surrogateescape")).hexdigest(),
-            sha256(says).hexdigest(),
+            _digest(f"{path} {key}".encode()),
+            _digest(says),
         )
     )
+
+
+def _digest(content: bytes) -> str:
+    return blake2b(content, digest_size=16).hexdigest()

@@ -28,7 +28,7 @@ def find_application(key: RequestKey) -> Made | None:
     row = _rows(key).filter(accepted_at__gt=timezone.now() - KEPT).first()
     if row is None:
         return None
-    if row.fingerprint != key.fingerprint:
+    if row.fingerprint.hex != key.fingerprint:
         raise KeyReused
     return Made(row.token, row.accepted_at)
 

@@ -4,14 +4,14 @@ from django.db import models
 
 
 class IdempotencyKey(models.Model):
-    """A request by the digest of its path and key, and what it made.
+    """A request by the digest of its path and key, and what it made. Digests have 128 bits.
 
     `first_number` of as many rows as the request asks for, or the `token` of an application.
     """
 
     application_token = models.CharField(max_length=24)
-    name = models.CharField(max_length=64)
-    fingerprint = models.CharField(max_length=64)
+    name = models.UUIDField()
+    fingerprint = models.UUIDField()
     first_number = models.PositiveBigIntegerField(null=True)
     token = models.CharField(max_length=24, default="")
     accepted_at = models.DateTimeField(db_index=True)
@@ -25,4 +25,4 @@ class IdempotencyKey(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.name
+        return self.name.hex

@@ -36,7 +36,7 @@ def find(requests: Iterable[Named]) -> Mapping[str, Record]:
     """What is known of these requests, given by application and key; by the key's name."""
     names = [(token, key.name) for token, key in requests]
     return {
-        row.name: Record(row.fingerprint, int(row.first_number or 0), row.accepted_at)
+        row.name.hex: Record(row.fingerprint.hex, int(row.first_number or 0), row.accepted_at)
         for wanted in in_pieces(_NAME, names)
         for row in IdempotencyKey.objects.filter(wanted, accepted_at__gt=timezone.now() - KEPT)
     }

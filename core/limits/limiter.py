@@ -1,8 +1,9 @@
 """The one question whether a request is within its client's limit; it is always answered.
 
 Requests of a process that ask at the same time share one round trip to Redis, by which all
-processes count together. Without Redis, or while it is away or slow, each process counts alone and
-grants the whole limit: a client may then send more, by as many times as there are processes.
+processes count together; of a fast client some more are counted with them in advance. Without
+Redis, or while it is away or slow, each process counts alone and grants the whole limit: a client
+may then send more, by as many times as there are processes.
 """
 
 from collections import Counter
@@ -12,6 +13,7 @@ from functools import cache
 from core.accept.group import Bounds, GroupCommit, OutcomeOpen, TurnedAway
 from core.limits.alone import Alone
 from core.limits.gcra import Verdict, judge
+from core.limits.prepaid import Prepaid, in_advance
 from core.limits.rate import Rate
 from core.redis.guard import NoRedis
 from core.redis.limits import charge
@@ -26,10 +28,13 @@ class Limiter:
     def __init__(self, rate: Rate) -> None:
         self._rate = rate
         self._alone = Alone(rate)
+        self._prepaid = Prepaid(rate)
         self._together: GroupCommit[str, Verdict] = GroupCommit(self._commit, _BOUNDS)
 
     def ask(self, name: str) -> Verdict:
         """Count one request under this name."""
+        if prepaid := self._prepaid.take(name):
+            return prepaid
         try:
             return self._together.submit(name)
         except (NoRedis, TurnedAway, OutcomeOpen):
@@ -37,13 +42,18 @@ class Limiter:
 
     def _commit(self, names: Sequence[str]) -> list[Verdict]:
         """The script admits as many of each name as `judge` does, so these are told apart here."""
-        counts = Counter(names)
+        advance = in_advance(self._rate)
+        counts = {name: count + advance for name, count in Counter(names).items()}
         owed = charge(str(self._rate), self._rate.limit, self._rate.cost, counts)
         verdicts = []
         for name in names:
             verdict = judge(self._rate, owed[name])
             owed[name] = verdict.owed
             verdicts.append(verdict)
+        for name, debt in owed.items():
+            more = min(advance, Verdict(self._rate, admitted=True, owed=debt).remaining)
+            if more:
+                self._prepaid.put(name, more, debt + more * self._rate.cost)
         return verdicts
 
 

@@ -55,7 +55,7 @@ def test_repeats_within_one_group_are_one(api: Api, backlog: Backlog, chat: str)
 
     def submission(key: str, fingerprint: str, *bodies: str) -> Submission:
         rows = [NewMessage(token, 1, body) for body in bodies]
-        return Submission(rows, Repeatable(RequestKey(key, fingerprint)))
+        return Submission(rows, Repeatable(RequestKey(key * 32, fingerprint * 32)))
 
     group = [
         submission("a", "1", "x", "y"),
