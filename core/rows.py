@@ -87,7 +87,7 @@ class Lease:
 class RequestKey:
     """A request that may be repeated: digests of its path with its key, and of what it says.
 
-    Each is 32 hexadecimal digits.
+    Each is a UUID of 32 hexadecimal digits.
     """
 
     name: str

@@ -16,6 +16,8 @@ from core.rows import RequestKey
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 
+_UUID_BITS = 0xF << 76 | 0b11 << 62
+_UUID_VERSION_5 = 0x5 << 76 | 0b10 << 62
 _VISIBLE_ASCII = re.compile(r"[!-~]{1,255}\Z")
 
 
@@ -38,4 +40,6 @@ def repeatable(request: Request) -> Repeatable | None:
 
 
 def _digest(content: bytes) -> str:
-    return blake2b(content, digest_size=16).hexdigest()
+    # With the bits of a UUID that a database may insist on (RFC 9562, version 5: made from a name).
+    digest = int.from_bytes(blake2b(content, digest_size=16).digest())
+    return f"{digest & ~_UUID_BITS | _UUID_VERSION_5:032x}"

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class IdempotencyKey(models.Model):
-    """A request by the digest of its path and key, and what it made. Digests have 128 bits.
+    """A request by the digest of its path and key, and what it made. Digests are written as UUIDs.
 
     `first_number` of as many rows as the request asks for, or the `token` of an application.
     """

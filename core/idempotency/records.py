@@ -45,11 +45,11 @@ def find(requests: Iterable[Named]) -> Mapping[str, Record]:
 def keep(rows: Iterable[NumberedRow]) -> None:
     """Remember the requests of these rows, in the transaction that stores them.
 
-    One that is known already stays: a key that was forgotten while its row was queued stands for
-    two rows, and for either of them.
+    A key that was forgotten while its row was queued stands for two rows, and for either of them:
+    here for the one that is stored last. Raises what the database raises.
     """
     # Joined by hand like the rows themselves: with a key for each, the ORM would cost more than
-    # all the rest. What cannot be wrong but for being there already is ignored.
+    # all the rest. (Not INSERT IGNORE, which stores something else where it does not like a value.)
     records = [
         (record.application_token, record.name, record.fingerprint, record.first_number, "", at)
         for record in _records(rows)
@@ -57,11 +57,16 @@ def keep(rows: Iterable[NumberedRow]) -> None:
     ]
     quote = connection.ops.quote_name
     names = ", ".join(map(quote, _COLUMNS))
-    verb = connection.ops.insert_statement(on_conflict=OnConflict.IGNORE)
     values = ", ".join([f"({', '.join(['%s'] * len(_COLUMNS))})"] * len(records))
     table = quote(IdempotencyKey._meta.db_table)
+    last_wins = connection.ops.on_conflict_suffix_sql(
+        IdempotencyKey._meta.concrete_fields, OnConflict.UPDATE, _COLUMNS[2:], _NAME
+    )
     with connection.cursor() as cursor:
-        cursor.execute(f"{verb} {table} ({names}) VALUES {values}", list(chain(*records)))
+        cursor.execute(
+            f"INSERT INTO {table} ({names}) VALUES {values} {last_wins}",  # noqa: S608 - all names
+            list(chain(*records)),
+        )
 
 
 def claim(rows: Iterable[NumberedRow]) -> None:

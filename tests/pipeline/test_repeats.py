@@ -1,6 +1,7 @@
 """Keys of requests with numbers of Redis: kept across the queue, the table, and what is lost."""
 
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 import pytest
 from django.core.management import call_command
@@ -16,6 +17,11 @@ from tests.api.problems import assert_problem
 from tests.idempotency.test_repeats import ROUTES, send
 from tests.live.servers import eventually
 from tests.pipeline.backlog import Backlog, stored
+
+
+def digest(text: str) -> str:
+    return uuid5(NAMESPACE_OID, text).hex
+
 
 KEYED = [route for route in ROUTES if route != "applications"]
 
@@ -55,7 +61,7 @@ def test_repeats_within_one_group_are_one(api: Api, backlog: Backlog, chat: str)
 
     def submission(key: str, fingerprint: str, *bodies: str) -> Submission:
         rows = [NewMessage(token, 1, body) for body in bodies]
-        return Submission(rows, Repeatable(RequestKey(key * 32, fingerprint * 32)))
+        return Submission(rows, Repeatable(RequestKey(digest(key), digest(fingerprint))))
 
     group = [
         submission("a", "1", "x", "y"),
