@@ -168,6 +168,11 @@ class NumberedRow:
         """At most so many bytes."""
         return _size(self.values)
 
+    @property
+    def accepted_at(self) -> datetime:
+        """When it was accepted."""
+        return moment(self.accepted_us)
+
     def payload(self) -> bytes:
         """All but the key, as JSON: it is the same whatever the number will be."""
         lease = self.lease and (self.lease.epoch, self.lease.first, self.lease.last)
@@ -178,7 +183,7 @@ class NumberedRow:
 
     def columns(self) -> dict[str, Any]:
         """The columns that are to be stored."""
-        at = _EPOCH + self.accepted_us * _MICROSECOND
+        at = self.accepted_at
         columns: dict[str, Any] = dict(zip(self.kind.key_fields, self.key, strict=True))
         columns |= zip(self.kind.own_fields, self.values, strict=True)
         columns |= {"created_at": at, "updated_at": at, "acceptance": UUID(self.acceptance)}
@@ -195,6 +200,11 @@ class NumberedRow:
     def instance(self) -> Model:
         """The row as the model that will be stored."""
         return self.kind.model(**self.columns())
+
+
+def moment(microseconds: int) -> datetime:
+    """So long after the beginning of 1970."""
+    return _EPOCH + microseconds * _MICROSECOND
 
 
 def _size(values: Sequence[str]) -> int:

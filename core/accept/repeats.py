@@ -1,7 +1,7 @@
 """Requests that were made before: each is answered as the first time, and nothing is made twice."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from django.db import DatabaseError, InterfaceError
 
@@ -16,7 +16,7 @@ from core.numbering.blocks import Asked, Known
 from core.numbering.keeper import Authority
 from core.redis import keys
 from core.redis.pending import Undecodable, read_member
-from core.rows import NumberedRow
+from core.rows import NumberedRow, moment
 
 
 def named(submissions: Iterable[Submission]) -> list[Named]:
@@ -85,8 +85,7 @@ def settle_known(gathering: Gathering, position: int, known: Known) -> None:
     before that, and another delivery of the same row does no harm.
     """
     fingerprint, accepted_us = known.record.split(" ")
-    accepted_at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(accepted_us))
-    answer_repeat(gathering, position, fingerprint, known.first, accepted_at)
+    answer_repeat(gathering, position, fingerprint, known.first, moment(int(accepted_us)))
     submission = gathering.submissions[position]
     rows = list(_readable(submission, known.pending))
     if submission.request and submission.request.is_repeat and len(rows) == len(submission.rows):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 
 from django.db import connection
@@ -50,10 +50,10 @@ def keep(rows: Iterable[NumberedRow]) -> None:
     """
     # Joined by hand like the rows themselves: with a key for each, the ORM would cost more than
     # all the rest. (Not INSERT IGNORE, which stores something else where it does not like a value.)
+    time = connection.ops.adapt_datetimefield_value
     records = [
-        (record.application_token, record.name, record.fingerprint, record.first_number, "", at)
-        for record in _records(rows)
-        for at in [connection.ops.adapt_datetimefield_value(record.accepted_at)]
+        (row.key[0], key.name, key.fingerprint, row.number, "", time(row.accepted_at))
+        for row, key in _requests(rows)
     ]
     quote = connection.ops.quote_name
     names = ", ".join(map(quote, _COLUMNS))
@@ -71,24 +71,27 @@ def keep(rows: Iterable[NumberedRow]) -> None:
 
 def claim(rows: Iterable[NumberedRow]) -> None:
     """The same where nobody else may have done the request. Raises IntegrityError if one has."""
-    records = list(_records(rows))
+    records = [
+        IdempotencyKey(
+            application_token=row.key[0],
+            name=key.name,
+            fingerprint=key.fingerprint,
+            first_number=row.number,
+            accepted_at=row.accepted_at,
+        )
+        for row, key in _requests(rows)
+    ]
     names = [(one.application_token, one.name) for one in records]
     for wanted in in_pieces(_NAME, names):
         IdempotencyKey.objects.filter(wanted, accepted_at__lte=timezone.now() - KEPT).delete()
     IdempotencyKey.objects.bulk_create(records)
 
 
-def _records(rows: Iterable[NumberedRow]) -> Iterator[IdempotencyKey]:
+def _requests(rows: Iterable[NumberedRow]) -> Iterator[tuple[NumberedRow, RequestKey]]:
+    """The first row of each request that bore a key, and that key."""
     for row in rows:
         if row.request is not None:
-            yield IdempotencyKey(
-                application_token=row.key[0],
-                name=row.request.name,
-                fingerprint=row.request.fingerprint,
-                first_number=row.number,
-                accepted_at=datetime.fromtimestamp(0, UTC)
-                + timedelta(microseconds=row.accepted_us),
-            )
+            yield row, row.request
 
 
 def any_from_before(moment: datetime) -> bool:
