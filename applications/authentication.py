@@ -29,7 +29,7 @@ class KeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Identity, KeyHash] | None:
         """None without the header. Raises AuthenticationFailed, KeysAway."""
         header = request.META.get("HTTP_AUTHORIZATION")
-        if header is None or not settings.ENVIRONMENT.keys_required:
+        if header is None:
             return None
         credentials = _CREDENTIALS.fullmatch(header)
         if credentials:
@@ -47,13 +47,11 @@ class KeyAuthentication(BaseAuthentication):
 class StaffSession(SessionAuthentication):
     """An operator by the admin's login, for requests without a key.
 
-    The API has no sessions (chatsystem.pages), so one is loaded here, where it is needed.
+    The API has no sessions (chatsystem.handler), so one is loaded here, where it is needed.
     """
 
     def authenticate(self, request: Request) -> tuple[Identity, None] | None:
         """None without a login of the staff. Raises PermissionDenied for a forged request."""
-        if not settings.ENVIRONMENT.keys_required:
-            return None
         cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
         if not cookie:
             return None

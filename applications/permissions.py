@@ -7,7 +7,6 @@ up or read of the request, so that nothing tells the two apart.
 from secrets import compare_digest
 from typing import TYPE_CHECKING, cast
 
-from django.conf import settings
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -25,8 +24,6 @@ class KeyOpens(BasePermission):
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         """False is 401 for a request without a key, else 403. Raises ApplicationNotFound."""
-        if not settings.ENVIRONMENT.keys_required:
-            return True
         identity = cast("Identity | None", request.user)
         if identity is None:
             return False

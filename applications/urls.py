@@ -1,12 +1,12 @@
-"""Routes below /api/v1."""
+"""The routes, whole: one comparison finds each."""
 
 from django.urls import re_path
 
 from applications.views import ApplicationCollection, ApplicationItem, ApplicationKey
-from core.http.views import TOKEN
+from core.http.views import APPLICATIONS, TOKEN
 
 urlpatterns = [
-    re_path(r"^applications/?\Z", ApplicationCollection.as_view()),
-    re_path(rf"^applications/{TOKEN}/?\Z", ApplicationItem.as_view()),
-    re_path(rf"^applications/{TOKEN}/key/?\Z", ApplicationKey.as_view()),
+    re_path(rf"{APPLICATIONS}/?\Z", ApplicationCollection.as_view()),
+    re_path(rf"{APPLICATIONS}/{TOKEN}/?\Z", ApplicationItem.as_view()),
+    re_path(rf"{APPLICATIONS}/{TOKEN}/key/?\Z", ApplicationKey.as_view()),
 ]

@@ -41,7 +41,7 @@ class ApplicationCollection(ApiView):
         application = services.create_application(name=name, key=key, request=once)
         data = represent_application(application)
         data["key"] = None if once and once.is_repeat else key
-        return created(request, application.token, application.version, data, once)
+        return created(request, application.token, data, once, version=application.version)
 
 
 @describe_item

@@ -86,12 +86,10 @@ class ChatAdmin(RecordAdmin[Chat]):
 
     def create(self, values: Mapping[str, Any]) -> Chat:
         """By the same service as the API; stored at once, since its page comes next."""
-        chat = create_chat(
-            application_token=values["application_token"],
-            name=values["name"],
-        )
-        store_if_pending(chat.key)
-        return get_chat(application_token=chat.application_token, chat_number=chat.chat_number)
+        token = values["application_token"]
+        created = create_chat(application_token=token, name=values["name"])
+        store_if_pending(created.key)
+        return get_chat(application_token=token, chat_number=created.number)
 
     def edit(self, row: Chat, values: Mapping[str, Any]) -> Chat:
         """By the same service as the API."""

@@ -7,15 +7,18 @@ from core.accept.acceptor import accept
 from core.accept.reading import edit
 from core.accept.submission import Repeatable
 from core.errors import ChatNotFound
+from core.rows import NumberedRow
 from core.versions import Versions
 
 
-def create_chat(*, application_token: str, name: str, request: Repeatable | None = None) -> Chat:
+def create_chat(
+    *, application_token: str, name: str, request: Repeatable | None = None
+) -> NumberedRow:
     """A new chat with the application's next number; the same again for a repeat of the request.
 
     Raises ApplicationNotFound, KeyReused, Unavailable.
     """
-    return accept(NewChat(application_token, name), Chat, request)
+    return accept(NewChat(application_token, name), request)
 
 
 def rename_chat(

@@ -1,11 +1,11 @@
-"""Routes below /api/v1."""
+"""The routes, whole: one comparison finds each."""
 
 from django.urls import re_path
 
 from chats.views import ChatCollection, ChatItem
-from core.http.views import CHAT_NUMBER, TOKEN
+from core.http.views import APPLICATIONS, CHAT_NUMBER, TOKEN
 
 urlpatterns = [
-    re_path(rf"^applications/{TOKEN}/chats/?\Z", ChatCollection.as_view()),
-    re_path(rf"^applications/{TOKEN}/chats/{CHAT_NUMBER}/?\Z", ChatItem.as_view()),
+    re_path(rf"{APPLICATIONS}/{TOKEN}/chats/?\Z", ChatCollection.as_view()),
+    re_path(rf"{APPLICATIONS}/{TOKEN}/chats/{CHAT_NUMBER}/?\Z", ChatItem.as_view()),
 ]

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from applications.selectors import require_application
 from chats import selectors, services
 from chats.models import Chat
-from chats.representation import represent_chat
+from chats.representation import represent_chat, represent_new_chat
 from chats.schema import describe_collection, describe_item
 from core.http.conditional import expected_versions, shown
 from core.http.merged import accepted_rows
@@ -40,7 +40,7 @@ class ChatCollection(ApiView):
         once = repeatable(request)
         name = clean_name(field(request.data, "name"))
         chat = services.create_chat(application_token=token, name=name, request=once)
-        return created(request, chat.chat_number, chat.version, represent_chat(chat), once)
+        return created(request, chat.number, represent_new_chat(chat), once)
 
 
 @describe_item

@@ -1,12 +1,16 @@
 """All routes. Whatever is none of them is answered here too, so that no page in HTML appears."""
 
 from django.contrib import admin
-from django.urls import include, path, re_path
+from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
+from applications.urls import urlpatterns as applications
+from chats.urls import urlpatterns as chats
 from chatsystem import errors, health
 from chatsystem.schema import DocsView, SchemaView
+from messages_app.urls import urlpatterns as messages
+from search.urls import urlpatterns as search
 
 admin.site.site_header = admin.site.site_title = "Chat system"
 
@@ -16,10 +20,10 @@ handler404 = errors.not_found
 handler500 = errors.server_error
 
 urlpatterns = [
-    path("api/v1/", include("messages_app.urls")),
-    path("api/v1/", include("search.urls")),
-    path("api/v1/", include("chats.urls")),
-    path("api/v1/", include("applications.urls")),
+    *messages,
+    *search,
+    *chats,
+    *applications,
     re_path(r"^api/v1/schema/?\Z", SchemaView.as_view(), name="schema"),
     re_path(r"^api/v1/docs/?\Z", DocsView.as_view(url_name="schema"), name="docs"),
     re_path(r"^health/live/?\Z", health.Live.as_view()),

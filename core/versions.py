@@ -13,6 +13,9 @@ from core.errors import Stale
 
 Versions = frozenset[int]
 
+#: Of a row that was never edited.
+FIRST = 1
+
 
 def change_row(rows: "QuerySet[Any]", expected: Versions | None, **values: Any) -> bool:
     """Give the one row new values and its next version; False where there is no such row.

@@ -119,12 +119,11 @@ class MessageAdmin(RecordAdmin[Message]):
             chat_number=values["chat_number"],
             body=values["body"],
         )
-        key = (created.application_token, created.chat_number, created.message_number)
-        store_if_pending(key)
+        store_if_pending(created.key)
         return get_message(
-            application_token=created.application_token,
-            chat_number=created.chat_number,
-            message_number=created.message_number,
+            application_token=values["application_token"],
+            chat_number=values["chat_number"],
+            message_number=created.number,
         )
 
     def edit(self, row: Message, values: Mapping[str, Any]) -> Message:

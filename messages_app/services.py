@@ -8,6 +8,7 @@ from core.accept.acceptor import accept, accept_all
 from core.accept.reading import edit
 from core.accept.submission import Repeatable
 from core.errors import MessageNotFound
+from core.rows import NumberedRow
 from core.versions import Versions
 from messages_app.accept import NewMessage
 from messages_app.models import Message
@@ -16,12 +17,12 @@ from messages_app.selectors import message_row
 
 def create_message(
     *, application_token: str, chat_number: int, body: str, request: Repeatable | None = None
-) -> Message:
+) -> NumberedRow:
     """A new message with the chat's next number; the same again for a repeat of the request.
 
     Raises ChatNotFound, KeyReused, Unavailable.
     """
-    return accept(NewMessage(application_token, chat_number, body), Message, request)
+    return accept(NewMessage(application_token, chat_number, body), request)
 
 
 def create_messages(
@@ -30,11 +31,11 @@ def create_messages(
     chat_number: int,
     bodies: Sequence[str],
     request: Repeatable | None = None,
-) -> list[Message]:
+) -> Sequence[NumberedRow]:
     """New messages with the chat's next numbers, all of them or none. Raises as above."""
     now = timezone.now()
     rows = [NewMessage(application_token, chat_number, body, accepted_at=now) for body in bodies]
-    return accept_all(rows, Message, request)
+    return accept_all(rows, request)
 
 
 def edit_message(

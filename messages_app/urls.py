@@ -1,11 +1,11 @@
-"""Routes below /api/v1."""
+"""The routes, whole: one comparison finds each."""
 
 from django.urls import re_path
 
-from core.http.views import CHAT_NUMBER, MESSAGE_NUMBER, TOKEN
+from core.http.views import APPLICATIONS, CHAT_NUMBER, MESSAGE_NUMBER, TOKEN
 from messages_app.views import MessageBulk, MessageCollection, MessageItem
 
-_MESSAGES = rf"^applications/{TOKEN}/chats/{CHAT_NUMBER}/messages"
+_MESSAGES = rf"{APPLICATIONS}/{TOKEN}/chats/{CHAT_NUMBER}/messages"
 
 urlpatterns = [
     re_path(rf"{_MESSAGES}/?\Z", MessageCollection.as_view()),

@@ -15,7 +15,7 @@ from core.text import clean_body, field
 from messages_app import selectors, services
 from messages_app.bulk import MAX_REQUEST_BYTES, clean_bodies
 from messages_app.models import Message
-from messages_app.representation import represent_message
+from messages_app.representation import represent_message, represent_new_message
 from messages_app.schema import describe_bulk, describe_collection, describe_item
 
 
@@ -45,9 +45,7 @@ class MessageCollection(ApiView):
             body=clean_body(field(request.data, "body")),
             request=once,
         )
-        return created(
-            request, message.message_number, message.version, represent_message(message), once
-        )
+        return created(request, message.number, represent_new_message(message), once)
 
 
 @describe_bulk
@@ -65,7 +63,7 @@ class MessageBulk(ApiView):
             bodies=clean_bodies(request.data),
             request=once,
         )
-        return created_many(list(map(represent_message, messages)), once)
+        return created_many(list(map(represent_new_message, messages)), once)
 
 
 @describe_item

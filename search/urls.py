@@ -1,12 +1,12 @@
-"""Routes below /api/v1."""
+"""The routes, whole: one comparison finds each."""
 
 from django.urls import re_path
 
-from core.http.views import CHAT_NUMBER, TOKEN
+from core.http.views import APPLICATIONS, CHAT_NUMBER, TOKEN
 from search.views import MessageSearch
 
 urlpatterns = [
     re_path(
-        rf"^applications/{TOKEN}/chats/{CHAT_NUMBER}/messages/search/?\Z", MessageSearch.as_view()
+        rf"{APPLICATIONS}/{TOKEN}/chats/{CHAT_NUMBER}/messages/search/?\Z", MessageSearch.as_view()
     ),
 ]

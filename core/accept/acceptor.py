@@ -6,45 +6,31 @@ transaction. Whatever happens, a row that has its number is delivered by somebod
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
-
-from django.db.models import Model
 
 from core.accept.group import GroupCommit, OutcomeOpen, TurnedAway
 from core.accept.pipeline import Pipeline
 from core.accept.submission import Repeatable, Submission
 from core.errors import Unavailable
-from core.rows import NewRow
+from core.rows import NewRow, NumberedRow
 
-Row = TypeVar("Row", bound=Model)
-
-_group_commit: GroupCommit[Submission, Sequence[Model]] = GroupCommit(Pipeline().commit)
+_group_commit: GroupCommit[Submission, Sequence[NumberedRow]] = GroupCommit(Pipeline().commit)
 
 
-def accept(row: NewRow, model: type[Row], request: Repeatable | None = None) -> Row:
+def accept(row: NewRow, request: Repeatable | None = None) -> NumberedRow:
     """The row with its number, accepted; that of the first request where this one is a repeat.
 
     Raises what its parent's absence raises, KeyReused, Unavailable.
     """
-    [accepted] = accept_all([row], model, request)
+    [accepted] = accept_all([row], request)
     return accepted
 
 
-def accept_all(
-    rows: Sequence[NewRow], model: type[Row], request: Repeatable | None = None
-) -> list[Row]:
+def accept_all(rows: Sequence[NewRow], request: Repeatable | None = None) -> Sequence[NumberedRow]:
     """Rows of one parent with consecutive numbers, all accepted or none. Raises as above."""
     submission = Submission(rows, request)
     try:
-        accepted = _group_commit.submit(submission, submission.size, weight=len(rows))
+        return _group_commit.submit(submission, submission.size, weight=len(rows))
     except TurnedAway as error:
         raise Unavailable(f"The service is too busy: {error}.") from error
     except OutcomeOpen as error:
         raise Unavailable(f"The outcome is open: {error}.") from error
-    return [_of(model, row) for row in accepted]
-
-
-def _of(model: type[Row], row: Model) -> Row:
-    if not isinstance(row, model):
-        raise TypeError(f"a {model.__name__} was to be accepted, not a {type(row).__name__}")
-    return row

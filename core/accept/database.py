@@ -10,20 +10,19 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 
 from django.db import DataError, IntegrityError
-from django.db.models import Model
 
 from core.accept.repeats import named
+from core.accept.statement import insert as insert_numbered
 from core.accept.submission import Submission
-from core.changes import tell
 from core.errors import KeyReused, NotFound
 from core.idempotency import records
 from core.idempotency.records import Record
 from core.numbering.database import take_numbers
-from core.rows import Key, Kind, NewRow
+from core.rows import Key, NewRow, NumberedRow
 from core.transactions import in_transaction
 
-Outcome = Model | Exception
-Outcomes = list[Sequence[Model] | Exception]
+Outcome = NumberedRow | Exception
+Outcomes = list[Sequence[NumberedRow] | Exception]
 
 #: So often a request with a key is tried while a rival does the same one.
 RIVALS = 3
@@ -72,8 +71,8 @@ def _first_of_each_key(submissions: Sequence[Submission]) -> list[int]:
 
 def _alone(
     attempt: Callable[[Sequence[Submission]], Outcomes], one: Submission
-) -> Sequence[Model] | Exception:
-    outcome: Sequence[Model] | Exception
+) -> Sequence[NumberedRow] | Exception:
+    outcome: Sequence[NumberedRow] | Exception
     for _ in range(RIVALS if one.request else 1):
         try:
             [outcome] = attempt([one])
@@ -104,7 +103,7 @@ def _insert_fresh(submissions: Sequence[Submission]) -> Outcomes:
     rows = iter(insert([row for one in submissions for row in one.rows]))
     outcomes = [_together(list(islice(rows, len(one.rows)))) for one in submissions]
     first_rows = [
-        one.numbered(int(one.kind.key_of(outcome[0])[-1]))[0]
+        one.numbered(outcome[0].number)[0]
         for one, outcome in zip(submissions, outcomes, strict=True)
         if one.request and not isinstance(outcome, Exception)
     ]
@@ -113,16 +112,16 @@ def _insert_fresh(submissions: Sequence[Submission]) -> Outcomes:
     return outcomes
 
 
-def _repeated(one: Submission, record: Record) -> Sequence[Model] | Exception:
+def _repeated(one: Submission, record: Record) -> Sequence[NumberedRow] | Exception:
     try:
         return one.repeated(record.fingerprint, record.first_number, record.accepted_at)
     except KeyReused as error:
         return error
 
 
-def _together(outcomes: Sequence[Outcome]) -> Sequence[Model] | Exception:
+def _together(outcomes: Sequence[Outcome]) -> Sequence[NumberedRow] | Exception:
     """All the rows of a submission; or that their parent is missing, which concerns all."""
-    stored = [outcome for outcome in outcomes if isinstance(outcome, Model)]
+    stored = [outcome for outcome in outcomes if isinstance(outcome, NumberedRow)]
     errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
     return errors[0] if errors else stored
 
@@ -130,13 +129,7 @@ def _together(outcomes: Sequence[Outcome]) -> Sequence[Model] | Exception:
 def insert(rows: Sequence[NewRow]) -> list[Outcome]:
     """For each row what was stored, or that its parent is missing; in the caller's transaction."""
     outcomes = _number(rows)
-    by_kind: defaultdict[Kind, list[Model]] = defaultdict(list)
-    for row, outcome in zip(rows, outcomes, strict=True):
-        if isinstance(outcome, Model):
-            by_kind[row.kind].append(outcome)
-    for kind, instances in by_kind.items():
-        kind.model._default_manager.bulk_create(instances)
-        tell(kind, list(map(kind.key_of, instances)))
+    insert_numbered([outcome for outcome in outcomes if isinstance(outcome, NumberedRow)])
     return outcomes
 
 
@@ -156,5 +149,5 @@ def _number(rows: Sequence[NewRow]) -> list[Outcome]:
             outcomes |= {position: kind.parent_missing() for position in positions}
             continue
         for position, number in zip(positions, numbers, strict=True):
-            outcomes[position] = rows[position].numbered(number).instance()
+            outcomes[position] = rows[position].numbered(number)
     return [outcomes[position] for position in range(len(rows))]

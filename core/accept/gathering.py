@@ -3,8 +3,6 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from django.db.models import Model
-
 from core.accept.submission import Submission
 from core.rows import Key, NumberedRow
 
@@ -14,7 +12,7 @@ class Gathering:
 
     def __init__(self, submissions: Sequence[Submission]) -> None:
         self.submissions = submissions
-        self._stored: dict[int, Sequence[Model]] = {}
+        self._stored: dict[int, Sequence[NumberedRow]] = {}
         self._numbered: dict[int, Sequence[NumberedRow]] = {}
         self._failed: dict[int, Exception] = {}
 
@@ -30,7 +28,7 @@ class Gathering:
             by_parent[self.submissions[position].parent].append(position)
         return by_parent
 
-    def store(self, position: int, rows: Sequence[Model]) -> None:
+    def store(self, position: int, rows: Sequence[NumberedRow]) -> None:
         """These rows are numbered and stored."""
         self._stored[position] = rows
 
@@ -55,9 +53,11 @@ class Gathering:
         self._failed |= dict.fromkeys(self._numbered, error)
         self._numbered.clear()
 
-    def outcomes(self) -> list[Sequence[Model] | Exception]:
+    def outcomes(self) -> list[Sequence[NumberedRow] | Exception]:
         """What each request is told, in the order given; all must be settled."""
-        outcomes: dict[int, Sequence[Model] | Exception] = {**self._stored, **self._failed}
-        for position, rows in self._numbered.items():
-            outcomes[position] = [row.instance() for row in rows]
+        outcomes: dict[int, Sequence[NumberedRow] | Exception] = {
+            **self._stored,
+            **self._numbered,
+            **self._failed,
+        }
         return [outcomes[position] for position in range(len(self.submissions))]

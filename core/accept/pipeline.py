@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 
 from django.db import DatabaseError, InterfaceError
-from django.db.models import Model
 
 from core.accept.database import store
 from core.accept.delivery import NotDelivered, deliver
@@ -28,6 +27,7 @@ from core.numbering.examination import examine
 from core.numbering.keeper import Keeper
 from core.numbering.models import Source
 from core.redis.client import is_configured
+from core.rows import NumberedRow
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Pipeline:
         self._table_keys = TableKeys()
         self._failing_since: float | None = None
 
-    def commit(self, submissions: Sequence[Submission]) -> list[Sequence[Model] | Exception]:
+    def commit(self, submissions: Sequence[Submission]) -> list[Sequence[NumberedRow] | Exception]:
         """For each submission what was accepted, or why it was not."""
         if not is_configured():
             return store(submissions)

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Model
-
 from core.errors import KeyReused
 from core.rows import Key, Kind, Lease, NewRow, NumberedRow, RequestKey
 
@@ -49,12 +47,12 @@ class Submission:
             *(row.numbered(number, lease) for number, row in enumerate(tail, start=first + 1)),
         ]
 
-    def repeated(self, fingerprint: str, first: int, accepted_at: datetime) -> list[Model]:
+    def repeated(self, fingerprint: str, first: int, accepted_at: datetime) -> list[NumberedRow]:
         """What the first request was answered, of which this one is a repeat. Raises KeyReused."""
         if self.request is None or self.request.key.fingerprint != fingerprint:
             raise KeyReused
         self.request.is_repeat = True
         return [
-            replace(row, accepted_at=accepted_at).numbered(number).instance()
+            replace(row, accepted_at=accepted_at).numbered(number)
             for number, row in enumerate(self.rows, start=first)
         ]

@@ -27,4 +27,4 @@ class JsonRenderer(BaseRenderer):
 
 def timestamp(moment: datetime) -> str:
     """As every route shows a time: 2026-01-31T12:00:00.000000Z."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

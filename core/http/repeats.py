@@ -23,13 +23,14 @@ _VISIBLE_ASCII = re.compile(r"[!-~]{1,255}\Z")
 
 def repeatable(request: Request) -> Repeatable | None:
     """The request by its key, if it has one. Raises Invalid, and what reading its body raises."""
-    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    asked = request._request  # DRF's looks each attribute up twice
+    key = asked.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return None
     if not _VISIBLE_ASCII.match(key):
         message = f"{HEADER} must be 1 to 255 visible ASCII characters."
         raise Invalid(FieldError(HEADER, "invalid", message))
-    path = request.path.rstrip("/")
+    path = asked.path.rstrip("/")
     says = orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)
     return Repeatable(
         RequestKey(

@@ -1,8 +1,10 @@
 """The base of all API views: what DRF does by default and this API promises otherwise."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -13,7 +15,9 @@ from core.http.limits import LimitedView
 from core.http.parsers import MAX_REQUEST_BYTES
 from core.http.renderers import JsonRenderer
 from core.http.repeats import REPLAYED
+from core.versions import FIRST
 
+APPLICATIONS = "^api/v1/applications"
 #: Path segments. Digits are bounded so that every number fits a signed 64-bit column.
 TOKEN = "(?P<token>[0-9a-f]{24})"  # noqa: S105 - a pattern
 CHAT_NUMBER = "(?P<chat_number>[1-9][0-9]{0,17})"
@@ -30,23 +34,50 @@ class OptionsView(APIView):
         return HttpResponse()
 
 
-class ApiView(LimitedView, OptionsView):
+class KeyedView(APIView):
+    """A view that asks for keys where they are required, and nobody where they are not."""
+
+    def perform_authentication(self, request: Request) -> None:
+        """Raises AuthenticationFailed, KeysAway."""
+        if settings.ENVIRONMENT.keys_required:
+            super().perform_authentication(request)
+
+    def check_permissions(self, request: Request) -> None:
+        """Raises NotAuthenticated, PermissionDenied, ApplicationNotFound."""
+        if settings.ENVIRONMENT.keys_required:
+            super().check_permissions(request)
+
+
+class ApiView(LimitedView, KeyedView, OptionsView):
     """A view that knows how many bytes it takes, and how much a client may ask of it."""
 
     max_request_bytes = MAX_REQUEST_BYTES
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        """What Allow says, in each answer."""
+        return _methods_of(self.__class__)  # type: ignore[arg-type] # a class is hashable
+
+
+@cache
+def _methods_of(view: Hashable) -> list[str]:
+    names = {method for method in ApiView.http_method_names if hasattr(view, method)}
+    if "get" in names:
+        names.add("head")  # which Django adds to each view as it is made
+    return [method.upper() for method in ApiView.http_method_names if method in names]
 
 
 def created(
     request: Request,
     segment: object,
-    version: int,
     data: dict[str, object],
     once: Repeatable | None = None,
+    version: int = FIRST,
 ) -> HttpResponse:
     """201 with the absolute address of what was made: this path and one segment more."""
+    asked = request._request  # DRF's looks each attribute up twice
     # The route has matched, so the path needs no escapes.
-    host = f"{request.scheme}://{request.get_host()}"
-    location = f"{host}{request.path.rstrip('/')}/{segment}"
+    location = f"{asked.scheme}://{asked.get_host()}{asked.path.rstrip('/')}/{segment}"
     return _created(data, {"Location": location, "ETag": etag(version)}, once)
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from applications.models import Application
 from applications.services import create_application
 from chats.accept import NewChat
-from chats.models import Chat
 from core.accept.database import insert
 from core.errors import ApplicationNotFound
 from messages_app.conversations.digests import digest_of
@@ -90,9 +89,9 @@ def _make(token: str, names: Sequence[ChatName]) -> dict[ChatName, Target]:
     chats = insert([NewChat(token, name.chat) for name in names])
     made: dict[ChatName, Target] = {}
     for name, chat in zip(names, chats, strict=True):
-        if not isinstance(chat, Chat):
+        if isinstance(chat, Exception):
             raise ApplicationNotFound
-        made[name] = Target(chat.application_token, chat.chat_number)
+        made[name] = Target(token, chat.number)
     ImportedChat.objects.bulk_create(
         ImportedChat(
             key=name.key,

@@ -6,8 +6,10 @@ from pytest_django import Settings
 from applications.models import Application
 from applications.services import create_application
 from chats.models import Chat
+from chats.selectors import get_chat
 from chats.services import create_chat
 from messages_app.models import Message
+from messages_app.selectors import get_message
 from messages_app.services import create_message
 
 
@@ -24,11 +26,12 @@ def application(db: None) -> Application:
 
 @pytest.fixture
 def chat(application: Application) -> Chat:
-    return create_chat(application_token=application.token, name="Support")
+    number = create_chat(application_token=application.token, name="Support").number
+    return get_chat(application_token=application.token, chat_number=number)
 
 
 @pytest.fixture
 def message(chat: Chat) -> Message:
-    return create_message(
-        application_token=chat.application_token, chat_number=chat.chat_number, body="hello"
-    )
+    token, chat_number = chat.application_token, chat.chat_number
+    row = create_message(application_token=token, chat_number=chat_number, body="hello")
+    return get_message(application_token=token, chat_number=chat_number, message_number=row.number)

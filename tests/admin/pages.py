@@ -14,6 +14,7 @@ from chats.accept import NewChat
 from chats.models import Chat
 from core.accept.database import store
 from core.accept.submission import Submission
+from core.rows import NewRow
 from messages_app.accept import NewMessage
 from messages_app.models import Message
 
@@ -64,12 +65,19 @@ def change(client: Client, row: Model, **values: object) -> Any:
 def new_chats(application: Application, count: int) -> Sequence[Chat]:
     """Chats of one application, by ascending number."""
     rows = [NewChat(application.token, "a chat") for _ in range(count)]
-    [stored] = store([Submission(rows)])
-    return cast("Sequence[Chat]", stored)
+    return cast("Sequence[Chat]", _stored(rows))
 
 
 def new_messages(chat: Chat, count: int, body: str = "hello") -> Sequence[Message]:
     """Messages of one chat, by ascending number."""
     rows = [NewMessage(chat.application_token, chat.chat_number, body) for _ in range(count)]
-    [stored] = store([Submission(rows)])
-    return cast("Sequence[Message]", stored)
+    return cast("Sequence[Message]", _stored(rows))
+
+
+def _stored(rows: Sequence[NewRow]) -> Sequence[Model]:
+    [accepted] = store([Submission(rows)])
+    assert not isinstance(accepted, Exception)
+    model = rows[0].kind.model._default_manager
+    found = [model.get(acceptance=row.acceptance) for row in accepted]
+    assert len(found) == len(rows)
+    return found

@@ -18,7 +18,7 @@ from chatsystem.health import Live
 from chatsystem.schema import SchemaView
 from core.accept.pipeline import Pipeline
 from core.http.limits import LimitedView, name_of
-from core.http.views import ApiView
+from core.http.views import APPLICATIONS, ApiView
 from core.limits.limiter import limiter
 from tests.api.client import Api
 from tests.api.problems import assert_problem
@@ -64,8 +64,9 @@ def three_an_hour(settings: Settings, api: Api) -> Api:
 
 
 @pytest.fixture
-def keyed(three_an_hour: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
+def keyed(three_an_hour: Api, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Api:
     """Three an hour, and clients that say who they are."""
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"require_keys": True})
     monkeypatch.setattr(ApiView, "authentication_classes", (ByHeader,))
     monkeypatch.setattr(ApiView, "permission_classes", (NotMallory,))
     return three_an_hour
@@ -168,9 +169,8 @@ def test_every_route_of_the_api_is_limited() -> None:
     all_routes: Any = get_resolver()
     views = {
         pattern.callback.cls
-        for included in all_routes.url_patterns
-        if str(included.pattern) == "api/v1/"
-        for pattern in included.url_patterns
+        for pattern in all_routes.url_patterns
+        if str(pattern.pattern).startswith(APPLICATIONS)
     }
 
     assert len(views) > 5

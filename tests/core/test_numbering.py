@@ -76,7 +76,7 @@ def test_an_insert_that_fails_gives_its_number_back() -> None:
         fail()
 
     message = create_message(application_token=token, chat_number=1, body="kept")
-    assert message.message_number == 1
+    assert message.number == 1
 
 
 @pytest.mark.django_db
@@ -96,7 +96,7 @@ def test_numbers_go_on_above_the_ceiling_and_not_above_the_highest_row() -> None
     token = create_application(name="a").token
     Application.objects.update(number_ceiling=1000)
 
-    assert create_chat(application_token=token, name="c").chat_number == 1001
+    assert create_chat(application_token=token, name="c").number == 1001
 
 
 @pytest.mark.django_db

@@ -4,15 +4,11 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from django.db.models import Model
-
 from chats.accept import NewChat
-from chats.models import Chat
 from core.accept.pipeline import Pipeline
 from core.accept.submission import Submission
-from core.rows import NewRow
+from core.rows import NewRow, NumberedRow
 from messages_app.accept import NewMessage
-from messages_app.models import Message
 
 
 class Process:
@@ -44,7 +40,7 @@ class Process:
         """The number of each row. Raises the first error."""
         return [number_of(outcome) for outcome in self.commit(rows)]
 
-    def commit(self, rows: Sequence[NewRow]) -> list[Model | Exception]:
+    def commit(self, rows: Sequence[NewRow]) -> list[NumberedRow | Exception]:
         """What becomes of each row, as one group of requests of one row."""
         outcomes = self.pipeline.commit([Submission([row]) for row in rows])
         return [one if isinstance(one, Exception) else one[0] for one in outcomes]
@@ -58,9 +54,8 @@ class Process:
         self.pipeline._keeper.stop()
 
 
-def number_of(outcome: Model | Exception) -> int:
+def number_of(outcome: NumberedRow | Exception) -> int:
     """The number that a row was given. Raises what it was told instead."""
     if isinstance(outcome, Exception):
         raise outcome
-    assert isinstance(outcome, Chat | Message)
-    return outcome.chat_number if isinstance(outcome, Chat) else outcome.message_number
+    return outcome.number

@@ -75,7 +75,7 @@ def test_repeats_within_one_group_are_one(api: Api, backlog: Backlog, chat: str)
     outcomes = backlog.pipeline.commit(group)
 
     numbers = [
-        None if isinstance(rows, KeyReused) else [row.message_number for row in rows]  # type: ignore[union-attr]
+        None if isinstance(rows, KeyReused) else [row.number for row in rows]  # type: ignore[union-attr]
         for rows in outcomes
     ]
     assert numbers == [[1, 2], [3], [1, 2], None, [4], [3]]
