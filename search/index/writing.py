@@ -22,6 +22,9 @@ MAX_BYTES = 8 * 1024 * 1024
 #: The version of what was removed, above that of any row.
 REMOVED = 2**62
 
+#: Of the answer, which would else be as long as the request.
+_WANTED = ("items.*.status", "items.*.error")
+
 _BAD_DOCUMENT = 400
 _NOT_FOUND = 404
 _CONFLICT = 409
@@ -63,7 +66,7 @@ def write(changes: Sequence[Change], targets: Sequence[Target]) -> list[Refused]
     for operations in _requests(changes, targets):
         lines = [line for operation in operations for line in operation.lines]
         with failures():
-            answer = patient_client().bulk(operations=lines)
+            answer = patient_client().bulk(operations=lines, filter_path=_WANTED)
         for operation, item in zip(operations, answer["items"], strict=True):
             [outcome] = item.values()
             reason = _refusal(outcome)
