@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-embedded check bench format schema lock stack-up stack-down clean
+.PHONY: help run test test-embedded check bench format schema postman lock stack-up stack-down clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -19,7 +19,7 @@ test: ## everything, with the real services on this machine
 test-embedded: .venv/embedded-test ## the tests that need no service
 	@scripts/test-embedded
 
-check: .venv/embedded-test ## format, lint, types, import contracts, migrations, API schema
+check: .venv/embedded-test ## format, lint, types, import contracts, migrations, API schema, Postman collection
 	@scripts/check
 
 bench: .venv/dev ## speed beside the textbook design, on the real services
@@ -30,6 +30,9 @@ format: .venv/embedded-test ## rewrite the source in the project's format
 
 schema: .venv/embedded ## write docs/openapi.yaml anew
 	$(BIN)/python manage.py spectacular --file docs/openapi.yaml --validate
+
+postman: .venv/embedded ## write docs/postman_collection.json anew from docs/openapi.yaml
+	PYTHONPATH=scripts $(BIN)/python -m postman docs/openapi.yaml docs/postman_collection.json
 
 stack-up: ## the production topology on this machine
 	@scripts/stack up
@@ -57,6 +60,11 @@ clean: ## remove the virtual environment and the embedded profile's data
 .venv/embedded-test: requirements/embedded-test.txt | .venv/pip
 	$(PIP_INSTALL) -r $<
 	@touch $@ .venv/embedded
+
+# newman, with which the tests run the Postman collection.
+tests/postman/node_modules/.package-lock.json: tests/postman/package-lock.json
+	npm ci --prefix tests/postman --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 # The only one that compiles something (mysqlclient).
 .venv/dev: requirements/dev.txt | .venv/pip

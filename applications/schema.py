@@ -37,6 +37,7 @@ _rename = extend_schema(
     summary="Rename an application",
     parameters=[schema.TOKEN, *schema.IF_CURRENT],
     request=schema.NameShape,
+    examples=schema.for_example(name="Help desk"),
     responses={200: ApplicationShape, **schema.problems(*schema.EDIT_PROBLEMS)},
 )
 
@@ -51,6 +52,7 @@ describe_collection = extend_schema_view(
         summary="Create an application",
         parameters=[schema.LOCATION, schema.ETAG, *schema.ONCE],
         request=schema.NameShape,
+        examples=schema.for_example(name="Support desk"),
         responses={
             201: NewApplicationShape,
             **schema.problems(403, *schema.CREATE_PROBLEMS),

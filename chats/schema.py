@@ -21,6 +21,7 @@ _rename = extend_schema(
     summary="Rename a chat",
     parameters=[schema.TOKEN, schema.CHAT_NUMBER, *schema.IF_CURRENT],
     request=schema.NameShape,
+    examples=schema.for_example(name="Order 17, delivered"),
     responses={200: ChatShape, **schema.problems(*schema.EDIT_PROBLEMS)},
 )
 
@@ -35,6 +36,7 @@ describe_collection = extend_schema_view(
         summary="Create a chat",
         parameters=[schema.TOKEN, schema.LOCATION, schema.ETAG, *schema.ONCE],
         request=schema.NameShape,
+        examples=schema.for_example(name="Order 17"),
         responses={201: ChatShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
     ),
 )

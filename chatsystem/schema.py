@@ -14,6 +14,15 @@ def without_trailing_slash(endpoints: list[Endpoint]) -> list[Endpoint]:
     return [(path.rstrip("/"), *rest) for path, *rest in endpoints]
 
 
+def with_tags(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Group each operation under what it is about: what its path names last."""
+    tags = [tag["name"] for tag in result["tags"]]
+    for path, operations in result["paths"].items():
+        for operation in operations.values():
+            operation["tags"] = [max(tags, key=path.rfind)]
+    return result
+
+
 #: What leads from an item that was made to the operations on it: its number or token, by the name
 #: that these give it.
 _MADE = {

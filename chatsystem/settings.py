@@ -240,6 +240,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Chat system",
     "DESCRIPTION": "Applications have numbered chats, chats have numbered messages.",
     "VERSION": "1",
+    "TAGS": [
+        {"name": "applications", "description": "A client system, known by its token."},
+        {"name": "chats", "description": "Of one application, numbered from 1."},
+        {"name": "messages", "description": "Of one chat, numbered from 1."},
+    ],
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_PATCH": False,
@@ -251,6 +256,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "PREPROCESSING_HOOKS": ["chatsystem.schema.without_trailing_slash"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "chatsystem.schema.with_tags",
         "chatsystem.schema.with_links",
         "core.http.limits_schema.with_limits",
     ],

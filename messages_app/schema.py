@@ -44,6 +44,7 @@ _edit = extend_schema(
     summary="Edit a message",
     parameters=[*_MESSAGE, *schema.IF_CURRENT],
     request=BodyShape,
+    examples=schema.for_example(body="It left the warehouse today 📦"),
     responses={200: MessageShape, **schema.problems(*schema.EDIT_PROBLEMS)},
 )
 
@@ -58,6 +59,7 @@ describe_collection = extend_schema_view(
         summary="Create a message",
         parameters=[*_CHAT, schema.LOCATION, schema.ETAG, *schema.ONCE],
         request=BodyShape,
+        examples=schema.for_example(body="Good morning! Where is my order?"),
         responses={201: MessageShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
     ),
 )
@@ -67,6 +69,9 @@ describe_bulk = extend_schema_view(
         operation_id="applications_chats_messages_bulk_create",
         parameters=[*_CHAT, *schema.ONCE],
         request={"application/json": BulkShape},
+        examples=schema.for_example(
+            messages=[{"body": "It left the warehose today 📦"}, {"body": "どうもありがとう"}]
+        ),
         responses={201: BulkCreatedShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
     )
 )

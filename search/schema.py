@@ -1,6 +1,11 @@
 """How the route of search is described."""
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework import serializers
 
 from core.http import schema
@@ -19,11 +24,13 @@ _QUERY = OpenApiParameter(
     {"type": "string", "minLength": 1, "maxLength": MAX_QUERY_CHARACTERS},
     required=True,
     description="Any part of the text, not trimmed; upper and lower case are alike.",
+    examples=[OpenApiExample("Part of a word", value="hous")],
 )
 _BACKEND = OpenApiParameter(
     "Search-Backend",
     str,
     OpenApiParameter.HEADER,
+    required=True,
     enum=["elasticsearch", "database"],
     response=[200],
     description="Who answered; the hits are the same.",

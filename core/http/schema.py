@@ -6,6 +6,7 @@ the `representation` modules.
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
+    OpenApiExample,
     OpenApiParameter,
     OpenApiResponse,
     extend_schema_field,
@@ -67,6 +68,11 @@ class NameShape(serializers.Serializer[object]):
     name = text(MAX_NAME_CHARACTERS, "Space around it is taken off.")
 
 
+def for_example(**fields: object) -> list[OpenApiExample]:
+    """A request as somebody might send it."""
+    return [OpenApiExample("Request", value=fields, request_only=True)]
+
+
 def problems(*statuses: int) -> dict[tuple[int, str], Shape]:
     """These statuses, each with a problem document; any request may be one without a key."""
     return {(status, PROBLEM): ProblemShape for status in sorted({401, *statuses})}
@@ -106,6 +112,7 @@ LOCATION = OpenApiParameter(
     "Location",
     OpenApiTypes.URI,
     OpenApiParameter.HEADER,
+    required=True,
     response=[201],
     description="The address of what was made.",
 )
@@ -114,6 +121,7 @@ ETAG = OpenApiParameter(
     "ETag",
     str,
     OpenApiParameter.HEADER,
+    required=True,
     response=[200, 201, 304],
     description="Names what is shown; it changes with everything that is shown, counts included.",
 )

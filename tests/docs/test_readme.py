@@ -1,19 +1,16 @@
 """What the README shows is what happens: its commands are run, its tables compared."""
 
-import os
 import re
-import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 from django.core.management import get_commands, load_command_class
 
 from chatsystem.env import Environment
-from tests.live.servers import embedded_environment, eventually, free_port
+from tests.live.servers import MakeRun
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text()
@@ -51,42 +48,19 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def environment(checkout: Path) -> dict[str, str]:
-    return embedded_environment(checkout / "var", PORT=str(free_port()))
+def running(checkout: Path) -> Iterator[MakeRun]:
+    with MakeRun(checkout) as server:
+        yield server
 
 
-@pytest.fixture(scope="module")
-def running(environment: dict[str, str], checkout: Path) -> Iterator[str]:
-    """The address of `make run`, which is stopped as Ctrl-C stops it."""
-    output = checkout / "run.log"
-    with output.open("w") as log:
-        process = subprocess.Popen(
-            ["make", "run", f"PORT={environment['PORT']}"],
-            cwd=ROOT,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    eventually(lambda: "Ctrl-C stops" in output.read_text(), 60, "make run says that it is ready")
-    yield f"127.0.0.1:{environment['PORT']}"
-    os.killpg(process.pid, signal.SIGINT)
-    process.wait(60)
-    assert "Traceback" not in output.read_text()
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://127.0.0.1:{environment['PORT']}/health/live")
-
-
-def test_the_session_of_the_readme_goes_as_shown(
-    running: str, checkout: Path, environment: dict[str, str]
-) -> None:
+def test_the_session_of_the_readme_goes_as_shown(running: MakeRun, checkout: Path) -> None:
     marker = "=====next====="
     script = "set -e\n" + "".join(f"{step.command}\necho; echo {marker}\n" for step in steps())
 
     ran = subprocess.run(
-        ["bash", "-c", script.replace("127.0.0.1:8000", running)],
+        ["bash", "-c", script.replace("http://127.0.0.1:8000", running.url)],
         cwd=checkout,
-        env=environment,
+        env=running.environment,
         capture_output=True,
         text=True,
         timeout=120,

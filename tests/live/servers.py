@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -99,6 +100,43 @@ class EmbeddedServer:
             return httpx.get(f"{self.url}/health/live").is_success
         except httpx.TransportError:
             return False
+
+
+class MakeRun(EmbeddedServer):
+    """`make run` as a whole, which is stopped as Ctrl-C stops it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.output = folder / "make-run.log"
+
+    def __enter__(self) -> Self:
+        with self.output.open("w") as log:
+            self.process = subprocess.Popen(
+                ["make", "run", f"PORT={self.port}"],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        eventually(self._is_ready, 60, "make run says that it is ready")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        os.killpg(self.process.pid, signal.SIGINT)
+        self.process.wait(60)
+        assert "Traceback" not in self.output.read_text()
+        with suppress(httpx.ConnectError):
+            answer = httpx.get(f"{self.url}/health/live")
+            raise AssertionError(f"something still answers: {answer}")
+
+    def _is_ready(self) -> bool:
+        return "Ctrl-C stops" in self.output.read_text()
 
 
 class GunicornServer(EmbeddedServer):
