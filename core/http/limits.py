@@ -6,6 +6,7 @@ of this happens.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from django.conf import settings
@@ -27,9 +28,10 @@ def name_of(request: Request) -> str:
     # `request.auth` would authenticate, and once more a request on which that has failed.
     if vars(request).get("_auth") is not None:
         return f"key:{request.user}"
-    return f"address:{_network(request.META.get('REMOTE_ADDR', ''))}"
+    return f"address:{_network(request._request.META.get('REMOTE_ADDR', ''))}"
 
 
+@lru_cache(maxsize=10_000)
 def _network(text: str) -> str:
     """An IPv6 client has 2^64 addresses to choose from; what is no address is one client."""
     try:

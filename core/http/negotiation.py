@@ -25,7 +25,7 @@ class OneFormat(DefaultContentNegotiation):
     ) -> Any:
         """The renderer and its media type. Raises NotAcceptable."""
         renderer, *others = renderers
-        accepts = request.META.get("HTTP_ACCEPT", "*/*")
+        accepts = request._request.META.get("HTTP_ACCEPT", "*/*")
         if not others and accepts in ("*/*", renderer.media_type):
             return renderer, renderer.media_type
         return super().select_renderer(request, renderers, format_suffix)

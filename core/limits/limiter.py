@@ -15,6 +15,7 @@ from core.limits.alone import Alone
 from core.limits.gcra import Verdict, judge
 from core.limits.prepaid import Prepaid, in_advance
 from core.limits.rate import Rate
+from core.redis.client import is_configured
 from core.redis.guard import NoRedis
 from core.redis.limits import charge
 
@@ -33,6 +34,8 @@ class Limiter:
 
     def ask(self, name: str) -> Verdict:
         """Count one request under this name."""
+        if not is_configured():
+            return self._alone.ask(name)
         if prepaid := self._prepaid.take(name):
             return prepaid
         try:

@@ -1,5 +1,7 @@
 """A key that was replaced opens nothing any more; how soon, and at what price."""
 
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +9,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from applications import identities
-from applications.keys import hash_of, new_key
+from applications.keys import KeyHash, hash_of, new_key
 from applications.models import Application
 from applications.services import make_operator_key, rotate_key
 from core import database
@@ -15,6 +17,7 @@ from core.breaker import Breaker
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.keys.clients import Owner, with_key
+from tests.live.servers import eventually
 
 
 @pytest.fixture
@@ -75,8 +78,40 @@ def test_guessing_costs_no_lookup_for_each_try(owner: Owner, clock: SimpleNamesp
     assert lookups(with_key("no key at all"), owner.path, times=5) == 0
 
 
-def test_not_more_than_so_many_are_remembered() -> None:
-    assert identities._identify.cache_parameters()["maxsize"] == identities.REMEMBERED
+def test_not_more_than_so_many_are_remembered(
+    owner: Owner, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identities, "REMEMBERED", 3)
+    clock.now += identities.SECONDS
+
+    for guess in range(5):
+        assert lookups(with_key(f"{guess:064x}"), owner.path, times=1) == 1
+
+    assert lookups(with_key(f"{1:064x}"), owner.path, times=5) == 0
+    assert lookups(with_key(f"{4:064x}"), owner.path, times=5) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_that_ask_at_the_same_time_ask_the_database_together(
+    clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = 7
+    asked: list[int] = []
+    ask_database = identities._from_database
+
+    def slowly(key_hashes: Collection[KeyHash]) -> dict[KeyHash, identities.Identity] | None:
+        asked.append(len(key_hashes))
+        if len(asked) == 1:
+            eventually(lambda: len(identities._together._waiting) == others, 5, "all have come")
+        return ask_database(key_hashes)
+
+    monkeypatch.setattr(identities, "_from_database", slowly)
+    hashes = [hash_of(new_key()) for _ in range(1 + others)]
+    with ThreadPoolExecutor(1 + others) as pool:
+        found = list(pool.map(identities.identify, hashes))
+
+    assert found == [None] * (1 + others)
+    assert asked == [1, others]
 
 
 def test_a_rival_who_was_quicker_has_his_key_replaced_too(
