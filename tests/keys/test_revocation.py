@@ -136,12 +136,12 @@ def test_a_rival_who_was_quicker_has_his_key_replaced_too(
 def test_without_redis_a_database_that_is_away_is_a_503(
     owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: object) -> None:
+    def fail(*_: object) -> None:
         raise OperationalError(2006, "Server has gone away")
 
     monkeypatch.setattr(Breaker, "_watch", lambda _: None)
     identities.forget_identities()
-    monkeypatch.setattr(identities, "_from_database", fail)
+    monkeypatch.setattr(identities, "_rows", fail)
 
     answer = owner.api.get(owner.path)
 
