@@ -72,6 +72,12 @@ def owing(rate: str, name: str) -> bytes:
     return f"owing:{rate}:{name}".encode("utf-8", "backslashreplace")
 
 
+def untagged(key: str) -> str:
+    """The parent's name in such a key."""
+    _, _, name = key.partition(":")
+    return name.replace("{", "").replace("}", "")
+
+
 def _tagged(name: str) -> str:
     token, *numbers = name.split("/")
     return "/".join([f"{{{token}}}", *numbers])
