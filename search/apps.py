@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from django.apps import AppConfig
 
 if TYPE_CHECKING:
+    from core.accept.models import DeadLetter
     from core.audit.checks import Walk
     from core.audit.findings import Finding
 
@@ -16,13 +17,15 @@ class SearchConfig(AppConfig):
     name = "search"
 
     def ready(self) -> None:
-        """Follow every message that is stored or edited; announce what an audit has to check."""
-        from core.audit.checks import Check, register
+        """Follow the messages that are stored or edited; announce the index to operators' tools."""
+        from core.accept import replaying
+        from core.audit import checks
         from core.changes import follow
         from search.backlog import record
 
         follow("messages", record)
-        register(Check("index", _index_equals_table))
+        checks.register(checks.Check("index", _index_equals_table))
+        replaying.register("search", _index_anew)
 
 
 def _index_equals_table(walk: "Walk") -> "Iterator[Finding]":
@@ -30,3 +33,9 @@ def _index_equals_table(walk: "Walk") -> "Iterator[Finding]":
     from search.auditing import index_equals_table
 
     return index_equals_table(walk)
+
+
+def _index_anew(letter: "DeadLetter") -> None:
+    from search.refused import index_anew
+
+    index_anew(letter)

@@ -1,9 +1,14 @@
-"""Documents that Elasticsearch will not take are set aside, where operators see them."""
+"""Documents that Elasticsearch will not take are set aside, where operators see them.
+
+Replayed, the message is indexed anew as it is by then; refused again, it is set aside again.
+"""
 
 from uuid import NAMESPACE_OID, uuid5
 
 from core.accept.dead_letters import Letter, keep
+from core.accept.models import DeadLetter
 from core.broker.queues import SEARCH
+from search.backlog import record
 from search.index.names import name_of
 from search.index.writing import Refused
 
@@ -21,3 +26,8 @@ def set_aside(refused: Refused) -> None:
         place=(key[:-1], int(key[-1])),
     )
     keep(uuid5(NAMESPACE_OID, f"{KIND} {name_of(key)} {version}"), letter, refused.reason)
+
+
+def index_anew(letter: DeadLetter) -> None:
+    """In the caller's transaction."""
+    record([tuple(letter.key)])

@@ -19,7 +19,8 @@ logger = logging.getLogger(__name__)
 
 MAX_REASON_CHARACTERS = 200
 _MAX_PARENT_CHARACTERS = 64
-_MAX_NUMBER = 2**63 - 1
+#: What a column of numbers holds.
+MAX_NUMBER = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,7 @@ def keep(acceptance: UUID, letter: Letter, reason: str, error: BaseException | N
 def _fields(letter: Letter) -> dict[str, Any]:
     fields = asdict(letter)
     parent, number = fields.pop("place")
-    is_number = number is not None and 0 < number <= _MAX_NUMBER
+    is_number = number is not None and 0 < number <= MAX_NUMBER
     return {
         **fields,
         "parent": parent_name(parent)[:_MAX_PARENT_CHARACTERS],

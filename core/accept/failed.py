@@ -52,9 +52,20 @@ def is_any_failed() -> bool:
     return waiting_in(FAILED) > 0
 
 
+def readable_rows(body: bytes) -> list[NumberedRow]:
+    """The rows of a task message, each of which is one. Raises UnknownFormat."""
+    rows = rows_of_body(body)
+    try:
+        for row in rows:
+            row.columns()
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise UnknownFormat(f"{type(error).__name__}: {error}") from error
+    return rows
+
+
 def _take_over(delivery: Delivery) -> None:
     try:
-        rows = rows_of_body(delivery.body)
+        rows = readable_rows(delivery.body)
     except UnknownFormat as error:
         _keep(delivery, error)
         return
