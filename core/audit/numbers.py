@@ -16,7 +16,7 @@ from core.audit.stats import Stats, children, pages, stats_of
 from core.audit.suspects import Glance, look_twice
 from core.audit.trusted import epoch_of_blocks, numbered_by_redis
 from core.counts import counted_of
-from core.models import CountState, Parent
+from core.models import Parent
 from core.redis.inspection import LentBlock, Numbered
 from core.redis.keys import parent_name
 from core.rows import Key, Kind
@@ -50,7 +50,7 @@ def _glances(kind: Kind, walk: Walk) -> Iterator[Glance]:
 def _adds_up(parent: Parent, count: str, stats: Stats, seen: Numbered, epoch: int | None) -> bool:
     lease_fits = (parent.lease_last or 0) <= parent.number_ceiling
     has_all = stats.rows == stats.highest == stats.acceptances and stats.lowest <= 1
-    is_counted = parent.count_state != CountState.CURRENT or getattr(parent, count) == stats.rows
+    is_counted = getattr(parent, count) == stats.rows
     given = _given(parent, seen.block, epoch)
     ends_well = given in (None, stats.highest) and stats.highest <= parent.number_ceiling
     block_fits = epoch != seen.block.epoch or not list(_wrong_with(seen, stats.highest, parent))

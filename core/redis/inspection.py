@@ -64,7 +64,7 @@ def parents_with_pending_rows() -> Iterator[str]:
     """The names of all of them, whether the sweeper knows of them or not; some perhaps twice."""
     cursor = 0
     while True:
-        page = methodcaller("scan", cursor, match=keys.pending("*"), count=_SCANNED)
+        page = methodcaller("scan", cursor, match=keys.EVERY_PENDING, count=_SCANNED)
         cursor, names = ask(page)
         for name in names:
             yield keys.untagged(name.decode())

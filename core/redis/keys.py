@@ -9,6 +9,8 @@ from collections.abc import Sequence
 FENCE = "fence"
 EPOCH = "epoch"
 PENDING_PARENTS = "pending"
+#: What the names of all `pending` match.
+EVERY_PENDING = "pending:*"
 
 
 def parent_name(parent: Sequence[str | int]) -> str:
