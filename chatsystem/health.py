@@ -17,6 +17,7 @@ from rest_framework.response import Response
 
 from core.database import ask_database
 from core.http.views import ApiView
+from core.models import DeadLetter
 from core.numbering.authority import read_authority
 from core.numbering.models import Source
 
@@ -25,7 +26,11 @@ logger = logging.getLogger(__name__)
 LIMIT_SECONDS = 2.0
 ESSENTIAL = frozenset({"database"})
 
-Probe = Callable[[], None]
+#: So many dead letters are counted; of more it is enough to know that there are.
+COUNTED = 1000
+
+#: Raises when the part fails; may have something to say about it.
+Probe = Callable[[], Mapping[str, int] | None]
 
 _probing = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
 
@@ -63,28 +68,29 @@ class Ready(_OpenView):
         )
 
 
-def ask_parts() -> dict[str, dict[str, str]]:
+def ask_parts() -> dict[str, dict[str, str | int]]:
     """The state of each part that is switched on."""
     asked = {name: _probing.submit(probe) for name, probe in _probes().items()}
     wait(asked.values(), timeout=LIMIT_SECONDS)
-    return {name: {"status": _outcome(name, answer)} for name, answer in asked.items()}
+    return {name: _outcome(name, answer) for name, answer in asked.items()}
 
 
-def _outcome(name: str, answer: "Future[None]") -> str:
+def _outcome(name: str, answer: "Future[Mapping[str, int] | None]") -> dict[str, str | int]:
     if not answer.done():
         answer.cancel()
         logger.warning("%s did not answer within %s s", name, LIMIT_SECONDS)
-        return "failing"
+        return {"status": "failing"}
     if error := answer.exception():
         logger.warning("%s is failing: %s", name, error)
-        return "failing"
-    return "ok"
+        return {"status": "failing"}
+    return {"status": "ok", **(answer.result() or {})}
 
 
 def _probes() -> Mapping[str, Probe]:
     environment = settings.ENVIRONMENT
     switched_on = {
         "database": (ask_database, True),
+        "dead_letters": (_count_dead_letters, True),
         "redis": (_ask_redis, environment.redis_url),
         "numbering": (_ask_numbering, environment.redis_url),
         "rabbitmq": (_ask_rabbitmq, environment.broker_url),
@@ -103,6 +109,14 @@ def _ask_numbering() -> None:
         authority = read_authority()
         if authority.source != Source.REDIS:
             raise RuntimeError(f"the database gives numbers since {authority.since}")
+    finally:
+        connection.close()
+
+
+def _count_dead_letters() -> Mapping[str, int]:
+    """They need an operator; the service does without."""
+    try:
+        return {"count": DeadLetter.objects.values("pk")[:COUNTED].count()}
     finally:
         connection.close()
 

@@ -206,6 +206,13 @@ if ENVIRONMENT.redis_url:
         "options": {"expires": 60, "confirm_timeout": 10},
     }
 
+if ENVIRONMENT.broker_url:
+    CELERY_BEAT_SCHEDULE["take-over-failed"] = {
+        "task": "core.tasks.take_over_failed",
+        "schedule": 60,
+        "options": {"expires": 60, "confirm_timeout": 10},
+    }
+
 if ENVIRONMENT.elasticsearch_url:
     CELERY_BEAT_SCHEDULE["index"] = {
         "task": "search.tasks.index",

@@ -91,6 +91,11 @@ def register(counted: Counted) -> None:
         _registered.append(counted)
 
 
+def counted_of(child: type[Model]) -> Counted:
+    """The count of such children."""
+    return next(one for one in _registered if one.child is child)
+
+
 def reconcile(
     *,
     everything: bool = False,

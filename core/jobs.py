@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -45,6 +46,10 @@ class Run:
             raise JobIsRunning(self.name)
         self._renewed = now
 
+    def keep(self) -> None:
+        """Keep the outcome as it is by now, for a run that goes on where this one is."""
+        self._mine().update(outcome=self.outcome)
+
     def finish(self) -> None:
         """Let go of the job and keep the outcome."""
         self._mine().update(held_until=None, finished_at=timezone.now(), outcome=self.outcome)
@@ -67,6 +72,11 @@ def only_run(name: str) -> Iterator[Run]:
     except BaseException:
         run.let_go()
         raise
+
+
+def last_outcome(name: str) -> dict[str, Any]:
+    """What the last run of the job has kept; empty without any."""
+    return dict(Job.objects.filter(name=name).values_list("outcome", flat=True).first() or {})
 
 
 def _take(name: str) -> int:

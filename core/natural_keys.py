@@ -28,6 +28,15 @@ def in_pieces(fields: Sequence[str], keys: Iterable[Sequence[Any]]) -> Iterator[
         yield _with(fields, piece)
 
 
+def behind(fields: Sequence[str], key: Sequence[Any]) -> Q:
+    """The rows that follow this key in the order of these fields."""
+    wanted = Q()
+    for place, field in enumerate(fields):
+        shared = dict(zip(fields[:place], key[:place], strict=True))
+        wanted = Q(**shared, **{f"{field}__gt": key[place]}) | wanted
+    return wanted
+
+
 def _lasts_by_prefix(keys: Iterable[Sequence[Any]]) -> Mapping[_Prefix, list[Any]]:
     lasts: defaultdict[_Prefix, list[Any]] = defaultdict(list)
     for *prefix, last in keys:

@@ -6,7 +6,9 @@ from celery import shared_task
 from django.db import close_old_connections
 
 from core import counts
+from core.accept import failed
 from core.accept.sweeper import sweep as sweep_pending
+from core.broker.publisher import BrokerAway
 from core.idempotency.records import forget_old
 from core.jobs import JobIsRunning
 from core.redis.client import is_configured
@@ -34,6 +36,19 @@ def forget_requests() -> None:
     """Hourly: keys of requests that are a day old count no more."""
     close_old_connections()
     logger.info("idempotency keys forgotten: %d", forget_old())
+
+
+@shared_task
+def take_over_failed() -> None:
+    """Each minute: what the broker has set aside is stored, or becomes dead letters."""
+    close_old_connections()
+    try:
+        taken = failed.take_over_failed() if failed.is_any_failed() else 0
+    except (JobIsRunning, BrokerAway) as error:
+        logger.warning("failed messages stay where they are: %s", error)
+        return
+    if taken:
+        logger.warning("failed messages taken over: %d", taken)
 
 
 @shared_task

@@ -14,10 +14,10 @@ from heapq import merge
 from itertools import groupby, islice
 from operator import attrgetter
 
-from django.db.models import Max, Q
+from django.db.models import Max
 
 from core.jobs import Run, only_run
-from core.natural_keys import in_pieces
+from core.natural_keys import behind, in_pieces
 from core.rows import Key
 from messages_app.accept import MESSAGES
 from messages_app.models import Message
@@ -142,16 +142,7 @@ def _all_rows() -> Iterator[Versioned]:
     page = rows[:ROWS]
     while found := list(page):
         yield from (Versioned(tuple(key), version) for *key, version in found)
-        page = rows.filter(_behind(found[-1]))[:ROWS]
-
-
-def _behind(last: Sequence[object]) -> Q:
-    token, chat, message = MESSAGES.key_fields
-    return (
-        Q(**{token: last[0], chat: last[1], f"{message}__gt": last[2]})
-        | Q(**{token: last[0], f"{chat}__gt": last[1]})
-        | Q(**{f"{token}__gt": last[0]})
-    )
+        page = rows.filter(behind(MESSAGES.key_fields, found[-1][:-1]))[:ROWS]
 
 
 def _some_keys_of_the_table() -> Sequence[Key]:

@@ -1,16 +1,16 @@
-"""Documents that Elasticsearch will not take are set aside, where operators see them."""
+"""Documents that Elasticsearch will not take are set aside, where operators see them.
 
-import logging
+Replayed, the message is indexed anew as it is by then; refused again, it is set aside again.
+"""
+
 from uuid import NAMESPACE_OID, uuid5
 
-from django.utils import timezone
-
-from core.accept.dead_letters import MAX_REASON_CHARACTERS
+from core.accept.dead_letters import Letter, keep
 from core.accept.models import DeadLetter
+from core.broker.queues import SEARCH
+from search.backlog import record
 from search.index.names import name_of
 from search.index.writing import Refused
-
-logger = logging.getLogger(__name__)
 
 KIND = "search"
 
@@ -18,14 +18,16 @@ KIND = "search"
 def set_aside(refused: Refused) -> None:
     """Keep the key and the reason, once for each version. The row itself is in its table."""
     key, version = refused.change.key, refused.change.version
-    letter = {
-        "kind": KIND,
-        "key": key,
-        "payload": {"version": version},
-        "reason": refused.reason[:MAX_REASON_CHARACTERS],
-        "set_aside_at": timezone.now(),
-    }
-    acceptance = uuid5(NAMESPACE_OID, f"{KIND} {name_of(key)} {version}")
-    _, is_new = DeadLetter.objects.get_or_create(acceptance=acceptance, defaults=letter)
-    if is_new:
-        logger.error("not indexed: key=%s version=%d: %s", name_of(key), version, refused.reason)
+    letter = Letter(
+        kind=KIND,
+        queue=SEARCH,
+        key=key,
+        payload={"version": version},
+        place=(key[:-1], int(key[-1])),
+    )
+    keep(uuid5(NAMESPACE_OID, f"{KIND} {name_of(key)} {version}"), letter, refused.reason)
+
+
+def index_anew(letter: DeadLetter) -> None:
+    """In the caller's transaction."""
+    record([tuple(letter.key)])

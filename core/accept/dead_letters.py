@@ -1,33 +1,73 @@
-"""Rows that cannot be stored are set aside whole, where operators see them."""
+"""What cannot be stored, or not be read, is set aside whole, where operators see it."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from traceback import format_exception
+from typing import Any
 from uuid import UUID
 
 import orjson
 from django.utils import timezone
 
 from core.accept.models import DeadLetter
-from core.rows import NumberedRow
+from core.redis.keys import parent_name
+from core.rows import Key, NumberedRow
 from core.transactions import in_transaction
 
 logger = logging.getLogger(__name__)
 
 MAX_REASON_CHARACTERS = 200
+_MAX_PARENT_CHARACTERS = 64
+#: What a column of numbers holds.
+MAX_NUMBER = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """What is set aside; see DeadLetter. `place` is the parent's key and, if known, the number."""
+
+    kind: str
+    queue: str
+    key: Sequence[str | int]
+    payload: Any
+    place: tuple[Key, int | None] = field(default=((), None))
 
 
 def set_aside(row: NumberedRow, reason: str, error: BaseException | None = None) -> None:
-    """Keep the row with the reason, once however often this is called, in its own transaction."""
-    letter = {
-        "kind": row.kind.name,
-        "key": row.key,
-        "payload": orjson.loads(row.payload()),
+    """Keep the row, once however often this is called, in its own transaction."""
+    letter = Letter(
+        kind=row.kind.name,
+        queue=row.kind.name,
+        key=row.key,
+        payload=orjson.loads(row.payload()),
+        place=(row.parent, row.number),
+    )
+    keep(UUID(row.acceptance), letter, reason, error)
+
+
+def keep(acceptance: UUID, letter: Letter, reason: str, error: BaseException | None = None) -> None:
+    """Keep it once, with the latest reason. Raises OperationalError."""
+    why = {
         "reason": reason[:MAX_REASON_CHARACTERS],
         "traceback": "".join(format_exception(error)) if error else "",
-        "set_aside_at": timezone.now(),
     }
+    what = {**_fields(letter), **why, "set_aside_at": timezone.now()}
     _, is_new = in_transaction(
-        lambda: DeadLetter.objects.get_or_create(acceptance=UUID(row.acceptance), defaults=letter)
+        lambda: DeadLetter.objects.update_or_create(
+            acceptance=acceptance, defaults=why, create_defaults=what
+        )
     )
     if is_new:
-        logger.error("row set aside: kind=%s key=%s: %s", row.kind.name, row.key, reason)
+        logger.error("set aside: kind=%s key=%s: %s", letter.kind, letter.key, reason)
+
+
+def _fields(letter: Letter) -> dict[str, Any]:
+    fields = asdict(letter)
+    parent, number = fields.pop("place")
+    is_number = number is not None and 0 < number <= MAX_NUMBER
+    return {
+        **fields,
+        "parent": parent_name(parent)[:_MAX_PARENT_CHARACTERS],
+        "number": number if is_number else None,
+    }

@@ -1,19 +1,12 @@
 """Pending rows that cannot be read are set aside like rows that cannot be stored."""
 
-import logging
 from uuid import NAMESPACE_OID, uuid5
 
-from django.utils import timezone
-
-from core.accept.dead_letters import MAX_REASON_CHARACTERS
-from core.accept.models import DeadLetter
+from core.accept.dead_letters import Letter, keep
 from core.redis.keys import parent_key
 from core.redis.overdue import remove_member
 from core.redis.pending import Undecodable
 from core.rows import kind_of
-from core.transactions import in_transaction
-
-logger = logging.getLogger(__name__)
 
 
 def set_member_aside(parent: str, member: bytes, error: Undecodable) -> None:
@@ -22,15 +15,10 @@ def set_member_aside(parent: str, member: bytes, error: Undecodable) -> None:
     Its acceptance is made from what it is. Raises NoRedis, OperationalError.
     """
     key = parent_key(parent)
+    kind = kind_of(key).name
     text = member.decode(errors="backslashreplace")
-    letter = {
-        "kind": kind_of(key).name,
-        "key": key,
-        "payload": text,
-        "reason": f"cannot be read: {error}"[:MAX_REASON_CHARACTERS],
-        "set_aside_at": timezone.now(),
-    }
-    acceptance = uuid5(NAMESPACE_OID, f"{parent} {text}")
-    in_transaction(lambda: DeadLetter.objects.get_or_create(acceptance=acceptance, defaults=letter))
+    number, _, _ = text.partition(" ")
+    place = (key, int(number) if number.isdecimal() else None)
+    letter = Letter(kind=kind, queue=kind, key=key, payload=text, place=place)
+    keep(uuid5(NAMESPACE_OID, f"{parent} {text}"), letter, f"cannot be read: {error}")
     remove_member(parent, member)
-    logger.error("pending row set aside: parent=%s: %s", parent, error)

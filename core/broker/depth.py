@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from amqp.exceptions import NotFound
+from kombu import Connection
+
 from core.broker.connection import FAILED, connect, drop, is_configured
 from core.broker.publisher import BrokerAway
-from core.broker.queues import WORK
+from core.broker.queues import QUEUES
 
 ANSWER_SECONDS = 2.0
 
@@ -16,12 +19,18 @@ def waiting_in(*queues: str) -> int:
     try:
         connection = connect(ANSWER_SECONDS)
         try:
-            channel = connection.channel()
-            declared: list[Any] = [
-                WORK[name](channel).queue_declare(passive=True) for name in queues
-            ]
-            return sum(answer.message_count for answer in declared)
+            return sum(_waiting(connection, name) for name in queues)
         finally:
             drop(connection)
     except FAILED as error:
         raise BrokerAway(str(error)) from error
+
+
+def _waiting(connection: Connection, name: str) -> int:
+    [queue] = (queue for queue in QUEUES if queue.name == name)
+    try:
+        # A channel for each: asked for a queue that is not there, the broker closes it.
+        answer: Any = queue(connection.channel()).queue_declare(passive=True)
+    except NotFound:
+        return 0
+    return int(answer.message_count)

@@ -28,6 +28,7 @@ class Delivery:
 
     channel: Any
     tag: int
+    headers: Mapping[str, Any]
     body: bytes
     attempts: int
     waiting: int
@@ -58,11 +59,13 @@ class Drain:
         if message is None:
             return None
         body = message.body
+        headers = message.properties.get("application_headers") or {}
         return Delivery(
             channel=channel,
             tag=message.delivery_tag,
+            headers=headers,
             body=body.encode() if isinstance(body, str) else bytes(body),
-            attempts=attempts(message.properties.get("application_headers")),
+            attempts=attempts(headers),
             waiting=message.delivery_info["message_count"],
         )
 

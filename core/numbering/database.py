@@ -31,6 +31,6 @@ def take_numbers(parent: "QuerySet[Parent]", count: int) -> range | None:
     ceiling, lease_epoch = parent.values_list("number_ceiling", "lease_epoch").get()
     first = ceiling - count + 1
     if lease_epoch is not None:
-        record_skip(parent.get(), first, "numbers from the database")
+        record_skip(parent.get().key, first, "numbers from the database")
         parent.update(lease_epoch=None)
     return range(first, ceiling + 1)

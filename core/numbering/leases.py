@@ -55,7 +55,7 @@ def _take(parent: Key, epoch: int, block: Block, at_least: int) -> Lease | None:
     length = max(_length(row, epoch, block.next, now), at_least)
     leaves_some = first > block.last + 1 and block.next <= block.last
     if row.lease_epoch not in (None, epoch) or leaves_some:
-        record_skip(row, first, f"a new lease in epoch {epoch}")
+        record_skip(row.key, first, f"a new lease in epoch {epoch}")
     lease = Lease(epoch, first, first + length - 1)
     kind_of(parent).parent_row(parent).update(
         number_ceiling=lease.last,

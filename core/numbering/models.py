@@ -69,11 +69,13 @@ class NumberingProcess(models.Model):
 class NumberSkip(models.Model):
     """Numbers right below `resumed_at` may never have been given: a gap there is no loss.
 
+    Where `skipped_from` is known, from there on: those of rows that an operator has discarded.
     `chat_number` is null where chats are numbered.
     """
 
     application_token = models.CharField(max_length=24)
     chat_number = models.PositiveBigIntegerField(null=True)
+    skipped_from = models.PositiveBigIntegerField(null=True)
     resumed_at = models.PositiveBigIntegerField()
     recorded_at = models.DateTimeField()
     reason = models.CharField(max_length=200)

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 FENCE = "fence"
 EPOCH = "epoch"
 PENDING_PARENTS = "pending"
+#: What the names of all `pending` match.
+EVERY_PENDING = "pending:*"
 
 
 def parent_name(parent: Sequence[str | int]) -> str:
@@ -70,6 +72,12 @@ def revoked(key_hash: str) -> str:
 def owing(rate: str, name: str) -> bytes:
     """What this client owes at this rate; whatever it is called."""
     return f"owing:{rate}:{name}".encode("utf-8", "backslashreplace")
+
+
+def untagged(key: str) -> str:
+    """The parent's name in such a key."""
+    _, _, name = key.partition(":")
+    return name.replace("{", "").replace("}", "")
 
 
 def _tagged(name: str) -> str:

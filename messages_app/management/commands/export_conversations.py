@@ -9,13 +9,13 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from applications.models import Application
+from core.management.interruption import Interrupted, interruptible
 from messages_app.conversations.exporting import (
     NoSuchApplication,
     count_messages,
     find_application,
     steps_of,
 )
-from messages_app.conversations.interruption import Interrupted, interruptible
 from messages_app.conversations.output import new_file, reader_may_leave, standard_output
 
 STANDARD_OUTPUT = "-"

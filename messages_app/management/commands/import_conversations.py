@@ -12,10 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from core.errors import DomainError
+from core.management.interruption import Interrupted, interruptible
 from messages_app.conversations.batches import Batch
 from messages_app.conversations.errors import SourceBroken
 from messages_app.conversations.importing import Importing
-from messages_app.conversations.interruption import Interrupted, interruptible
 from messages_app.conversations.output import reader_may_leave
 from messages_app.conversations.rejected import rejected_lines
 from messages_app.conversations.reporting import as_object, as_text

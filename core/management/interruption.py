@@ -35,6 +35,11 @@ class Interruption:
             return
         raise Interrupted(number)
 
+    def give_way(self) -> None:
+        """Raise what has arrived, though held: here is a good place to end."""
+        if self._waiting is not None:
+            raise Interrupted(self._waiting)
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Finish the block first. Raises Interrupted behind it."""

@@ -1,0 +1,99 @@
+"""What the broker has set aside comes into the database: as the rows it holds, else as it is.
+
+A message gets into the queue of the failed when it cannot be read, or was handed out too often. Its
+rows are stored if that can be done, and what cannot be stored is set aside row by row.
+"""
+
+from base64 import b64encode
+from hashlib import sha256
+from uuid import NAMESPACE_OID, uuid5
+
+from core.accept.dead_letters import Letter, keep, set_aside
+from core.accept.envelope import UnknownFormat, rows_of_body
+from core.accept.settled import settle_unqueued
+from core.accept.stored import acceptances
+from core.accept.storing import store_each
+from core.broker.depth import waiting_in
+from core.broker.draining import Delivery, Drain
+from core.broker.queues import FAILED
+from core.jobs import only_run
+from core.rows import NumberedRow
+
+JOB = "take-over-failed"
+#: The kind of a letter that is a message which cannot be read.
+MESSAGE = "message"
+#: A message that came back so often has killed who stored it: its rows are not tried again.
+SUSPECT_AFTER = 2
+MOST = 10_000
+
+
+def take_over_failed(queue: str = FAILED) -> int:
+    """Empty the queue of the failed; how many messages there were.
+
+    Raises BrokerAway, core.jobs.JobIsRunning, and OperationalError: what was not taken over stays.
+    """
+    with only_run(JOB) as run:
+        taken = 0
+        drain = Drain()
+        try:
+            while taken < MOST and (delivery := drain.take(queue)):
+                _take_over(delivery)
+                drain.acknowledge(delivery)
+                taken += 1
+                run.still_alive()
+        finally:
+            drain.drop()
+        run.outcome = {"taken": taken}
+        return taken
+
+
+def is_any_failed() -> bool:
+    """Whether there is anything to take over. Raises BrokerAway."""
+    return waiting_in(FAILED) > 0
+
+
+def readable_rows(body: bytes) -> list[NumberedRow]:
+    """The rows of a task message, each of which is one. Raises UnknownFormat."""
+    rows = rows_of_body(body)
+    try:
+        for row in rows:
+            row.columns()
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise UnknownFormat(f"{type(error).__name__}: {error}") from error
+    return rows
+
+
+def _take_over(delivery: Delivery) -> None:
+    try:
+        rows = readable_rows(delivery.body)
+    except UnknownFormat as error:
+        _keep(delivery, error)
+        return
+    if delivery.attempts < SUSPECT_AFTER:
+        store_each(rows)
+    else:
+        _set_aside(rows)
+    settle_unqueued(rows)
+
+
+def _set_aside(rows: list[NumberedRow]) -> None:
+    stored = acceptances(rows)
+    for row in rows:
+        if stored.get((row.kind.name, row.key)) != row.acceptance:
+            set_aside(row, "its message was handed out again and again, and never stored")
+
+
+def _keep(delivery: Delivery, error: UnknownFormat) -> None:
+    headers = {name: str(delivery.headers.get(name, "")) for name in ("task", "id")}
+    payload = {"headers": headers, "body": b64encode(delivery.body).decode()}
+    queue = _first_queue(delivery)
+    letter = Letter(kind=MESSAGE, queue=queue, key=(), payload=payload)
+    acceptance = uuid5(NAMESPACE_OID, f"{queue} {sha256(delivery.body).hexdigest()}")
+    keep(acceptance, letter, f"cannot be read: {error}")
+
+
+def _first_queue(delivery: Delivery) -> str:
+    """Where the message came from before it failed."""
+    deaths = delivery.headers.get("x-death")
+    earliest = deaths[-1] if isinstance(deaths, list) and deaths else {}
+    return str(earliest.get("queue", FAILED) if isinstance(earliest, dict) else FAILED)[:64]

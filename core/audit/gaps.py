@@ -1,0 +1,122 @@
+"""Numbers that were given and have no row: on their way, set aside, skipped, or lost."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.db.models import QuerySet
+
+from core.accept.models import DeadLetter
+from core.audit.findings import Finding, error, info, named
+from core.audit.stats import children
+from core.numbering.models import NumberSkip
+from core.redis.client import is_configured
+from core.redis.guard import NoRedis
+from core.redis.inspection import pending_numbers
+from core.redis.keys import parent_name
+from core.rows import Key, Kind
+
+#: So many numbers are listed; of more, halves are counted first.
+LISTED = 5000
+
+
+def check_gaps(kind: Kind, parent: Key, last: int) -> Iterator[Finding]:
+    """Whether each number from 1 to the last has its row, or a reason why not."""
+    rows, number = children(kind, parent), kind.key_fields[-1]
+    for run in missing(rows, number, 1, last):
+        for not_pending in without(run, _pending(parent, run)):
+            # Rows may have moved from there into the table meanwhile.
+            for gap in missing(rows, number, not_pending.start, not_pending.stop - 1):
+                for lost in without(gap, _set_aside(kind, parent, gap)):
+                    yield from _judged(kind, parent, lost)
+
+
+def missing(rows: "QuerySet[Any]", number: str, first: int, last: int) -> Iterator[range]:
+    """The runs of numbers in here that no row has, each as long as it is."""
+    run = range(0)
+    for part in _missing_parts(rows, number, first, last):
+        if run and run.stop == part.start:
+            run = range(run.start, part.stop)
+            continue
+        if run:
+            yield run
+        run = part
+    if run:
+        yield run
+
+
+def _missing_parts(rows: "QuerySet[Any]", number: str, first: int, last: int) -> Iterator[range]:
+    here = rows.filter(**{f"{number}__gte": first, f"{number}__lte": last})
+    size = last - first + 1
+    found = here.count() if size > LISTED else -1
+    if size < 1 or found == size:
+        return
+    if found == 0:
+        yield range(first, last + 1)
+    elif size <= LISTED:
+        numbers = here.order_by(number).values_list(number, flat=True)
+        yield from without(range(first, last + 1), list(numbers))
+    else:
+        middle = (first + last) // 2
+        yield from _missing_parts(rows, number, first, middle)
+        yield from _missing_parts(rows, number, middle + 1, last)
+
+
+def without(run: range, numbers: Iterable[int]) -> Iterator[range]:
+    """What is left of the run without these numbers, which come in order."""
+    start = run.start
+    for number in numbers:
+        if number > start:
+            yield range(start, number)
+        start = max(start, number + 1)
+    if start < run.stop:
+        yield range(start, run.stop)
+
+
+def _pending(parent: Key, run: range) -> Iterator[int]:
+    if not is_configured():
+        return
+    try:
+        yield from pending_numbers(parent_name(parent), run)
+    except NoRedis:
+        return
+
+
+def _set_aside(kind: Kind, parent: Key, run: range) -> Iterable[int]:
+    """These are findings of their own."""
+    letters = DeadLetter.objects.filter(
+        kind=kind.name, parent=parent_name(parent), number__gte=run.start, number__lt=run.stop
+    )
+    numbers = letters.order_by("number").values_list("number", flat=True)
+    return map(int, numbers.iterator())  # type: ignore[arg-type] # none of them is null
+
+
+def _judged(kind: Kind, parent: Key, gap: range) -> Iterator[Finding]:
+    """Recorded skips explain what lies right below them, or exactly what they name."""
+    start = gap.start
+    for skip in skips_in(parent, gap):
+        first = max(start, skip.skipped_from or start)
+        if first > start:
+            yield _lost(kind, parent, range(start, first))
+        if skip.resumed_at > first:
+            skipped = named(range(first, skip.resumed_at))
+            yield info("gaps", parent, f"{kind.name} {skipped} never given: {skip.reason}")
+            start = skip.resumed_at
+    if start < gap.stop:
+        yield _lost(kind, parent, range(start, gap.stop))
+
+
+def skips_in(parent: Key, gap: range) -> Iterator[NumberSkip]:
+    """The skips that say something of these numbers, in their order."""
+    token, chat_number = (*parent, None)[:2]
+    recorded = NumberSkip.objects.filter(
+        application_token=token,
+        chat_number=chat_number,
+        resumed_at__gt=gap.start,
+        resumed_at__lte=gap.stop,
+    )
+    return recorded.order_by("resumed_at", "pk").iterator()
+
+
+def _lost(kind: Kind, parent: Key, run: range) -> Finding:
+    what = "neither stored, nor pending, nor set aside, and no skip is recorded"
+    return error("gaps", parent, f"{kind.name} {named(run)} missing: {what}")

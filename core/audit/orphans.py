@@ -1,0 +1,72 @@
+"""Rows whose parent is not there. They may arrive before it, so it is waited for."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from core.accept.models import DeadLetter
+from core.audit.checks import Check, Walk
+from core.audit.findings import Finding, error, info
+from core.audit.gaps import skips_in
+from core.audit.suspects import Glance, look_twice
+from core.natural_keys import behind, in_pieces
+from core.redis.client import is_configured
+from core.redis.keys import parent_name
+from core.redis.pending import find_pending
+from core.rows import Key, Kind, kind_of
+
+PARENTS = 1000
+
+
+def parents_of(kind: Kind) -> Check:
+    """The check that such rows have their parents."""
+
+    def run(walk: Walk) -> Iterator[Finding]:
+        return look_twice(walk, _glances(kind, walk), partial(_look_closely, kind))
+
+    return Check(f"parents of {kind.name}", run)
+
+
+def _glances(kind: Kind, walk: Walk) -> Iterator[Glance]:
+    *shared, _ = kind.key_fields
+    keys = kind.model._default_manager.order_by(*shared).values_list(*shared).distinct()
+    page = keys.filter(behind(shared, walk.after)) if walk.after else keys
+    while found := [tuple(key) for key in page[:PARENTS]]:
+        there = {
+            tuple(key)
+            for wanted in in_pieces(kind.parent_fields, found)
+            for key in kind.parent._default_manager.filter(wanted).values_list(*kind.parent_fields)
+        }
+        yield Glance(found[-1], len(found), [key for key in found if key not in there])
+        page = keys.filter(behind(shared, found[-1]))
+
+
+def _look_closely(kind: Kind, parent: Key) -> Iterator[Finding]:
+    if _is_pending(parent) or kind.parent_row(parent).exists() or _is_set_aside(parent):
+        return
+    detail = f"{kind.name} are stored, and what they belong to is not"
+    if _was_discarded(parent):
+        yield info("orphans", parent, f"{detail}: it was discarded")
+    else:
+        yield error("orphans", parent, detail)
+
+
+def _is_pending(key: Key) -> bool:
+    return len(key) > 1 and is_configured() and find_pending(key) is not None
+
+
+def _is_set_aside(key: Key) -> bool:
+    """Then it is a finding of its own."""
+    *grandparent, number = key
+    if not grandparent:
+        return False
+    kind = kind_of(tuple(grandparent))
+    name = parent_name(grandparent)
+    return DeadLetter.objects.filter(kind=kind.name, parent=name, number=number).exists()
+
+
+def _was_discarded(key: Key) -> bool:
+    *grandparent, number = key
+    if not grandparent:
+        return False
+    itself = range(int(number), int(number) + 1)
+    return any(skip.skipped_from for skip in skips_in(tuple(grandparent), itself))

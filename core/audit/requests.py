@@ -1,0 +1,66 @@
+"""Idempotency keys: each names what its request has made, in the transaction that made it.
+
+A key says the first number and not whose child it is; the row is known by the moment of its
+acceptance, which both have.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from django.utils import timezone
+
+from core.audit.checks import Walk
+from core.audit.findings import Finding, error
+from core.idempotency.models import IdempotencyKey
+from core.idempotency.records import KEPT
+from core.natural_keys import behind
+from core.rows import kinds
+
+PAGE = 5000
+_ORDER = ("application_token", "name")
+
+
+def idempotency_keys(walk: Walk) -> Iterator[Finding]:
+    """Every key that still counts has its row."""
+    rows = IdempotencyKey.objects.order_by(*_ORDER)
+    after = walk.after
+    while page := list((rows.filter(behind(_ORDER, after)) if after else rows)[:PAGE]):
+        still_count = [row for row in page if row.accepted_at > timezone.now() - KEPT]
+        for token, keys in groupby(still_count, key=lambda row: row.application_token):
+            yield from _of_application(token, list(keys))
+        after = (page[-1].application_token, page[-1].name.hex)
+        walk.reached(after, len(page))
+
+
+def _of_application(token: str, keys: Sequence[IdempotencyKey]) -> Iterator[Finding]:
+    made = _tokens_made(keys) if not token else set()
+    numbered = [key for key in keys if key.first_number is not None]
+    there = _rows_made(token, {int(key.first_number or 0) for key in numbered})
+    for key in keys:
+        if key.first_number is None:
+            if not token and key.token not in made:
+                yield _told((key.token,), key, "an application that does not exist")
+        elif (key.first_number, key.accepted_at) not in there:
+            yield _told((token,), key, f"number {key.first_number}, which no row of then has")
+
+
+def _told(key: Sequence[str], row: IdempotencyKey, what: str) -> Finding:
+    return error("idempotency_keys", key, f"key {row.name.hex} names {what}")
+
+
+def _tokens_made(keys: Sequence[IdempotencyKey]) -> set[str]:
+    """Which of the applications that these name are there."""
+    applications = next(iter(kinds().values())).parent._default_manager
+    tokens = {key.token for key in keys}
+    [field] = next(iter(kinds().values())).parent_fields
+    return set(applications.filter(**{f"{field}__in": tokens}).values_list(field, flat=True))
+
+
+def _rows_made(token: str, numbers: set[int]) -> set[tuple[int, object]]:
+    """Number and moment of all rows of the application that have one of these numbers."""
+    found: set[tuple[int, object]] = set()
+    for kind in kinds().values() if numbers else ():
+        first, *_, number = kind.key_fields
+        rows = kind.model._default_manager.filter(**{first: token, f"{number}__in": numbers})
+        found |= set(rows.values_list(number, "created_at").iterator())
+    return found

@@ -1,0 +1,60 @@
+"""Index = table, as a part of an audit."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from core.audit.checks import Walk
+from core.audit.findings import Finding, error, info, unreachable
+from core.jobs import JobIsRunning
+from messages_app.models import Message
+from search.checking import StillBehind, check
+from search.errors import IndexUnusable
+from search.index.layout import layout
+from search.index.names import name_of
+from search.models import BacklogEntry
+
+CHECK = "index"
+#: The search worker looks into the backlog at least each ten seconds.
+LATE = timedelta(minutes=5)
+
+
+def index_equals_table(walk: Walk) -> Iterator[Finding]:
+    """Every message of which the index has something else than the table."""
+    if not settings.ENVIRONMENT.elasticsearch_url:
+        yield info(CHECK, (), "Elasticsearch is switched off: the database answers searches")
+        return
+    try:
+        yield from _waiting_too_long()
+        if layout().live is None:
+            if Message.objects.exists():
+                yield info(CHECK, (), "no index is complete: the database answers searches")
+            return
+        yield from _differences(walk)
+    except (IndexUnusable, JobIsRunning) as failure:
+        yield unreachable("the search index", failure)
+    except StillBehind as behind:
+        yield info(CHECK, (), f"not compared to its end: {behind}")
+
+
+def _differences(walk: Walk) -> Iterator[Finding]:
+    passed = 0
+
+    def notice(now: int) -> None:
+        nonlocal passed
+        walk.reached(None, now - passed)
+        passed = now
+
+    for difference in check(notice):
+        detail = f"message {name_of(difference.key)}: its document is {difference.kind}"
+        yield error(CHECK, difference.key[:2], detail)
+
+
+def _waiting_too_long() -> Iterator[Finding]:
+    oldest = BacklogEntry.objects.order_by("pk").first()
+    if oldest is not None and oldest.recorded_at < timezone.now() - LATE:
+        yield error(
+            CHECK, (), f"changes of {oldest.recorded_at} are not indexed: is the worker running?"
+        )
