@@ -40,7 +40,7 @@ _HEADER = (
 
 def line(outcome: Outcome) -> list[str]:
     """Its cells."""
-    if outcome.not_run:
+    if not outcome.requests:
         return [outcome.case, *["-"] * (len(_HEADER) - 2), outcome.verdict]
     sorts = outcome.sorts
     healed = outcome.healed_after
