@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     chosen = [known[name] for name in arguments.cases or known]
     try:
-        return 0 if run_all(chosen, arguments.seconds, is_whole=not arguments.cases) else 1
+        return 0 if run_all(chosen, arguments.seconds, known) else 1
     except (ChaosError, OSError) as error:
         print(f"chaos: {error}", file=sys.stderr)
         return 1

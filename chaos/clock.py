@@ -4,7 +4,9 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -42,6 +44,7 @@ class SteppedClock(Fault):
             # A clock that is set does not change how long anything takes.
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
+        self._check(with_library)
         found = worker_parents()
         commands = [(each.cmdline(), each.cwd(), each.environ()) for each in found]
         stack.do("stop", "worker")
@@ -82,6 +85,17 @@ class SteppedClock(Fault):
         draft = self._offset.with_name("offset.new")
         draft.write_text(f"+{seconds}\n")
         draft.replace(self._offset)
+
+    def _check(self, with_library: Mapping[str, str]) -> None:
+        """Raises NotHere where a program is not deceived."""
+        self._step_to(self._seconds)
+        says = [sys.executable, "-c", "import time; print(time.time())"]
+        deceived = subprocess.run(
+            says, env={**os.environ, **with_library}, capture_output=True, timeout=30, check=False
+        )
+        self._step_to(0)
+        if deceived.returncode or float(deceived.stdout) - time.time() < self._seconds / 2:
+            raise NotHere("libfaketime does not work here")
 
     def _start(
         self, command: Sequence[str], folder: str, environment: Mapping[str, str]

@@ -2,15 +2,15 @@
 
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 
-from chaos import stack
 from chaos.fault import Fault
-from chaos.processes import web_processes, worker_parents
+from chaos.processes import of_part, web_processes, worker_parents
 from chaos.waiting import until
 
 _REPLACED_WITHIN_SECONDS = 90.0
@@ -33,7 +33,7 @@ class Deploy(Fault):
 
 
 def _beat() -> list[psutil.Process]:
-    return [psutil.Process(pid) for pid in stack.pids("beat")]
+    return of_part("beat")
 
 
 def _replace(old: psutil.Process, find: Find, is_at_work: Callable[[psutil.Process], bool]) -> None:
@@ -71,4 +71,7 @@ def is_connected(process: psutil.Process) -> bool:
     )
 
 
-_connections = partial(psutil.Process.net_connections, kind="tcp")
+def _connections(process: psutil.Process) -> list[Any]:
+    with suppress(psutil.NoSuchProcess):
+        return list(process.net_connections(kind="tcp"))
+    return []

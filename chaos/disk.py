@@ -87,15 +87,18 @@ def _mount(image: Path, place: Path) -> None:
 
 
 def _copy(source: Path, to: Path) -> None:
-    """Everything, sparse as it is, and nothing that was not there."""
+    """Everything, and nothing that was not there.
+
+    Without holes: a log that is written in place must find its room, also on a full disk.
+    """
     to.mkdir(exist_ok=True)
     for path in to.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    _run("cp", "--archive", "--sparse=always", f"{source}/.", str(to))
+    _run("cp", "--archive", "--sparse=never", f"{source}/.", str(to))
 
 
 def _size_of(folder: Path) -> int:
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*"))
+    return sum(path.stat().st_size for path in folder.rglob("*"))
 
 
 def _run(*command: str) -> None:

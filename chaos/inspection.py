@@ -1,10 +1,16 @@
 """What the API, the index, the counts and the audit say, compared with the stored rows."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
+
+from django.core.management import get_commands
 
 from chaos import observed, stack
 from chaos.errors import ChaosError
-from chaos.verdict import Evidence, Sort, Stored, Violation
+from chaos.evidence import Evidence, Sort, Stored, Violation
+
+#: Of a text so many characters name it.
+_SHOWN = 60
 
 
 def inspect(evidence: Evidence) -> list[Violation]:
@@ -45,11 +51,24 @@ def _dead_letters(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(Sort.SET_ASIDE, f"{key}: {reason}")
 
 
+def _audit(_: Evidence) -> Iterator[Violation]:
+    """Of the whole database, whoever wrote it."""
+    result = stack.manage("audit", "--json")
+    try:
+        findings = json.loads(result.stdout)["findings"]
+    except (ValueError, KeyError):
+        raise ChaosError(f"manage.py audit: {result.stdout}{result.stderr}") from None
+    for finding in findings:
+        if finding["severity"] == "error":
+            yield Violation(Sort.AUDIT, str(finding))
+
+
 _LOOKS: Sequence[Callable[[Evidence], Iterator[Violation]]] = (
     _lists,
     _index,
     _counts,
     _dead_letters,
+    *([_audit] if "audit" in get_commands() else []),
 )
 
 
@@ -59,8 +78,12 @@ def differences(sort: Sort, stored: Stored, seen: Stored) -> Iterator[Violation]
         here, there = stored.get(parent, {}), seen.get(parent, {})
         for number in sorted(here.keys() | there.keys()):
             if here.get(number) != there.get(number):
-                detail = f"is {here.get(number)!r}, seen as {there.get(number)!r}"
+                detail = f"is {_short(here.get(number))}, seen as {_short(there.get(number))}"
                 yield Violation(sort, f"{parent} {number} {detail}")
+
+
+def _short(text: str | None) -> str:
+    return repr(text and text[:_SHOWN])
 
 
 def _run(*arguments: str) -> None:

@@ -2,19 +2,24 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
 
-from chaos.verdict import Sort, Violation
+from chaos.evidence import Sort, Violation
 
 
 @dataclass(frozen=True)
 class Outcome:
     """`silences`: seconds, by kind. `shares`: by creates, reads, edits. `healed_after`: seconds.
 
-    `not_run` says why there is nothing else.
+    `at` is when it was run, `load_seconds` how long its load was. `not_run` says why there is
+    nothing else.
     """
 
     case: str
+    at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    load_seconds: float = 0.0
     not_run: str = ""
     requests: int = 0
     failed: int = 0
@@ -43,3 +48,16 @@ class Outcome:
             return f"not to be had here: {self.not_run}"
         others = self.sorts
         return "ok" if self.is_ok else ", ".join(f"{n} {sort}" for sort, n in others.items())
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; `verdict` and `ok` are for its readers."""
+        return {**asdict(self), "verdict": self.verdict, "ok": self.is_ok}
+
+
+def from_dict(values: Mapping[str, Any]) -> Outcome:
+    """What `as_dict` made."""
+    fields = {name: value for name, value in values.items() if name not in {"verdict", "ok"}}
+    fields["violations"] = [
+        Violation(Sort(one["sort"]), one["detail"]) for one in fields["violations"]
+    ]
+    return Outcome(**fields)

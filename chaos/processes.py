@@ -1,8 +1,19 @@
 """The application's processes one by one, where scripts/stack knows whole parts only."""
 
+from contextlib import suppress
+
 import psutil
 
 from chaos import stack
+
+
+def of_part(part: str) -> list[psutil.Process]:
+    """All that live."""
+    found = []
+    for pid in stack.pids(part):
+        with suppress(psutil.NoSuchProcess):  # it has ended just now
+            found.append(psutil.Process(pid))
+    return found
 
 
 def web_processes() -> list[psutil.Process]:
@@ -17,9 +28,8 @@ def one_web_process() -> list[psutil.Process]:
 
 def worker_parents() -> list[psutil.Process]:
     """Of the one that stores, of the one for the index, and of the one for the rest."""
-    found = [psutil.Process(pid) for pid in stack.pids("worker")]
-    pids = {process.pid for process in found}
-    return [process for process in found if process.ppid() not in pids]
+    found = of_part("worker")
+    return [process for process in found if _parent(process) not in found]
 
 
 def worker_children() -> list[psutil.Process]:
@@ -28,6 +38,11 @@ def worker_children() -> list[psutil.Process]:
 
 
 def _children(part: str) -> list[psutil.Process]:
-    found = [psutil.Process(pid) for pid in stack.pids(part)]
-    pids = {process.pid for process in found}
-    return [process for process in found if process.ppid() in pids]
+    found = of_part(part)
+    return [process for process in found if _parent(process) in found]
+
+
+def _parent(process: psutil.Process) -> psutil.Process | None:
+    with suppress(psutil.NoSuchProcess):
+        return process.parent()
+    return None

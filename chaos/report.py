@@ -1,128 +1,67 @@
-"""The table: on the terminal, as JSON in chaos/results, and as Markdown in docs/reliability.md."""
+"""Where the table is kept: chaos/results/latest.json, and between the markers of the page.
+
+A run of some cases replaces their rows and keeps those of the others.
+"""
 
 import json
 import platform
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import psutil
 
-from chaos.outcome import Outcome
-from chaos.requests import Kind
+from chaos.outcome import Outcome, from_dict
 from chaos.stack import ROOT
-from chaos.verdict import Sort
+from chaos.table import markdown
 
 RESULTS = ROOT / "chaos" / "results"
 JOURNALS = RESULTS / "journals"
-PAGE = ROOT / "docs" / "reliability.md"
-LATEST = RESULTS / "latest.json"
 
+_LATEST = RESULTS / "latest.json"
+_PAGE = ROOT / "docs" / "reliability.md"
 _BEGIN, _END = "<!-- written by make chaos -->", "<!-- to here -->"
-_NAMED = 10
-
-_HEADER = (
-    "case",
-    "requests",
-    "failed",
-    *(f"{kind} s" for kind in Kind),
-    "creates %",
-    "reads %",
-    "edits %",
-    "healed s",
-    "lost",
-    "doubled",
-    "renumbered",
-    "gaps",
-    "verdict",
-)
 
 
-def line(outcome: Outcome) -> list[str]:
-    """Its cells."""
-    if not outcome.requests:
-        return [outcome.case, *["-"] * (len(_HEADER) - 2), outcome.verdict]
-    sorts = outcome.sorts
-    healed = outcome.healed_after
-    return [
-        outcome.case,
-        str(outcome.requests),
-        str(outcome.failed),
-        *(f"{outcome.silences.get(kind, 0):.1f}" for kind in Kind),
-        *(f"{100 * outcome.shares[group]:.2f}" for group in ("creates", "reads", "edits")),
-        "-" if healed is None else f"{healed:.1f}",
-        *(str(sorts[sort]) for sort in (Sort.LOST, Sort.DOUBLED, Sort.RENUMBERED, Sort.GAP)),
-        outcome.verdict,
-    ]
-
-
-def show(outcome: Outcome) -> str:
-    """One case in full: its row, and the first violations of each sort."""
-    cells = ", ".join(f"{name} {cell}" for name, cell in zip(_HEADER, line(outcome), strict=True))
-    return "\n".join([cells, *(f"  {each}" for each in _first(outcome))])
-
-
-def table(outcomes: Iterable[Outcome]) -> str:
-    """For people."""
-    rows = [list(_HEADER), *map(line, outcomes)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            [row[0].ljust(widths[0])]
-            + [cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:-1], strict=True)]
-            + [row[-1]]
-        )
-        for row in rows
-    )
-
-
-def write_json(outcomes: Sequence[Outcome], seconds: float) -> None:
-    """All of it, for programs."""
-    document = {**_when(seconds), "cases": [_as_dict(outcome) for outcome in outcomes]}
+def write(outcomes: Iterable[Outcome], known: Collection[str]) -> Sequence[Outcome]:
+    """Both, in the order of the `known` cases; all the rows that there are by now."""
+    latest = {**_latest(), **{outcome.case: outcome for outcome in outcomes}}
+    rows = [latest[name] for name in known if name in latest]
+    document = {"machine": _machine(), "cases": [row.as_dict() for row in rows]}
     RESULTS.mkdir(parents=True, exist_ok=True)
-    LATEST.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    _LATEST.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    _write_page(rows, len(known))
+    return rows
 
 
-def write_page(outcomes: Sequence[Outcome], seconds: float) -> None:
-    """The table between the markers of the page."""
-    before, begin, rest = PAGE.read_text().partition(_BEGIN)
+def _latest() -> Mapping[str, Outcome]:
+    if not _LATEST.exists():
+        return {}
+    rows = map(from_dict, json.loads(_LATEST.read_text())["cases"])
+    return {row.case: row for row in rows}
+
+
+def _write_page(rows: Sequence[Outcome], known: int) -> None:
+    before, begin, rest = _PAGE.read_text().partition(_BEGIN)
     _, end, after = rest.partition(_END)
-    written = "\n".join([_caption(seconds), "", *_markdown(outcomes)])
-    PAGE.write_text(f"{before}{begin}\n\n{written}\n\n{end}{after}")
+    written = "\n".join([_caption(rows, known), "", *markdown(rows)])
+    _PAGE.write_text(f"{before}{begin}\n\n{written}\n\n{end}{after}")
 
 
-def _first(outcome: Outcome) -> list[str]:
-    shown: dict[Sort, list[str]] = {}
-    for violation in outcome.violations:
-        shown.setdefault(violation.sort, []).append(violation.detail)
-    return [
-        f"{sort}: {detail[:400]}" for sort, details in shown.items() for detail in details[:_NAMED]
-    ]
-
-
-def _markdown(outcomes: Iterable[Outcome]) -> list[str]:
-    rule = ["---", *["---:"] * (len(_HEADER) - 2), "---"]
-    rows = [list(_HEADER), rule, *map(line, outcomes)]
-    return [f"| {' | '.join(row)} |" for row in rows]
-
-
-def _caption(seconds: float) -> str:
-    when = _when(seconds)
+def _caption(rows: Sequence[Outcome], known: int) -> str:
+    machine = _machine()
+    ran = [row for row in rows if not row.not_run]
+    kept = sum(row.is_ok for row in ran)
+    seconds = "/".join(f"{value:.0f}" for value in sorted({row.load_seconds for row in ran}))
+    dates = sorted(row.at for row in rows)
     return (
-        f"Run at {when['at']}, {seconds:.0f} s of load a case,"
-        f" on {when['processors']} processors with {when['memory_gib']} GiB."
+        f"{len(ran)} of {known} cases were run, {kept} of them kept every promise. Run from {dates[0]}"
+        f" to {dates[-1]}, {seconds} s of load a case, on {machine['processors']} processors with"
+        f" {machine['memory_gib']} GiB."
     )
 
 
-def _when(seconds: float) -> Mapping[str, object]:
+def _machine() -> Mapping[str, object]:
     return {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": seconds,
         "processors": psutil.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "system": platform.platform(),
     }
-
-
-def _as_dict(outcome: Outcome) -> dict[str, object]:
-    return {**asdict(outcome), "verdict": outcome.verdict, "ok": outcome.is_ok}

@@ -9,6 +9,7 @@ from chaos import availability, observed
 from chaos.cases import Case
 from chaos.client import Client
 from chaos.errors import ChaosError, NotHere
+from chaos.evidence import NEVER, Evidence, Sort, Violation
 from chaos.healing import Watch, heal, until_settled
 from chaos.inspection import inspect
 from chaos.journal import Journal
@@ -17,7 +18,7 @@ from chaos.outcome import Outcome
 from chaos.parent import Parent
 from chaos.repeating import repeat
 from chaos.requests import Kind, Request
-from chaos.verdict import NEVER, Evidence, Sort, Violation, judge
+from chaos.verdict import judge
 from chaos.writer import NOBODY, send
 
 CLIENTS = 20
@@ -67,6 +68,7 @@ def _run(case: Case, seconds: float, journal: Journal) -> Outcome:
     violations += [*judge(evidence), *inspect(evidence)]
     return Outcome(
         case=case.name,
+        load_seconds=seconds,
         requests=len(sent),
         failed=sum(not attempt.is_success for attempt in sent),
         sent_twice=sum(attempt.sent > 1 for attempt in sent),

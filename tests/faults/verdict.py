@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from chaos import observed, verdict
 from chaos.database import authority
+from chaos.evidence import Evidence
 from chaos.journal import Attempt
 from chaos.observed import dead_letters
 from chaos.parent import Parent
 from chaos.stack import redis_client
-from chaos.verdict import Evidence
 from chaos.waiting import until
 from core.redis import keys
 from core.redis.pending import read_member
