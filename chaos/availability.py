@@ -1,8 +1,9 @@
 """How much of the load succeeded: the share while something was away, and the longest silence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from chaos.evidence import Sort, Violation
 from chaos.journal import Attempt
 from chaos.requests import CREATES, READS, Kind
 
@@ -20,6 +21,13 @@ def shares(attempts: Sequence[Attempt], sent_from: float) -> Mapping[str, float]
         ]
         found[group] = sum(outcomes) / len(outcomes) if outcomes else 1.0
     return found
+
+
+def unavailable(found: Mapping[str, float], required: float | None) -> Iterator[Violation]:
+    """Where less than the required share succeeded."""
+    for group, share in found.items():
+        if required is not None and share < required:
+            yield Violation(Sort.UNAVAILABLE, f"{share:.2%} of the {group} succeeded")
 
 
 def longest_silences(attempts: Sequence[Attempt]) -> Mapping[str, float]:

@@ -53,9 +53,9 @@ def _caption(rows: Sequence[Outcome], known: int) -> str:
     seconds = "/".join(f"{value:.0f}" for value in sorted({row.load_seconds for row in ran}))
     dates = sorted(row.at for row in rows)
     return (
-        f"{len(ran)} of {known} cases were run, {kept} of them kept every promise. Run from {dates[0]}"
-        f" to {dates[-1]}, {seconds} s of load a case, on {machine['processors']} processors with"
-        f" {machine['memory_gib']} GiB."
+        f"{len(ran)} of {known} cases were run, {kept} of them kept every promise. Run from"
+        f" {dates[0]} to {dates[-1]}, {seconds} s of load a case, on"
+        f" {machine['processors']} processors with {machine['memory_gib']} GiB."
     )
 
 

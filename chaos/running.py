@@ -1,7 +1,6 @@
 """One case from its beginning to its verdict."""
 
 import time
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -62,7 +61,7 @@ def _run(case: Case, seconds: float, journal: Journal) -> Outcome:
     except ChaosError as error:
         violations.append(Violation(Sort.UNHEALED, str(error)))
     shares = availability.shares(sent, broken_at + case.grace)
-    violations += _unavailable(case, shares)
+    violations += availability.unavailable(shares, case.required)
     late = (broken_at, mended_at + (healed_after or _HEALED_WITHIN_SECONDS))
     evidence = _evidence(case, journal, late)
     violations += [*judge(evidence), *inspect(evidence)]
@@ -116,12 +115,6 @@ def _under_load(load: Load, case: Case, seconds: float) -> tuple[float, float, W
         mended_at = time.time()
         time.sleep(max(_AFTER_SECONDS, seconds - before - (mended_at - broken_at)))
     return broken_at, mended_at, watch
-
-
-def _unavailable(case: Case, shares: Mapping[str, float]) -> Iterator[Violation]:
-    for group, share in shares.items():
-        if case.required is not None and share < case.required:
-            yield Violation(Sort.UNAVAILABLE, f"{share:.2%} of the {group} succeeded")
 
 
 def _evidence(case: Case, journal: Journal, late: tuple[float, float]) -> Evidence:
