@@ -5,7 +5,8 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-embedded check bench format schema postman lock stack-up stack-down clean
+.PHONY: help run test test-embedded check bench chaos format schema postman lock \
+  stack-up stack-down clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -24,6 +25,9 @@ check: .venv/embedded-test ## format, lint, types, import contracts, migrations,
 
 bench: .venv/dev ## speed beside the textbook design, on the real services
 	@scripts/bench
+
+chaos: .venv/dev ## break each part of the stack under load; SECONDS=30 for shorter cases
+	@scripts/chaos $(if $(SECONDS),--seconds $(SECONDS))
 
 format: .venv/embedded-test ## rewrite the source in the project's format
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

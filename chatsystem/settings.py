@@ -186,31 +186,37 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_DB_REUSE_MAX = 10_000
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+# Beat keeps one connection for ever, and makes another only where it may publish again.
+_SENT_BY_BEAT: dict[str, Any] = {
+    "confirm_timeout": 10,
+    "retry": True,
+    "retry_policy": {"max_retries": 1, "interval_start": 0},
+}
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "reconcile-counts": {
         "task": "core.tasks.reconcile_counts",
         "schedule": ENVIRONMENT.reconcile_every_seconds,
         # A run that could not start before the next is due would only repeat that one's work.
-        "options": {"expires": ENVIRONMENT.reconcile_every_seconds, "confirm_timeout": 10},
+        "options": {**_SENT_BY_BEAT, "expires": ENVIRONMENT.reconcile_every_seconds},
     },
     "forget-requests": {
         "task": "core.tasks.forget_requests",
         "schedule": 3600,
-        "options": {"expires": 3600, "confirm_timeout": 10},
+        "options": {**_SENT_BY_BEAT, "expires": 3600},
     },
 }
 if ENVIRONMENT.redis_url:
     CELERY_BEAT_SCHEDULE["sweep"] = {
         "task": "core.tasks.sweep",
         "schedule": 60,
-        "options": {"expires": 60, "confirm_timeout": 10},
+        "options": {**_SENT_BY_BEAT, "expires": 60},
     }
 
 if ENVIRONMENT.broker_url:
     CELERY_BEAT_SCHEDULE["take-over-failed"] = {
         "task": "core.tasks.take_over_failed",
         "schedule": 60,
-        "options": {"expires": 60, "confirm_timeout": 10},
+        "options": {**_SENT_BY_BEAT, "expires": 60},
     }
 
 if ENVIRONMENT.elasticsearch_url:
@@ -218,12 +224,12 @@ if ENVIRONMENT.elasticsearch_url:
         "task": "search.tasks.index",
         # A wake-up that was lost costs so long; without a broker there is none.
         "schedule": 10 if ENVIRONMENT.broker_url else 1,
-        "options": {"expires": 10, "confirm_timeout": 10},
+        "options": {**_SENT_BY_BEAT, "expires": 10},
     }
     CELERY_BEAT_SCHEDULE["check-index"] = {
         "task": "search.tasks.check",
         "schedule": crontab(hour=4, minute=0),
-        "options": {"expires": 3600, "confirm_timeout": 10},
+        "options": {**_SENT_BY_BEAT, "expires": 3600},
     }
 
 # HTTP

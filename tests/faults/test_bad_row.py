@@ -4,24 +4,25 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults import stack
-from tests.faults.client import Chat
-from tests.faults.database import query
-from tests.faults.verdict import dead_letters, stored
-from tests.faults.waiting import until
+from chaos import stack
+from chaos.database import query
+from chaos.observed import dead_letters
+from chaos.parent import Parent
+from chaos.waiting import until
+from tests.faults.verdict import stored
 
 pytestmark = [pytest.mark.stack, pytest.mark.faults]
 
 
 @pytest.fixture
-def bad_token(chats: list[Chat]) -> Iterator[str]:
+def bad_token(chats: list[Parent]) -> Iterator[str]:
     """A token that no column takes; what was set aside under it is removed afterwards."""
     token = f"{chats[0].token} and longer"
     yield token
     query("DELETE FROM dead_letters WHERE `key` LIKE %s", f'%"{token}"%')
 
 
-def test_a_bad_row_among_199_good_ones(chats: list[Chat], bad_token: str) -> None:
+def test_a_bad_row_among_199_good_ones(chats: list[Parent], bad_token: str) -> None:
     chat = chats[0]
 
     stack.python("-m", "tests.faults.publish", chat.token, str(chat.number), bad_token)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.faults.client import Client
-from tests.faults.database import authority
+from chaos.client import Client
+from chaos.database import authority
 from tests.faults.load import Load
 from tests.faults.verdict import judge
 

@@ -7,17 +7,18 @@ from threading import Event, Thread
 
 import pytest
 
-from tests.faults import stack
-from tests.faults.client import Chat, Client
+from chaos import stack
+from chaos.client import Client
+from chaos.parent import Parent
+from chaos.waiting import until
 from tests.faults.load import Load
 from tests.faults.verdict import judge
-from tests.faults.waiting import until
 
 pytestmark = [pytest.mark.stack, pytest.mark.faults]
 
 
 @contextmanager
-def readers_and_editors(chat: Chat) -> Iterator[list[int]]:
+def readers_and_editors(chat: Parent) -> Iterator[list[int]]:
     """Others read, list and edit meanwhile; yields the statuses that they get."""
     end, statuses = Event(), [200]
 
@@ -25,10 +26,10 @@ def readers_and_editors(chat: Chat) -> Iterator[list[int]]:
         with Client() as http:
             while not end.wait(0.05):
                 edit = {"body": f"edit {len(statuses)}"}
-                statuses.append(http.send("PUT", f"{chat.messages}/1", edit).status)
+                statuses.append(http.send("PUT", f"{chat.children}/1", edit).status)
                 statuses.extend(
                     [
-                        http.send("GET", chat.messages + path).status
+                        http.send("GET", chat.children + path).status
                         for path in ("/1", "?limit=5&order=desc", "/search?query=edit")
                     ]
                 )
@@ -43,11 +44,11 @@ def readers_and_editors(chat: Chat) -> Iterator[list[int]]:
 
 
 @pytest.fixture
-def edited() -> Chat:
+def edited() -> Parent:
     """A chat of its own, since the load's verdict knows of no edits."""
     with Client() as http:
         [chat] = http.new_chats(1)
-        http.create(chat.messages, body="to be edited")
+        http.create(chat.children, body="to be edited")
     return chat
 
 
@@ -64,7 +65,7 @@ def assert_nobody_noticed(load: Load, statuses: list[int]) -> None:
 
 
 @pytest.mark.parametrize("fault", ["kill", "wipe"])
-def test_killed_and_wiped(load: Load, edited: Chat, fault: str) -> None:
+def test_killed_and_wiped(load: Load, edited: Parent, fault: str) -> None:
     with load.running(), readers_and_editors(edited) as statuses:
         with stack.broken(fault, "elasticsearch", lasting=5):
             load.goes_on()
@@ -73,7 +74,7 @@ def test_killed_and_wiped(load: Load, edited: Chat, fault: str) -> None:
     assert_nobody_noticed(load, statuses)
 
 
-def test_paused(load: Load, edited: Chat) -> None:
+def test_paused(load: Load, edited: Parent) -> None:
     with load.running(), readers_and_editors(edited) as statuses:
         with stack.broken("pause", "elasticsearch", lasting=8):
             load.goes_on()
@@ -82,7 +83,7 @@ def test_paused(load: Load, edited: Chat) -> None:
     assert_nobody_noticed(load, statuses)
 
 
-def test_rebuilt(load: Load, edited: Chat) -> None:
+def test_rebuilt(load: Load, edited: Parent) -> None:
     with load.running(), readers_and_editors(edited) as statuses:
         rebuilt = stack.manage("search", "rebuild", "--json")
         load.goes_on()
@@ -91,7 +92,7 @@ def test_rebuilt(load: Load, edited: Chat) -> None:
     assert_nobody_noticed(load, statuses)
 
 
-def test_its_worker_is_killed_while_it_works(load: Load, edited: Chat) -> None:
+def test_its_worker_is_killed_while_it_works(load: Load, edited: Parent) -> None:
     with load.running(), readers_and_editors(edited) as statuses:
         for _ in range(2):
             with stack.broken("kill", "worker", lasting=2):
@@ -101,8 +102,8 @@ def test_its_worker_is_killed_while_it_works(load: Load, edited: Chat) -> None:
     assert_nobody_noticed(load, statuses)
 
 
-def test_search_goes_on_while_the_database_is_away(load: Load, edited: Chat) -> None:
+def test_search_goes_on_while_the_database_is_away(load: Load, edited: Parent) -> None:
     until(index_is_in_step, "all is indexed", 60)
     with stack.broken("stop", "mariadb"), Client() as http:
-        found = http.get(f"{edited.messages}/search?query=EDITED")
+        found = http.get(f"{edited.children}/search?query=EDITED")
         assert [hit["message_number"] for hit in found["results"]] == [1]

@@ -2,11 +2,12 @@
 
 import pytest
 
-from tests.faults import stack
-from tests.faults.client import Chat, Client
+from chaos import stack
+from chaos.client import Client
+from chaos.parent import Parent
+from chaos.waiting import until
 from tests.faults.load import Load
 from tests.faults.verdict import judge, not_stored
-from tests.faults.waiting import until
 
 pytestmark = [pytest.mark.stack, pytest.mark.faults]
 
@@ -17,7 +18,7 @@ MOST = 0.7 * CLIENTS * EACH
 
 
 @pytest.fixture
-def load(chats: list[Chat]) -> Load:
+def load(chats: list[Parent]) -> Load:
     """Twenty clients in four chats."""
     return Load([chats[number % len(chats)] for number in range(CLIENTS)])
 
@@ -41,7 +42,7 @@ def test_what_redis_has_lost_comes_by_the_queue(load: Load, client: Client) -> N
         assert len(queued) > MOST
         with stack.broken("wipe", "redis"):
             pass
-        shown = client.send("GET", f"{queued[0].chat.messages}/{queued[0].number}")
+        shown = client.send("GET", f"{queued[0].request.parent.children}/{queued[0].number}")
         assert (shown.status, bool(shown.retry_after)) == (503, True)
     load.write(5)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults import stack
+from chaos import stack
 from tests.faults.load import Load
 from tests.faults.verdict import judge
 

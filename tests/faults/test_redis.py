@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import stack
-from tests.faults.database import authority, query, until_numbers_are_of
+from chaos import stack
+from chaos.database import authority, query, until_numbers_are_of
+from chaos.redis_data import older_redis
 from tests.faults.load import Load
 from tests.faults.verdict import judge
 
@@ -56,7 +57,7 @@ def test_emptied(load: Load) -> None:
 def test_set_back_to_an_older_copy(load: Load, tmp_path: Path) -> None:
     load.write(5)
 
-    with stack.older_redis(tmp_path / "copy"):
+    with older_redis(tmp_path / "copy"):
         load.write(5)
     load.write(5)
 

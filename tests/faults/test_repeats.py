@@ -7,10 +7,11 @@ from threading import Event
 
 import pytest
 
-from tests.faults import stack
-from tests.faults.client import Chat, Client
+from chaos import stack
+from chaos.client import Client
+from chaos.parent import Parent
+from chaos.waiting import until
 from tests.faults.verdict import stored
-from tests.faults.waiting import until
 
 pytestmark = [pytest.mark.stack, pytest.mark.faults]
 
@@ -18,14 +19,14 @@ CLIENTS = 50
 REPEATS = 3
 
 
-def repeat(chat: Chat, name: str, end: Event, answers: Mapping[str, set[int]]) -> int:
+def repeat(chat: Parent, name: str, end: Event, answers: Mapping[str, set[int]]) -> int:
     """All clients send the same requests, each several times; how many were answered 201."""
     accepted = 0
     with Client() as http:
         for request in range(1000):
             for _ in range(REPEATS):
                 key = f"{name}-{request}"
-                answer = http.send("POST", chat.messages, {"body": key}, {"Idempotency-Key": key})
+                answer = http.send("POST", chat.children, {"body": key}, {"Idempotency-Key": key})
                 assert answer.status in {0, 201, 503}, answer
                 if answer.status == 201:
                     answers[key].add(answer.document["message_number"])
@@ -35,7 +36,7 @@ def repeat(chat: Chat, name: str, end: Event, answers: Mapping[str, set[int]]) -
     return accepted
 
 
-def test_redis_is_killed_in_the_middle(chats: list[Chat]) -> None:
+def test_redis_is_killed_in_the_middle(chats: list[Parent]) -> None:
     chat, end = chats[0], Event()
     answers: defaultdict[str, set[int]] = defaultdict(set)
     with ThreadPoolExecutor(CLIENTS) as pool:

@@ -2,12 +2,13 @@
 
 import pytest
 
-from tests.faults import stack
-from tests.faults.client import Chat, Client
-from tests.faults.database import query
+from chaos import stack
+from chaos.client import Client
+from chaos.database import query
+from chaos.parent import Parent
+from chaos.waiting import until
 from tests.faults.load import Load
 from tests.faults.verdict import judge, stored
-from tests.faults.waiting import until
 
 pytestmark = [pytest.mark.stack, pytest.mark.faults]
 
@@ -33,8 +34,8 @@ def test_workers_stopped_in_their_work_lose_and_double_nothing(load: Load) -> No
     judge(load)
 
 
-def test_a_pending_message_is_edited_and_stays_so(client: Client, chats: list[Chat]) -> None:
-    path = chats[0].messages
+def test_a_pending_message_is_edited_and_stays_so(client: Client, chats: list[Parent]) -> None:
+    path = chats[0].children
     with stack.broken("stop", "worker"):
         for body in ("first", "second", "third"):
             client.create(path, body=body)
@@ -56,7 +57,7 @@ def shown(client: Client, path: str) -> list[str]:
     return [message["body"] for message in client.get(path)["results"]]
 
 
-def versions(chat: Chat) -> list[int]:
+def versions(chat: Parent) -> list[int]:
     """The versions of the stored messages, in the order of their numbers."""
     rows = query(
         "SELECT version FROM messages WHERE application_token=%s AND chat_number=%s "

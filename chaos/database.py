@@ -5,8 +5,8 @@ from typing import Any
 
 from django.db.utils import ConnectionHandler
 
+from chaos.waiting import until
 from chatsystem.settings import database
-from tests.faults.waiting import until
 
 
 def query(sql: str, *parameters: str | int) -> list[tuple[Any, ...]]:

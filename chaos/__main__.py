@@ -1,0 +1,63 @@
+"""`python -m chaos`: the command line. Needs the stack that is up, and its environment."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+import django
+
+from chaos.errors import ChaosError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the cases; 0 when none of them broke a promise."""
+    # As an exception, so that what was broken is healed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsystem.settings")
+    django.setup()
+    # These need Django's applications.
+    from chaos.cases import cases
+    from chaos.matrix import run_all
+
+    known = cases()
+    arguments = _parser().parse_args(argv)
+    if arguments.list:
+        print("\n".join(known))
+        return 0
+    if unknown := set(arguments.cases) - set(known):
+        print(f"chaos: no such case: {', '.join(sorted(unknown))}; see --list", file=sys.stderr)
+        return 2
+    chosen = [known[name] for name in arguments.cases or known]
+    try:
+        return 0 if run_all(chosen, arguments.seconds, known) else 1
+    except (ChaosError, OSError) as error:
+        print(f"chaos: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="all of them without any")
+    parser.add_argument("--list", action="store_true", help="the names of the cases")
+    parser.add_argument(
+        "--seconds", type=_at_least(20), default=60, help="of load in each case (60)"
+    )
+    return parser
+
+
+def _at_least(least: float) -> Callable[[str], float]:
+    def seconds(text: str) -> float:
+        value = float(text)
+        if not value >= least:
+            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+        return value
+
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""When the stack is whole again: after a fault, and before the next one."""
+
+import json
+import os
+import time
+import urllib.request
+from datetime import UTC, datetime
+from threading import Event, Thread
+
+import redis
+from amqp.exceptions import AMQPError
+from django.db import Error
+from kombu.exceptions import KombuError
+
+from chaos import stack
+from chaos.client import Client
+from chaos.database import query, until_numbers_are_of
+from chaos.waiting import until
+from core.redis import keys
+
+_ANSWER_SECONDS = 5.0
+_EVERY_SECONDS = 0.25
+
+
+def heal() -> None:
+    """Start what is down, and return when the stack is whole. Raises ChaosError."""
+    stack.start_all()
+    until(_accepts, "the stack accepts a chat")
+    until_numbers_are_of("redis")
+    until(lambda: not stack.queued("chats", "messages"), "nothing is queued")
+
+
+def until_settled(within: float) -> None:
+    """Return when all is well and nothing waits anywhere. Raises ChaosError."""
+    until(
+        lambda: is_settled(time.time(), *stack.queues()),
+        "all that was accepted is stored and indexed",
+        within,
+        every=_EVERY_SECONDS,
+    )
+
+
+def is_settled(moment: float, *queues: str) -> bool:
+    """Whether all parts are well, nothing is in these queues, and nothing waits since before then.
+
+    What waits are rows that are to be stored, and changes that are to be indexed.
+    """
+    try:
+        return (
+            is_ready()
+            and not stack.queued(*queues)
+            and not _pending_since(moment)
+            and not _to_be_indexed_since(moment)
+        )
+    except (Error, redis.RedisError, AMQPError, KombuError, OSError):
+        return False
+
+
+def is_ready() -> bool:
+    """Whether /health/ready calls every part well."""
+    try:
+        with urllib.request.urlopen(  # noqa: S310 - the stack's own address
+            f"{os.environ['BASE_URL']}/health/ready", timeout=_ANSWER_SECONDS
+        ) as answer:
+            return bool(json.load(answer)["status"] == "ok")
+    except (OSError, ValueError):
+        return False
+
+
+class Watch:
+    """Looks again and again, from now on, for the moment at which all from before is healed."""
+
+    def __init__(self) -> None:
+        self.healed_after: float | None = None
+        self._end = Event()
+        self._began, self._moment = time.monotonic(), time.time()
+        self._thread = Thread(target=self._look, name="healing")
+        self._thread.start()
+
+    def until_healed(self, within: float) -> float | None:
+        """The seconds that it took, None if it takes longer than `within`."""
+        self._thread.join(max(0.0, self._began + within - time.monotonic()))
+        self._end.set()
+        self._thread.join()
+        return self.healed_after
+
+    def _look(self) -> None:
+        while not self._end.wait(_EVERY_SECONDS):
+            if is_settled(self._moment, "chats", "messages"):
+                self.healed_after = time.monotonic() - self._began
+                return
+
+
+def _accepts() -> bool:
+    """Whether an application can be created, and a chat in it."""
+    with Client() as client:
+        answer = client.send("POST", "/applications", {"name": "whole"})
+        if answer.status != 201:
+            return False
+        path = f"/applications/{answer.document['token']}/chats"
+        return client.send("POST", path, {"name": "whole"}).status == 201
+
+
+def _pending_since(moment: float) -> bool:
+    """Whether a row pends that was accepted by then. Parents may be named that have none left."""
+    with stack.redis_client() as client:
+        names = client.zrangebyscore(keys.PENDING_PARENTS, "-inf", moment * 1000)
+        first = [client.zrange(keys.pending(name.decode()), 0, 0) for name in names]
+    accepted_ms = [int(member.split(b" ", 2)[1]) for members in first for member in members]
+    return any(accepted <= moment * 1000 for accepted in accepted_ms)
+
+
+def _to_be_indexed_since(moment: float) -> bool:
+    recorded = datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return bool(query("SELECT 1 FROM index_backlog WHERE recorded_at <= %s LIMIT 1", recorded))

@@ -1,0 +1,92 @@
+"""What the API, the index, the counts and the audit say, compared with the stored rows."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+
+from django.core.management import get_commands
+
+from chaos import observed, stack
+from chaos.errors import ChaosError
+from chaos.evidence import Evidence, Sort, Stored, Violation
+
+#: Of a text so many characters name it.
+_SHOWN = 60
+
+
+def inspect(evidence: Evidence) -> list[Violation]:
+    """Every violation, and what could not be looked at."""
+    found: list[Violation] = []
+    for look in _LOOKS:
+        try:
+            found += look(evidence)
+        except ChaosError as error:
+            found.append(Violation(Sort.SHOWN, str(error)))
+    return found
+
+
+def _tokens(evidence: Evidence) -> list[str]:
+    return sorted({parent.token for parent in evidence.texts})
+
+
+def _lists(evidence: Evidence) -> Iterator[Violation]:
+    yield from differences(Sort.SHOWN, evidence.texts, observed.listed(evidence.texts))
+
+
+def _index(evidence: Evidence) -> Iterator[Violation]:
+    messages = {parent: rows for parent, rows in evidence.texts.items() if parent.number}
+    yield from differences(Sort.INDEX, messages, observed.indexed(_tokens(evidence)))
+
+
+def _counts(evidence: Evidence) -> Iterator[Violation]:
+    """After the count job, which is run now."""
+    _run("reconcile_counts")
+    for parent, count in observed.counts(_tokens(evidence)).items():
+        if count != len(evidence.texts.get(parent, {})):
+            yield Violation(Sort.COUNT, f"{parent} counts {count}")
+
+
+def _dead_letters(evidence: Evidence) -> Iterator[Violation]:
+    for token in _tokens(evidence):
+        for key, reason in observed.dead_letters(token):
+            yield Violation(Sort.SET_ASIDE, f"{key}: {reason}")
+
+
+def _audit(_: Evidence) -> Iterator[Violation]:
+    """Of the whole database, whoever wrote it."""
+    result = stack.manage("audit", "--json")
+    try:
+        findings = json.loads(result.stdout)["findings"]
+    except (ValueError, KeyError):
+        raise ChaosError(f"manage.py audit: {result.stdout}{result.stderr}") from None
+    for finding in findings:
+        if finding["severity"] == "error":
+            yield Violation(Sort.AUDIT, str(finding))
+
+
+_LOOKS: Sequence[Callable[[Evidence], Iterator[Violation]]] = (
+    _lists,
+    _index,
+    _counts,
+    _dead_letters,
+    *([_audit] if "audit" in get_commands() else []),
+)
+
+
+def differences(sort: Sort, stored: Stored, seen: Stored) -> Iterator[Violation]:
+    """Rows that are seen where they are not stored, or otherwise, or not at all."""
+    for parent in stored.keys() | seen.keys():
+        here, there = stored.get(parent, {}), seen.get(parent, {})
+        for number in sorted(here.keys() | there.keys()):
+            if here.get(number) != there.get(number):
+                detail = f"is {_short(here.get(number))}, seen as {_short(there.get(number))}"
+                yield Violation(sort, f"{parent} {number} {detail}")
+
+
+def _short(text: str | None) -> str:
+    return repr(text and text[:_SHOWN])
+
+
+def _run(*arguments: str) -> None:
+    result = stack.manage(*arguments)
+    if result.returncode != 0:
+        raise ChaosError(f"manage.py {' '.join(arguments)}: {result.stdout}{result.stderr}")

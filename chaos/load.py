@@ -1,0 +1,111 @@
+"""Clients that write, read and edit at a bounded rate, and the journal of what they were answered.
+
+Each client waits for each answer and keeps to its interval, however quick the answers are: so the
+machine is not full before anything is broken, and the load does not rise when requests are refused.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+from uuid import uuid4
+
+from bench import texts
+from chaos.client import Client
+from chaos.journal import Attempt, Journal
+from chaos.parent import Parent
+from chaos.requests import Kind
+from chaos.waiting import until
+from chaos.writer import ANSWER_SECONDS, Mix, Writer
+
+EVERYTHING: Mix = {
+    Kind.MESSAGE: 40,
+    Kind.BULK: 5,
+    Kind.CHAT: 8,
+    Kind.EDIT: 15,
+    Kind.READ: 15,
+    Kind.LIST: 12,
+    Kind.SEARCH: 5,
+}
+_DIFFERENT_TEXTS = 300
+
+
+class Load:
+    """One client for each of `homes`, each of which sends a request in `interval` seconds."""
+
+    def __init__(
+        self,
+        homes: Sequence[Parent],
+        *,
+        mix: Mix = EVERYTHING,
+        interval: float,
+        journal: Journal,
+        padding: str = "",
+        keyed: bool = True,
+    ) -> None:
+        self.homes = homes
+        self.name = f"load{uuid4().hex[:8]}"
+        self._interval = interval
+        self._journal = journal
+        tails = [text + padding for text in texts.bodies(_DIFFERENT_TEXTS)]
+        self.writers = [
+            Writer(number, self.name, home, mix, tails, keyed=keyed)
+            for number, home in enumerate(homes)
+        ]
+
+    @property
+    def journal(self) -> Sequence[Attempt]:
+        """All that was sent so far, in the order of the answers."""
+        return self._journal.attempts
+
+    @property
+    def accepted(self) -> list[Attempt]:
+        """The creates that were answered 201."""
+        return [attempt for attempt in self.journal if attempt.is_accepted]
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """All clients are at work while the block runs, and have begun."""
+        end = Event()
+        with ThreadPoolExecutor(len(self.writers)) as pool:
+            futures = [pool.submit(self._work, writer, end) for writer in self.writers]
+            try:
+                self.goes_on()
+                yield
+            finally:
+                end.set()
+        for future in futures:
+            future.result()
+
+    def goes_on(self, within: float = 30) -> None:
+        """Return when each client has had something accepted that it sent from now on."""
+        now, clients = time.time(), {writer.number for writer in self.writers}
+        until(
+            lambda: clients == {done.client for done in self.accepted if done.sent_at > now},
+            "each client gets a message accepted",
+            within,
+        )
+
+    def take_turn(self, http: Client, writer: Writer) -> Attempt:
+        """One request of this client."""
+        done = writer.turn(http)
+        self._journal.append(done)
+        return done
+
+    def _work(self, writer: Writer, end: Event) -> None:
+        # Spread, or all would send at the same moment.
+        pause = self._interval * writer.number / len(self.writers)
+        with Client(ANSWER_SECONDS) as http:
+            while not end.wait(pause):
+                began = time.monotonic()
+                self.take_turn(http, writer)
+                pause = max(0.0, began + self._interval - time.monotonic())
+
+
+def by_client(attempts: Sequence[Attempt]) -> Mapping[int, list[Attempt]]:
+    """Those of each client, in the order of sending."""
+    found: dict[int, list[Attempt]] = {}
+    for attempt in sorted(attempts, key=lambda attempt: attempt.sent_at):
+        found.setdefault(attempt.client, []).append(attempt)
+    return found

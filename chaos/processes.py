@@ -1,0 +1,48 @@
+"""The application's processes one by one, where scripts/stack knows whole parts only."""
+
+from contextlib import suppress
+
+import psutil
+
+from chaos import stack
+
+
+def of_part(part: str) -> list[psutil.Process]:
+    """All that live."""
+    found = []
+    for pid in stack.pids(part):
+        with suppress(psutil.NoSuchProcess):  # it has ended just now
+            found.append(psutil.Process(pid))
+    return found
+
+
+def web_processes() -> list[psutil.Process]:
+    """Those that serve; their parent only starts them."""
+    return _children("web")
+
+
+def one_web_process() -> list[psutil.Process]:
+    """The first of them."""
+    return web_processes()[:1]
+
+
+def worker_parents() -> list[psutil.Process]:
+    """Of the one that stores, of the one for the index, and of the one for the rest."""
+    found = of_part("worker")
+    return [process for process in found if _parent(process) not in found]
+
+
+def worker_children() -> list[psutil.Process]:
+    """The processes of their pools, which do the work."""
+    return _children("worker")
+
+
+def _children(part: str) -> list[psutil.Process]:
+    found = of_part(part)
+    return [process for process in found if _parent(process) in found]
+
+
+def _parent(process: psutil.Process) -> psutil.Process | None:
+    with suppress(psutil.NoSuchProcess):
+        return process.parent()
+    return None

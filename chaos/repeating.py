@@ -1,0 +1,26 @@
+"""Requests that are sent again, by their keys, when all is healed."""
+
+from collections.abc import Iterator, Sequence
+
+from chaos.client import Client
+from chaos.journal import Attempt, Journal
+from chaos.writer import send
+
+#: Of those that had succeeded, one in so many.
+_ONE_IN = 20
+
+
+def repeat(attempts: Sequence[Attempt], journal: Journal) -> int:
+    """Send every create that had not succeeded again, and some that had; how many that were."""
+    with Client() as http:
+        done = 0
+        for attempt in _to_repeat(attempts):
+            journal.append(send(http, attempt.client, attempt.request, is_repeat=True))
+            done += 1
+    return done
+
+
+def _to_repeat(attempts: Sequence[Attempt]) -> Iterator[Attempt]:
+    keyed = [attempt for attempt in attempts if attempt.request.key]
+    yield from (attempt for attempt in keyed if not attempt.is_success)
+    yield from [attempt for attempt in keyed if attempt.is_success][::_ONE_IN]

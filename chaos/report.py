@@ -1,0 +1,67 @@
+"""Where the table is kept: chaos/results/latest.json, and between the markers of the page.
+
+A run of some cases replaces their rows and keeps those of the others.
+"""
+
+import json
+import platform
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import psutil
+
+from chaos.outcome import Outcome, from_dict
+from chaos.stack import ROOT
+from chaos.table import markdown
+
+RESULTS = ROOT / "chaos" / "results"
+JOURNALS = RESULTS / "journals"
+
+_LATEST = RESULTS / "latest.json"
+_PAGE = ROOT / "docs" / "reliability.md"
+_BEGIN, _END = "<!-- written by make chaos -->", "<!-- to here -->"
+
+
+def write(outcomes: Iterable[Outcome], known: Collection[str]) -> Sequence[Outcome]:
+    """Both, in the order of the `known` cases; all the rows that there are by now."""
+    latest = {**_latest(), **{outcome.case: outcome for outcome in outcomes}}
+    rows = [latest[name] for name in known if name in latest]
+    document = {"machine": _machine(), "cases": [row.as_dict() for row in rows]}
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    _LATEST.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    _write_page(rows, len(known))
+    return rows
+
+
+def _latest() -> Mapping[str, Outcome]:
+    if not _LATEST.exists():
+        return {}
+    rows = map(from_dict, json.loads(_LATEST.read_text())["cases"])
+    return {row.case: row for row in rows}
+
+
+def _write_page(rows: Sequence[Outcome], known: int) -> None:
+    before, begin, rest = _PAGE.read_text().partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    written = "\n".join([_caption(rows, known), "", *markdown(rows)])
+    _PAGE.write_text(f"{before}{begin}\n\n{written}\n\n{end}{after}")
+
+
+def _caption(rows: Sequence[Outcome], known: int) -> str:
+    machine = _machine()
+    ran = [row for row in rows if not row.not_run]
+    kept = sum(row.is_ok for row in ran)
+    seconds = "/".join(f"{value:.0f}" for value in sorted({row.load_seconds for row in ran}))
+    dates = sorted(row.at for row in rows)
+    return (
+        f"{len(ran)} of {known} cases were run, {kept} of them kept every promise. Run from"
+        f" {dates[0]} to {dates[-1]}, {seconds} s of load a case, on"
+        f" {machine['processors']} processors with {machine['memory_gib']} GiB."
+    )
+
+
+def _machine() -> Mapping[str, object]:
+    return {
+        "processors": psutil.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "system": platform.platform(),
+    }

@@ -1,0 +1,102 @@
+"""The local stack's parts, broken and mended by scripts/stack."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+from kombu import Connection
+
+from chaos.errors import ChaosError
+from core.broker.queues import WORK
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMIT_SECONDS = 300
+ANSWER_SECONDS = 10
+
+_STACK = str(ROOT / "scripts" / "stack")
+
+
+def do(command: str, part: str) -> None:
+    """`scripts/stack COMMAND PART`. Raises ChaosError when that fails."""
+    result = run(_STACK, command, part)
+    if result.returncode != 0:
+        raise ChaosError(f"{command} {part}: {result.stdout}{result.stderr}")
+
+
+@contextmanager
+def broken(command: str, part: str, lasting: float = 0) -> Iterator[None]:
+    """The part is broken by this command while the block runs, and for so many seconds at least."""
+    began = time.monotonic()
+    do(command, part)
+    try:
+        yield
+        time.sleep(max(0.0, began + lasting - time.monotonic()))
+    finally:
+        mend(command, part)
+
+
+def mend(command: str, part: str) -> None:
+    """Undo what this command did."""
+    do("resume" if command == "pause" else "start", part)
+
+
+def status() -> list[dict[str, Any]]:
+    """What scripts/stack says of each part."""
+    parts: list[dict[str, Any]] = json.loads(run(_STACK, "status", "--json").stdout)
+    return parts
+
+
+def start_all() -> None:
+    """Start or resume every part that does not run."""
+    for part in status():
+        if part["state"] != "running":
+            do("start", part["part"])
+
+
+def pids(part: str) -> list[int]:
+    """The processes of a part, parents and children."""
+    return [pid for line in status() if line["part"] == part for pid in line["pids"]]
+
+
+def manage(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The result of a manage.py command on the stack."""
+    return run(sys.executable, str(ROOT / "manage.py"), *arguments)
+
+
+def python(*arguments: str) -> None:
+    """Another process with the application's settings. Raises ChaosError when it fails."""
+    result = run(sys.executable, *arguments)
+    if result.returncode != 0:
+        raise ChaosError(result.stderr)
+
+
+def run(*command: str, within: float = LIMIT_SECONDS) -> subprocess.CompletedProcess[str]:
+    """The result of a command in the checkout."""
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=within, check=False
+    )
+
+
+def queued(*queues: str) -> int:
+    """How many task messages wait in these queues, those that a worker holds left out."""
+    with Connection(os.environ["BROKER_URL"], connect_timeout=ANSWER_SECONDS) as connection:
+        channel: Any = connection.channel()
+        declared = [channel.queue_declare(queue, passive=True) for queue in queues]
+        return sum(int(answer.message_count) for answer in declared)
+
+
+def queues() -> Sequence[str]:
+    """The names of all queues of work."""
+    return list(WORK)
+
+
+def redis_client() -> redis.Redis:
+    """A client for looking at Redis."""
+    return redis.Redis.from_url(os.environ["REDIS_URL"], socket_timeout=ANSWER_SECONDS)

@@ -1,0 +1,21 @@
+"""Beat goes on sending what is due when RabbitMQ is there again."""
+
+import pytest
+
+from chaos import stack
+from chaos.waiting import until
+from core.broker.queues import SEARCH
+
+pytestmark = [pytest.mark.stack, pytest.mark.faults]
+
+
+@pytest.mark.parametrize("fault", ["kill", "pause"])
+def test_it_connects_anew(fault: str) -> None:
+    # Longer than a wake-up is due, so that one has failed.
+    with stack.broken(fault, "rabbitmq", lasting=15):
+        pass
+
+    # Nobody writes, so the wake-ups are its own.
+    with stack.broken("stop", "worker"):
+        before = stack.queued(SEARCH)
+        until(lambda: stack.queued(SEARCH) > before, "the search worker is woken", 45)
