@@ -3,8 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 
-from django.core.management import get_commands
-
 from chaos import observed, stack
 from chaos.errors import ChaosError
 from chaos.evidence import Evidence, Sort, Stored, Violation
@@ -13,15 +11,15 @@ from chaos.evidence import Evidence, Sort, Stored, Violation
 _SHOWN = 60
 
 
-def inspect(evidence: Evidence) -> list[Violation]:
-    """Every violation, and what could not be looked at."""
+def inspect(evidence: Evidence, known: frozenset[str]) -> list[Violation]:
+    """Every violation, and what could not be looked at; `known` to the audit before the case."""
     found: list[Violation] = []
     for look in _LOOKS:
         try:
             found += look(evidence)
         except ChaosError as error:
             found.append(Violation(Sort.SHOWN, str(error)))
-    return found
+    return [*found, *(Violation(Sort.AUDIT, error) for error in sorted(audit_errors() - known))]
 
 
 def _tokens(evidence: Evidence) -> list[str]:
@@ -51,16 +49,14 @@ def _dead_letters(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(Sort.SET_ASIDE, f"{key}: {reason}")
 
 
-def _audit(_: Evidence) -> Iterator[Violation]:
-    """Of the whole database, whoever wrote it."""
+def audit_errors() -> frozenset[str]:
+    """What the audit has to say of the whole database, whoever wrote it. Raises ChaosError."""
     result = stack.manage("audit", "--json")
     try:
         findings = json.loads(result.stdout)["findings"]
     except (ValueError, KeyError):
         raise ChaosError(f"manage.py audit: {result.stdout}{result.stderr}") from None
-    for finding in findings:
-        if finding["severity"] == "error":
-            yield Violation(Sort.AUDIT, str(finding))
+    return frozenset(str(finding) for finding in findings if finding["severity"] == "error")
 
 
 _LOOKS: Sequence[Callable[[Evidence], Iterator[Violation]]] = (
@@ -68,7 +64,6 @@ _LOOKS: Sequence[Callable[[Evidence], Iterator[Violation]]] = (
     _index,
     _counts,
     _dead_letters,
-    *([_audit] if "audit" in get_commands() else []),
 )
 
 

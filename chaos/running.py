@@ -10,7 +10,7 @@ from chaos.client import Client
 from chaos.errors import ChaosError, NotHere
 from chaos.evidence import NEVER, Evidence, Sort, Violation
 from chaos.healing import Watch, heal, until_settled
-from chaos.inspection import inspect
+from chaos.inspection import audit_errors, inspect
 from chaos.journal import Journal
 from chaos.load import Load
 from chaos.outcome import Outcome
@@ -46,6 +46,7 @@ def run(case: Case, seconds: float, journals: Path) -> Outcome:
 
 
 def _run(case: Case, seconds: float, journal: Journal) -> Outcome:
+    known = audit_errors()
     load = Load(
         _homes(journal), interval=INTERVAL_SECONDS, journal=journal, padding="x" * case.padding
     )
@@ -64,7 +65,7 @@ def _run(case: Case, seconds: float, journal: Journal) -> Outcome:
     violations += availability.unavailable(shares, case.required)
     late = (broken_at, mended_at + (healed_after or _HEALED_WITHIN_SECONDS))
     evidence = _evidence(case, journal, late)
-    violations += [*judge(evidence), *inspect(evidence)]
+    violations += [*judge(evidence), *inspect(evidence, known)]
     return Outcome(
         case=case.name,
         load_seconds=seconds,

@@ -13,7 +13,6 @@ from core.accept.envelope import UnknownFormat, rows_of_body
 from core.accept.settled import settle_unqueued
 from core.accept.stored import acceptances
 from core.accept.storing import store_each
-from core.broker.depth import waiting_in
 from core.broker.draining import Delivery, Drain
 from core.broker.queues import FAILED
 from core.jobs import only_run
@@ -45,11 +44,6 @@ def take_over_failed(queue: str = FAILED) -> int:
             drain.drop()
         run.outcome = {"taken": taken}
         return taken
-
-
-def is_any_failed() -> bool:
-    """Whether there is anything to take over. Raises BrokerAway."""
-    return waiting_in(FAILED) > 0
 
 
 def readable_rows(body: bytes) -> list[NumberedRow]:
