@@ -28,6 +28,8 @@ class FullDisk(Fault):
         """MariaDB runs on the small file system. Raises NotHere where nothing may be mounted."""
         if os.geteuid() != 0:
             raise NotHere("only root can mount a small file system")
+        if shutil.which("mkfs.ext4") is None:
+            raise NotHere("there is no mkfs.ext4 to make a small file system with")
         [(data,)] = query("SELECT @@datadir")
         self._data = Path(data)
         self._folder = Path(tempfile.mkdtemp(prefix="full-disk-"))
@@ -36,8 +38,10 @@ class FullDisk(Fault):
         _make_file_system(image, _size_of(self._data) + _SPARE_BYTES)
         stack.do("stop", "mariadb")
         _mount(image, place)
-        _copy(self._data, place)
-        _run("umount", str(place))
+        try:
+            _copy(self._data, place)
+        finally:
+            _run("umount", str(place))
         _mount(image, self._data)
         self._is_mounted = True
         stack.do("start", "mariadb")

@@ -74,7 +74,7 @@ class Watch:
         self.healed_after: float | None = None
         self._end = Event()
         self._began, self._moment = time.monotonic(), time.time()
-        self._thread = Thread(target=self._look, name="healing")
+        self._thread = Thread(target=self._look, name="healing", daemon=True)
         self._thread.start()
 
     def until_healed(self, within: float) -> float | None:
