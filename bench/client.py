@@ -2,7 +2,6 @@
 
 import http.client
 import json
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -24,12 +23,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.close()
 
     def create(self, path: str, **fields: str) -> dict[str, Any]:

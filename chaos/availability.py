@@ -7,13 +7,14 @@ from chaos.evidence import Sort, Violation
 from chaos.journal import Attempt
 from chaos.requests import CREATES, READS, Kind
 
-_GROUPS = {"creates": CREATES, "reads": READS, "edits": frozenset({Kind.EDIT})}
+#: Kinds of requests whose shares are told together.
+GROUPS = {"creates": CREATES, "reads": READS, "edits": frozenset({Kind.EDIT})}
 
 
 def shares(attempts: Sequence[Attempt], sent_from: float) -> Mapping[str, float]:
     """Of creates, reads and edits sent from then on, the share that succeeded."""
     found = {}
-    for group, kinds in _GROUPS.items():
+    for group, kinds in GROUPS.items():
         outcomes = [
             attempt.is_success
             for attempt in attempts

@@ -7,13 +7,15 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 from chaos.clock import SteppedClock
 from chaos.deploy import Deploy
 from chaos.disk import FullDisk
-from chaos.fault import Fault, Parts, Signalled
+from chaos.fault import Fault, Find, Parts, Signalled
 from chaos.processes import one_web_process, worker_children, worker_parents
 from chaos.services import MemoryAlarm, OlderRedis, TruncatedRedis
 
-_KILL_SECONDS, _PAUSE_SECONDS, _STOP_SECONDS = 5.0, 10.0, 15.0
+_STOP_SECONDS = 15.0
 #: What it is kept down for, by the command that broke it; a wiped service is back at once.
-_LASTING = {"kill": _KILL_SECONDS, "pause": _PAUSE_SECONDS, "stop": _STOP_SECONDS, "wipe": 0.0}
+_LASTING = {"kill": 5.0, "pause": 10.0, "stop": _STOP_SECONDS, "wipe": 0.0}
+#: What is sent to some processes of a part, and what lets them go on.
+_SIGNALS = {"kill": (SIGKILL,), "pause": (SIGSTOP, SIGCONT), "stop": (SIGTERM,)}
 #: While one of these is away, so many of the requests must succeed.
 _DISPENSABLE = frozenset({"redis", "rabbitmq", "elasticsearch", "worker", "beat"})
 _AVAILABLE = 0.99
@@ -40,6 +42,11 @@ def _of_parts(command: str, *parts: str) -> Case:
     return _case(f"{command}-{'+'.join(parts)}", Parts(command, *parts), parts, _LASTING[command])
 
 
+def _of_processes(command: str, name: str, part: str, find: Find) -> Case:
+    fault = Signalled(find, *_SIGNALS[command])
+    return _case(f"{command}-{name}", fault, (part,), _LASTING[command])
+
+
 def _case(name: str, fault: Fault, down: tuple[str, ...], lasting: float) -> Case:
     required = _AVAILABLE if len(down) == 1 and down[0] in _DISPENSABLE else None
     return Case(name, fault, down, lasting, required)
@@ -51,25 +58,12 @@ def _all() -> list[Case]:
     parts = ("web", "worker", "beat", "mariadb", "elasticsearch", "rabbitmq", "redis")
     return [
         *(_of_parts(command, part) for part in parts for command in ("kill", "pause", "stop")),
-        # One process; supervision starts another at once, so a stop lasts no longer than that.
-        _case("kill-one-web", Signalled(one_web_process, SIGKILL), ("web",), _KILL_SECONDS),
-        _case(
-            "pause-one-web", Signalled(one_web_process, SIGSTOP, SIGCONT), ("web",), _PAUSE_SECONDS
-        ),
-        _case("stop-one-web", Signalled(one_web_process, SIGTERM), ("web",), _STOP_SECONDS),
+        # Supervision starts another at once, so a stop lasts no longer than that.
+        *(_of_processes(command, "one-web", "web", one_web_process) for command in _SIGNALS),
         *(
-            case
+            _of_processes(command, f"worker-{place}", "worker", find)
             for place, find in (("parents", worker_parents), ("children", worker_children))
-            for case in (
-                _case(f"kill-worker-{place}", Signalled(find, SIGKILL), ("worker",), _KILL_SECONDS),
-                _case(
-                    f"pause-worker-{place}",
-                    Signalled(find, SIGSTOP, SIGCONT),
-                    ("worker",),
-                    _PAUSE_SECONDS,
-                ),
-                _case(f"stop-worker-{place}", Signalled(find, SIGTERM), ("worker",), _STOP_SECONDS),
-            )
+            for command in _SIGNALS
         ),
         *(_of_parts("wipe", part) for part in ("redis", "rabbitmq", "elasticsearch")),
         _case("older-redis", OlderRedis(), ("redis",), 0.0),

@@ -1,7 +1,7 @@
 """A deploy: every process of the application is ended by SIGTERM and replaced, one at a time."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -9,14 +9,12 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from chaos.fault import Fault
+from chaos.fault import Fault, Find
 from chaos.processes import of_part, web_processes, worker_parents
 from chaos.waiting import until
 
 _REPLACED_WITHIN_SECONDS = 90.0
 _ANSWER_SECONDS = 5.0
-
-Find = Callable[[], Sequence[psutil.Process]]
 
 
 class Deploy(Fault):

@@ -8,6 +8,9 @@ import psutil
 from chaos import stack
 from chaos.errors import ChaosError
 
+#: Looks for processes anew each time.
+Find = Callable[[], Sequence[psutil.Process]]
+
 
 class Fault:
     """Called in this order; what a fault has no need of does nothing.
@@ -58,7 +61,7 @@ class Signalled(Fault):
 
     def __init__(
         self,
-        find: Callable[[], Sequence[psutil.Process]],
+        find: Find,
         number: signal.Signals,
         heal_by: signal.Signals | None = None,
     ) -> None:
@@ -85,18 +88,3 @@ class Signalled(Fault):
     def tidy_up(self) -> None:
         """The same, where something failed in between."""
         self.heal()
-
-
-def killed(find: Callable[[], Sequence[psutil.Process]]) -> Fault:
-    """SIGKILL, while supervision goes on."""
-    return Signalled(find, signal.SIGKILL)
-
-
-def ended(find: Callable[[], Sequence[psutil.Process]]) -> Fault:
-    """SIGTERM, while supervision goes on."""
-    return Signalled(find, signal.SIGTERM)
-
-
-def paused(find: Callable[[], Sequence[psutil.Process]]) -> Fault:
-    """SIGSTOP, and SIGCONT."""
-    return Signalled(find, signal.SIGSTOP, signal.SIGCONT)

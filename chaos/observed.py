@@ -9,15 +9,13 @@ from elasticsearch.helpers import scan
 
 from chaos.client import Client
 from chaos.database import query
+from chaos.evidence import Stored
 from chaos.parent import Parent, Row, shown_row
 
 _PAGE = 200
 
-#: The rows of each parent by number.
-Rows = Mapping[Parent, Mapping[int, str]]
 
-
-def stored(tokens: Iterable[str]) -> Rows:
+def stored(tokens: Iterable[str]) -> Stored:
     """Chats and messages as their tables have them."""
     found: defaultdict[Parent, dict[int, str]] = defaultdict(dict)
     for token in tokens:
@@ -48,7 +46,7 @@ def dead_letters(token: str) -> list[tuple[str, str]]:
     return query("SELECT `key`, reason FROM dead_letters WHERE `key` LIKE %s", f'%"{token}"%')
 
 
-def listed(parents: Iterable[Parent]) -> Rows:
+def listed(parents: Iterable[Parent]) -> Stored:
     """The same rows as the API lists them, page by page. Raises ChaosError."""
     with Client() as client:
         return {
@@ -66,7 +64,7 @@ def _pages(client: Client, parent: Parent) -> Iterator[Row]:
         after = shown_row(page[-1]).number
 
 
-def indexed(tokens: Iterable[str]) -> Mapping[Parent, Mapping[int, str]]:
+def indexed(tokens: Iterable[str]) -> Stored:
     """The messages that searches find, as of now."""
     found: defaultdict[Parent, dict[int, str]] = defaultdict(dict)
     alias = f"{os.environ.get('ELASTICSEARCH_INDEX', 'messages')}-read"

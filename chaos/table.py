@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from chaos.availability import GROUPS
 from chaos.evidence import Sort
 from chaos.outcome import Outcome
 from chaos.requests import Kind
@@ -14,9 +15,7 @@ _HEADER = (
     "requests",
     "failed",
     *(f"{kind} s" for kind in Kind),
-    "creates %",
-    "reads %",
-    "edits %",
+    *(f"{group} %" for group in GROUPS),
     "healed s",
     "lost",
     "doubled",
@@ -37,7 +36,7 @@ def line(outcome: Outcome) -> list[str]:
         str(outcome.requests),
         str(outcome.failed),
         *(f"{outcome.silences.get(kind, 0):.1f}" for kind in Kind),
-        *(f"{100 * outcome.shares[group]:.2f}" for group in ("creates", "reads", "edits")),
+        *(f"{100 * outcome.shares[group]:.2f}" for group in GROUPS),
         "-" if healed is None else f"{healed:.1f}",
         *(str(sorts[sort]) for sort in (Sort.LOST, Sort.DOUBLED, Sort.RENUMBERED, Sort.GAP)),
         outcome.verdict,

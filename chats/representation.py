@@ -2,31 +2,32 @@
 
 from chats.models import Chat
 from core.http.renderers import timestamp
-from core.rows import NumberedRow
+from core.rows import Key, NumberedRow
 
 
 def represent_chat(chat: Chat) -> dict[str, object]:
-    """The fields of the contract, in its order."""
-    return {
-        "chat_number": chat.chat_number,
-        "application_token": chat.application_token,
-        "name": chat.name,
-        "messages_count": chat.messages_count,
-        "created_at": timestamp(chat.created_at),
-        "updated_at": timestamp(chat.updated_at),
-    }
+    """A stored one."""
+    times = timestamp(chat.created_at), timestamp(chat.updated_at)
+    return _shown(chat.key, chat.name, chat.messages_count, *times)
 
 
 def represent_new_chat(row: NumberedRow) -> dict[str, object]:
-    """The same of one that was accepted just now."""
-    token, number = row.key
+    """One that was accepted just now."""
     [name] = row.values
     at = timestamp(row.accepted_at)
+    return _shown(row.key, name, 0, at, at)
+
+
+def _shown(
+    key: Key, name: str, messages_count: int, created_at: str, updated_at: str
+) -> dict[str, object]:
+    """The fields of the contract, in its order."""
+    token, number = key
     return {
         "chat_number": number,
         "application_token": token,
         "name": name,
-        "messages_count": 0,
-        "created_at": at,
-        "updated_at": at,
+        "messages_count": messages_count,
+        "created_at": created_at,
+        "updated_at": updated_at,
     }

@@ -28,9 +28,11 @@ def in_pieces(fields: Sequence[str], keys: Iterable[Sequence[Any]]) -> Iterator[
         yield _with(fields, piece)
 
 
-def behind(fields: Sequence[str], key: Sequence[Any]) -> Q:
-    """The rows that follow this key in the order of these fields."""
+def behind(fields: Sequence[str], key: Sequence[Any] | None) -> Q:
+    """The rows that follow this key in the order of these fields; without a key all rows."""
     wanted = Q()
+    if key is None:
+        return wanted
     for place, field in enumerate(fields):
         shared = dict(zip(fields[:place], key[:place], strict=True))
         wanted = Q(**shared, **{f"{field}__gt": key[place]}) | wanted

@@ -11,9 +11,9 @@ from uuid import NAMESPACE_OID, uuid5
 from core.accept.dead_letters import Letter, keep, set_aside
 from core.accept.envelope import UnknownFormat, rows_of_body
 from core.accept.settled import settle_unqueued
-from core.accept.stored import acceptances
+from core.accept.stored import not_stored
 from core.accept.storing import store_each
-from core.broker.draining import Delivery, Drain
+from core.broker.draining import SUSPECT_AFTER, Delivery, Drain
 from core.broker.queues import FAILED
 from core.jobs import only_run
 from core.rows import NumberedRow
@@ -21,8 +21,6 @@ from core.rows import NumberedRow
 JOB = "take-over-failed"
 #: The kind of a letter that is a message which cannot be read.
 MESSAGE = "message"
-#: A message that came back so often has killed who stored it: its rows are not tried again.
-SUSPECT_AFTER = 2
 MOST = 10_000
 _EXPIRED = "expired"
 
@@ -74,10 +72,8 @@ def _take_over(delivery: Delivery) -> None:
 
 
 def _set_aside(rows: list[NumberedRow]) -> None:
-    stored = acceptances(rows)
-    for row in rows:
-        if stored.get((row.kind.name, row.key)) != row.acceptance:
-            set_aside(row, "its message was handed out again and again, and never stored")
+    for row in not_stored(rows):
+        set_aside(row, "its message was handed out again and again, and never stored")
 
 
 def _keep(delivery: Delivery, error: UnknownFormat) -> None:

@@ -16,7 +16,7 @@ from core.accept.envelope import UnknownFormat
 from core.accept.failed import MESSAGE, readable_rows
 from core.accept.models import DeadLetter
 from core.accept.settled import settle_unqueued
-from core.accept.stored import acceptances
+from core.accept.stored import not_stored
 from core.accept.storing import store_numbered
 from core.numbering.skips import record_skip
 from core.redis.pending import Undecodable, read_member
@@ -58,7 +58,7 @@ def replay(letter: DeadLetter) -> None:
         raise StillSetAside(reason) from error
     store_numbered(rows)
     settle_unqueued(rows)
-    refused = list(_not_stored(rows))
+    refused = [row.acceptance for row in not_stored(rows)]
     if letter.acceptance.hex not in refused:
         _itself(letter).delete()
     if refused:
@@ -96,14 +96,6 @@ def _rows_of(letter: DeadLetter) -> list[NumberedRow]:
         return [from_payload(kinds()[letter.kind], tuple(letter.key), letter.payload)]
     except (Undecodable, KeyError, TypeError, ValueError) as error:
         raise UnknownFormat(str(error)) from error
-
-
-def _not_stored(rows: Sequence[NumberedRow]) -> Iterator[str]:
-    """The acceptances of those that the insert has set aside."""
-    stored = acceptances(row for row in rows if row.number <= MAX_NUMBER)
-    for row in rows:
-        if stored.get((row.kind.name, row.key)) != row.acceptance:
-            yield row.acceptance
 
 
 def _reason_of(refused: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from core.accept.dead_letters import MAX_NUMBER
 from core.natural_keys import in_pieces
 from core.rows import Key, Kind, NumberedRow
 
@@ -18,6 +19,12 @@ def acceptances(rows: Iterable[NumberedRow]) -> dict[tuple[str, Key], str]:
         for kind, of_kind in keys.items()
         for *key, acceptance in _read(kind, of_kind)
     }
+
+
+def not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
+    """Those that are not in their tables, because nothing is there or another row."""
+    stored = acceptances(row for row in rows if row.number <= MAX_NUMBER)
+    return [row for row in rows if stored.get((row.kind.name, row.key)) != row.acceptance]
 
 
 def _read(kind: Kind, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:

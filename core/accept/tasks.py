@@ -19,7 +19,7 @@ from core.accept.envelope import TASK, UnknownFormat, rows_of, rows_of_body
 from core.accept.patience import GaveUp, patiently
 from core.accept.settled import settle
 from core.accept.storing import store_each, store_numbered
-from core.broker.draining import Delivery, Drain, attempts
+from core.broker.draining import SUSPECT_AFTER, Delivery, Drain, attempts
 from core.rows import NumberedRow
 
 logger = logging.getLogger(__name__)
@@ -31,8 +31,6 @@ MAX_MESSAGES = 1000
 #: Where nothing more waits, a batch waits so long for company: some messages together cost hardly
 #: more than one alone, and nobody waits for the table.
 COMPANY_SECONDS = 0.1
-#: A message that was handed out in vain so often may kill its worker: its rows go one by one.
-SUSPECT_AFTER = 2
 
 _drain = Drain()
 

@@ -5,7 +5,7 @@ the last one given. All others are looked at closely, in an order in which a row
 at least once: numbers given are read before what pends, and what pends before the table.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from core.audit.checks import Check, Walk
 from core.audit.count import check_count
@@ -109,8 +109,3 @@ def _wrong_with(seen: Numbered, highest_stored: int, parent: Parent) -> Iterator
         yield f"Redis would give {block.next} again, {given} was given"
     if block.next > block.last + 1:
         yield f"Redis' next number {block.next} lies behind its block, which ends at {block.last}"
-
-
-def checks(kinds: Sequence[Kind]) -> list[Check]:
-    """One for each kind of row."""
-    return [numbers_of(kind) for kind in kinds]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from core.accept.models import DeadLetter
-from core.audit.checks import Check, Walk
+from core.audit.checks import Check, Position, Walk
 from core.audit.findings import Finding, error, info
 from core.audit.gaps import skips_in
 from core.audit.suspects import Glance, look_twice
@@ -29,15 +29,15 @@ def parents_of(kind: Kind) -> Check:
 def _glances(kind: Kind, walk: Walk) -> Iterator[Glance]:
     *shared, _ = kind.key_fields
     keys = kind.model._default_manager.order_by(*shared).values_list(*shared).distinct()
-    page = keys.filter(behind(shared, walk.after)) if walk.after else keys
-    while found := [tuple(key) for key in page[:PARENTS]]:
+    after: Position | None = walk.after
+    while found := [tuple(key) for key in keys.filter(behind(shared, after))[:PARENTS]]:
         there = {
             tuple(key)
             for wanted in in_pieces(kind.parent_fields, found)
             for key in kind.parent._default_manager.filter(wanted).values_list(*kind.parent_fields)
         }
         yield Glance(found[-1], len(found), [key for key in found if key not in there])
-        page = keys.filter(behind(shared, found[-1]))
+        after = found[-1]
 
 
 def _look_closely(kind: Kind, parent: Key) -> Iterator[Finding]:

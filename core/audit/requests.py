@@ -24,7 +24,7 @@ def idempotency_keys(walk: Walk) -> Iterator[Finding]:
     """Every key that still counts has its row."""
     rows = IdempotencyKey.objects.order_by(*_ORDER)
     after = walk.after
-    while page := list((rows.filter(behind(_ORDER, after)) if after else rows)[:PAGE]):
+    while page := list(rows.filter(behind(_ORDER, after))[:PAGE]):
         still_count = [row for row in page if row.accepted_at > timezone.now() - KEPT]
         for token, keys in groupby(still_count, key=lambda row: row.application_token):
             yield from _of_application(token, list(keys))
@@ -50,9 +50,10 @@ def _told(key: Sequence[str], row: IdempotencyKey, what: str) -> Finding:
 
 def _tokens_made(keys: Sequence[IdempotencyKey]) -> set[str]:
     """Which of the applications that these name are there."""
-    applications = next(iter(kinds().values())).parent._default_manager
+    of_applications = next(iter(kinds().values()))
     tokens = {key.token for key in keys}
-    [field] = next(iter(kinds().values())).parent_fields
+    [field] = of_applications.parent_fields
+    applications = of_applications.parent._default_manager
     return set(applications.filter(**{f"{field}__in": tokens}).values_list(field, flat=True))
 
 

@@ -40,20 +40,20 @@ class Stats:
 def pages(kind: Kind, after: Sequence[Any] | None) -> Iterator[list[Parent]]:
     """All parents of such rows in the order of their keys, as many at once as are counted soon."""
     rows = kind.parent._default_manager.order_by(*kind.parent_fields)
-    while page := list(
-        (rows.filter(behind(kind.parent_fields, after)) if after else rows)[:PARENTS]
-    ):
+    while page := list(rows.filter(behind(kind.parent_fields, after))[:PARENTS]):
         yield from _light(page)
         after = page[-1].key
 
 
 def _light(parents: Sequence[Parent]) -> Iterator[list[Parent]]:
     some: list[Parent] = []
+    most = 0
     for parent in parents:
-        if some and sum(one.number_ceiling for one in some) + parent.number_ceiling > PIECE:
+        if some and most + parent.number_ceiling > PIECE:
             yield some
-            some = []
+            some, most = [], 0
         some.append(parent)
+        most += parent.number_ceiling
     if some:
         yield some
 

@@ -20,6 +20,8 @@ ANSWER_SECONDS = 10.0
 HEARTBEAT_SECONDS = 60
 #: One that was idle longer may have been closed by the broker, for want of heartbeats.
 IDLE_SECONDS = 30.0
+#: A message that was handed out in vain so often may kill who stores it.
+SUSPECT_AFTER = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,7 @@ class Interruption:
             yield
         finally:
             self._is_held = False
-        if self._waiting is not None:
-            raise Interrupted(self._waiting)
+        self.give_way()
 
 
 @contextmanager

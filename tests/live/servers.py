@@ -5,14 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import httpx
+
+from bench.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SERVICES = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "ELASTICSEARCH_URL", "SECRET_KEY")
@@ -22,11 +22,7 @@ def eventually(
     condition: Callable[[], object], within: float, what: str, *, every: float = 0.02
 ) -> None:
     """Return as soon as the condition holds; fail when it does not within so many seconds."""
-    deadline = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {within} s: {what}")
-        time.sleep(every)
+    wait_until(condition, within, what, every, AssertionError)
 
 
 def free_port() -> int:
@@ -85,12 +81,7 @@ class EmbeddedServer:
         eventually(self._answers, 30, f"a server at {self.url}")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(40)
 
@@ -122,12 +113,7 @@ class MakeRun(EmbeddedServer):
         eventually(self._is_ready, 60, "make run says that it is ready")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.killpg(self.process.pid, signal.SIGINT)
         self.process.wait(60)
         assert "Traceback" not in self.output.read_text()

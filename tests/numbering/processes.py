@@ -1,7 +1,6 @@
 """Processes that take numbers, played within the test's: what they are given is written down."""
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 
 from chats.accept import NewChat
@@ -20,12 +19,7 @@ class Process:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     def chats(self, token: str, count: int = 1) -> list[int]:

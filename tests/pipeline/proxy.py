@@ -3,7 +3,6 @@
 import socket
 from contextlib import suppress
 from threading import Event, Thread
-from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -22,12 +21,7 @@ class Proxy:
         self.open()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.thaw()
         self.close()
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
@@ -30,12 +29,7 @@ class TestQueue:
         work_queue(self.name, self.failed)(self._channel).declare()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.delete()
         self._channel.queue_delete(self.failed)
         self._connection.release()
