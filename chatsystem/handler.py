@@ -7,6 +7,7 @@ name, the signals of a request. A create costs twice as much with it as without.
 import threading
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import setup_testing_defaults
 
@@ -20,6 +21,7 @@ from django.middleware.security import SecurityMiddleware
 from django.template.response import SimpleTemplateResponse
 from django.urls import get_resolver
 from django.utils.functional import cached_property
+from django.utils.log import log_response
 from django.utils.module_loading import import_string
 
 from core.http.chunked import with_length
@@ -94,6 +96,10 @@ class ApiHandler:
         self._database.connection.close_if_unusable_or_obsolete()
         request = ApiRequest(environ)
         response = self._respond(request)
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            log_response(
+                "%s: %s", response.reason_phrase, request.path, response=response, request=request
+            )
         headers = [*response.items(), *self._headers[request.is_secure()]]
         if not response.has_header("Content-Length"):
             headers.append(("Content-Length", str(len(response.content))))

@@ -10,6 +10,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from pytest_django import Settings
 
 from chatsystem.handler import ApiHandler, application
+from core.errors import ChatNotFound, Unavailable
 from tests.api.client import Api
 
 ID = "the-same-for-both"
@@ -108,6 +109,35 @@ def test_of_an_error_that_nobody_expected(
     monkeypatch.setattr("chats.views.represent_chat", lambda _: 1 / 0)
 
     assert answers_alike("GET", chat).startswith("500")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Unavailable("too busy"), ["Service Unavailable: {chat}"]),
+        (ZeroDivisionError("oh"), ["Internal Server Error: {chat}"]),
+        (ChatNotFound(), []),
+    ],
+)
+def test_failures_of_the_server_are_logged_and_those_of_clients_are_not(
+    chat: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    said: list[str],
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("chats.views.represent_chat", fail)
+    logged = []
+    for handler in (ApiHandler(), WSGIHandler()):
+        caplog.clear()
+        answer(handler, "GET", chat)
+        records = [one for one in caplog.records if one.name == "django.request"]
+        logged.append([one.getMessage() for one in records])
+
+    assert logged == [[line.format(chat=chat) for line in said]] * 2
 
 
 def test_pages_go_through_djangos_own(transactional_db: None) -> None:
