@@ -113,11 +113,16 @@ def _declared(connection: Connection) -> Producer:
 
 
 def _probe() -> None:
-    """A confirmed publish to nowhere: a broker that is out of memory lets one in, and no more."""
+    """Two confirmed publishes to nowhere.
+
+    A broker that is out of memory takes the first of each connection, and confirms no other.
+    """
     connection = connect(CONFIRM_SECONDS)
     try:
-        _declared(connection).publish(
-            b"", exchange="", routing_key="no-such-queue", confirm_timeout=CONFIRM_SECONDS
-        )
+        producer = _declared(connection)
+        for _ in range(2):
+            producer.publish(
+                b"", exchange="", routing_key="no-such-queue", confirm_timeout=CONFIRM_SECONDS
+            )
     finally:
         drop(connection)
