@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-embedded check bench chaos format schema postman lock \
+.PHONY: help run test test-embedded check bench chaos soak format schema postman lock \
   stack-up stack-down clean
 
 help: ## this list
@@ -28,6 +28,9 @@ bench: .venv/dev ## speed beside the textbook design, on the real services
 
 chaos: .venv/dev ## break each part of the stack under load; SECONDS=30 for shorter cases
 	@scripts/chaos $(if $(SECONDS),--seconds $(SECONDS))
+
+soak: .venv/dev ## ten minutes of load: memory stays flat; MINUTES=5 for fewer
+	@scripts/chaos --soak $(or $(MINUTES),10)
 
 format: .venv/embedded-test ## rewrite the source in the project's format
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .

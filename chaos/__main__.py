@@ -12,7 +12,7 @@ from chaos.errors import ChaosError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the cases; 0 when none of them broke a promise."""
+    """Run the cases, or the soak; 0 when none of them broke a promise."""
     # As an exception, so that what was broken is healed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsystem.settings")
@@ -20,6 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # These need Django's applications.
     from chaos.cases import cases
     from chaos.matrix import run_all
+    from chaos.soak.report import report
+    from chaos.soak.running import soak
+    from chaos.soak.verdict import is_ok
 
     known = cases()
     arguments = _parser().parse_args(argv)
@@ -31,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     chosen = [known[name] for name in arguments.cases or known]
     try:
+        if arguments.soak:
+            report(soaked := soak(60 * arguments.soak))
+            return 0 if is_ok(soaked) else 1
         return 0 if run_all(chosen, arguments.seconds, known) else 1
     except (ChaosError, OSError) as error:
         print(f"chaos: {error}", file=sys.stderr)
@@ -46,17 +52,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seconds", type=_at_least(20), default=60, help="of load in each case (60)"
     )
+    parser.add_argument(
+        "--soak",
+        type=_at_least(4),
+        metavar="MINUTES",
+        help="of load with nothing broken instead, while memory is watched",
+    )
     return parser
 
 
 def _at_least(least: float) -> Callable[[str], float]:
-    def seconds(text: str) -> float:
+    def number(text: str) -> float:
         value = float(text)
         if not value >= least:
             raise argparse.ArgumentTypeError(f"{value} is less than {least}")
         return value
 
-    return seconds
+    return number
 
 
 if __name__ == "__main__":

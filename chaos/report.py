@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import psutil
 
 from chaos.outcome import Outcome, from_dict
+from chaos.page import put
 from chaos.stack import ROOT
 from chaos.table import markdown
 
@@ -17,8 +18,6 @@ RESULTS = ROOT / "chaos" / "results"
 JOURNALS = RESULTS / "journals"
 
 _LATEST = RESULTS / "latest.json"
-_PAGE = ROOT / "docs" / "reliability.md"
-_BEGIN, _END = "<!-- written by make chaos -->", "<!-- to here -->"
 
 
 def write(outcomes: Iterable[Outcome], known: Collection[str]) -> Sequence[Outcome]:
@@ -28,7 +27,7 @@ def write(outcomes: Iterable[Outcome], known: Collection[str]) -> Sequence[Outco
     document = {"machine": _machine(), "cases": [row.as_dict() for row in rows]}
     RESULTS.mkdir(parents=True, exist_ok=True)
     _LATEST.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    _write_page(rows, len(known))
+    put("make chaos", [_caption(rows, len(known)), "", *markdown(rows)])
     return rows
 
 
@@ -37,13 +36,6 @@ def _latest() -> Mapping[str, Outcome]:
         return {}
     rows = map(from_dict, json.loads(_LATEST.read_text())["cases"])
     return {row.case: row for row in rows}
-
-
-def _write_page(rows: Sequence[Outcome], known: int) -> None:
-    before, begin, rest = _PAGE.read_text().partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    written = "\n".join([_caption(rows, known), "", *markdown(rows)])
-    _PAGE.write_text(f"{before}{begin}\n\n{written}\n\n{end}{after}")
 
 
 def _caption(rows: Sequence[Outcome], known: int) -> str:

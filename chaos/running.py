@@ -48,7 +48,7 @@ def run(case: Case, seconds: float, journals: Path) -> Outcome:
 def _run(case: Case, seconds: float, journal: Journal) -> Outcome:
     known = audit_errors()
     load = Load(
-        _homes(journal), interval=INTERVAL_SECONDS, journal=journal, padding="x" * case.padding
+        homes(journal), interval=INTERVAL_SECONDS, journal=journal, padding="x" * case.padding
     )
     violations: list[Violation] = []
     broken_at, mended_at, watch = _under_load(load, case, seconds)
@@ -81,7 +81,7 @@ def _run(case: Case, seconds: float, journal: Journal) -> Outcome:
     )
 
 
-def _homes(journal: Journal) -> list[Parent]:
+def homes(journal: Journal) -> list[Parent]:
     """For each client a chat; in each several write, and in both applications."""
     with Client() as http:
         chats = [

@@ -1,0 +1,1 @@
+"""Minutes of steady load with nothing broken: memory stays flat, and nothing piles up."""

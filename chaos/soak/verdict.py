@@ -1,0 +1,74 @@
+"""Whether memory was flat and nothing piled up: the last minute beside the third."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from chaos.soak.memory import PROCESSES, Sample
+from chaos.soak.running import Soaked
+
+GROWTH = 1.05
+_MIB = 2**20
+#: What waits varies from one look to the next by about a group or two of each process.
+_ROWS_AT_LEAST = 200.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """Averages of the third and of the last minute, and what the last may be at most."""
+
+    name: str
+    unit: str
+    third: float
+    last: float
+    most: float
+
+    @property
+    def is_ok(self) -> bool:
+        """It has not grown."""
+        return self.last <= self.most
+
+
+def lines(soaked: Soaked) -> list[Line]:
+    """Memory of each part, then how much waits."""
+    return [*_memory(soaked), *_waiting(soaked)]
+
+
+def is_ok(soaked: Soaked) -> bool:
+    """No promise was broken, nothing failed, and nothing has grown."""
+    return not (soaked.violations or soaked.failed) and all(line.is_ok for line in lines(soaked))
+
+
+def without_keys(soaked: Soaked, sample: Sample) -> float:
+    """Redis's bytes less what requests are remembered by, and the blocks of chats."""
+    kept = sample.requests * soaked.request_bytes + sample.blocks * soaked.block_bytes
+    return sample.redis_bytes - kept
+
+
+def _memory(soaked: Soaked) -> Iterator[Line]:
+    samples = soaked.samples
+    for part in PROCESSES:
+        yield _flat(part, samples, [sample.memory[part] for sample in samples])
+    rest = [without_keys(soaked, sample) for sample in samples]
+    yield _flat("Redis without keys of requests and blocks", samples, rest)
+
+
+def _flat(name: str, samples: Sequence[Sample], values: Sequence[float]) -> Line:
+    third, last = (mean / _MIB for mean in _means(samples, values))
+    return Line(name, "MiB", third, last, GROWTH * third)
+
+
+def _waiting(soaked: Soaked) -> Iterator[Line]:
+    samples = soaked.samples
+    for name in samples[0].waiting:
+        third, last = _means(samples, [sample.waiting[name] for sample in samples])
+        yield Line(name, "", third, last, max(2 * third, _ROWS_AT_LEAST))
+
+
+def _means(samples: Sequence[Sample], values: Sequence[float]) -> tuple[float, float]:
+    """Of the third minute, and of the last."""
+    began, ended = samples[0].at, samples[-1].at
+    at = [(sample.at, value) for sample, value in zip(samples, values, strict=True)]
+    third = [value for moment, value in at if 120 <= moment - began < 180]
+    last = [value for moment, value in at if ended - moment <= 60]
+    return fmean(third), fmean(last)
