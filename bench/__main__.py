@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import django
 
@@ -30,11 +31,19 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    command = commands.add_parser("post", help="messages accepted a second, and the textbook's")
+    command = commands.add_parser("post", help="messages accepted, beside the other designs")
     command.add_argument("--seconds", type=float, default=20, help="of each round")
     command.add_argument("--rounds", type=int, default=3)
     command.add_argument("--connections", type=int, default=64)
-    command.add_argument("--textbook-threads", type=int, default=32, help="of each process")
+    command.add_argument(
+        "--threads", type=_sizes, default=[16, 32, 64], metavar="N,N", help="tried for each rival"
+    )
+    command.add_argument(
+        "--steady-seconds", type=float, default=60, help="for which it must be sustained"
+    )
+    command.add_argument(
+        "--clients", type=_sizes, default=[1, 4, 16, 64, 256], metavar="N,N", help="of the curve"
+    )
     command.set_defaults(measure=_post)
 
     command = commands.add_parser("lone", help="latency of one client, beside a plain DRF view")
@@ -75,8 +84,8 @@ def _sizes(text: str) -> list[int]:
     return [int(size) for size in text.split(",")]
 
 
-def _post(**arguments: int) -> None:
-    from bench.post import post
+def _post(**arguments: Any) -> None:
+    from bench.accepting.post import post
 
     post(**arguments)
 

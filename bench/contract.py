@@ -24,6 +24,7 @@ from bench.report import Figure, print_table, write
 from bench.rounds import Round, alternate
 from bench.services import services
 from bench.target import Target
+from bench.wrk import Keys
 
 _OFF, _ON = "all off", "keys, idempotency, limits"
 _SETTINGS: Mapping[str, Mapping[str, str]] = {
@@ -74,8 +75,7 @@ def _target(
         name=name,
         address=base_url + chat.messages_path,
         count_stored=partial(product.count_messages, database, chat),
-        key=key,
-        prefix=prefix,
+        keys=Keys(key, prefix),
     )
 
 

@@ -58,6 +58,11 @@ def count_messages(database: Database, chat: Chat) -> int:
     )
 
 
+def count_chats(database: Database, token: str) -> int:
+    """How many chats the application has."""
+    return database.number("SELECT COUNT(*) FROM chats WHERE application_token = %s", token)
+
+
 def stored(database: Database, chat: Chat) -> Stored:
     """The numbers in the table."""
     [row] = database.execute(

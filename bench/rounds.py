@@ -1,8 +1,9 @@
 """Rounds of load that alternate between targets, each on a machine with nothing left to do."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.errors import BenchError
@@ -31,41 +32,59 @@ class Round:
 
 
 def alternate(
-    targets: Sequence[Target], requests: Path, *, seconds: float, rounds: int, connections: int
+    targets: Sequence[Target],
+    requests: Path,
+    *,
+    seconds: float,
+    rounds: int,
+    connections: int,
+    rates: Mapping[str, float] = {},
 ) -> list[Round]:
-    """A warm-up of each target, then so many rounds of all of them."""
-    done = [
-        _round(target, requests, _WARM_UP_SECONDS, connections, is_warm_up=True)
-        for target in targets
-    ]
+    """A warm-up of each target, then so many rounds of all of them.
+
+    `rates`: by the names of targets, how many requests a second they are sent, at most.
+    """
+    send = partial(_round, requests=requests, connections=connections, rates=rates)
+    done = [send(target, seconds=_WARM_UP_SECONDS, is_warm_up=True) for target in targets]
     for number in range(rounds):
         # Who comes first changes, so that nobody always follows the same rival.
         in_turn = targets if number % 2 == 0 else targets[::-1]
-        done += [
-            _round(target, requests, seconds, connections, is_warm_up=False) for target in in_turn
-        ]
+        done += [send(target, seconds=seconds, is_warm_up=False) for target in in_turn]
     return done
 
 
+def loads(done: Sequence[Round], target: str) -> list[Load]:
+    """What wrk saw of this target, warm-ups left out."""
+    return [each.load for each in done if each.target == target and not each.is_warm_up]
+
+
 def _round(
-    target: Target, requests: Path, seconds: float, connections: int, *, is_warm_up: bool
+    target: Target,
+    *,
+    requests: Path,
+    connections: int,
+    rates: Mapping[str, float],
+    seconds: float,
+    is_warm_up: bool,
 ) -> Round:
-    before = target.count_stored()
+    before = _stored(target)
     result = load(
         target.address,
         requests,
         connections=connections,
         seconds=seconds,
-        key=target.key,
-        prefix=target.prefix,
+        rate=rates.get(target.name, 0),
+        keys=target.keys,
     )
-    stored = target.count_stored() - before
+    stored = _stored(target) - before
     settle(target, before + result.answered)
     return Round(target.name, is_warm_up, result, stored)
 
 
 def settle(target: Target, at_least: int) -> None:
     """Wait until it holds so many rows and gets no more. Raises BenchError after five minutes."""
+    if not target.count_stored:
+        return
     deadline = time.monotonic() + _SETTLE_SECONDS
     rows, since = -1, time.monotonic()
     while rows < at_least or time.monotonic() - since < _STEADY_SECONDS:
@@ -75,3 +94,7 @@ def settle(target: Target, at_least: int) -> None:
         now = target.count_stored()
         if now != rows:
             rows, since = now, time.monotonic()
+
+
+def _stored(target: Target) -> int:
+    return target.count_stored() if target.count_stored else 0

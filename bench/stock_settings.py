@@ -1,5 +1,11 @@
 """What `startproject` writes, as far as a route without a page needs it; for the baselines."""
 
+from typing import Any
+
+import dj_database_url
+
+from bench.services import services
+
 ALLOWED_HOSTS = ["127.0.0.1"]
 SECRET_KEY = "only for measurements on the loopback interface"  # noqa: S105 - guards nothing
 DEBUG = False
@@ -23,3 +29,13 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+
+def stack_database() -> dict[str, Any]:
+    """The stack's, with connections that are kept."""
+    database: dict[str, Any] = dict(
+        dj_database_url.parse(services().database_url, conn_max_age=600)
+    )
+    return {**database, "OPTIONS": {"charset": "utf8mb4"}}

@@ -1,19 +1,28 @@
 """What load is put on."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+
+from bench.wrk import Keys
 
 
 @dataclass(frozen=True)
 class Target:
     """A server's address for new messages, and how many rows of them its table holds by now.
 
-    With `key` its requests bear that, and an Idempotency-Key each, in headers whose names begin
-    with `prefix`.
+    Without `count_stored` it stores nothing. With `keys` its requests bear them.
     """
 
     name: str
     address: str
-    count_stored: Callable[[], int]
-    key: str = ""
-    prefix: str = ""
+    count_stored: Callable[[], int] | None = None
+    keys: Keys | None = None
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Another design; `start` has it run with so many threads in each process of its server."""
+
+    name: str
+    start: Callable[[int], AbstractContextManager[Target]]

@@ -15,6 +15,17 @@ _SCRIPT = Path(__file__).with_name("post.lua")
 
 
 @dataclass(frozen=True)
+class Keys:
+    """An application's key, and an Idempotency-Key of each request's own.
+
+    They are in headers whose names begin with the prefix.
+    """
+
+    application: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
 class Load:
     """What one run of wrk saw."""
 
@@ -54,16 +65,16 @@ def load(
     *,
     connections: int,
     seconds: float,
-    key: str = "",
-    prefix: str = "",
+    rate: float = 0,
+    keys: Keys | None = None,
 ) -> Load:
-    """Post the file's requests to the address, again and again.
+    """Post the file's requests to the address, again and again, at most `rate` a second if given.
 
-    With an application's key each bears it, and an Idempotency-Key of its own, in headers whose
-    names begin with the prefix.
+    With keys they bear them.
     """
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", str(_SCRIPT)]
-    command += [address, "--", str(requests), *([key, uuid4().hex, prefix] if key else [])]
+    command += [address, "--", str(requests), str(rate)]
+    command += [keys.application, uuid4().hex, keys.prefix] if keys else []
     before = psutil.cpu_times()
     finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     after = psutil.cpu_times()

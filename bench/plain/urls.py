@@ -1,12 +1,6 @@
-"""Its one address, the same as the product's."""
-
-from django.urls import path
+"""Its one address."""
 
 from bench.plain.views import MessageCollection
+from bench.route import messages
 
-urlpatterns = [
-    path(
-        "api/v1/applications/<str:token>/chats/<int:number>/messages",
-        MessageCollection.as_view(),
-    )
-]
+urlpatterns = [messages(MessageCollection.as_view())]

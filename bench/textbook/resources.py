@@ -8,26 +8,18 @@ from kombu import Connection
 from bench import leftovers
 from bench.database import Database
 from bench.services import Services
+from bench.stock_message import create_table
 from bench.textbook.names import KEY_PREFIX, QUEUE
-
-# The product's columns as far as this design has them, with the same unique key.
-_CREATE = """
-CREATE TABLE textbook_messages (
-  id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY,
-  application_token varchar(24) NOT NULL,
-  chat_number bigint unsigned NOT NULL,
-  message_number bigint unsigned NOT NULL,
-  body longtext NOT NULL,
-  created_at datetime(6) NOT NULL,
-  updated_at datetime(6) NOT NULL,
-  UNIQUE KEY (application_token, chat_number, message_number)
-) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
-"""
 
 
 def make(database: Database) -> None:
     """The empty table; the rest comes by itself."""
-    database.execute(_CREATE)
+    database.execute(create_table("textbook_messages"))
+
+
+def count(database: Database) -> int:
+    """How many rows it has stored."""
+    return database.number("SELECT COUNT(*) FROM textbook_messages")
 
 
 def remove(services: Services, database: Database) -> None:

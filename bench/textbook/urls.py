@@ -1,12 +1,6 @@
-"""Its one address, the same as the product's."""
+"""Its one address."""
 
-from django.urls import path
-
+from bench.route import messages
 from bench.textbook.views import MessageCollection
 
-urlpatterns = [
-    path(
-        "api/v1/applications/<str:token>/chats/<int:number>/messages",
-        MessageCollection.as_view(),
-    )
-]
+urlpatterns = [messages(MessageCollection.as_view())]

@@ -33,7 +33,7 @@ class Command(BaseCommand):
         """Never returns: this process is granian's from here on."""
         preflight()
         _refuse_a_taken_port(options["host"], options["port"])
-        command = [sys.executable, "-m", "granian", *granian_options()]
+        command = [sys.executable, "-m", "granian", *_options()]
         command += ["--host", options["host"], "--port", str(options["port"])]
         os.execv(command[0], [*command, "chatsystem.wsgi:application"])  # noqa: S606
 
@@ -49,16 +49,22 @@ def _refuse_a_taken_port(host: str, port: int) -> None:
             env.stop(f"port {port} of {host} is not to be had: {error}")
 
 
-def granian_options() -> list[str]:
-    """How granian is run everywhere."""
+def _options() -> list[str]:
     environment = settings.ENVIRONMENT
+    return granian_options(
+        environment.web_processes, environment.web_threads, environment.log_level.lower()
+    )
+
+
+def granian_options(processes: int, threads: int, log_level: str) -> list[str]:
+    """How granian is run everywhere."""
     return [
         "--interface",
         "wsgi",
         "--workers",
-        str(environment.web_processes),
+        str(processes),
         "--blocking-threads",
-        str(environment.web_threads),
+        str(threads),
         # Shared by the processes; also the number of connections that are served at once, idle ones
         # included.
         "--backlog",
@@ -72,5 +78,5 @@ def granian_options() -> list[str]:
         "--workers-kill-timeout",
         "60",
         "--log-level",
-        environment.log_level.lower(),
+        log_level,
     ]

@@ -1,0 +1,1 @@
+"""How messages are accepted: how many a second, how soon, in whatever company."""

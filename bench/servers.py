@@ -1,0 +1,49 @@
+"""The servers that the measurements start themselves, of a Django project of theirs.
+
+Gunicorn, or granian with the arguments that it has for the product. A project is a package with
+`settings`.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from bench.processes import free_port, listens, running
+from chatsystem.management.commands.serve import granian_options
+
+PROCESSES = 2
+_APPLICATION = "bench.wsgi:application"
+
+
+@contextmanager
+def gunicorn(project: str, *, threads: int) -> Iterator[str]:
+    """The URL where it serves the project; so many threads in each of its processes."""
+    options = ("--config", "python:bench.gunicorn_settings", "--workers", str(PROCESSES))
+    port = free_port()
+    place = ("--threads", str(threads), "--bind", f"127.0.0.1:{port}")
+    with _serving(project, port, ["gunicorn", *options, *place]) as url:
+        yield url
+
+
+@contextmanager
+def granian(project: str, *, threads: int) -> Iterator[str]:
+    """The same by granian."""
+    port = free_port()
+    place = ("--host", "127.0.0.1", "--port", str(port))
+    options = granian_options(PROCESSES, threads, log_level="warning")
+    with _serving(project, port, ["granian", *options, *place]) as url:
+        yield url
+
+
+def environment(project: str) -> Mapping[str, str]:
+    """In which a process of this project runs."""
+    return {"DJANGO_SETTINGS_MODULE": f"{project}.settings"}
+
+
+@contextmanager
+def _serving(project: str, port: int, arguments: Sequence[str]) -> Iterator[str]:
+    command = [sys.executable, "-m", *arguments, _APPLICATION]
+    log = f"{project.rpartition('.')[2]}-web"
+    with running(log, command, environment(project), partial(listens, port)):
+        yield f"http://127.0.0.1:{port}"

@@ -1,0 +1,6 @@
+"""Its one address."""
+
+from bench.route import messages
+from bench.sync.views import MessageCollection
+
+urlpatterns = [messages(MessageCollection.as_view())]
