@@ -23,8 +23,8 @@ test-embedded: .venv/embedded-test ## the tests that need no service
 check: .venv/embedded-test ## format, lint, types, import contracts, migrations, API schema, Postman collection
 	@scripts/check
 
-bench: .venv/dev ## speed beside the textbook design, on the real services
-	@scripts/bench
+bench: .venv/dev ## speed beside other designs, on the real services; QUICK=1 in a few minutes
+	@scripts/bench $(if $(QUICK),--quick)
 
 chaos: .venv/dev ## break each part of the stack under load; SECONDS=30 for shorter cases
 	@scripts/chaos $(if $(SECONDS),--seconds $(SECONDS))

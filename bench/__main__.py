@@ -46,6 +46,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(measure=_post)
 
+    command = commands.add_parser("profile", help="where the processor time of a message goes")
+    command.add_argument("--seconds", type=float, default=15, help="of each look")
+    command.add_argument("--connections", type=int, default=64)
+    command.add_argument("--textbook-threads", type=int, default=32, help="of each process")
+    command.set_defaults(measure=_profile)
+
+    command = commands.add_parser("all", help="everything, and docs/performance.md anew")
+    command.add_argument("--quick", action="store_true", help="with less of everything")
+    command.set_defaults(measure=_all)
+
     command = commands.add_parser("lone", help="latency of one client, beside a plain DRF view")
     command.add_argument("--requests", type=int, default=500, help="to each of the two")
     command.set_defaults(measure=_lone)
@@ -88,6 +98,18 @@ def _post(**arguments: Any) -> None:
     from bench.accepting.post import post
 
     post(**arguments)
+
+
+def _profile(**arguments: Any) -> None:
+    from bench.profile.running import profile
+
+    profile(**arguments)
+
+
+def _all(*, quick: bool) -> None:
+    from bench.summary.everything import everything
+
+    everything(quick=quick)
 
 
 def _lone(requests: int) -> None:

@@ -32,7 +32,7 @@ def write(command: str, figures: dict[str, Figure], details: dict[str, object]) 
     """bench/results/COMMAND.json: the figures, and from what they were derived."""
     document = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": _machine(),
+        "machine": machine(),
         "figures": {name: asdict(figure) for name, figure in figures.items()},
         "details": details,
     }
@@ -42,7 +42,8 @@ def write(command: str, figures: dict[str, Figure], details: dict[str, object]) 
     print(f"written to {path}")
 
 
-def _machine() -> dict[str, object]:
+def machine() -> dict[str, object]:
+    """On what it was measured."""
     return {
         "processors": psutil.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),

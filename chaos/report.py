@@ -9,13 +9,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import psutil
 
+from bench.page import put
 from chaos.outcome import Outcome, from_dict
-from chaos.page import put
 from chaos.stack import ROOT
 from chaos.table import markdown
 
 RESULTS = ROOT / "chaos" / "results"
 JOURNALS = RESULTS / "journals"
+PAGE = ROOT / "docs" / "reliability.md"
 
 _LATEST = RESULTS / "latest.json"
 
@@ -27,7 +28,7 @@ def write(outcomes: Iterable[Outcome], known: Collection[str]) -> Sequence[Outco
     document = {"machine": _machine(), "cases": [row.as_dict() for row in rows]}
     RESULTS.mkdir(parents=True, exist_ok=True)
     _LATEST.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    put("make chaos", [_caption(rows, len(known)), "", *markdown(rows)])
+    put(PAGE, "make chaos", [_caption(rows, len(known)), "", *markdown(rows)])
     return rows
 
 

@@ -15,7 +15,7 @@ from bench.services import Services
 from bench.target import Target
 
 THIS = "this_system"
-_DIFFERENT_TEXTS = 2000
+DIFFERENT_TEXTS = 2000
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def arena(
     chat = product.new_chat(services.base_url)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as started:
         requests = Path(folder) / "requests"
-        texts.write_requests(requests, _DIFFERENT_TEXTS)
+        texts.write_requests(requests, DIFFERENT_TEXTS)
         targets, threads = {THIS: this_system(services, database, chat)}, {}
         for baseline in baselines(services, database):
             best = best_threads(baseline, choices, requests, connections)

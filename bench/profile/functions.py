@@ -1,0 +1,110 @@
+"""What the web processes do, seen by py-spy while they are under load.
+
+A sample counts for the innermost of its functions that belongs to a step.
+"""
+
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from bench.errors import BenchError
+
+#: In a path of this system's or of a library: what that is for. The first that fits counts.
+STEPS = (
+    ("core/accept/envelope", "task message"),
+    ("core/accept/delivery", "queue"),
+    ("core/broker/", "queue"),
+    ("kombu/", "queue"),
+    ("amqp/", "queue"),
+    ("celery/", "queue"),
+    ("core/numbering/", "numbers and pending rows in Redis"),
+    ("core/redis/", "numbers and pending rows in Redis"),
+    ("redis/", "numbers and pending rows in Redis"),
+    ("MySQLdb/", "database"),
+    ("django/db/", "database"),
+    ("core/accept/group", "group commit"),
+    ("core/accept/", "rows of the group"),
+    ("core/rows", "rows of the group"),
+    ("core/http/", "view, validation, answer"),
+    ("messages_app/", "view, validation, answer"),
+    ("applications/", "view, validation, answer"),
+    ("chats/", "view, validation, answer"),
+    ("views.py", "view, validation, answer"),
+    ("rest_framework/", "Django REST framework"),
+    ("chatsystem/handler", "handler and middleware"),
+    ("django/", "handler and middleware"),
+    ("asgiref/", "handler and middleware"),
+    ("whitenoise/", "handler and middleware"),
+    ("granian/", "server"),
+    ("gunicorn/", "server"),
+    ("concurrent/futures", "server"),
+)
+OTHER = "other"
+_RATE = 200
+
+
+def by_step(address: str, seconds: float) -> tuple[dict[str, float], dict[str, float]]:
+    """The share of each step, and the functions that take most themselves.
+
+    Raises BenchError where processes may not be looked into.
+    """
+    stacks = list(_record(_listener(address), seconds))
+    total = sum(count for _, count in stacks)
+    if not total:
+        raise BenchError("py-spy saw nothing")
+    steps, functions = Counter[str](), Counter[str]()
+    for frames, count in stacks:
+        steps[step_of(frames)] += count
+        functions[frames[-1]] += count
+    return _shares(steps.most_common(), total), _shares(functions.most_common(15), total)
+
+
+def step_of(frames: list[str]) -> str:
+    """The step of a stack, outermost function first; each frame is "function (path:line)"."""
+    for frame in reversed(frames):
+        for part, step in STEPS:
+            if part in frame:
+                return step
+    return OTHER
+
+
+def _shares(counted: Iterable[tuple[str, int]], total: int) -> dict[str, float]:
+    return {name: count / total for name, count in counted}
+
+
+def _listener(address: str) -> int:
+    """The process that serves there: the parent of those that share its socket."""
+    port = urlsplit(address).port
+    listening = {
+        found.pid
+        for found in psutil.net_connections("tcp")
+        if found.status == psutil.CONN_LISTEN and found.laddr[1:] == (port,) and found.pid
+    }
+    if not listening:
+        raise BenchError(f"nobody is seen to listen on port {port}")
+    return min(listening)
+
+
+def _record(pid: int, seconds: float) -> Iterator[tuple[list[str], int]]:
+    """Stacks, and how often each was seen."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "stacks"
+        command = ["py-spy", "record", "--pid", str(pid), "--subprocesses", "--format", "raw"]
+        command += ["--rate", str(_RATE), "--duration", f"{seconds:.0f}", "--nonblocking"]
+        result = subprocess.run(
+            [*command, "--output", str(output)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds + 60,
+        )
+        if not output.exists():
+            raise BenchError(f"py-spy needs root, or ptrace_scope 0: {result.stderr.strip()}")
+        for line in output.read_text().splitlines():
+            stack, _, count = line.rpartition(" ")
+            yield stack.split(";"), int(count)
