@@ -123,18 +123,30 @@ class NewRow:
         """When it was accepted, in microseconds since 1970."""
         return (self.accepted_at - _EPOCH) // _MICROSECOND
 
+    def payload(self, lease: Lease | None = None, request: RequestKey | None = None) -> bytes:
+        """All but the key, as JSON: it is the same whatever the number will be."""
+        return _payload(self.accepted_us, self.acceptance.hex, self.values, lease, request)
+
     def numbered(
-        self, number: int, lease: Lease | None = None, request: RequestKey | None = None
+        self,
+        number: int,
+        lease: Lease | None = None,
+        request: RequestKey | None = None,
+        encoded: bytes = b"",
     ) -> "NumberedRow":
-        """The row with its number, and the numbers that it may give itself."""
+        """The row with its number, and the numbers that it may give itself.
+
+        `encoded` is its payload where that has been made.
+        """
         return NumberedRow(
-            kind=self.kind,
-            key=(*self.parent, number),
-            accepted_us=self.accepted_us,
-            acceptance=self.acceptance.hex,
-            values=self.values,
-            lease=lease,
-            request=request,
+            self.kind,
+            (*self.parent, number),
+            self.accepted_us,
+            self.acceptance.hex,
+            self.values,
+            lease,
+            request,
+            encoded,
         )
 
 
@@ -142,7 +154,8 @@ class NewRow:
 class NumberedRow:
     """A row with its number; `accepted_us` counts microseconds since 1970, `acceptance` is hex.
 
-    `request` is there in the first row of a request that may be repeated.
+    `request` is there in the first row of a request that may be repeated. `encoded` is the payload
+    where that has been made.
     """
 
     kind: Kind
@@ -152,6 +165,7 @@ class NumberedRow:
     values: tuple[str, ...]
     lease: Lease | None = None
     request: RequestKey | None = None
+    encoded: bytes = field(default=b"", compare=False, repr=False)
 
     @property
     def parent(self) -> Key:
@@ -175,11 +189,9 @@ class NumberedRow:
 
     def payload(self) -> bytes:
         """All but the key, as JSON: it is the same whatever the number will be."""
-        lease = self.lease and (self.lease.epoch, self.lease.first, self.lease.last)
-        payload = (self.accepted_us, self.acceptance, self.values, lease)
-        if self.request is None:
-            return orjson.dumps(payload)
-        return orjson.dumps((*payload, (self.request.name, self.request.fingerprint)))
+        return self.encoded or _payload(
+            self.accepted_us, self.acceptance, self.values, self.lease, self.request
+        )
 
     def columns(self) -> dict[str, Any]:
         """The columns that are to be stored."""
@@ -205,6 +217,20 @@ class NumberedRow:
 def moment(microseconds: int) -> datetime:
     """So long after the beginning of 1970."""
     return _EPOCH + microseconds * _MICROSECOND
+
+
+def _payload(
+    accepted_us: int,
+    acceptance: str,
+    values: tuple[str, ...],
+    lease: Lease | None,
+    request: RequestKey | None,
+) -> bytes:
+    numbers = lease and (lease.epoch, lease.first, lease.last)
+    if request is None:
+        return orjson.dumps((accepted_us, acceptance, values, numbers))
+    keys = (request.name, request.fingerprint)
+    return orjson.dumps((accepted_us, acceptance, values, numbers, keys))
 
 
 def _size(values: Sequence[str]) -> int:

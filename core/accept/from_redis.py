@@ -30,13 +30,13 @@ def number_from_redis(gathering: Gathering, keeper: Keeper, term: Term) -> None:
     if not by_parent:
         return
     wanted = [_wanted(parent, waiting, term) for parent, waiting in by_parent.items()]
-    given = dict(zip(by_parent, keeper.blocks.accept(term, wanted), strict=True))
+    given = keeper.blocks.accept(term, wanted)
     # Whoever has numbers gets them before anything else can fail.
-    for parent, answers in given.items():
-        _settle(gathering, by_parent[parent], answers, term)
+    for (parent, waiting), one, answers in zip(by_parent.items(), wanted, given, strict=True):
+        _settle(gathering, waiting, one, answers, term)
         if answers.runs_low:
             keeper.renew_soon(parent, term)
-    for waiting, answers in zip(by_parent.values(), given.values(), strict=True):
+    for waiting, answers in zip(by_parent.values(), given, strict=True):
         short = [one for one, answer in zip(waiting, answers.requests, strict=True) if not answer]
         if short:
             _lend(gathering, keeper, term, short)
@@ -46,22 +46,21 @@ _Waiting = Sequence[tuple[int, Submission]]
 
 
 def _wanted(parent: Key, waiting: _Waiting, term: Term) -> Wanted:
-    # The payload does not tell the number, which is not known yet.
-    requests = [
-        ask(submission, submission.numbered(0, _first_lease(submission, term)))
-        for _, submission in waiting
-    ]
+    requests = [ask(submission, _first_lease(submission, term)) for _, submission in waiting]
     child_lease = FIRST_LENGTH if waiting[0][1].kind.numbers_children else 0
     return Wanted(parent_name(parent), requests, child_lease)
 
 
-def _settle(gathering: Gathering, waiting: _Waiting, given: Given, term: Term) -> None:
-    for (position, submission), answer in zip(waiting, given.requests, strict=True):
+def _settle(
+    gathering: Gathering, waiting: _Waiting, wanted: Wanted, given: Given, term: Term
+) -> None:
+    answers = zip(waiting, wanted.requests, given.requests, strict=True)
+    for (position, submission), asked, answer in answers:
         if isinstance(answer, Known):
             settle_known(gathering, position, answer)
         elif answer is not None:
-            rows = submission.numbered(answer, _first_lease(submission, term))
-            gathering.number(position, rows)
+            lease = _first_lease(submission, term)
+            gathering.number(position, submission.numbered(answer, lease, asked.payloads))
 
 
 def _lend(gathering: Gathering, keeper: Keeper, term: Term, short: _Waiting) -> None:

@@ -16,7 +16,7 @@ from core.numbering.blocks import Asked, Known
 from core.numbering.keeper import Authority
 from core.redis import keys
 from core.redis.pending import Undecodable, read_member
-from core.rows import NumberedRow, moment
+from core.rows import Lease, NumberedRow, moment
 
 
 def named(submissions: Iterable[Submission]) -> list[Named]:
@@ -68,9 +68,9 @@ class TableKeys:
             raise DatabaseAway from error
 
 
-def ask(submission: Submission, rows: Sequence[NumberedRow]) -> Asked:
-    """What Redis is asked for these rows."""
-    payloads = [row.payload() for row in rows]
+def ask(submission: Submission, lease: Lease | None) -> Asked:
+    """What Redis is asked for its rows; each of them may give the numbers of the lease."""
+    payloads = submission.payloads(lease)
     if submission.request is None:
         return Asked(payloads)
     key = submission.request.key

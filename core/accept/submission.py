@@ -38,14 +38,28 @@ class Submission:
         """At most so many bytes."""
         return sum(row.size for row in self.rows)
 
-    def numbered(self, first: int, lease: Lease | None = None) -> list[NumberedRow]:
-        """The rows with numbers from this one on; the first knows of the request."""
-        key = self.request.key if self.request else None
+    def payloads(self, lease: Lease | None = None) -> list[bytes]:
+        """All that is known of the rows before they have numbers."""
         head, *tail = self.rows
-        return [
-            head.numbered(first, lease, key),
-            *(row.numbered(number, lease) for number, row in enumerate(tail, start=first + 1)),
-        ]
+        return [head.payload(lease, self._key), *(row.payload(lease) for row in tail)]
+
+    def numbered(
+        self, first: int, lease: Lease | None = None, payloads: Sequence[bytes] = ()
+    ) -> list[NumberedRow]:
+        """The rows with numbers from this one on; the first knows of the request.
+
+        With their payloads, where these have been made.
+        """
+        encoded = payloads or [b""] * len(self.rows)
+        head, *tail = self.rows
+        rows = [head.numbered(first, lease, self._key, encoded[0])]
+        for place, row in enumerate(tail, start=1):
+            rows.append(row.numbered(first + place, lease, None, encoded[place]))
+        return rows
+
+    @property
+    def _key(self) -> RequestKey | None:
+        return self.request.key if self.request else None
 
     def repeated(self, fingerprint: str, first: int, accepted_at: datetime) -> list[NumberedRow]:
         """What the first request was answered, of which this one is a repeat. Raises KeyReused."""
