@@ -66,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--connections", type=int, default=64)
     command.set_defaults(measure=_contract)
 
+    command = commands.add_parser("servers", help="web servers, and numbers of threads, compared")
+    command.add_argument("--seconds", type=float, default=6, help="of each round")
+    command.add_argument("--rounds", type=int, default=3)
+    command.add_argument("--connections", type=int, default=64)
+    command.set_defaults(measure=_servers)
+
     command = commands.add_parser("drain", help="rows a second that a worker stores")
     command.add_argument("--rows", type=int, default=100_000)
     command.add_argument("--per-task", type=_sizes, default=[20, 200], metavar="N,N")
@@ -117,6 +123,12 @@ def _lone(requests: int) -> None:
     from bench.lone import lone
 
     lone(requests=requests)
+
+
+def _servers(**arguments: Any) -> None:
+    from bench.servers_compared import servers
+
+    servers(**arguments)
 
 
 def _contract(**arguments: int) -> None:

@@ -18,6 +18,7 @@ from bench.summary.plots import draw
 FULL: dict[str, Sequence[str]] = {
     "post": ("--seconds", "10", "--rounds", "3"),
     "profile": ("--seconds", "15"),
+    "servers": (),
     "lone": (),
     "drain": ("--manage-worker",),
     "contract": (),
