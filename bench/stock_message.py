@@ -1,26 +1,7 @@
-"""A message as the baselines have it: its table, and its serializer."""
+"""A message as the baselines have it: model and serializer."""
 
 from django.db import models
 from rest_framework import serializers
-
-# The product's columns as far as these designs have them, with the same unique key.
-_CREATE = """
-CREATE TABLE {table} (
-  id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY,
-  application_token varchar(24) NOT NULL,
-  chat_number bigint unsigned NOT NULL,
-  message_number bigint unsigned NOT NULL,
-  body longtext NOT NULL,
-  created_at datetime(6) NOT NULL,
-  updated_at datetime(6) NOT NULL,
-  UNIQUE KEY (application_token, chat_number, message_number)
-) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
-"""
-
-
-def create_table(table: str) -> str:
-    """The statement that makes it; there are no migrations."""
-    return _CREATE.format(table=table)
 
 
 class StockMessage(models.Model):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from bench.database import Database
 from bench.route import MESSAGES
 from bench.servers import gunicorn
-from bench.stock_message import create_table
+from bench.stock_table import create_table
 from bench.target import Target
 
 NAME = "sync"

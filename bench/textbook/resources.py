@@ -8,7 +8,7 @@ from kombu import Connection
 from bench import leftovers
 from bench.database import Database
 from bench.services import Services
-from bench.stock_message import create_table
+from bench.stock_table import create_table
 from bench.textbook.names import KEY_PREFIX, QUEUE
 
 
