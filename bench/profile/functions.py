@@ -4,6 +4,7 @@ A sample counts for the innermost of its functions that belongs to a step.
 """
 
 import subprocess
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -46,6 +47,7 @@ STEPS = (
 )
 OTHER = "other"
 _RATE = 200
+_PY_SPY = Path(sys.executable).with_name("py-spy")
 
 
 def by_step(address: str, seconds: float) -> tuple[dict[str, float], dict[str, float]]:
@@ -94,7 +96,7 @@ def _record(pid: int, seconds: float) -> Iterator[tuple[list[str], int]]:
     """Stacks, and how often each was seen."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "stacks"
-        command = ["py-spy", "record", "--pid", str(pid), "--subprocesses", "--format", "raw"]
+        command = [str(_PY_SPY), "record", "--pid", str(pid), "--subprocesses", "--format", "raw"]
         command += ["--rate", str(_RATE), "--duration", f"{seconds:.0f}", "--nonblocking"]
         result = subprocess.run(
             [*command, "--output", str(output)],
