@@ -1,6 +1,7 @@
-"""What the web processes do, seen by py-spy while they are under load.
+"""What the web processes' Python does, seen by py-spy while they are under load.
 
-A sample counts for the innermost of its functions that belongs to a step.
+Only the thread that holds the interpreter's lock is looked at: what waits, and what the server does
+in native code, is left out. A sample counts for the innermost function that belongs to a step.
 """
 
 import subprocess
@@ -97,7 +98,7 @@ def _record(pid: int, seconds: float) -> Iterator[tuple[list[str], int]]:
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "stacks"
         command = [str(_PY_SPY), "record", "--pid", str(pid), "--subprocesses", "--format", "raw"]
-        command += ["--rate", str(_RATE), "--duration", f"{seconds:.0f}", "--nonblocking"]
+        command += ["--rate", str(_RATE), "--duration", f"{seconds:.0f}", "--nonblocking", "--gil"]
         result = subprocess.run(
             [*command, "--output", str(output)],
             capture_output=True,
@@ -109,4 +110,5 @@ def _record(pid: int, seconds: float) -> Iterator[tuple[list[str], int]]:
             raise BenchError(f"py-spy needs root, or ptrace_scope 0: {result.stderr.strip()}")
         for line in output.read_text().splitlines():
             stack, _, count = line.rpartition(" ")
-            yield stack.split(";"), int(count)
+            _, *frames = stack.split(";")  # the first is the process
+            yield frames or [OTHER], int(count)
