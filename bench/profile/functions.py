@@ -47,7 +47,7 @@ STEPS = (
     ("concurrent/futures", "server"),
 )
 OTHER = "other"
-_RATE = 200
+_RATE = 100
 _PY_SPY = Path(sys.executable).with_name("py-spy")
 
 
@@ -98,7 +98,7 @@ def _record(pid: int, seconds: float) -> Iterator[tuple[list[str], int]]:
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "stacks"
         command = [str(_PY_SPY), "record", "--pid", str(pid), "--subprocesses", "--format", "raw"]
-        command += ["--rate", str(_RATE), "--duration", f"{seconds:.0f}", "--nonblocking", "--gil"]
+        command += ["--rate", str(_RATE), "--duration", f"{seconds:.0f}", "--gil"]
         result = subprocess.run(
             [*command, "--output", str(output)],
             capture_output=True,
