@@ -211,3 +211,17 @@ def test_items_count_by_their_weight(gate: Gate) -> None:
 
     assert [future.result(10) for future in (first, *futures)] == [0, 10, 20, 30, 40, 50]
     assert gate.groups == [[0], [1, 2], [3], [4], [5]]
+
+
+def test_in_a_crowd_the_leader_lingers_for_those_on_their_way(gate: Gate) -> None:
+    callers, _ = led(gate, Bounds(crowd=2, linger_seconds=1))
+    callers.submit(1, 2)
+    gate.passes.release()
+    eventually(lambda: gate.groups[1:] == [[1, 2]], 5, "those that came meanwhile commit at once")
+
+    callers.submit(3)
+    gate.passes.release()
+    callers.submit(4)
+
+    eventually(lambda: gate.groups[2:] == [[3, 4]], 5, "who came while it lingered is with it")
+    gate.passes.release(2)
