@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--quick", action="store_true", help="with less of everything")
     command.set_defaults(measure=_all)
 
+    command = commands.add_parser("summary", help="docs/performance.md from what was measured last")
+    command.set_defaults(measure=_summary)
+
     command = commands.add_parser("lone", help="latency of one client, beside a plain DRF view")
     command.add_argument("--requests", type=int, default=500, help="to each of the two")
     command.set_defaults(measure=_lone)
@@ -116,6 +119,12 @@ def _all(*, quick: bool) -> None:
     from bench.summary.everything import everything
 
     everything(quick=quick)
+
+
+def _summary() -> None:
+    from bench.summary.everything import summary
+
+    summary()
 
 
 def _lone(requests: int) -> None:

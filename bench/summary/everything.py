@@ -39,11 +39,16 @@ def everything(*, quick: bool) -> None:
     """Run all of them. Raises BenchError when one failed."""
     measurements = QUICK if quick else FULL
     failed = [name for name, arguments in measurements.items() if not _run(name, arguments)]
-    latest = write_latest(list(measurements))
-    draw()
-    write_page(latest)
+    summary()
     if failed:
         raise BenchError(f"failed: {', '.join(failed)}")
+
+
+def summary() -> None:
+    """Of whatever has been measured last."""
+    latest = write_latest(list(FULL))
+    draw()
+    write_page(latest)
 
 
 def _run(name: str, arguments: Sequence[str]) -> bool:
