@@ -1,10 +1,11 @@
-"""Replacing a key, so that the old one opens nothing any more, also while the database is away.
+"""Replacing or revoking a key: the old one opens nothing more, also while the database is away.
 
 Redis is told before the database is: if the latter fails, the old key is merely refused while the
 database is away. Where Redis cannot be told, what it remembers of keys must not count, so a new
 epoch begins in the same transaction.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -22,14 +23,25 @@ from core.transactions import in_transaction
 
 def replace_hash(rows: "QuerySet[Any]", new: KeyHash) -> bool:
     """Give the one row another `key_hash`; false where there is no row. Raises OperationalError."""
+    if not _end_key(rows, lambda row: row.update(key_hash=new)):
+        return False
+    tell_redis(new)
+    return True
+
+
+def remove_with_key(rows: "QuerySet[Any]") -> bool:
+    """Delete the one row; false where there is none. Raises OperationalError."""
+    return _end_key(rows, lambda row: row.delete()[0])
+
+
+def _end_key(rows: "QuerySet[Any]", change: "Callable[[QuerySet[Any]], int]") -> bool:
+    """Make the change by which the key of the one row is good no more."""
     while (row := rows.values_list("key_hash").first()) is not None:
         [old] = row
-        swap = partial(_swap, rows, old, new, redis_knows=_told(old))
-        if in_transaction(swap):
+        if in_transaction(partial(_change, rows, old, change, redis_knows=_told(old))):
             forget_identities()
-            tell_redis(new)
             return True
-        # Somebody else was quicker: theirs is the one to replace now.
+        # Somebody else was quicker: theirs is the one to end now.
     return False
 
 
@@ -45,8 +57,14 @@ def _told(old: KeyHash | None) -> bool:
     return True
 
 
-def _swap(rows: "QuerySet[Any]", old: KeyHash | None, new: KeyHash, *, redis_knows: bool) -> bool:
+def _change(
+    rows: "QuerySet[Any]",
+    old: KeyHash | None,
+    change: "Callable[[QuerySet[Any]], int]",
+    *,
+    redis_knows: bool,
+) -> bool:
     if not redis_knows:
         authority = lock_authority()
         begin_epoch(authority, Source(authority.source), "a key was replaced while Redis was away")
-    return bool(rows.filter(key_hash=old).update(key_hash=new))
+    return bool(change(rows.filter(key_hash=old)))

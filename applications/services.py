@@ -9,7 +9,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt
 from applications.identities import tell_redis
 from applications.keys import hash_of, new_key
 from applications.models import Application, OperatorKey
-from applications.replacing import replace_hash
+from applications.replacing import remove_with_key, replace_hash
 from core.accept.submission import Repeatable
 from core.errors import ApplicationNotFound, DomainError
 from core.idempotency.applications import claim_application, find_application
@@ -113,3 +113,8 @@ def make_operator_key(*, name: str) -> str:
         OperatorKey.objects.create(name=name, key_hash=key_hash)
         tell_redis(key_hash)
     return key
+
+
+def revoke_operator_key(*, name: str) -> bool:
+    """The key of this name opens nothing any more, at once; false where there is none."""
+    return remove_with_key(OperatorKey.objects.filter(name=name))

@@ -8,12 +8,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 
-from applications.admin import ApplicationTokenField
+from applications.admin.fields import ApplicationTokenField
 from chats.models import Chat
 from chats.selectors import get_chat
 from chats.services import create_chat, rename_chat
 from core.accept.waiting import store_if_pending
-from core.admin.cells import list_link, preview
+from core.admin.cells import conversation_link, list_link, preview
 from core.admin.fields import NameField
 from core.admin.keys import rows_by_key
 from core.admin.records import RecordAdmin
@@ -53,12 +53,20 @@ class ChatAdmin(RecordAdmin[Chat]):
         "chat_number",
         "name",
         "messages",
+        "conversation",
         "created_at",
         "updated_at",
         "version",
     )
     editable = "name"
-    list_display = ("chat_number", "application", "short_name", "messages", "created_at")
+    list_display = (
+        "chat_number",
+        "application",
+        "short_name",
+        "messages",
+        "conversation",
+        "created_at",
+    )
     search_fields = ("application_token", "chat_number")
     search_help_text = "Search by TOKEN or by TOKEN CHAT, with a space or a slash between."
 
@@ -79,6 +87,11 @@ class ChatAdmin(RecordAdmin[Chat]):
         """How many messages, and which."""
         key = (chat.application_token, chat.chat_number)
         return list_link("messages_app.message", key, chat.messages_count)
+
+    @admin.display(description="conversation")
+    def conversation(self, chat: Chat) -> SafeString:
+        """What was said, in order."""
+        return conversation_link(chat.application_token, chat.chat_number, "Read")
 
     def find(self, rows: "QuerySet[Chat]", text: str) -> "QuerySet[Chat] | None":
         """By key."""

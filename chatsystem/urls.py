@@ -9,7 +9,9 @@ from applications.urls import urlpatterns as applications
 from chats.urls import urlpatterns as chats
 from chatsystem import errors, health
 from chatsystem.schema import DocsView, SchemaView
+from core.http.views import CHAT_NUMBER, TOKEN
 from messages_app.urls import urlpatterns as messages
+from search.conversation import conversation
 from search.urls import urlpatterns as search
 
 admin.site.site_header = admin.site.site_title = "Chat system"
@@ -29,6 +31,11 @@ urlpatterns = [
     re_path(r"^health/live/?\Z", health.Live.as_view()),
     re_path(r"^health/ready/?\Z", health.Ready.as_view()),
     path("admin", RedirectView.as_view(url="/admin/")),
+    re_path(
+        rf"^admin/conversations/{TOKEN}/{CHAT_NUMBER}/\Z",
+        admin.site.admin_view(conversation),
+        name="conversation",
+    ),
     path("admin/", admin.site.urls),
     # With DEBUG on, Django would show a page of its own for an unknown address.
     re_path(r"", csrf_exempt(errors.not_found)),

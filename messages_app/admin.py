@@ -10,10 +10,10 @@ from django.db.models.functions import Left
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from applications.admin import ApplicationTokenField
+from applications.admin.fields import ApplicationTokenField
 from chats.selectors import require_chat
 from core.accept.waiting import store_if_pending
-from core.admin.cells import PREVIEW_CHARACTERS, list_link, preview
+from core.admin.cells import PREVIEW_CHARACTERS, conversation_link, list_link, preview
 from core.admin.fields import BodyField
 from core.admin.keys import rows_by_key
 from core.admin.records import RecordAdmin
@@ -71,12 +71,14 @@ class MessageAdmin(RecordAdmin[Message]):
         "application",
         "chat",
         "message_number",
+        "conversation",
         "body",
         "created_at",
         "updated_at",
         "version",
     )
     editable = "body"
+    not_listed = ("body",)
     list_display = ("message_number", "chat", "beginning", "created_at")
     search_fields = ("application_token", "chat_number", "message_number")
     search_help_text = (
@@ -95,6 +97,13 @@ class MessageAdmin(RecordAdmin[Message]):
         key = (message.application_token, message.chat_number)
         return list_link("chats.chat", key, f"{message.application_token}/{message.chat_number}")
 
+    @admin.display(description="conversation")
+    def conversation(self, message: Message) -> SafeString:
+        """What was said before and after."""
+        return conversation_link(
+            message.application_token, message.chat_number, "Read", message.message_number
+        )
+
     @admin.display(description="body")
     def beginning(self, message: Message) -> SafeString:
         """The body as far as a list has room for it."""
@@ -105,8 +114,7 @@ class MessageAdmin(RecordAdmin[Message]):
     ) -> tuple["QuerySet[Message]", bool]:
         """A list leaves the bodies in the database, but for their beginnings."""
         rows, duplicates = super().get_search_results(request, queryset, search_term)
-        beginning = Left("body", PREVIEW_CHARACTERS + 1)
-        return rows.defer("body").annotate(beginning=beginning), duplicates
+        return rows.annotate(beginning=Left("body", PREVIEW_CHARACTERS + 1)), duplicates
 
     def find(self, rows: "QuerySet[Message]", text: str) -> "QuerySet[Message] | None":
         """By key."""

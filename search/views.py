@@ -1,7 +1,5 @@
 """The route of search."""
 
-from contextlib import suppress
-
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -11,11 +9,9 @@ from core.http.views import ApiView
 from core.text import clean_query
 from messages_app.models import Message
 from messages_app.representation import represent_message
-from search.backends import backends
-from search.errors import IndexUnusable
+from search.asking import search
 from search.highlight import highlight
 from search.schema import describe_search
-from search.scope import SearchAway, require_searchable
 
 
 @describe_search
@@ -27,15 +23,13 @@ class MessageSearch(ApiView):
         parameters = query_parameters(request)
         query = clean_query(parameters.get("query"))
         window = read_window(parameters, descending=True)
-        require_searchable(application_token=token, chat_number=int(chat_number))
-        for backend in backends():
-            with suppress(IndexUnusable):
-                hits = backend.hits(
-                    application_token=token, chat_number=int(chat_number), query=query
-                )
-                page = _pager(hits, query).page(request, parameters, window)
-                return Response(page, headers={"Search-Backend": backend.name})
-        raise SearchAway
+        found = search(
+            application_token=token,
+            chat_number=int(chat_number),
+            query=query,
+            read=lambda hits: _pager(hits, query).page(request, parameters, window),
+        )
+        return Response(found.answer, headers={"Search-Backend": found.backend})
 
 
 def _pager(hits: Source[Message], query: str) -> Pager[Message]:

@@ -51,7 +51,7 @@ def replay(letter: DeadLetter) -> None:
         in_transaction(partial(_replay_otherwise, letter))
         return
     try:
-        rows = _rows_of(letter)
+        rows = rows_of(letter)
     except UnknownFormat as error:
         reason = f"cannot be read: {error}"[:MAX_REASON_CHARACTERS]
         _itself(letter).update(reason=reason)
@@ -77,6 +77,24 @@ def discard(letter: DeadLetter) -> None:
         )  # fmt: skip
 
 
+def rows_of(letter: DeadLetter) -> list[NumberedRow]:
+    """The rows that the letter holds. Raises UnknownFormat: it cannot be read, or holds none."""
+    try:
+        if letter.kind == MESSAGE:
+            return readable_rows(b64decode(letter.payload["body"]))
+        row = _row_of(letter)
+        row.columns()  # a payload may be JSON and still be no row
+    except (Undecodable, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise UnknownFormat(str(error)) from error
+    return [row]
+
+
+def _row_of(letter: DeadLetter) -> NumberedRow:
+    if isinstance(letter.payload, str):
+        return read_member(tuple(letter.key), letter.payload.encode()).row
+    return from_payload(kinds()[letter.kind], tuple(letter.key), letter.payload)
+
+
 def _itself(letter: DeadLetter) -> "QuerySet[DeadLetter]":
     return DeadLetter.objects.filter(pk=letter.pk)
 
@@ -84,18 +102,6 @@ def _itself(letter: DeadLetter) -> "QuerySet[DeadLetter]":
 def _replay_otherwise(letter: DeadLetter) -> None:
     _ways[letter.kind](letter)
     _itself(letter).delete()
-
-
-def _rows_of(letter: DeadLetter) -> list[NumberedRow]:
-    """What the letter holds. Raises UnknownFormat."""
-    try:
-        if letter.kind == MESSAGE:
-            return readable_rows(b64decode(letter.payload["body"]))
-        if isinstance(letter.payload, str):
-            return [read_member(tuple(letter.key), letter.payload.encode()).row]
-        return [from_payload(kinds()[letter.kind], tuple(letter.key), letter.payload)]
-    except (Undecodable, KeyError, TypeError, ValueError) as error:
-        raise UnknownFormat(str(error)) from error
 
 
 def _reason_of(refused: Sequence[str]) -> str:
@@ -120,7 +126,7 @@ def _places(letter: DeadLetter) -> Iterator[tuple[Key, int]]:
     if letter.kind in _ways:
         return
     try:
-        places = [(row.parent, row.number) for row in _rows_of(letter)]
+        places = [(row.parent, row.number) for row in rows_of(letter)]
     except UnknownFormat:
         places = [(tuple(letter.key), letter.number)] if letter.number else []
     for parent, number in places:

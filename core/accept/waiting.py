@@ -26,21 +26,29 @@ class Waits(Unavailable):
 def may_be_queued(key: Key) -> bool:
     """Whether a row that was found nowhere may still wait in a queue: `key` ends in its number.
 
-    Its number must have been given, and Redis' pending rows not be the whole truth: Redis is away,
-    gives no numbers now, has lost data while rows were queued that still may be, or was restarted
-    and nobody knows yet what it has lost. Raises OperationalError.
+    Its number must have been given, and not all that waits be seen. Raises OperationalError.
     """
-    if not is_configured() or not _may_have_been_given(key):
-        return False
+    return is_configured() and _may_have_been_given(key) and not all_is_seen()
+
+
+def all_is_seen() -> bool:
+    """Whether Redis' pending rows are the whole truth about what is accepted and not stored.
+
+    They are not while Redis is away, gives no numbers, has lost data while rows were queued that
+    still may be, or was restarted and nobody knows yet what it has lost. An installation without
+    Redis has none. Raises OperationalError.
+    """
+    if not is_configured():
+        return True
     authority = read_authority()
     if authority.source == Source.DATABASE or not authority.is_drained:
-        return True
+        return False
     digest = script_digest(authority.term)
     try:
         [is_trusted] = ask(lambda server: server.script_exists(digest))
     except NoRedis:
-        return True
-    return not is_trusted
+        return False
+    return bool(is_trusted)
 
 
 def _may_have_been_given(key: Key) -> bool:

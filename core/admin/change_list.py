@@ -1,6 +1,6 @@
 """Django's change list without what grows with the table: count, offset, sorting, filters.
 
-The list is whatever the search finds (see RecordAdmin), by keyset pages (see keyset).
+The list is whatever the search finds (see KeysetAdmin), by keyset pages (see keyset).
 """
 
 import re
@@ -54,7 +54,8 @@ class KeysetChangeList(ChangeList):
         )
         self.result_list = self.page.rows
         self.result_count = self.full_result_count = len(self.page.rows)
-        self.show_full_result_count = self.show_admin_actions = False
+        self.show_full_result_count = False
+        self.show_admin_actions = bool(self.page.rows)
         self.can_show_all = self.multi_page = False
 
     @property

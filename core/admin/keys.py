@@ -11,6 +11,10 @@ from typing import TypeVar
 
 from django.db.models import Model, QuerySet
 
+from core.accept.models import DeadLetter
+from core.http.views import CHAT_NUMBER, MESSAGE_NUMBER, TOKEN
+from core.redis.keys import parent_name
+
 Row = TypeVar("Row", bound=Model)
 
 
@@ -29,3 +33,22 @@ def rows_by_key(rows: "QuerySet[Row]", key: Mapping[str, str], text: str) -> "Qu
     rest = columns[len(parts) :] or ["pk"]
     begins = dict(zip(columns, parts, strict=False))
     return rows.filter(**begins).order_by(*(f"-{column}" for column in rest))
+
+
+def letters_by_key(rows: "QuerySet[DeadLetter]", text: str) -> "QuerySet[DeadLetter] | None":
+    """Dead letters whose key begins as `text` does; None when no key can.
+
+    Of an application they are its chats' and their messages', of a chat its messages'.
+    """
+    parts = text.replace("/", " ").split()
+    patterns = (TOKEN, CHAT_NUMBER, MESSAGE_NUMBER)
+    if not 1 <= len(parts) <= 3 or not all(map(re.fullmatch, patterns, parts)):
+        return None
+    order = ("-parent", "-number", "-pk")
+    if len(parts) == 3:
+        return rows.filter(parent=parent_name(parts[:2]), number=parts[2]).order_by(*order)
+    name = parent_name(parts)
+    if len(parts) == 2:
+        return rows.filter(parent=name).order_by(*order)
+    # "/" and what follows it: "0" is the next character.
+    return rows.filter(parent__gte=name, parent__lt=f"{name}0").order_by(*order)

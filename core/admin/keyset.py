@@ -1,8 +1,9 @@
 """Pages of a list that begin at a row, never at how many rows came before it.
 
 The list is a queryset in descending order of columns that an index holds together and that no two
-rows share. The page at the end of ten million rows costs what the first one does, and nothing is
-counted: one row more than fits tells whether another page follows.
+rows share; nulls come last, as MariaDB and SQLite have it. The page at the end of ten million rows
+costs what the first one does, and nothing is counted: one row more than fits tells whether another
+page follows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +53,7 @@ def _rows_beyond(rows: "QuerySet[Row]", place: Place, count: int) -> list[Row]:
     if row is None:
         return []
     found: list[Row] = []
-    for beyond in _ranges_beyond(columns, row, "gt" if place.backwards else "lt"):
+    for beyond in _ranges_beyond(rows.model, columns, row, backwards=place.backwards):
         nearest_first = rows.reverse() if place.backwards else rows
         found += nearest_first.filter(beyond)[: count - len(found)]
         if len(found) == count:
@@ -60,11 +61,20 @@ def _rows_beyond(rows: "QuerySet[Row]", place: Place, count: int) -> list[Row]:
     return found
 
 
-def _ranges_beyond(columns: Sequence[str], row: Mapping[str, Any], lookup: str) -> Iterator[Q]:
+def _ranges_beyond(
+    model: type[Model], columns: Sequence[str], row: Mapping[str, Any], *, backwards: bool
+) -> Iterator[Q]:
     """Where the columns, compared like a tuple, lie beyond this row's.
 
     Range by range of the index, as one condition with OR in it would be read from its beginning.
     """
     for last in reversed(range(len(columns))):
-        same = {column: row[column] for column in columns[:last]}
-        yield Q(**same, **{f"{columns[last]}__{lookup}": row[columns[last]]})
+        same = Q(**{column: row[column] for column in columns[:last]})
+        column, value = columns[last], row[columns[last]]
+        if value is None:
+            if backwards:
+                yield same & Q(**{f"{column}__isnull": False})
+            continue
+        yield same & Q(**{f"{column}__{'gt' if backwards else 'lt'}": value})
+        if not backwards and column != "pk" and model._meta.get_field(column).null:
+            yield same & Q(**{f"{column}__isnull": True})

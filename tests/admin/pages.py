@@ -62,6 +62,23 @@ def change(client: Client, row: Model, **values: object) -> Any:
     return client.post(address(type(row), "change", row.pk), values)
 
 
+def act(client: Client, action: str, *rows: Model) -> Any:
+    """The answer to an action on rows that were selected in their list."""
+    selected = {"action": action, "_selected_action": [row.pk for row in rows]}
+    return client.post(address(type(rows[0]), "changelist"), selected)
+
+
+def confirm(client: Client, question: Any) -> Any:
+    """The answer to "yes", as the form on the page of a question sends it."""
+    context = question.context
+    sent = {
+        "action": context["question"].action,
+        "_selected_action": [row.pk for row in context["rows"]],
+        context["field"]: context["mark"],
+    }
+    return client.post(question.request["PATH_INFO"], sent)
+
+
 def new_chats(application: Application, count: int) -> Sequence[Chat]:
     """Chats of one application, by ascending number."""
     rows = [NewChat(application.token, "a chat") for _ in range(count)]

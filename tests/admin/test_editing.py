@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import OperationalError
 from django.test import Client
+from pytest_django import Settings
 
 from applications.models import Application
 from chats.models import Chat
 from messages_app.models import Message
+from search.models import BacklogEntry
 from tests.admin.pages import address, change, errors, text
+from tests.api.client import Api
 
 EDITABLE = {Application: "name", Chat: "name", Message: "body"}
 
@@ -43,6 +47,41 @@ def test_the_log_names_the_field(admin_client: Client, admin_user: object, row: 
     assert entry.get_change_message() == f"Changed {field_of(row).capitalize()}."
     history = text(admin_client.get(address(type(row), "history", row.pk)))
     assert f"Changed {field_of(row).capitalize()}." in history
+
+
+def test_an_edit_is_noted_for_the_index_in_its_own_transaction(
+    admin_client: Client, message: Message, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_index = {"elasticsearch_url": "http://127.0.0.1:9"}
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=with_index)
+
+    change(admin_client, message, body="edited")
+    token = message.application_token
+    assert [entry.keys for entry in BacklogEntry.objects.all()] == [[[token, 1, 1, 1]]]
+
+    monkeypatch.setattr(BacklogEntry.objects, "create", failing)
+    with pytest.raises(OperationalError):
+        change(admin_client, message, body="edited again")
+    assert Message.objects.get().body == "edited"
+
+
+def test_an_edit_in_the_admin_is_what_the_api_shows(
+    admin_client: Client, api: Api, message: Message
+) -> None:
+    path = f"/applications/{message.application_token}/chats/1/messages/1"
+    before = api.get(path)
+
+    change(admin_client, message, body="edited")
+
+    after = api.get(path)
+    assert after.json()["body"] == "edited"
+    assert after["ETag"] == '"2"' != before["ETag"]
+    # Who saw the version before is told so.
+    assert api.put(path, {"body": "mine"}, **{"If-Match": before["ETag"]}).status_code == 412
+
+
+def failing(**_: object) -> BacklogEntry:
+    raise OperationalError("the table is broken")
 
 
 def test_only_one_field_can_be_edited(admin_client: Client, row: Any) -> None:

@@ -122,6 +122,18 @@ def test_a_message_that_cannot_be_read_stays_as_it_is(body: bytes) -> None:
     assert skips() == []
 
 
+@pytest.mark.parametrize("payload", [[], {}, [1, "x", ["x"], None], ["x", "y", ["z"], None]])
+def test_a_row_that_cannot_be_read_stays_as_it_is(payload: object) -> None:
+    letter = letter_of(message(7))
+    letter.payload = payload
+    letter.save()
+
+    with pytest.raises(StillSetAside, match="cannot be read"):
+        replay(letter)
+
+    assert DeadLetter.objects.get().payload == payload
+
+
 def test_a_discarded_number_is_recorded_exactly() -> None:
     discard(letter_of(message(7), "too long"))
     discard(letter_of(NewChat(TOKEN, "x").numbered(3)))

@@ -1,4 +1,4 @@
-"""`manage.py operator_key`: the key of an operator, made or replaced."""
+"""`manage.py operator_key`: the key of an operator, made, replaced or revoked."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -6,30 +6,40 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
-from applications.services import make_operator_key
+from applications.services import make_operator_key, revoke_operator_key
 from core.errors import Invalid
 from core.text import clean_name
 
 
 class Command(BaseCommand):
-    """Make a key and print it."""
+    """Make a key and print it, or revoke one."""
 
     help = (
         "Make a key that opens every application and may create and list them, and print it on "
         "the last line. It cannot be shown again. Where the name has a key already, that one "
-        "stops working within a second. Exit status 1 if the database is away."
+        "stops working within a second. With --revoke the key of the name stops and there is no "
+        "new one. Exit status 1 if there is none to revoke, or if the database is away."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """NAME."""
+        """NAME, --revoke."""
         parser.add_argument("name", metavar="NAME", help="whose key it is, to tell them apart")
+        parser.add_argument("--revoke", action="store_true", help="end the key, make none")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the key alone."""
+        """Print the key alone, or what was revoked."""
         try:
-            key = make_operator_key(name=clean_name(options["name"]))
+            name = clean_name(options["name"])
+            if options["revoke"]:
+                self._revoke(name)
+            else:
+                self.stdout.write(make_operator_key(name=name))
         except Invalid as error:
             raise CommandError(error.detail) from None
         except (DatabaseError, InterfaceError) as error:
             raise CommandError(f"The database failed: {error}") from None
-        self.stdout.write(key)
+
+    def _revoke(self, name: str) -> None:
+        if not revoke_operator_key(name=name):
+            raise CommandError(f"There is no key of {name}.")
+        self.stdout.write(f"revoked: {name}")

@@ -1,46 +1,24 @@
-"""Applications in the admin, and the form field by which others ask for one."""
+"""Applications in the admin."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin.widgets import AdminTextInputWidget
-from django.core.exceptions import ValidationError
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
+from applications.admin.new_keys import replace_keys, show_key
 from applications.models import TOKEN_BYTES, Application
-from applications.selectors import require_application
 from applications.services import create_application, first_key, rename_application, rotate_key
 from core.admin.cells import list_link, preview
 from core.admin.fields import NameField
 from core.admin.records import RecordAdmin
-from core.errors import ApplicationNotFound
-from core.http.views import TOKEN
 
 _BEGINNING = re.compile(rf"[0-9a-f]{{1,{2 * TOKEN_BYTES}}}")
 _AFTER_ALL_DIGITS = "g"
-NEW_KEY = "_new_key"
-
-
-class ApplicationTokenField(forms.CharField):
-    """The token of an application that exists."""
-
-    widget = AdminTextInputWidget
-
-    def clean(self, value: object) -> str:
-        """The token, exactly as stored: the database may think more of them alike."""
-        token: str = super().clean(value)
-        if not re.fullmatch(TOKEN, token):
-            raise ValidationError("A token is 24 digits from 0 to 9 and a to f.", code="invalid")
-        try:
-            require_application(token=token)
-        except ApplicationNotFound as error:
-            raise ValidationError(error.detail, code="unknown") from None
-        return token
 
 
 class ApplicationForm(forms.ModelForm[Application]):
@@ -57,6 +35,7 @@ class ApplicationForm(forms.ModelForm[Application]):
 class ApplicationAdmin(RecordAdmin[Application]):
     """Applications, each with a link to its chats, and with a button that replaces its key."""
 
+    actions = ("replace_keys",)
     change_form_template = "applications/admin/change_form.html"
     form = add_form = ApplicationForm
     add_fields = ("name",)
@@ -96,18 +75,13 @@ class ApplicationAdmin(RecordAdmin[Application]):
         """As any record; a new one gets its key."""
         super().save_model(request, obj, form, change)
         if not change:
-            self._show_key(request, first_key(token=obj.token))
+            show_key(self, request, first_key(token=obj.token))
 
-    def response_change(self, request: HttpRequest, obj: Application) -> HttpResponse:
-        """The button was pressed, or one of Django's."""
-        if NEW_KEY not in request.POST:
-            return super().response_change(request, obj)
-        key = rotate_key(token=obj.token)
-        self.log_change(request, obj, "Replaced the key.")
-        self._show_key(request, key)
-        return HttpResponseRedirect(request.path)
-
-    def _show_key(self, request: HttpRequest, key: str) -> None:
-        """This once: the service keeps no more than a hash of it."""
-        message = f"The key of this application, shown this once: {key}"
-        self.message_user(request, message, messages.WARNING)
+    @admin.action(description="Replace their keys", permissions=["change"])
+    def replace_keys(
+        self, request: HttpRequest, applications: "QuerySet[Application]"
+    ) -> HttpResponse:
+        """A new key for each, shown on the page that answers."""
+        return replace_keys(
+            self, request, applications, lambda application: rotate_key(token=application.token)
+        )

@@ -1,0 +1,85 @@
+"""Operators' keys in the admin: who has one; made, replaced and revoked here."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from applications.admin.new_keys import replace_keys, show_key
+from applications.models import OperatorKey
+from applications.services import make_operator_key, revoke_operator_key
+from core.admin.confirming import Question, question_page
+from core.admin.fields import NameField
+from core.admin.lists import KeysetAdmin
+from core.admin.log import DELETION, note
+
+_REVOKE = Question(
+    action="revoke",
+    title="Revoke operators' keys",
+    warning="These keys stop at once, for good.",
+)
+
+
+class OperatorKeyForm(forms.ModelForm[OperatorKey]):
+    """Whose key it is."""
+
+    name = NameField(label="Name", help_text="Whose key it is, to tell them apart.")
+
+    class Meta:
+        model = OperatorKey
+        fields = ("name",)
+
+    def clean_name(self) -> str:
+        """A name that has no key yet: replacing one is an action of its own."""
+        name: str = self.cleaned_data["name"]
+        if OperatorKey.objects.filter(name=name).exists():
+            raise ValidationError("There is a key of this name, which can be replaced.", "taken")
+        return name
+
+
+@admin.register(OperatorKey)
+class OperatorKeyAdmin(KeysetAdmin[OperatorKey]):
+    """The names alone: of a key nobody sees more than once."""
+
+    actions = ("replace_keys", "revoke")
+    form = OperatorKeyForm
+    fields = ("name",)
+    list_display = ("name",)
+
+    def has_change_permission(self, request: HttpRequest, obj: OperatorKey | None = None) -> bool:
+        """A key is replaced by the action; its name stays what it is."""
+        return obj is None and super().has_change_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: OperatorKey | None = None) -> bool:
+        """Revoking is the action below, which tells all processes."""
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """Who may delete operators' keys."""
+        return request.user.has_perm("applications.delete_operatorkey")
+
+    def save_model(self, request: HttpRequest, obj: OperatorKey, form: Any, change: bool) -> None:
+        """By the service that the command uses."""
+        key = make_operator_key(name=form.cleaned_data["name"])
+        obj.__dict__.update(OperatorKey.objects.get(name=form.cleaned_data["name"]).__dict__)
+        show_key(self, request, key)
+
+    @admin.action(description="Replace their keys", permissions=["change"])
+    def replace_keys(self, request: HttpRequest, keys: "QuerySet[OperatorKey]") -> HttpResponse:
+        """A new key for each, shown on the page that answers."""
+        return replace_keys(self, request, keys, lambda key: make_operator_key(name=key.name))
+
+    @admin.action(description="Revoke: they open nothing any more", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, keys: "QuerySet[OperatorKey]") -> HttpResponse | None:
+        """Each, once it was said that it is meant."""
+        page = question_page(self, request, keys, _REVOKE)
+        if page is not None:
+            return page
+        for key in keys:
+            if revoke_operator_key(name=key.name):
+                note(request, key, DELETION, "Revoked the key.")
+                self.message_user(request, f"Revoked: {key.name}", messages.SUCCESS)
+        return None

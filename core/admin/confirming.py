@@ -1,0 +1,66 @@
+"""Actions that cannot be taken back are asked about first, and one answer does them once.
+
+The question carries a mark that the session remembers until it is answered: an answer that is sent
+again, by a reload or a second click, finds no mark and does nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+
+FIELD = "confirmation"
+_UNANSWERED = "unanswered_confirmations"
+#: Pages that one user may leave open; the oldest are forgotten.
+_MOST = 20
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: `action` by its name, `warning` says what cannot be taken back."""
+
+    action: str
+    title: str
+    warning: str
+
+
+def question_page(
+    admin: ModelAdmin[Any], request: HttpRequest, rows: Iterable[Model], question: Question
+) -> HttpResponse | None:
+    """The page that asks; None once it was answered, by this very request."""
+    mark = request.POST.get(FIELD)
+    if mark is None:
+        return _ask(admin, request, rows, question)
+    unanswered = request.session.get(_UNANSWERED, [])
+    if mark in unanswered:
+        request.session[_UNANSWERED] = [other for other in unanswered if other != mark]
+        return None
+    message = "This was answered before, and is not done twice. Select again to do it once more."
+    admin.message_user(request, message, messages.WARNING)
+    return HttpResponseRedirect(request.path)
+
+
+def _ask(
+    admin: ModelAdmin[Any], request: HttpRequest, rows: Iterable[Model], question: Question
+) -> HttpResponse:
+    mark = uuid4().hex
+    request.session[_UNANSWERED] = [*request.session.get(_UNANSWERED, []), mark][-_MOST:]
+    context = {
+        **admin.admin_site.each_context(request),
+        "title": question.title,
+        "opts": admin.opts,
+        "media": admin.media,
+        "question": question,
+        "rows": list(rows),
+        "checkbox": ACTION_CHECKBOX_NAME,
+        "field": FIELD,
+        "mark": mark,
+    }
+    return TemplateResponse(request, "core/admin/question.html", context)

@@ -1,0 +1,122 @@
+"""The admin while rows are pending, and while the Redis that holds them is away."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from applications.models import Application, OperatorKey
+from chats.models import Chat
+from core.admin.confirming import FIELD
+from core.models import DeadLetter
+from messages_app.models import Message
+from tests.admin.pages import act, address, change, confirm, listing, notices, text
+from tests.admin.test_conversation import numbers
+from tests.api.client import Api
+from tests.pipeline.backlog import Backlog
+
+MODELS = [Application, Chat, Message, DeadLetter, OperatorKey]
+
+
+@pytest.fixture
+def admin(transactional_db: None) -> Client:
+    """A superuser's browser."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    return client
+
+
+def read(admin: Client, chat: str, **query: str) -> Any:
+    _, _, token, _, number = chat.split("/")
+    answer: Any = admin.get(f"/admin/conversations/{token}/{number}/", query)
+    assert answer.status_code == 200
+    return answer
+
+
+def pending(answer: Any) -> list[int]:
+    """The messages that are marked as pending, by their number."""
+    marked = text(answer).split('<li id="m')[1:]
+    return [int(one.split('"')[0]) for one in marked if "not stored yet" in one]
+
+
+def test_pending_messages_are_shown_in_their_order_and_marked(
+    api: Api, backlog: Backlog, admin: Client, chat: str
+) -> None:
+    api.say(chat, "stored")
+    backlog.work()
+    api.say(chat, "waits", "waits too")
+
+    answer = read(admin, chat)
+
+    assert numbers(answer) == [1, 2, 3]
+    assert pending(answer) == [2, 3]
+    assert 'id="unknown"' not in text(answer)
+    backlog.work()
+    assert pending(read(admin, chat)) == []
+
+
+def test_a_pending_chat_can_be_read(api: Api, backlog: Backlog, admin: Client) -> None:
+    chat = api.new_chat(name="waits")
+    api.say(chat, "hello")
+
+    answer = read(admin, chat)
+
+    assert "This chat is accepted and not stored yet." in text(answer)
+    assert pending(answer) == [1]
+
+
+def test_without_redis_a_conversation_says_that_something_may_be_missing(
+    api: Api, backlog: Backlog, admin: Client, chat: str
+) -> None:
+    api.say(chat, "stored")
+    backlog.work()
+    api.say(chat, "waits")
+    backlog.server.kill()
+
+    for query in ({}, {"after": "0"}, {"query": "stored"}):
+        answer = read(admin, chat, **query)
+        assert numbers(answer) == [1]
+        assert 'id="unknown"' in text(answer)
+
+
+def test_without_redis_every_page_answers(
+    api: Api, backlog: Backlog, admin: Client, chat: str
+) -> None:
+    api.say(chat, "stored")
+    backlog.work()
+    backlog.server.kill()
+
+    assert admin.get("/admin/").status_code == 200
+    for model in MODELS:
+        assert listing(admin, model).status_code == 200
+    for row in (Application.objects.get(), Chat.objects.get(), Message.objects.get()):
+        assert admin.get(address(type(row), "change", row.pk)).status_code == 200
+
+
+def test_without_redis_a_stored_message_is_edited_and_a_key_replaced(
+    api: Api, backlog: Backlog, admin: Client, chat: str
+) -> None:
+    api.say(chat, "stored")
+    backlog.work()
+    backlog.server.kill()
+
+    change(admin, Message.objects.get(), body="edited")
+    question = act(admin, "replace_keys", Application.objects.get())
+    assert question.context["field"] == FIELD
+    shown = confirm(admin, question)
+
+    assert Message.objects.get().body == "edited"
+    assert "<code>" in text(shown)
+    assert Application.objects.get().key_hash
+
+
+def test_a_chat_that_may_be_queued_is_not_denied(api: Api, backlog: Backlog, admin: Client) -> None:
+    chat = api.new_chat()
+    backlog.server.kill()
+    _, _, token, _, number = chat.split("/")
+
+    answer: Any = admin.get(f"/admin/conversations/{token}/{number}/")
+
+    assert answer.status_code == 302
+    assert notices(answer) == ["It may wait in a queue, which cannot be seen just now."]
