@@ -15,6 +15,12 @@ from tests.live.servers import EmbeddedServer, stack_url
 from tests.redis_server import RedisServer
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For the tests in a browser."""
+    what = "leave pictures of the pages that tests in a browser see in this folder"
+    parser.addoption("--pictures", type=Path, metavar="FOLDER", help=what)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A Redis of a test's own is a service too, and so is an index on the stack's Elasticsearch."""

@@ -1,0 +1,59 @@
+"""A real browser for a session, a real server, and an operator who is logged in.
+
+`window` is what a test needs: it is at the admin's first page, and what the browser complains about
+fails the test. With `--pictures FOLDER` tests leave pictures of what they see there.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+
+from tests.browser.chromium import chromium, require_chromium
+from tests.browser.site import PASSWORD, Site
+from tests.browser.window import Window
+from tests.live.servers import EmbeddedServer, stack_url
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """The browser."""
+    require_chromium()
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param("embedded", marks=pytest.mark.embedded),
+        pytest.param("stack", marks=pytest.mark.stack),
+    ],
+)
+def site(request: pytest.FixtureRequest) -> Site:
+    """A real server: once embedded, once the local stack."""
+    if request.param == "stack":
+        return Site(stack_url(), os.environ)
+    server: EmbeddedServer = request.getfixturevalue("embedded")
+    return Site(server.url, server.environment)
+
+
+@pytest.fixture(scope="session")
+def operator(site: Site) -> str:
+    """The name of a superuser of that server."""
+    return site.new_operator()
+
+
+@pytest.fixture
+def window(
+    request: pytest.FixtureRequest, driver: Chrome, site: Site, operator: str
+) -> Iterator[Window]:
+    """The browser's window, in which the operator has logged in."""
+    folder: Path | None = request.config.getoption("--pictures")
+    window = Window(driver, site.url, folder)
+    driver.delete_all_cookies()
+    window.log_in(operator, PASSWORD)
+    yield window
+    assert window.complaints() == []

@@ -1,0 +1,203 @@
+"""What operators do in the admin, done in a real browser."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.browser.site import Said, Site, new_chat
+from tests.browser.window import Window
+from tests.live.servers import eventually
+
+LONG = "The parcel was weighed, packed and handed over; here is what the carrier says. " * 60
+BODIES = [
+    "Good morning! Where is my order?",
+    "It left the warehouse today 📦",
+    "どうもありがとうございます。注文番号は 17 です。",
+    "您好，我的订单在哪里？谢谢",
+    "مرحبا، أين طلبي؟ رقم التتبع هو 12345، شكرا.",
+    "שלום, ההזמנה שלי לא הגיעה (מספר 17).",
+    "No spaces: " + "x" * 300,
+    "Line one\n  indented line two\n\n<script>document.title = 'owned'</script>",
+    LONG,
+    "Is anybody there?",
+]
+
+
+@pytest.fixture
+def chat(site: Site) -> Said:
+    return new_chat(site, "Order 17: where is my parcel?", BODIES)
+
+
+def test_lists_lead_from_an_application_to_its_messages(window: Window, chat: Said) -> None:
+    window.open("/admin/")
+    window.picture("admin-home")
+    window.follow("Applications")
+    window.fill("#searchbar", chat.token[:10])
+    window.press("#changelist-search [type=submit]")
+    window.picture("admin-applications")
+    window.press("#result_list .field-chats a")
+    stored = "#result_list .field-messages a"
+    eventually(lambda: window.texts(stored) or window.driver.refresh(), 60, "the chat is stored")
+    assert window.texts("#result_list .field-short_name") == [chat.name]
+    window.press(stored)
+    rows = "#result_list tbody tr"
+    eventually(
+        lambda: len(window.texts(rows)) == len(BODIES) or window.driver.refresh(),
+        60,
+        "all messages are stored",
+    )
+    assert window.texts(f"{rows}:first-child .field-message_number") == [str(len(BODIES))]
+    assert not window.is_too_wide()
+    window.picture("admin-messages")
+
+
+def test_a_conversation_is_read_in_order_and_folded(window: Window, chat: Said) -> None:
+    window.open(chat.address)
+    window.see("#conversation li")
+
+    shown = window.texts("#conversation li > .said")
+    assert shown == [body for body in BODIES if body != LONG]
+    assert not window.is_too_wide()
+    assert window.driver.title != "owned"
+    window.picture("admin-conversation")
+    assert LONG.strip() not in window.page()
+    window.click("details.long summary")
+    assert LONG.strip() in window.page()
+
+
+def test_a_conversation_is_walked_from_its_end_to_its_beginning(window: Window, site: Site) -> None:
+    chat = new_chat(site, "A long one", [f"message {number}" for number in range(1, 121)])
+    window.open(chat.address)
+    seen = [window.texts("#conversation .said")]
+    while window.texts(".paginator a[rel=prev]"):
+        window.press(".paginator a[rel=prev]")
+        seen.insert(0, window.texts("#conversation .said"))
+
+    assert [text for page in seen for text in page] == [f"message {n}" for n in range(1, 121)]
+
+
+def test_a_search_marks_its_hits_and_leads_to_their_place(window: Window, chat: Said) -> None:
+    window.open(chat.address)
+
+    def found(text: str) -> list[str]:
+        window.fill("#query", text)
+        window.press("#toolbar [type=submit]")
+        return window.texts("#hits mark")
+
+    eventually(lambda: found("ORDER") == ["order"], 60, "it is found")
+    window.picture("admin-search")
+    assert found("りがと") == ["りがと"]
+    assert found("أين") == ["أين"]
+    window.press("#hits .meta a")
+    assert "أين" in window.see("#conversation li:target").text
+    assert found("nowhere at all") == []
+    assert window.texts("#hits .empty") == ["No message of this chat contains that."]
+
+
+def test_an_edited_message_is_what_the_api_shows(window: Window, site: Site, chat: Said) -> None:
+    eventually_stored(window, chat)
+    window.see("#conversation .meta a").click()
+    window.fill("#id_body", "Good evening!\nשלום")
+    window.picture("admin-message")
+    window.press("[name=_save]")
+    window.see(".messagelist .success")
+
+    with site.api() as api:
+        path = f"/applications/{chat.token}/chats/1/messages/1"
+        assert api.get(path).json()["body"] == "Good evening!\nשלום"
+    window.open(chat.address)
+    assert "edited" in window.see("#m1 .meta").text
+
+
+def test_a_dead_letter_is_read_and_replayed(window: Window, site: Site, chat: Said) -> None:
+    site.set_aside(chat.token, 5)
+    window.open(f"/admin/core/deadletter/?q={chat.token}")
+    assert len(window.texts("#result_list tbody tr")) == 1
+    window.picture("admin-dead-letters")
+    window.press("#result_list tbody th a")
+    assert BODIES[4] in window.see(".field-holds").text
+    assert "Traceback" in window.see(".field-trace").text
+    window.picture("admin-dead-letter")
+    window.press("[value=replay]")
+
+    assert window.texts(".messagelist li") == [f"Replayed: messages {chat.token}/1/5"]
+    with site.api() as api:
+        path = f"/applications/{chat.token}/chats/1/messages/5"
+        assert api.get(path).json()["body"] == BODIES[4]
+
+
+def test_a_dead_letter_is_discarded_after_a_question(
+    window: Window, site: Site, chat: Said
+) -> None:
+    site.set_aside(chat.token, len(BODIES))
+    window.open(f"/admin/core/deadletter/?q={chat.token}")
+    window.click("#result_list .action-select")
+    window.choose("select[name=action]", "discard")
+    window.press(".actions button")
+    window.picture("admin-discard")
+    window.press("#content [type=submit]")
+
+    assert window.texts(".messagelist li") == [f"Discarded: messages {chat.token}/1/{len(BODIES)}"]
+    assert window.texts("#result_list tbody tr") == []
+
+
+def test_a_key_is_replaced_and_seen_once(window: Window, site: Site, chat: Said) -> None:
+    window.open(f"/admin/applications/application/?q={chat.token}")
+    window.press("#result_list .field-token a")
+    window.press("[value=replace_keys]")
+    assert "stop at once" in window.page()
+    window.picture("admin-replace-key")
+    window.press("#content [type=submit]")
+    [key] = window.texts(".new-keys code")
+    window.picture("admin-new-key")
+
+    assert len(key) == 64
+    with site.api() as api:
+        path, bearer = f"/applications/{chat.token}", {"Authorization": f"Bearer {key}"}
+        assert api.get(path, headers=bearer).status_code == 200
+    window.driver.back()
+    assert key not in window.driver.page_source
+    window.open(f"/admin/applications/application/?q={chat.token}")
+    assert key not in window.driver.page_source
+
+
+def test_an_operator_gets_a_key_that_is_revoked_again(window: Window) -> None:
+    name = f"Ann {datetime.now(UTC):%H:%M:%S.%f}"
+    window.open("/admin/applications/operatorkey/add/")
+    window.fill("#id_name", name)
+    window.press("[name=_save]")
+    assert "shown this once" in window.see(".messagelist .warning").text
+    window.click("#result_list tbody tr:first-child .action-select")
+    window.choose("select[name=action]", "revoke")
+    window.press(".actions button")
+    window.press("#content [type=submit]")
+
+    assert window.texts(".messagelist li") == [f"Revoked: {name}"]
+    window.open("/admin/admin/logentry/")
+    assert name in window.see("#result_list tbody tr:first-child").text
+    window.picture("admin-log")
+
+
+def test_an_empty_list_says_so(window: Window) -> None:
+    window.open(f"/admin/messages_app/message/?q={'0' * 24}")
+
+    assert "No messages found." in window.page()
+    window.picture("admin-nothing-found")
+
+
+def test_the_description_of_the_api_is_drawn(window: Window) -> None:
+    window.open("/api/v1/docs")
+
+    window.see(".opblock-summary-post")
+    assert len(window.texts(".opblock")) > 10
+    window.picture("api-docs")
+
+
+def eventually_stored(window: Window, chat: Said) -> None:
+    """Until no message of the conversation is pending."""
+
+    def is_stored() -> bool:
+        window.open(chat.address)
+        return not window.texts("#conversation .pending")
+
+    eventually(is_stored, 60, "all messages are stored")

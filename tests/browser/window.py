@@ -1,0 +1,112 @@
+"""A browser's window as a person uses it: each look and each click within a limit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.expected_conditions import staleness_of, visibility_of
+from selenium.webdriver.support.wait import WebDriverWait
+
+#: At most so long for anything to be seen.
+SEEN_S = 30
+_ASKED_BY_ITSELF = "/favicon.ico"
+
+
+@dataclass(frozen=True)
+class Window:
+    """Pages of one site; pictures of them go to a folder, if there is one."""
+
+    driver: Chrome
+    url: str
+    pictures: Path | None = None
+
+    def open(self, path: str) -> None:
+        """Go to this page of the site."""
+        self.driver.get(f"{self.url}{path}")
+
+    def log_in(self, name: str, password: str) -> None:
+        """As an operator does it."""
+        self.open("/admin/")
+        self.fill("#id_username", name)
+        self.fill("#id_password", password)
+        self.press("[type=submit]")
+        self.see("#user-tools")
+
+    def wait(self, condition: Callable[[Chrome], Any], what: str) -> Any:
+        """What the condition gives as soon as it is true."""
+        return WebDriverWait(self.driver, SEEN_S).until(condition, f"not seen: {what}")
+
+    def see(self, css: str) -> WebElement:
+        """The first such element, once it is to be seen."""
+
+        def visible(driver: Chrome) -> WebElement | bool:
+            found = driver.find_elements(By.CSS_SELECTOR, css)
+            return next((element for element in found if element.is_displayed()), False)
+
+        element: WebElement = self.wait(visible, css)
+        return element
+
+    def texts(self, css: str) -> list[str]:
+        """What is written in each of these elements, now."""
+        return [element.text for element in self.driver.find_elements(By.CSS_SELECTOR, css)]
+
+    def page(self) -> str:
+        """All that is written on the page."""
+        return self.see("body").text
+
+    def fill(self, css: str, text: str) -> None:
+        """Put this into the field, in place of what was there."""
+        field = self.see(css)
+        field.clear()
+        field.send_keys(text)
+
+    def click(self, css: str) -> None:
+        """Click on it, where the page stays."""
+        self.see(css).click()
+
+    def press(self, css: str) -> None:
+        """Click on it and wait for the next page."""
+        self._leave_by(self.see(css))
+
+    def follow(self, text: str) -> None:
+        """Click on the link of this text and wait for the next page."""
+        link = self.wait(
+            lambda driver: next(iter(driver.find_elements(By.LINK_TEXT, text)), None), text
+        )
+        self.wait(visibility_of(link), text)
+        self._leave_by(link)
+
+    def choose(self, css: str, value: str) -> None:
+        """The option of this value."""
+        self.click(f'{css} option[value="{value}"]')
+
+    def picture(self, name: str) -> None:
+        """What is to be seen, as NAME.png, where pictures are wanted."""
+        if self.pictures is not None:
+            assert self.driver.save_screenshot(self.pictures / f"{name}.png")
+
+    def complaints(self) -> list[str]:
+        """What the browser found wrong since it was asked last: scripts, missing files."""
+        return [
+            entry["message"]
+            for entry in self.driver.get_log("browser")
+            if entry["level"] == "SEVERE" and _ASKED_BY_ITSELF not in entry["message"]
+        ]
+
+    def is_too_wide(self) -> bool:
+        """Whether the page must be scrolled sideways."""
+        script = "const e = document.documentElement; return e.scrollWidth > e.clientWidth"
+        return bool(self.driver.execute_script(script))
+
+    def _leave_by(self, element: WebElement) -> None:
+        page = self.driver.find_element(By.TAG_NAME, "html")
+        element.click()
+        self.wait(staleness_of(page), "the next page")
+        self.wait(
+            lambda driver: driver.execute_script("return document.readyState") == "complete",
+            "the whole page",
+        )
