@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-embedded check bench chaos soak format schema postman lock \
+.PHONY: help run test test-embedded check bench chaos soak format schema postman screenshots lock \
   stack-up stack-down clean
 
 help: ## this list
@@ -40,6 +40,9 @@ schema: .venv/embedded ## write docs/openapi.yaml anew
 
 postman: .venv/embedded ## write docs/postman_collection.json anew from docs/openapi.yaml
 	PYTHONPATH=scripts $(BIN)/python -m postman docs/openapi.yaml docs/postman_collection.json
+
+screenshots: .venv/embedded-test ## take the pictures of docs/images anew, in a real browser
+	@scripts/screenshots
 
 stack-up: ## the production topology on this machine
 	@scripts/stack up

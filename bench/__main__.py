@@ -96,6 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("freshness", help="how soon a message is found")
     command.add_argument("--messages", type=int, default=60)
     command.set_defaults(measure=_freshness)
+
+    command = commands.add_parser("admin", help="each page of the admin, over a large table")
+    command.add_argument("--messages", type=int, default=1_000_000, help="in the table, at least")
+    command.add_argument("--rounds", type=int, default=20)
+    command.set_defaults(measure=_admin)
     return parser
 
 
@@ -170,6 +175,13 @@ def _freshness(messages: int) -> None:
     from bench.search.freshness import freshness
 
     freshness(messages=messages)
+
+
+def _admin(messages: int, rounds: int) -> None:
+    _set_up_the_product()
+    from bench.admin.measuring import admin
+
+    admin(messages=messages, rounds=rounds)
 
 
 def _set_up_the_product() -> None:

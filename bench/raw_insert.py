@@ -15,30 +15,42 @@ from bench.product import Chat
 _PER_STATEMENT = 1000
 _CREATE = "CREATE TABLE bench_messages LIKE messages"
 _DROP = "DROP TABLE IF EXISTS bench_messages"
-_INSERT = """INSERT INTO bench_messages (application_token, chat_number, message_number, body,
+_INSERT = """INSERT INTO {table} (application_token, chat_number, message_number, body,
  created_at, updated_at, version, acceptance) VALUES """
 _ROW = "(%s, %s, %s, %s, %s, %s, 1, %s)"
+
+Row = tuple[object, ...]
 
 
 def raw_insert(database: Database, chat: Chat, bodies: Sequence[str]) -> float:
     """Rows a second."""
-    now = datetime.now(UTC).replace(tzinfo=None)
-    rows = [
-        (chat.token, chat.number, number, body, now, now, uuid4().hex)
-        for number, body in enumerate(bodies, start=1)
-    ]
+    rows = rows_of(chat, bodies)
     database.execute(_DROP)
     database.execute(_CREATE)
     try:
         before = time.perf_counter()
-        for start in range(0, len(rows), _PER_STATEMENT):
-            _insert(database, rows[start : start + _PER_STATEMENT])
+        insert(database, "bench_messages", rows)
         return len(rows) / (time.perf_counter() - before)
     finally:
         database.execute(_DROP)
 
 
-def _insert(database: Database, rows: Sequence[Sequence[object]]) -> None:
+def rows_of(chat: Chat, bodies: Sequence[str], first: int = 1) -> list[Row]:
+    """Messages of the chat, numbered from `first` on."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return [
+        (chat.token, chat.number, number, body, now, now, uuid4().hex)
+        for number, body in enumerate(bodies, start=first)
+    ]
+
+
+def insert(database: Database, table: str, rows: Sequence[Row]) -> None:
+    """All of them into this table, a transaction for each statement."""
+    for start in range(0, len(rows), _PER_STATEMENT):
+        _insert(database, table, rows[start : start + _PER_STATEMENT])
+
+
+def _insert(database: Database, table: str, rows: Sequence[Row]) -> None:
     # Not executemany: it splits at 64 KiB, and each piece would be a transaction.
-    statement = _INSERT + ",".join([_ROW] * len(rows))
+    statement = _INSERT.format(table=table) + ",".join([_ROW] * len(rows))
     database.execute(statement, *[value for row in rows for value in row])

@@ -283,7 +283,7 @@ WHITENOISE_AUTOREFRESH = False
 
 LANGUAGE_CODE = "en"
 USE_I18N = False
-DATETIME_FORMAT = "Y-m-d H:i:s"
+FORMAT_MODULE_PATH = ["chatsystem.formats"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 

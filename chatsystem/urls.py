@@ -15,6 +15,7 @@ from search.conversation import conversation
 from search.urls import urlpatterns as search
 
 admin.site.site_header = admin.site.site_title = "Chat system"
+admin.site.site_url = None  # there are no other pages to view
 
 handler400 = errors.bad_request
 handler403 = errors.forbidden

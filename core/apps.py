@@ -7,3 +7,4 @@ class CoreConfig(AppConfig):
     """The tables of the background jobs."""
 
     name = "core"
+    verbose_name = "Service"

@@ -27,4 +27,9 @@ class DeadLetter(models.Model):
         indexes = (models.Index(fields=("parent", "number")),)
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.key}: {self.reason}"
+        return f"{self.title}: {self.reason}"
+
+    @property
+    def title(self) -> str:
+        """What it is, and of which row."""
+        return " ".join([self.kind, "/".join(map(str, self.key))]).strip()

@@ -122,16 +122,17 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
         if not found:
             self.message_user(request, "They are no longer there.", messages.WARNING)
         for letter in found:
-            name = f"{letter.kind} {'/'.join(map(str, letter.key))}".strip()
             try:
                 work(letter)
             except StillSetAside as error:
                 note(request, letter, CHANGE, f"{done} in vain: {error}")
-                self.message_user(request, f"{name} stays set aside: {error}", messages.ERROR)
+                self.message_user(
+                    request, f"{letter.title} stays set aside: {error}", messages.ERROR
+                )
             except (DatabaseError, InterfaceError) as error:
-                message = f"{name} was not reached: the database failed: {error}"
+                message = f"{letter.title} was not reached: the database failed: {error}"
                 self.message_user(request, message, messages.ERROR)
                 return
             else:
                 note(request, letter, DELETION, f"{done}.")
-                self.message_user(request, f"{done}: {name}", messages.SUCCESS)
+                self.message_user(request, f"{done}: {letter.title}", messages.SUCCESS)

@@ -19,6 +19,10 @@ from core.text import clean_body, clean_name
 class RuledField(forms.CharField):
     """A text with a rule of core.text in place of all of Django's."""
 
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        """Written in the direction of its text."""
+        return {**super().widget_attrs(widget), "dir": "auto"}
+
     @abstractmethod
     def rule(self, text: str) -> str:
         """The text as it is stored. Raises core.errors.Invalid."""

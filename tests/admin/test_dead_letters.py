@@ -12,11 +12,13 @@ from core.accept.dead_letters import Letter, keep, set_aside
 from core.accept.envelope import task_message
 from core.accept.failed import MESSAGE
 from core.accept.storing import store_numbered
+from core.admin.lists import KeysetAdmin
 from core.models import DeadLetter, NumberSkip
 from core.rows import NumberedRow
 from messages_app.accept import NewMessage
 from messages_app.models import Message
 from tests.admin.pages import act, address, confirm, listing, notices, rows, text
+from tests.admin.test_paging import follow
 from tests.admin.test_permissions import staff_client
 
 TOKEN = "a" * 24
@@ -243,3 +245,22 @@ def test_letters_are_found_by_token_and_numbers(
     shown = rows(listing(admin_client, DeadLetter, q=search))
 
     assert [f"{letter.kind} {letter.number}" for letter in shown] == found
+
+
+def test_pages_of_a_search_hold_each_letter_once_though_some_have_no_number(
+    admin_client: Client, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(KeysetAdmin, "list_per_page", 2)
+    letters = [letter_of(message(number)) for number in (1, 2, 2**70, 2**70 + 1, 2**70 + 2)]
+    letters += [letter_of(message(3, chat=2)), letter_of(message(2**70, chat=2))]
+
+    first = listing(admin_client, DeadLetter, q=TOKEN)
+    forth = [rows(first), *follow(admin_client, first, "next_link")]
+    seen = [letter for page in forth for letter in page]
+    assert len(seen) == len(letters)
+    assert set(seen) == set(letters)
+
+    last = listing(admin_client, DeadLetter, q=TOKEN, p=f"before.{seen[-1].pk}")
+    back = [rows(last), *follow(admin_client, last, "previous_link")]
+    assert {letter for page in back for letter in page} == set(seen[:-1])
+    assert rows(last) == seen[-3:-1]

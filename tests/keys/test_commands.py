@@ -56,6 +56,18 @@ def test_each_operator_has_a_key_and_a_second_one_replaces_the_first(owner: Owne
         assert with_key(key).get(owner.path).status_code == 200
 
 
+def test_a_revoked_operator_opens_nothing(owner: Owner) -> None:
+    revoked, other = printed("operator_key", "Ann"), printed("operator_key", "Bob")
+    assert with_key(revoked).get("/applications").status_code == 200
+
+    assert printed("operator_key", "Ann", "--revoke") == "revoked: Ann"
+
+    assert_problem(with_key(revoked).get("/applications"), 401)
+    assert with_key(other).get("/applications").status_code == 200
+    with pytest.raises(CommandError, match="no key of Ann"):
+        printed("operator_key", "Ann", "--revoke")
+
+
 @pytest.mark.parametrize("name", ["", " ", "x" * (MAX_NAME_CHARACTERS + 1)])
 def test_an_operator_has_a_name(operator: Api, name: str) -> None:
     with pytest.raises(CommandError, match="name"):

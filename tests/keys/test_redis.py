@@ -7,7 +7,7 @@ import pytest
 
 from applications.identities import forget_identities
 from applications.keys import hash_of
-from applications.services import rotate_key
+from applications.services import revoke_operator_key, rotate_key
 from core import database
 from core.models import NumberAuthority
 from core.numbering.authority import begin_epoch, read_authority
@@ -46,6 +46,12 @@ def test_a_key_that_was_just_made_works(owner: Owner, operator: Api) -> None:
 def test_an_operator_is_one(owner: Owner, operator: Api) -> None:
     with no_database():
         assert operator.get("/applications").status_code == 200
+
+
+def test_an_operator_whose_key_was_revoked_is_refused(owner: Owner, operator: Api) -> None:
+    assert revoke_operator_key(name="ops")
+    with no_database():
+        assert_problem(operator.get("/applications"), 401)
 
 
 def test_a_key_opens_no_other_application(owner: Owner, operator: Api) -> None:
