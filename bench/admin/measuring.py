@@ -46,9 +46,8 @@ def admin(*, messages: int, rounds: int) -> None:
 def _pages(filled: Filled) -> Mapping[str, str]:
     """The addresses by what they are; those "deep" lie in the middle of the rows."""
     chat, middle = filled.largest, filled.size // 2
-    row = Message.objects.get(
-        application_token=chat.token, chat_number=chat.number, message_number=middle
-    )
+    rows = Message.objects.filter(application_token=chat.token, chat_number=chat.number)
+    row, early = rows.get(message_number=middle), rows.get(message_number=min(middle, 20))
     parent = Chat.objects.get(application_token=chat.token, chat_number=chat.number)
     lists, searched = "/admin/messages_app/message/", filled.searched
     talk = f"/admin/conversations/{chat.token}/{chat.number}/"
@@ -64,6 +63,8 @@ def _pages(filled: Filled) -> Mapping[str, str]:
         "messages of an application": f"{lists}?q={chat.token}",
         "messages of a chat": f"{lists}?q={chat.token}/{chat.number}",
         "messages of a chat, deep": f"{lists}?q={chat.token}/{chat.number}&p=after.{row.pk}",
+        "messages of a chat, last page": f"{lists}?q={chat.token}/{chat.number}&p=after.{early.pk}",
+        "messages of an application, deep": f"{lists}?q={chat.token}&p=after.{row.pk}",
         "message by number": f"{lists}?q={chat.token}/{chat.number}/{middle}",
         "message": f"{lists}{row.pk}/change/",
         "history of a message": f"{lists}{row.pk}/history/",
@@ -71,6 +72,7 @@ def _pages(filled: Filled) -> Mapping[str, str]:
         "conversation, deep": f"{talk}?after={middle}",
         "conversation, deep, back": f"{talk}?before={middle}",
         "conversation, beginning": f"{talk}?after=0",
+        "conversation, last page": f"{talk}?after={filled.size - 10}",
         "search in a chat": f"/admin/conversations/{searched.token}/{searched.number}/?query=or",
         "dead letters": "/admin/core/deadletter/",
         "dead letters of a chat": f"/admin/core/deadletter/?q={chat.token}/{chat.number}",

@@ -1,5 +1,6 @@
 """Pages of a list: each row once, newest first, at a cost that does not grow with the table."""
 
+import re
 from typing import Any
 
 import pytest
@@ -99,6 +100,23 @@ def test_walking_the_pages_shows_every_row_once_there_and_back(
     assert list(map(key, back[0])) == seen[-6:-1]
     assert list(map(key, back[-1])) == seen[:5]
     assert {key(row) for page in back for row in page} == set(seen[:-1])
+
+
+@pytest.mark.parametrize("search", ["{token} 1", "{token}"])
+@pytest.mark.parametrize("direction", ["after", "before"])
+def test_a_page_asks_for_the_numbers_next_to_it_first(
+    admin_client: Client, chat: Chat, search: str, direction: str
+) -> None:
+    """Without both bounds MariaDB may read all of a large chat."""
+    middle = new_messages(chat, 3 * PAGE)[PAGE]
+    place = f"{direction}.{middle.pk}"
+    q = search.format(token=chat.application_token)
+    with CaptureQueriesContext(connection) as captured:
+        listing(admin_client, Message, q=q, p=place)
+
+    of_rows = [query["sql"] for query in captured.captured_queries if "beginning" in query["sql"]]
+    assert re.search(r"message_number\W+<=? \d+", of_rows[0])
+    assert re.search(r"message_number\W+>=? \d+", of_rows[0])
 
 
 @pytest.mark.parametrize(

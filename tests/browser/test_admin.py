@@ -134,7 +134,6 @@ def test_a_dead_letter_is_discarded_after_a_question(
     window.click("#result_list .action-select")
     window.choose("select[name=action]", "discard")
     window.press(".actions button")
-    window.picture("admin-discard")
     window.press("#content [type=submit]")
 
     assert window.texts(".messagelist li") == [f"Discarded: messages {chat.token}/1/{len(BODIES)}"]
@@ -182,7 +181,6 @@ def test_an_empty_list_says_so(window: Window) -> None:
     window.open(f"/admin/messages_app/message/?q={'0' * 24}")
 
     assert "No messages found." in window.page()
-    window.picture("admin-nothing-found")
 
 
 def test_the_description_of_the_api_is_drawn(window: Window) -> None:
@@ -190,7 +188,6 @@ def test_the_description_of_the_api_is_drawn(window: Window) -> None:
 
     window.see(".opblock-summary-post")
     assert len(window.texts(".opblock")) > 10
-    window.picture("api-docs")
 
 
 def eventually_stored(window: Window, chat: Said) -> None:
