@@ -82,7 +82,12 @@ def _parser() -> argparse.ArgumentParser:
         "--manage-worker", action="store_true", help="stop and start the stack's worker"
     )
     command.set_defaults(measure=_drain)
+    _add_readers(commands)
+    return parser
 
+
+def _add_readers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Those that measure searching and the admin."""
     command = commands.add_parser("analyses", help="ways to index for substring search, compared")
     command.add_argument("--messages", type=int, default=100_000)
     command.add_argument("--rounds", type=int, default=3)
@@ -101,7 +106,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--messages", type=int, default=1_000_000, help="in the table, at least")
     command.add_argument("--rounds", type=int, default=20)
     command.set_defaults(measure=_admin)
-    return parser
 
 
 def _sizes(text: str) -> list[int]:

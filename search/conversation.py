@@ -108,7 +108,7 @@ def _conversation(request: HttpRequest, chat: Chat) -> dict[str, Any]:
 
 def _edit_link(message: Message) -> SafeString | int:
     """The number; of a stored message a link to its own page, which a pending one has not."""
-    if message.pk is None:
+    if not message.pk:
         return message.message_number
     address = reverse("admin:messages_app_message_change", args=(message.pk,))
     return format_html('<a href="{}">{}</a>', address, message.message_number)

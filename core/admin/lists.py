@@ -14,7 +14,6 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.http.response import HttpResponseBase
 
 from core.admin.change_list import KeysetChangeList
 from core.errors import DomainError
@@ -65,9 +64,9 @@ class KeysetAdmin(admin.ModelAdmin[Row]):
             return rows.none(), False
         return found, False
 
-    def response_action(
+    def response_action(  # type: ignore[override] # the stubs are those of a later Django
         self, request: HttpRequest, queryset: QuerySet[Any]
-    ) -> HttpResponseBase | None:
+    ) -> HttpResponse | None:
         """Do the action to the rows that were selected, oldest first, whole."""
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if len(selected) > self.list_per_page:

@@ -19,7 +19,7 @@ def note(request: HttpRequest, row: Model, flag: int, what: str) -> None:
     """Log that the user of this request has done this to the row."""
     user: Any = request.user
     rows: Sequence[Model] = [row]
-    LogEntry.objects.log_actions(user.pk, rows, flag, what, single_object=True)  # type: ignore[arg-type] # any iterable
+    LogEntry.objects.log_actions(user.pk, rows, flag, what, single_object=True)
 
 
 @admin.register(LogEntry)

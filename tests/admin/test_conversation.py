@@ -22,7 +22,7 @@ def path_of(chat: Chat) -> str:
     return f"/admin/conversations/{chat.application_token}/{chat.chat_number}/"
 
 
-def read(client: Client, chat: Chat, **query: object) -> Any:
+def read(client: Client, chat: Chat, **query: str | int) -> Any:
     answer: Any = client.get(path_of(chat), query)
     assert answer.status_code == 200
     return answer
@@ -91,7 +91,7 @@ def test_its_pages_hold_each_message_once_in_both_directions(
     ],
 )
 def test_whatever_is_asked_for_there_is_a_page(
-    admin_client: Client, message: Message, chat: Chat, query: dict[str, object]
+    admin_client: Client, message: Message, chat: Chat, query: dict[str, str | int]
 ) -> None:
     assert "Search this chat" in text(read(admin_client, chat, **query))
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.remote.remote_connection import RemoteConnection
 
 PROGRAMS = ("chromium", "chromedriver")
 #: At most so long for a page to load, and for the driver to answer at all.
@@ -60,7 +61,9 @@ def chromium(profile: Path) -> Iterator[Chrome]:
     driver = Chrome(options=options, service=service)
     process = psutil.Process(service.process.pid)
     try:
-        driver.command_executor.client_config.timeout = ANSWER_S
+        executor = driver.command_executor
+        assert isinstance(executor, RemoteConnection)
+        executor.client_config.timeout = ANSWER_S
         driver.set_page_load_timeout(LOAD_S)
         driver.set_script_timeout(LOAD_S)
         yield driver

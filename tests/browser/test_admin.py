@@ -36,17 +36,10 @@ def test_lists_lead_from_an_application_to_its_messages(window: Window, chat: Sa
     window.press("#changelist-search [type=submit]")
     window.picture("admin-applications")
     window.press("#result_list .field-chats a")
-    stored = "#result_list .field-messages a"
-    eventually(lambda: window.texts(stored) or window.driver.refresh(), 60, "the chat is stored")
-    assert window.texts("#result_list .field-short_name") == [chat.name]
-    window.press(stored)
-    rows = "#result_list tbody tr"
-    eventually(
-        lambda: len(window.texts(rows)) == len(BODIES) or window.driver.refresh(),
-        60,
-        "all messages are stored",
-    )
-    assert window.texts(f"{rows}:first-child .field-message_number") == [str(len(BODIES))]
+    window.reload_until("#result_list .field-short_name", [chat.name])
+    window.press("#result_list .field-messages a")
+    numbers = [str(number) for number in range(len(BODIES), 0, -1)]
+    window.reload_until("#result_list .field-message_number", numbers)
     assert not window.is_too_wide()
     window.picture("admin-messages")
 

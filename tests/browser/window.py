@@ -54,6 +54,17 @@ class Window:
         """What is written in each of these elements, now."""
         return [element.text for element in self.driver.find_elements(By.CSS_SELECTOR, css)]
 
+    def reload_until(self, css: str, texts: list[str]) -> None:
+        """Load the page anew until this is written in these elements."""
+
+        def shown(driver: Chrome) -> bool:
+            if self.texts(css) == texts:
+                return True
+            driver.refresh()
+            return False
+
+        self.wait(shown, f"{css}: {texts}")
+
     def page(self) -> str:
         """All that is written on the page."""
         return self.see("body").text
@@ -91,9 +102,10 @@ class Window:
 
     def complaints(self) -> list[str]:
         """What the browser found wrong since it was asked last: scripts, missing files."""
+        entries = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
         return [
             entry["message"]
-            for entry in self.driver.get_log("browser")
+            for entry in entries
             if entry["level"] == "SEVERE" and _ASKED_BY_ITSELF not in entry["message"]
         ]
 
