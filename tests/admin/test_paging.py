@@ -74,8 +74,11 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
     few = queries_of(admin_client, model)
     fill(290)
     assert queries_of(admin_client, model) == few
-    oldest = model._default_manager.order_by("pk")[PAGE]
-    assert queries_of(admin_client, model, p=f"after.{oldest.pk}") == few + 1  # where that row is
+    by_age = model._default_manager.order_by("pk")
+    middle, early = by_age[150], by_age[PAGE - 1]
+    assert queries_of(admin_client, model, p=f"after.{middle.pk}") == few + 1  # where that row is
+    # Where the next numbers are too few, what lies behind them too.
+    assert queries_of(admin_client, model, p=f"after.{early.pk}") <= few + 2
 
 
 @pytest.mark.parametrize("search", ["", "{token}", "{token} 1"])
