@@ -31,10 +31,11 @@ class Asking(Generic[Answer]):
         """For each question its answer, or what went wrong; `limits` in seconds from now."""
         began = monotonic()
         asked = {name: self._begin(name, question) for name, question in questions.items()}
-        return {
-            name: _outcome(name, future, began + limits[name] - monotonic())
-            for name, future in sorted(asked.items(), key=lambda one: limits[one[0]])
-        }
+        outcomes: dict[str, Answer | Exception] = {}
+        for name in sorted(asked, key=limits.__getitem__):
+            outcome = _outcome(name, asked[name], began + limits[name] - monotonic())
+            outcomes[name] = outcome
+        return outcomes
 
     def _begin(self, name: str, question: Callable[[], Answer]) -> "Future[Answer]":
         with self._lock:
@@ -44,7 +45,7 @@ class Asking(Generic[Answer]):
             return running
 
 
-def _outcome(name: str, future: "Future[Answer]", seconds: float) -> Answer | Exception:
+def _outcome(name: str, future: Future[Answer], seconds: float) -> Answer | Exception:
     wait([future], max(seconds, 0))
     if not future.done():
         return NoAnswer(f"{name} did not answer in time")

@@ -5,7 +5,7 @@ absent, and `chatsystem_up` says so; nothing is ever raised.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from django.conf import settings
@@ -65,21 +65,15 @@ def _readers() -> Mapping[str, Callable[[], list[Metric]]]:
 
 def _database() -> list[Metric]:
     try:
-        return [*_stored(), *_jobs(), *_schedule()]
+        return [*_stored(), *_numbering(), *_jobs(), *_schedule()]
     finally:
         connection.close()
 
 
 def _stored() -> list[Metric]:
-    authority = read_authority()
     backlog = BacklogEntry.objects.order_by("pk")
     oldest = backlog.values_list("recorded_at", flat=True).first()
     return [
-        _gauge(
-            "chatsystem_numbers_from_redis",
-            "Whether Redis gives the numbers, as it should where there is one.",
-            authority.source == Source.REDIS,
-        ),
         _gauge(
             "chatsystem_dead_letters",
             f"What was set aside and still is, {COUNTED} at most.",
@@ -98,21 +92,30 @@ def _stored() -> list[Metric]:
     ]
 
 
+def _numbering() -> list[Metric]:
+    if not settings.ENVIRONMENT.redis_url:
+        return []
+    is_redis = read_authority().source == Source.REDIS
+    return [_gauge("chatsystem_numbers_from_redis", "Whether Redis gives the numbers.", is_redis)]
+
+
 def _jobs() -> list[Metric]:
     ended = GaugeMetricFamily(
         "chatsystem_job_ended_timestamp_seconds",
         "When the last whole run of the job ended.",
-        labels=("job",),
+        labels=("name",),
     )
     took = GaugeMetricFamily(
-        "chatsystem_job_duration_seconds", "How long that run took.", labels=("job",)
+        "chatsystem_job_duration_seconds", "How long that run took.", labels=("name",)
     )
     rows = GaugeMetricFamily(
         "chatsystem_count_job_rows",
         "What the last whole run of the count job did.",
         labels=("count", "done"),
     )
-    for job in Job.objects.exclude(finished_at=None):
+    for job in Job.objects.all():
+        if job.finished_at is None or job.started_at is None:
+            continue
         ended.add_metric([job.name], job.finished_at.timestamp())
         # While another run is under way, its beginning is what is known.
         if job.started_at <= job.finished_at:
@@ -187,8 +190,3 @@ def _gauge(name: str, help_text: str, value: float) -> Metric:
 
 def _age(since: datetime) -> float:
     return max((timezone.now() - since).total_seconds(), 0)
-
-
-def names_of(metrics: Iterable[Metric]) -> set[str]:
-    """The names of all samples."""
-    return {sample.name for metric in metrics for sample in metric.samples}

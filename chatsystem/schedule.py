@@ -100,9 +100,7 @@ def _due_after(when: float | crontab, ran_at: datetime) -> datetime:
 
 
 def _shown(when: float | crontab) -> str:
-    if isinstance(when, crontab):
-        return f"daily at {min(when.hour):02}:{min(when.minute):02} UTC"
-    return f"every {when:g} s"
+    return str(when) if isinstance(when, crontab) else f"every {when:g} s"
 
 
 def _tasks() -> set[str]:

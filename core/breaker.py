@@ -23,7 +23,7 @@ class Breaker:
         self._service = service
         self._probe = probe
         self._lock = Lock()
-        self._shown = BREAKER_OPEN.labels(service)
+        self._shown, self._opened = BREAKER_OPEN.labels(service), BREAKER_OPENED.labels(service)
         self._shown.set(0)
 
     def open(self, error: BaseException) -> None:
@@ -33,7 +33,7 @@ class Breaker:
                 return
             self.is_open = True
         self._shown.set(1)
-        BREAKER_OPENED.labels(self._service).inc()
+        self._opened.inc()
         logger.warning("%s is away: %s", self._service, error)
         Thread(target=self._watch, name=f"{self._service}-probe", daemon=True).start()
 

@@ -90,6 +90,9 @@ SET_ASIDE = Counter(
     ("kind",),
     registry=_own,
 )
+# Nobody sees the first of a series rise unless it was there before.
+for _kind in ("chats", "messages", "search", "message"):
+    SET_ASIDE.labels(_kind)
 INDEXED = Counter(
     "chatsystem_messages_indexed",
     "Messages brought into the search index.",

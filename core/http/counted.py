@@ -39,6 +39,6 @@ class CountRequests:
 def _counters(method: str, route: str, status: int) -> tuple[Callable[..., None], ...]:
     """What adds to the two counters; found once for each of the few combinations."""
     # What has no route of its own is static files and addresses that do not exist.
-    template = simplify_regex(route).replace("/?", "") if route else "other"
+    template = simplify_regex(route).rstrip("/") if route else "other"
     count = metrics.REQUESTS.labels(method, template, str(status))
     return count.inc, metrics.REQUEST_SECONDS.labels(method, template).inc
