@@ -7,10 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 from django.test import Client
+from prometheus_client.multiprocess import MultiProcessCollector
 from pytest_django import Settings
 
 from tests.api.client import Api
-from tests.live.servers import EmbeddedServer, free_port
+from tests.live.servers import EmbeddedServer, eventually, free_port
 from tests.operators.scrape import Samples, samples, total
 from tests.redis_server import RedisServer
 
@@ -24,13 +25,25 @@ def scraped(http: httpx.Client) -> Samples:
     return samples(answer.text)
 
 
-@pytest.fixture
-def two_processes(tmp_path: Path) -> Iterator[httpx.Client]:
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    folder = tmp_path_factory.mktemp("two")
     with (
-        EmbeddedServer(tmp_path, WEB_CONCURRENCY="2") as server,
+        EmbeddedServer(folder, WEB_CONCURRENCY="2", PROMETHEUS_MULTIPROC_DIR="") as server,
         httpx.Client(base_url=server.url, timeout=30) as http,
     ):
+        eventually(lambda: _serving(server.url, folder / "metrics") == 2, 30, "two that serve")
         yield http
+
+
+def _serving(url: str, directory: Path) -> int:
+    """How many processes have answered a request; one more is sent."""
+    httpx.get(f"{url}/health/live")
+    counted = [MultiProcessCollector.merge([str(file)]) for file in directory.glob("counter_*.db")]
+    return sum(
+        any(metric.name == "chatsystem_http_requests" and metric.samples for metric in one)
+        for one in counted
+    )
 
 
 @pytest.mark.embedded
@@ -38,7 +51,7 @@ def test_all_processes_are_counted_whoever_is_asked(two_processes: httpx.Client)
     before = scraped(two_processes)
     for _ in range(20):
         # A connection of its own for each, so that both processes get some.
-        httpx.post(f"{two_processes.base_url}api/v1/applications", data={"name": "x"})
+        httpx.post(f"{two_processes.base_url}/api/v1/applications", data={"name": "x"})
 
     labels = {"method": "POST", "route": "/api/v1/applications", "status": "201"}
     for _ in range(5):
@@ -110,7 +123,7 @@ def test_services_that_are_away_together_cost_no_second(
 
 @pytest.fixture
 def production(settings: Settings, db: None) -> None:
-    update = {"redis_url": "redis://h/0", "operator_networks": None, "metrics_token": ""}
+    update = {"redis_url": "redis://h/0", "operator_networks": None}
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=update)
 
 
