@@ -83,9 +83,9 @@ def test_every_metric_that_is_named_is_in_a_scrape(named: Any, tmp_path: Path) -
     assert wanted
     assert all(METRIC.search(one) or one.startswith("up{") for one in asked)
     # A queue, a schedule and a count job that have done something.
-    api = httpx.Client(base_url=f"{stack_url()}/api/v1", timeout=30)
-    application = api.post("/applications", json={"name": "scraped"}).json()["token"]
-    assert api.post(f"/applications/{application}/chats", json={"name": "x"}).status_code == 201
+    applications = f"{stack_url()}/api/v1/applications"
+    token = httpx.post(applications, json={"name": "scraped"}).json()["token"]
+    assert httpx.post(f"{applications}/{token}/chats", json={"name": "x"}).status_code == 201
     assert manage("reconcile_counts", environment=os.environ).returncode == 0
 
     def missing() -> set[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from core import counter_files
 from tests.live.servers import ROOT, embedded_environment
@@ -73,7 +74,7 @@ def two(directory: Path) -> Iterator[tuple[Counting, Counting]]:
 def shown(directory: Path) -> dict[str, float]:
     """All samples that a scrape would add up, by name and bucket or label."""
     counter_files.tidy(directory)
-    collector = counter_files.MultiProcessCollector(None, str(directory))
+    collector = MultiProcessCollector(None, str(directory))
     return {
         " ".join([sample.name, *sample.labels.values()]): sample.value
         for metric in collector.collect()
