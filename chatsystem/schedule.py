@@ -100,7 +100,10 @@ def _due_after(when: float | crontab, ran_at: datetime) -> datetime:
 
 
 def _shown(when: float | crontab) -> str:
-    return str(when) if isinstance(when, crontab) else f"every {when:g} s"
+    if isinstance(when, crontab):
+        five_fields = str(when).partition(": ")[2].partition(" (")[0]
+        return f"cron {five_fields}, UTC"
+    return f"every {when:g} s"
 
 
 def _tasks() -> set[str]:

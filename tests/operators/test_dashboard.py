@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from celery.schedules import crontab
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
@@ -125,9 +126,15 @@ def test_an_old_sample_says_nothing_of_now(staff: Client) -> None:
 
 
 def test_the_schedule_is_listed(staff: Client, settings: Settings) -> None:
-    settings.CELERY_BEAT_SCHEDULE = {"sweep": {"task": "core.tasks.sweep", "schedule": 60}}
+    settings.CELERY_BEAT_SCHEDULE = {
+        "sweep": {"task": "core.tasks.sweep", "schedule": 60},
+        "check-index": {"task": "search.tasks.check", "schedule": crontab(hour=4, minute=0)},
+    }
 
-    assert shown(staff)["schedule"] == [["sweep", "every 60 s", "not yet", "in time"]]
+    assert shown(staff)["schedule"] == [
+        ["sweep", "every 60 s", "not yet", "in time"],
+        ["check-index", "cron 0 4 * * *, UTC", "not yet", "in time"],
+    ]
 
 
 def test_the_page_has_its_script_from_here_and_nothing_inline(staff: Client) -> None:

@@ -37,14 +37,14 @@ function draw(plot, number) {
     margin: { t: 40, r: 10, b: 40, l: 50 },
     xaxis: { type: "date" },
     yaxis: { rangemode: "tozero", title: { text: plot.unit } },
-    legend: { orientation: "h" },
+    legend: { orientation: "h", y: -0.3 },
     showlegend: plot.lines.length > 1,
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
     font: { color: ink },
   };
   const lines = plot.lines.map((line) => ({ ...line, mode: "lines" }));
-  Plotly.react(place(number), lines, layout, { displaylogo: false, responsive: true });
+  Plotly.react(place(number), lines, layout, { displayModeBar: false, responsive: true });
 }
 
 async function refresh() {
