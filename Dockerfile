@@ -10,7 +10,8 @@ FROM python:3.11-slim-bookworm
 RUN apt-get update \
   && apt-get install -y --no-install-recommends libmariadb3 \
   && rm -rf /var/lib/apt/lists/* \
-  && useradd --system --create-home --home-dir /srv/chatsystem chatsystem
+  && useradd --system --create-home --home-dir /srv/chatsystem chatsystem \
+  && install --directory --owner=chatsystem /srv/metrics
 COPY --from=build /venv /venv
 WORKDIR /srv/chatsystem
 COPY --chown=chatsystem . .

@@ -10,7 +10,9 @@ import re
 import sys
 from contextlib import suppress
 from enum import StrEnum
+from functools import cache
 from importlib.util import find_spec
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import ClassVar, NoReturn, Self
@@ -28,6 +30,8 @@ DATABASE_SCHEMES = ("sqlite", "mysql")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 BROKER_SCHEMES = ("amqp", "amqps")
 HTTP_SCHEMES = ("http", "https")
+
+LOOPBACK = "127.0.0.0/8,::1"
 
 
 class Profile(StrEnum):
@@ -67,6 +71,9 @@ class Environment(BaseSettings):
     web_concurrency: int = 0
     web_threads: int = 32
     log_level: str = "INFO"
+    metrics_token: str = ""
+    operator_networks: str | None = None
+    prometheus_multiproc_dir: str = ""
     reconcile_every_seconds: int = 3600
 
     @field_validator("database_url")
@@ -121,6 +128,21 @@ class Environment(BaseSettings):
                 raise ValueError(
                     f"CORS_ORIGINS must be origins like https://example.org, not {origin!r}"
                 )
+        return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _token_is_long(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[!-~]{16,}", value):
+            raise ValueError(
+                "METRICS_TOKEN must be 16 or more visible ASCII characters without spaces"
+            )
+        return value
+
+    @field_validator("operator_networks")
+    @classmethod
+    def _networks_are_networks(cls, value: str | None) -> str | None:
+        networks(value or "")
         return value
 
     @field_validator("log_level")
@@ -182,6 +204,13 @@ class Environment(BaseSettings):
         return self.require_keys
 
     @property
+    def operators_from(self) -> str:
+        """OPERATOR_NETWORKS, by default this machine where the service is nobody else's."""
+        if self.operator_networks is None:
+            return LOOPBACK if self.profile is Profile.EMBEDDED else ""
+        return self.operator_networks
+
+    @property
     def web_processes(self) -> int:
         """WEB_CONCURRENCY, by default one on SQLite (one writer) and two elsewhere."""
         return self.web_concurrency or (1 if self.profile is Profile.EMBEDDED else 2)
@@ -190,6 +219,17 @@ class Environment(BaseSettings):
 def names(value: str) -> list[str]:
     """What is written with commas between."""
     return [name.strip() for name in value.split(",") if name.strip()]
+
+
+@cache
+def networks(value: str) -> list[IPv4Network | IPv6Network]:
+    """The networks that are written with commas between. Raises ValueError."""
+    try:
+        return [ip_network(name) for name in names(value)]
+    except ValueError as error:
+        raise ValueError(
+            f"OPERATOR_NETWORKS must be networks like 10.0.0.0/8 or 127.0.0.1: {error}"
+        ) from None
 
 
 def _url(name: str, value: str, schemes: tuple[str, ...], need_host: tuple[str, ...]) -> str:
@@ -230,6 +270,14 @@ def stop(sentence: str) -> NoReturn:
     stderr.write(f"chatsystem cannot start: {sentence}\n")
     stderr.flush()
     raise SystemExit(78)
+
+
+def package_folder(name: str) -> Path:
+    """Where an installed package lies, without loading it."""
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        stop(f"the package {name} is not installed: pip install -r requirements.txt")
+    return Path(spec.origin).parent
 
 
 def embedded_secret_key(folder: Path) -> str:

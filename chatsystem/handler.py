@@ -5,6 +5,7 @@ name, the signals of a request. A create costs twice as much with it as without.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from http import HTTPStatus
@@ -25,6 +26,7 @@ from django.utils.log import log_response
 from django.utils.module_loading import import_string
 
 from core.http.chunked import with_length
+from core.http.counted import count_request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -90,7 +92,8 @@ class ApiHandler:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer one request."""
+        """Answer one request, and count it."""
+        began = time.perf_counter()
         # All that Django's signals of a request are needed for: a connection that this thread left
         # long ago is replaced, and one that died is noticed.
         self._database.connection.close_if_unusable_or_obsolete()
@@ -103,6 +106,7 @@ class ApiHandler:
         headers = [*response.items(), *self._headers[request.is_secure()]]
         if not response.has_header("Content-Length"):
             headers.append(("Content-Length", str(len(response.content))))
+        count_request(request, response.status_code, time.perf_counter() - began)
         start_response(f"{response.status_code} {response.reason_phrase}", headers)
         return [response.content]
 

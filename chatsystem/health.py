@@ -1,41 +1,33 @@
 """Whether the service works, and which of its parts do.
 
 Each configured part is asked with a short limit, all at once, so that a dead one delays the answer
-by its limit and not by the sum. Creates and reads need the database; the rest only degrades.
+by its limit and not by the sum. Creates and reads need the database; the rest only degrades. Which
+parts those are is for operators (chatsystem.operators); anybody else is told the status alone.
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping
 
-from django.conf import settings
-from django.db import connection
 from drf_spectacular.utils import extend_schema
-from kombu import Connection
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.database import ask_database
+from chatsystem.asking import Asking
+from chatsystem.operators import is_operator
+from chatsystem.probes import NotWell, probes
 from core.http.views import ApiView
-from core.models import DeadLetter
-from core.numbering.authority import read_authority
-from core.numbering.models import Source
 
 logger = logging.getLogger(__name__)
 
-LIMIT_SECONDS = 2.0
 ESSENTIAL = frozenset({"database"})
+#: Whoever degrades is not waited for; whether to take the service for down deserves a second look.
+LIMIT_SECONDS = 0.7
+ESSENTIAL_LIMIT_SECONDS = 2.0
 
-#: So many dead letters are counted; of more it is enough to know that there are.
-COUNTED = 1000
-
-#: Raises when the part fails; may have something to say about it.
-Probe = Callable[[], Mapping[str, int] | None]
-
-_probing = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
+_asking: Asking[Mapping[str, int] | None] = Asking("health", at_once=16)
 
 
-class _OpenView(ApiView):
+class OpenView(ApiView):
     """Asked by machines that have no key."""
 
     authentication_classes = ()
@@ -44,7 +36,7 @@ class _OpenView(ApiView):
 
 
 @extend_schema(exclude=True)
-class Live(_OpenView):
+class Live(OpenView):
     """The process answers."""
 
     def get(self, request: Request) -> Response:
@@ -53,16 +45,17 @@ class Live(_OpenView):
 
 
 @extend_schema(exclude=True)
-class Ready(_OpenView):
+class Ready(OpenView):
     """The service can be used, possibly with parts missing."""
 
     def get(self, request: Request) -> Response:
-        """200 while creates and reads work, else 503; each part by name."""
+        """200 while creates and reads work, else 503; to operators also each part by name."""
         parts = ask_parts()
         failing = {name for name, part in parts.items() if part["status"] != "ok"}
         status = "down" if failing & ESSENTIAL else "degraded" if failing else "ok"
+        details = {"parts": parts} if is_operator(request._request) else {}
         return Response(
-            {"status": status, "parts": parts},
+            {"status": status, **details},
             status=503 if status == "down" else 200,
             headers={"Retry-After": "1"} if status == "down" else None,
         )
@@ -70,81 +63,17 @@ class Ready(_OpenView):
 
 def ask_parts() -> dict[str, dict[str, str | int]]:
     """The state of each part that is switched on."""
-    asked = {name: _probing.submit(probe) for name, probe in _probes().items()}
-    wait(asked.values(), timeout=LIMIT_SECONDS)
-    return {name: _outcome(name, answer) for name, answer in asked.items()}
-
-
-def _outcome(name: str, answer: "Future[Mapping[str, int] | None]") -> dict[str, str | int]:
-    if not answer.done():
-        answer.cancel()
-        logger.warning("%s did not answer within %s s", name, LIMIT_SECONDS)
-        return {"status": "failing"}
-    if error := answer.exception():
-        logger.warning("%s is failing: %s", name, error)
-        return {"status": "failing"}
-    return {"status": "ok", **(answer.result() or {})}
-
-
-def _probes() -> Mapping[str, Probe]:
-    environment = settings.ENVIRONMENT
-    switched_on = {
-        "database": (ask_database, True),
-        "dead_letters": (_count_dead_letters, True),
-        "redis": (_ask_redis, environment.redis_url),
-        "numbering": (_ask_numbering, environment.redis_url),
-        "rabbitmq": (_ask_rabbitmq, environment.broker_url),
-        "elasticsearch": (_ask_elasticsearch, environment.elasticsearch_url),
-        "search_index": (_ask_search_index, environment.elasticsearch_url),
+    asked = probes()
+    limits = {
+        name: ESSENTIAL_LIMIT_SECONDS if name in ESSENTIAL else LIMIT_SECONDS for name in asked
     }
-    return {name: probe for name, (probe, on) in switched_on.items() if on}
+    answers = _asking.ask(asked, limits)
+    return {name: _part(name, answers[name]) for name in asked}
 
 
-# The clients are imported where they are used: a process that has no such service would start a
-# second later and carry them all its life.
-
-
-def _ask_numbering() -> None:
-    try:
-        authority = read_authority()
-        if authority.source != Source.REDIS:
-            raise RuntimeError(f"the database gives numbers since {authority.since}")
-    finally:
-        connection.close()
-
-
-def _count_dead_letters() -> Mapping[str, int]:
-    """They need an operator; the service does without."""
-    try:
-        return {"count": DeadLetter.objects.values("pk")[:COUNTED].count()}
-    finally:
-        connection.close()
-
-
-def _ask_redis() -> None:
-    import redis  # noqa: PLC0415 - see above
-
-    url = settings.ENVIRONMENT.redis_url
-    with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
-        client.ping()
-
-
-def _ask_rabbitmq() -> None:
-    url = settings.ENVIRONMENT.broker_url
-    with Connection(url, connect_timeout=1) as broker:
-        broker.ensure_connection(max_retries=1, timeout=1)
-
-
-def _ask_elasticsearch() -> None:
-    from elasticsearch import Elasticsearch  # noqa: PLC0415 - see above
-
-    url = settings.ENVIRONMENT.elasticsearch_url
-    with Elasticsearch(url, request_timeout=1, max_retries=0) as client:
-        client.info()
-
-
-def _ask_search_index() -> None:
-    from search.index.layout import layout  # noqa: PLC0415 - see above
-
-    if layout().live is None:
-        raise RuntimeError("the search index is not complete, the database answers")
+def _part(name: str, answer: Mapping[str, int] | Exception | None) -> dict[str, str | int]:
+    if not isinstance(answer, Exception):
+        return {"status": "ok", **(answer or {})}
+    logger.warning("%s is failing: %s", name, answer)
+    reason = {"reason": str(answer)} if isinstance(answer, NotWell) else {}
+    return {"status": "failing", **reason}

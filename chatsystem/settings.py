@@ -39,8 +39,10 @@ INSTALLED_APPS = [
     "chatsystem.apps.ChatsystemConfig",
 ]
 
+_REQUEST_ID = "core.http.request_id.RequestIdMiddleware"
 MIDDLEWARE = [
-    "core.http.request_id.RequestIdMiddleware",
+    "core.http.counted.CountRequests",
+    _REQUEST_ID,
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -51,12 +53,12 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 #: Of these, what the API's routes go through; the rest of what they need is in chatsystem.handler.
-API_MIDDLEWARE = ["core.http.request_id.RequestIdMiddleware"]
+API_MIDDLEWARE = [_REQUEST_ID]
 
 if ENVIRONMENT.cors_origins:
     INSTALLED_APPS.append("corsheaders")
     for chain in MIDDLEWARE, API_MIDDLEWARE:
-        chain.insert(1, "corsheaders.middleware.CorsMiddleware")
+        chain.insert(chain.index(_REQUEST_ID) + 1, "corsheaders.middleware.CorsMiddleware")
     CORS_ALLOWED_ORIGINS = env.names(ENVIRONMENT.cors_origins)
     CORS_URLS_REGEX = r"^/api/"
     CORS_ALLOW_HEADERS = ("authorization", "content-type", "if-match", "idempotency-key")
@@ -78,7 +80,7 @@ if ENVIRONMENT.https:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
     # Asked from inside, past the proxy.
-    SECURE_REDIRECT_EXEMPT = [r"^health/"]
+    SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics/?\Z"]
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # other hosts of the domain are for those to decide who own it
@@ -278,6 +280,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+# The plots of the dashboard: the script comes with the Python package, which is not loaded for it.
+STATICFILES_DIRS = [("plotly", env.package_folder("plotly") / "package_data")]
 
 # Text, time, logs
 

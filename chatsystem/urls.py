@@ -7,7 +7,8 @@ from django.views.generic import RedirectView
 
 from applications.urls import urlpatterns as applications
 from chats.urls import urlpatterns as chats
-from chatsystem import errors, health
+from chatsystem import dashboard, errors, health
+from chatsystem.exposition import Metrics
 from chatsystem.schema import DocsView, SchemaView
 from core.http.views import CHAT_NUMBER, TOKEN
 from messages_app.urls import urlpatterns as messages
@@ -16,6 +17,7 @@ from search.urls import urlpatterns as search
 
 admin.site.site_header = admin.site.site_title = "Chat system"
 admin.site.site_url = None  # there are no other pages to view
+admin.site.index_template = "chatsystem/admin/index.html"
 
 handler400 = errors.bad_request
 handler403 = errors.forbidden
@@ -31,12 +33,15 @@ urlpatterns = [
     re_path(r"^api/v1/docs/?\Z", DocsView.as_view(url_name="schema"), name="docs"),
     re_path(r"^health/live/?\Z", health.Live.as_view()),
     re_path(r"^health/ready/?\Z", health.Ready.as_view()),
+    re_path(r"^metrics/?\Z", Metrics.as_view()),
     path("admin", RedirectView.as_view(url="/admin/")),
     re_path(
         rf"^admin/conversations/{TOKEN}/{CHAT_NUMBER}/\Z",
         admin.site.admin_view(conversation),
         name="conversation",
     ),
+    path("admin/dashboard/", admin.site.admin_view(dashboard.page), name="dashboard"),
+    path("admin/dashboard/data", admin.site.admin_view(dashboard.data), name="dashboard-data"),
     path("admin/", admin.site.urls),
     # With DEBUG on, Django would show a page of its own for an unknown address.
     re_path(r"", csrf_exempt(errors.not_found)),

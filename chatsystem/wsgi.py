@@ -6,9 +6,14 @@ import os
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsystem.settings")
+
+from chatsystem.sharing import share_counters
+
+share_counters()
 django.setup(set_prefix=False)
 
-from chatsystem.handler import application as _application  # noqa: E402 - needs Django set up
+from chatsystem import sampler  # noqa: E402 - needs Django set up
+from chatsystem.handler import application as _application  # noqa: E402
 
 application = _application()
 
@@ -17,3 +22,6 @@ application = _application()
 gc.collect()
 gc.freeze()
 gc.set_threshold(20_000, 20, 50)
+
+# Made in the process that serves: this module is loaded after the servers have forked.
+sampler.start()

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from threading import Lock, Thread
 
+from core.metrics import BREAKER_OPEN, BREAKER_OPENED
+
 logger = logging.getLogger(__name__)
 
 PROBE_EVERY_SECONDS = 0.5
@@ -21,6 +23,8 @@ class Breaker:
         self._service = service
         self._probe = probe
         self._lock = Lock()
+        self._shown, self._opened = BREAKER_OPEN.labels(service), BREAKER_OPENED.labels(service)
+        self._shown.set(0)
 
     def open(self, error: BaseException) -> None:
         """The service has just failed with this error."""
@@ -28,6 +32,8 @@ class Breaker:
             if self.is_open:
                 return
             self.is_open = True
+        self._shown.set(1)
+        self._opened.inc()
         logger.warning("%s is away: %s", self._service, error)
         Thread(target=self._watch, name=f"{self._service}-probe", daemon=True).start()
 
@@ -41,4 +47,5 @@ class Breaker:
             else:
                 break
         self.is_open = False
+        self._shown.set(0)
         logger.warning("%s is back", self._service)

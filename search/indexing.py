@@ -5,6 +5,7 @@ Entries are removed only after everything they name is in every index that takes
 
 from collections.abc import Sequence
 
+from core.metrics import INDEXED
 from core.natural_keys import in_pieces
 from core.rows import Key
 from messages_app.accept import MESSAGES
@@ -31,6 +32,7 @@ def work_off_some() -> int:
         raise NoIndex("there is no index yet")
     write_rows(_changes(entries.keys), targets)
     backlog.remove(entries)
+    INDEXED.inc(len(entries.keys))
     return len(entries.keys)
 
 

@@ -17,6 +17,7 @@ from core.accept.submission import Submission
 from core.errors import KeyReused, NotFound
 from core.idempotency import records
 from core.idempotency.records import Record
+from core.metrics import ACCEPT_SECONDS, ACCEPTED
 from core.numbering.database import take_numbers
 from core.rows import Key, NewRow, NumberedRow
 from core.transactions import in_transaction
@@ -26,6 +27,8 @@ Outcomes = list[Sequence[NumberedRow] | Exception]
 
 #: So often a request with a key is tried while a rival does the same one.
 RIVALS = 3
+
+_seconds, _accepted = ACCEPT_SECONDS.labels("database"), ACCEPTED.labels("database")
 
 
 def store(
@@ -38,6 +41,16 @@ def store(
 
     `before` runs first in each transaction; `missing` says what rows without a parent are told.
     """
+    with _seconds.time():
+        outcomes = _store(submissions, before)
+    _accepted.inc(sum(len(rows) for rows in outcomes if not isinstance(rows, Exception)))
+    return [
+        missing(one) if isinstance(outcome, NotFound) else outcome
+        for one, outcome in zip(submissions, outcomes, strict=True)
+    ]
+
+
+def _store(submissions: Sequence[Submission], before: Callable[[], object]) -> Outcomes:
 
     def attempt(some: Sequence[Submission]) -> Outcomes:
         def work() -> Outcomes:
@@ -51,13 +64,7 @@ def store(
         done = dict(zip(together, attempt([submissions[at] for at in together]), strict=True))
     except (DataError, IntegrityError):
         done = {}
-    outcomes = [
-        done[at] if at in done else _alone(attempt, one) for at, one in enumerate(submissions)
-    ]
-    return [
-        missing(one) if isinstance(outcome, NotFound) else outcome
-        for one, outcome in zip(submissions, outcomes, strict=True)
-    ]
+    return [done[at] if at in done else _alone(attempt, one) for at, one in enumerate(submissions)]
 
 
 def _first_of_each_key(submissions: Sequence[Submission]) -> list[int]:

@@ -11,6 +11,7 @@ import orjson
 from django.utils import timezone
 
 from core.accept.models import DeadLetter
+from core.metrics import SET_ASIDE
 from core.redis.keys import parent_name
 from core.rows import Key, NumberedRow
 from core.transactions import in_transaction
@@ -59,6 +60,7 @@ def keep(acceptance: UUID, letter: Letter, reason: str, error: BaseException | N
         )
     )
     if is_new:
+        SET_ASIDE.labels(letter.kind).inc()
         logger.error("set aside: kind=%s key=%s: %s", letter.kind, letter.key, reason)
 
 

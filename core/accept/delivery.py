@@ -15,9 +15,13 @@ from core.accept.envelope import task_message
 from core.accept.settled import settle_unqueued
 from core.accept.storing import store_numbered
 from core.broker.publisher import BrokerAway, is_configured, publisher
+from core.metrics import ACCEPT_SECONDS, ACCEPTED
 from core.rows import Kind, NumberedRow
 
 logger = logging.getLogger(__name__)
+
+_publish_seconds, _insert_seconds = map(ACCEPT_SECONDS.labels, ("publish", "insert"))
+_queued, _inserted = map(ACCEPTED.labels, ("queue", "insert"))
 
 
 class NotDelivered(Exception):
@@ -38,16 +42,20 @@ def _publish(kind: Kind, rows: Sequence[NumberedRow]) -> bool:
     if not is_configured():
         return False
     try:
-        publisher().publish(kind.name, *task_message(rows))
+        with _publish_seconds.time():
+            publisher().publish(kind.name, *task_message(rows))
     except BrokerAway:
         return False
+    _queued.inc(len(rows))
     return True
 
 
 def _insert(rows: Sequence[NumberedRow]) -> None:
     try:
-        store_numbered(rows)
+        with _insert_seconds.time():
+            store_numbered(rows)
     except (DatabaseError, InterfaceError) as error:
         logger.warning("rows wait for the sweeper: rows=%d error=%s", len(rows), error)
         raise NotDelivered(str(error)) from error
+    _inserted.inc(len(rows))
     settle_unqueued(rows)

@@ -10,12 +10,15 @@ from core.accept.gathering import Gathering
 from core.accept.lending import lend
 from core.accept.repeats import ask, settle_known
 from core.accept.submission import Submission
+from core.metrics import ACCEPT_SECONDS
 from core.numbering.blocks import Given, Known, Wanted
 from core.numbering.keeper import Keeper
 from core.numbering.leases import FIRST_LENGTH
 from core.numbering.term import Term
 from core.redis.keys import parent_name
 from core.rows import Key, Lease
+
+_redis_seconds = ACCEPT_SECONDS.labels("redis")
 
 
 def number_from_redis(gathering: Gathering, keeper: Keeper, term: Term) -> None:
@@ -30,7 +33,8 @@ def number_from_redis(gathering: Gathering, keeper: Keeper, term: Term) -> None:
     if not by_parent:
         return
     wanted = [_wanted(parent, waiting, term) for parent, waiting in by_parent.items()]
-    given = keeper.blocks.accept(term, wanted)
+    with _redis_seconds.time():
+        given = keeper.blocks.accept(term, wanted)
     # Whoever has numbers gets them before anything else can fail.
     for (parent, waiting), one, answers in zip(by_parent.items(), wanted, given, strict=True):
         _settle(gathering, waiting, one, answers, term)

@@ -21,6 +21,7 @@ from core.accept.repeats import TableKeys
 from core.accept.submission import Submission
 from core.accept.waiting import Waits, may_be_queued
 from core.errors import Unavailable
+from core.metrics import GROUP_ROWS
 from core.numbering.authority import AuthorityChanged, hold_authority, take_over_for_database
 from core.numbering.blocks import RedisAway, Unanswered, Untrusted
 from core.numbering.examination import examine
@@ -47,6 +48,7 @@ class Pipeline:
 
     def commit(self, submissions: Sequence[Submission]) -> list[Sequence[NumberedRow] | Exception]:
         """For each submission what was accepted, or why it was not."""
+        GROUP_ROWS.observe(sum(len(one.rows) for one in submissions))
         if not is_configured():
             return store(submissions)
         gathering = Gathering(submissions)

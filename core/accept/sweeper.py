@@ -20,6 +20,7 @@ from core.accept.undecodable import set_member_aside
 from core.broker.depth import waiting_in
 from core.broker.publisher import BrokerAway
 from core.jobs import Run, only_run
+from core.metrics import STORED
 from core.numbering.models import NumberAuthority
 from core.redis import overdue
 from core.redis.keys import parent_key
@@ -40,6 +41,8 @@ MAX_BYTES = 4 * 1024 * 1024
 PARENTS = 200
 FIRST_ROWS = 5
 FURTHER_ROWS = 250
+
+_stored = STORED.labels("sweeper")
 
 
 @dataclass
@@ -84,6 +87,7 @@ def _sweep(run: Run, swept: Swept) -> None:
             store_numbered(rows)
             settle_unqueued(rows)
             swept.stored += len(rows)
+            _stored.inc(len(rows))
         run.still_alive()
         swept.left += overdue.tidy(parents, accepted_by)
         if time.monotonic() > end:

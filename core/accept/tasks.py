@@ -20,6 +20,7 @@ from core.accept.patience import GaveUp, patiently
 from core.accept.settled import settle
 from core.accept.storing import store_each, store_numbered
 from core.broker.draining import SUSPECT_AFTER, Delivery, Drain, attempts
+from core.metrics import BATCH_ROWS, BATCH_SECONDS, STORED
 from core.rows import NumberedRow
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ MAX_MESSAGES = 1000
 COMPANY_SECONDS = 0.1
 
 _drain = Drain()
+_stored = STORED.labels("worker")
 
 
 class _Batch:
@@ -136,6 +138,9 @@ def _queue(task: "Task[..., None]") -> str:
 
 
 def _store(store: Callable[[Sequence[NumberedRow]], None], rows: Sequence[NumberedRow]) -> None:
-    patiently(lambda: store(rows), meanwhile=_drain.stay_alive)
+    with BATCH_SECONDS.time():
+        patiently(lambda: store(rows), meanwhile=_drain.stay_alive)
+    BATCH_ROWS.observe(len(rows))
+    _stored.inc(len(rows))
     # Not in one: rows that are stored would have to be told from strangers each time.
     patiently(lambda: settle(rows), meanwhile=_drain.stay_alive)

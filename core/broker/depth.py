@@ -1,5 +1,6 @@
-"""How much waits in the queues."""
+"""How much waits in the queues, and whether anybody takes it."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from amqp.exceptions import NotFound
@@ -12,25 +13,38 @@ from core.broker.queues import QUEUES
 ANSWER_SECONDS = 2.0
 
 
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """Messages that wait, without those a worker holds; workers that take them."""
+
+    messages: int = 0
+    consumers: int = 0
+
+
 def waiting_in(*queues: str) -> int:
-    """The messages that wait in these queues, without those a worker holds. Raises BrokerAway."""
+    """The messages that wait in these queues. Raises BrokerAway."""
+    return sum(state.messages for state in states_of(*queues).values())
+
+
+def states_of(*queues: str) -> dict[str, QueueState]:
+    """These queues as they are now; one that is not there is empty. Raises BrokerAway."""
     if not is_configured():
-        return 0
+        return {}
     try:
         connection = connect(ANSWER_SECONDS)
         try:
-            return sum(_waiting(connection, name) for name in queues)
+            return {name: _state(connection, name) for name in queues}
         finally:
             drop(connection)
     except FAILED as error:
         raise BrokerAway(str(error)) from error
 
 
-def _waiting(connection: Connection, name: str) -> int:
+def _state(connection: Connection, name: str) -> QueueState:
     [queue] = (queue for queue in QUEUES if queue.name == name)
     try:
         # A channel for each: asked for a queue that is not there, the broker closes it.
         answer: Any = queue(connection.channel()).queue_declare(passive=True)
     except NotFound:
-        return 0
-    return int(answer.message_count)
+        return QueueState()
+    return QueueState(int(answer.message_count), int(answer.consumer_count))

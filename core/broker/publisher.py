@@ -16,6 +16,7 @@ from kombu import Connection, Producer
 from core.breaker import Breaker
 from core.broker.connection import connect, drop, is_configured
 from core.broker.queues import QUEUES
+from core.metrics import PUBLISHES
 
 __all__ = ["BrokerAway", "Publisher", "is_configured", "publisher"]
 
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 CONFIRM_SECONDS = 2.0
 _NO_ROUTE = 312
+_confirmed, _failed = (PUBLISHES.labels(outcome) for outcome in ("confirmed", "failed"))
 
 
 class BrokerAway(Exception):
@@ -46,8 +48,10 @@ class Publisher:
             try:
                 self._publish_to_existing(queue, headers, body)
             except Exception as error:
+                _failed.inc()
                 self.breaker.open(error)
                 raise BrokerAway(f"{type(error).__name__}: {error}") from error
+            _confirmed.inc()
 
     def _publish_to_existing(self, queue: str, headers: Mapping[str, Any], body: bytes) -> None:
         try:

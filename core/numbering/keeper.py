@@ -18,6 +18,7 @@ import redis
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
+from core.metrics import LEASES
 from core.numbering.authority import AuthorityChanged, lock_authority, read_authority
 from core.numbering.blocks import Blocks, RedisAway, Unanswered, Untrusted
 from core.numbering.epochs import latest_epoch
@@ -39,6 +40,8 @@ FRESH = timedelta(seconds=5)
 DEAD = timedelta(seconds=60)
 WAITING_RENEWALS = 1000
 RENEW_SECONDS = 0.25
+
+_not_renewed = LEASES.labels("not_renewed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,7 @@ class Keeper:
             try:
                 provide_numbers(self.blocks, term, parent)
             except (RedisAway, Unanswered, Untrusted, AuthorityChanged) as error:
+                _not_renewed.inc(1 + len(self._running_low))
                 # The next request of each of these parents asks again.
                 logger.info("no leases now: waiting=%d error=%s", len(self._running_low), error)
                 self._running_low.clear()

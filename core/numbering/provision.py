@@ -1,10 +1,13 @@
 """More numbers for Redis to give to the children of one parent."""
 
+from core.metrics import LEASES
 from core.numbering.blocks import Blocks
 from core.numbering.leases import ceiling_of, take_lease
 from core.numbering.term import Term
 from core.redis.keys import parent_name
 from core.rows import Key
+
+_lent = LEASES.labels("lent")
 
 
 def provide_numbers(blocks: Blocks, term: Term, parent: Key, at_least: int = 1) -> bool:
@@ -23,4 +26,5 @@ def provide_numbers(blocks: Blocks, term: Term, parent: Key, at_least: int = 1) 
     if lease is None:
         return False
     blocks.install(term, name, block, lease)
+    _lent.inc()
     return True

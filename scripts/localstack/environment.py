@@ -11,7 +11,9 @@ from localstack.settings import Settings
 WEB_THREADS = 32
 
 # What only the web server reads: another value is no reason to start the others anew.
-WEB_ONLY = frozenset({"PORT", "BASE_URL", "RATE_LIMIT", "WEB_CONCURRENCY", "WEB_THREADS"})
+WEB_ONLY = frozenset(
+    {"PORT", "BASE_URL", "RATE_LIMIT", "WEB_CONCURRENCY", "WEB_THREADS", "OPERATOR_NETWORKS"}
+)
 
 
 def application(settings: Settings) -> dict[str, str]:
@@ -31,6 +33,7 @@ def application(settings: Settings) -> dict[str, str]:
         "RATE_LIMIT": "",
         "WEB_CONCURRENCY": str(settings.options.web),
         "WEB_THREADS": str(WEB_THREADS),
+        "OPERATOR_NETWORKS": "127.0.0.1",
         **settings.options.extra,
     }
 
@@ -42,5 +45,7 @@ def process(layout: Layout, settings: Settings) -> dict[str, str]:
         "HOME": pwd.getpwuid(os.geteuid()).pw_dir,
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
+        # Of the running stack alone: commands and tests count for themselves.
+        "PROMETHEUS_MULTIPROC_DIR": str(layout.run / "metrics"),
     }
     return base | application(settings)

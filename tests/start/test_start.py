@@ -34,6 +34,8 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "an origin with a path": ({"CORS_ORIGINS": "https://a.org/x"}, "CORS_ORIGINS must be origins"),
     "a rate that is none": ({"RATE_LIMIT": "100"}, "RATE_LIMIT: a rate is a number from 1 to"),
     "a rate too high": ({"RATE_LIMIT": "1000001/s"}, "RATE_LIMIT: a rate is a number from 1 to"),
+    "a short token": ({"METRICS_TOKEN": "short"}, "METRICS_TOKEN must be 16 or more"),
+    "a network that is none": ({"OPERATOR_NETWORKS": "here"}, "OPERATOR_NETWORKS must be networks"),
     "a switch that is none": ({"DEBUG": "perhaps"}, "DEBUG"),
 }
 

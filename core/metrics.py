@@ -1,0 +1,119 @@
+"""What the service counts of its own work, for operators: all of it is defined here.
+
+Each process counts for itself (see core.counter_files), per group or batch rather than per request
+or row where that says as much. What can be asked of a service is not counted but read when metrics
+are asked for (chatsystem.readings).
+"""
+
+from collections.abc import Iterable
+
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import CollectorRegistry
+
+from core import counter_files
+
+counter_files.join()
+disable_created_metrics()
+
+_own = CollectorRegistry()
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_ROWS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+REQUESTS = Counter(
+    "chatsystem_http_requests",
+    "Requests answered.",
+    ("method", "route", "status"),
+    registry=_own,
+)
+REQUEST_SECONDS = Counter(
+    "chatsystem_http_request_seconds",
+    "Time from a request's arrival at the application to its answer, added up.",
+    ("method", "route"),
+    registry=_own,
+)
+
+ACCEPT_SECONDS = Histogram(
+    "chatsystem_accept_step_seconds",
+    "One step of accepting a group: redis numbers it, publish confirms it in its queue, insert "
+    "stores it while the queue is away, database numbers and stores it.",
+    ("step",),
+    buckets=_SECONDS,
+    registry=_own,
+)
+GROUP_ROWS = Histogram(
+    "chatsystem_accept_group_rows",
+    "Rows of one group commit.",
+    buckets=_ROWS,
+    registry=_own,
+)
+ACCEPTED = Counter(
+    "chatsystem_rows_accepted",
+    "Rows accepted: queued, inserted while the queue is away, or numbered by the database.",
+    ("delivery",),
+    registry=_own,
+)
+PUBLISHES = Counter(
+    "chatsystem_publishes",
+    "Messages for the queues: confirmed by the broker, or failed.",
+    ("outcome",),
+    registry=_own,
+)
+LEASES = Counter(
+    "chatsystem_leases",
+    "Runs of numbers for Redis: lent, or not renewed when a block ran low.",
+    ("outcome",),
+    registry=_own,
+)
+
+STORED = Counter(
+    "chatsystem_rows_stored",
+    "Rows that were queued and are stored now, by worker or sweeper; those stored before included.",
+    ("by",),
+    registry=_own,
+)
+BATCH_ROWS = Histogram(
+    "chatsystem_drain_batch_rows",
+    "Rows that a worker stored together.",
+    buckets=_ROWS,
+    registry=_own,
+)
+BATCH_SECONDS = Histogram(
+    "chatsystem_drain_batch_seconds",
+    "Time in which a worker stored a batch, waits for the database included.",
+    buckets=_SECONDS,
+    registry=_own,
+)
+SET_ASIDE = Counter(
+    "chatsystem_dead_letters_set_aside",
+    "What was set aside because it could not be stored, read or indexed.",
+    ("kind",),
+    registry=_own,
+)
+# Nobody sees the first of a series rise unless it was there before.
+for _kind in ("chats", "messages", "search", "message"):
+    SET_ASIDE.labels(_kind)
+INDEXED = Counter(
+    "chatsystem_messages_indexed",
+    "Messages brought into the search index.",
+    registry=_own,
+)
+
+BREAKER_OPEN = Gauge(
+    "chatsystem_breaker_open",
+    "Processes that leave this service alone now, since it has failed.",
+    ("service",),
+    multiprocess_mode="livesum",
+    registry=_own,
+)
+BREAKER_OPENED = Counter(
+    "chatsystem_breaker_opened",
+    "How often a process began to leave this service alone.",
+    ("service",),
+    registry=_own,
+)
+
+
+def counted() -> Iterable[Metric]:
+    """All of these, as counted by all processes of this host."""
+    return counter_files.collect(_own)

@@ -1,0 +1,11 @@
+"""The test's own client is an operator, whatever services a test adds."""
+
+import pytest
+from pytest_django import Settings
+
+
+@pytest.fixture(autouse=True)
+def operator(no_queue: None, settings: Settings) -> None:
+    """From this machine everything is shown."""
+    here = {"operator_networks": "127.0.0.1", "metrics_token": ""}
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=here)
