@@ -39,6 +39,10 @@ class TestQueue:
         """Remove the queue with all that is in it."""
         self._channel.queue_delete(self.name)
 
+    def lose_all(self) -> None:
+        """As if the broker had lost its data, and the queue were declared anew."""
+        self._channel.queue_purge(self.name)
+
     def put(self, *messages: Sequence[NumberedRow]) -> None:
         """Publish a task message for each of these groups of rows."""
         for rows in messages:
