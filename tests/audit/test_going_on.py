@@ -128,7 +128,7 @@ def test_an_audit_that_is_interrupted_goes_on_and_tells_all_once(
 def interrupted_after(pages: int, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Any]]:
     """SIGTERM comes while so many pages have been looked at; the pages, as they are."""
     looked: list[Sequence[Any]] = []
-    stats_of = numbers.stats_of
+    stats_of = stats.stats_of
 
     def look(kind: Kind, parents: Sequence[Parent]) -> Mapping[Any, stats.Stats]:
         if kind.name == "messages":
