@@ -34,7 +34,7 @@ def take_over_failed(queue: str = FAILED) -> int:
         taken = 0
         drain = Drain()
         try:
-            while taken < MOST and (delivery := drain.take(queue)):
+            while taken < MOST and (delivery := drain.fetch(queue)):
                 _take_over(delivery)
                 drain.acknowledge(delivery)
                 taken += 1

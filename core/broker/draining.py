@@ -13,6 +13,7 @@ from typing import Any
 from kombu import Connection
 
 from core.broker.connection import connect, drop
+from core.broker.publisher import BrokerAway
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +53,19 @@ class Drain:
     def take(self, queue: str) -> Delivery | None:
         """The next message, unless there is none or the broker is away."""
         try:
+            return self.fetch(queue)
+        except BrokerAway:
+            return None
+
+    def fetch(self, queue: str) -> Delivery | None:
+        """The next message, unless there is none. Raises BrokerAway."""
+        try:
             channel = self._open()
             message = channel.basic_get(queue)
-        except Exception as error:  # noqa: BLE001 - whatever it is, more is not to be had now
+        except Exception as error:
+            # Whatever it is, nothing is to be had now.
             self.drop(error)
-            return None
+            raise BrokerAway(f"{type(error).__name__}: {error}") from error
         self._used_at = time.monotonic()
         if message is None:
             return None

@@ -134,6 +134,32 @@ def test_a_row_that_cannot_be_read_stays_as_it_is(payload: object) -> None:
     assert DeadLetter.objects.get().payload == payload
 
 
+def test_a_message_that_can_be_read_by_now_is_stored_whole() -> None:
+    rows = [message(1), message(2), message(3)]
+    letter = message_letter(task_message(rows)[1])
+    store_numbered([rows[1]])
+
+    replay(letter)
+
+    accepted = {row.number: row.acceptance for row in rows}
+    stored = Message.objects.values_list("message_number", "acceptance")
+    assert {number: acceptance.hex for number, acceptance in stored} == accepted
+    assert not DeadLetter.objects.exists()
+
+
+def test_of_a_message_that_is_replayed_only_what_fails_again_is_left() -> None:
+    rows = [message(1), message(2), message(3)]
+    store_numbered([message(2, "a stranger")])
+    letter = message_letter(task_message(rows)[1])
+
+    with pytest.raises(StillSetAside, match="taken by another row"):
+        replay(letter)
+
+    assert set(Message.objects.values_list("message_number", flat=True)) == {1, 2, 3}
+    left = DeadLetter.objects.get()
+    assert (left.kind, left.acceptance.hex) == ("messages", rows[1].acceptance)
+
+
 def test_a_discarded_number_is_recorded_exactly() -> None:
     discard(letter_of(message(7), "too long"))
     discard(letter_of(NewChat(TOKEN, "x").numbered(3)))

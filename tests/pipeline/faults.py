@@ -19,17 +19,25 @@ _happened = Path(os.environ["FAULT_FILE"])
 
 def _settle(rows: Sequence[NumberedRow]) -> None:
     """What comes between the commit and the acknowledgement."""
-    if _fault.startswith("die") and not _happened.exists():
-        _happened.touch()
-        if _fault == "die with the parent":
-            os.kill(os.getppid(), signal.SIGKILL)
-        os.kill(os.getpid(), signal.SIGKILL)
+    if _fault in {"die", "die with the parent"}:
+        _die_once()
     if _fault == "a bug":
         raise LookupError("a bug")
     settled.settle(rows)
 
 
+def _die_once() -> None:
+    if _happened.exists():
+        return
+    _happened.touch()
+    if _fault == "die with the parent":
+        os.kill(os.getppid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def _insert_or_fail(rows: Sequence[NumberedRow]) -> None:
+    if _fault == "die before the insert":
+        _die_once()
     if any(row.values[-1] == KILLER for row in rows):
         os.kill(os.getpid(), signal.SIGKILL)
     statement.insert(rows)

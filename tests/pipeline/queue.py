@@ -10,6 +10,7 @@ from kombu import Connection, Producer
 from core.accept.envelope import task_message
 from core.broker.queues import failed_queue, work_queue
 from core.rows import NumberedRow
+from tests.live.servers import eventually
 
 
 class TestQueue:
@@ -38,13 +39,19 @@ class TestQueue:
         """Remove the queue with all that is in it."""
         self._channel.queue_delete(self.name)
 
+    def lose_all(self) -> None:
+        """As if the broker had lost its data, and the queue were declared anew."""
+        self._channel.queue_purge(self.name)
+
     def put(self, *messages: Sequence[NumberedRow]) -> None:
         """Publish a task message for each of these groups of rows."""
         for rows in messages:
             self.put_raw(*task_message(rows))
 
-    def put_raw(self, headers: dict[str, Any], body: bytes) -> None:
-        """Publish whatever this is."""
+    def put_raw(
+        self, headers: dict[str, Any], body: bytes, *, expires: float | None = None
+    ) -> None:
+        """Publish whatever this is; what expires does so after so many seconds."""
         self.published += 1
         Producer(self._channel, auto_declare=False).publish(
             body,
@@ -54,7 +61,16 @@ class TestQueue:
             content_type="application/json",
             content_encoding="utf-8",
             delivery_mode=2,
+            expiration=expires,
         )
+
+    def refuse_all(self) -> None:
+        """All that was published is refused, and so gets into the queue of the failed."""
+        eventually(lambda: self.ready() == self.published, 10, "the messages")
+        for _ in range(self.published):
+            message = self._channel.basic_get(self.name)
+            self._channel.basic_reject(message.delivery_tag, requeue=False)
+        eventually(lambda: self.dead_letters() == self.published, 10, "the dead letters")
 
     def ready(self) -> int:
         """How many messages wait and are held by nobody."""

@@ -23,7 +23,16 @@ class TestWorker:
 
     __test__ = False
 
-    def __init__(self, queue: TestQueue, folder: Path, fault: str = "", **settings: str) -> None:
+    def __init__(
+        self,
+        queue: TestQueue,
+        folder: Path,
+        fault: str = "",
+        *,
+        application: str = APPLICATION,
+        **settings: str,
+    ) -> None:
+        self._application = application
         self.fault_file = folder / "fault"
         self.log = folder / "worker.log"
         self._queue = queue
@@ -49,7 +58,7 @@ class TestWorker:
 
     def start(self) -> None:
         """Start it; it is at work a few seconds later."""
-        command = [sys.executable, "-m", "celery", "-A", APPLICATION, "worker"]
+        command = [sys.executable, "-m", "celery", "-A", self._application, "worker"]
         command += ["--without-gossip", "--without-mingle", "--hostname", self._queue.name]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(

@@ -1,0 +1,145 @@
+"""A system of a test's own, from the API to the tables, and the evidence of what became of it.
+
+Redis and queue are real and the test's alone, and so is the database. The web process is this one,
+which also is the worker where none has to be killed.
+"""
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from chaos.client import Answer
+from chaos.evidence import Evidence, Sort
+from chaos.journal import Attempt, attempt
+from chaos.parent import Parent
+from chaos.requests import Kind, Request
+from chaos.verdict import judge
+from chats.models import Chat
+from core.accept import tasks
+from core.accept.models import DeadLetter
+from core.accept.storing import store_numbered
+from core.accept.sweeper import sweep
+from core.broker.draining import Drain
+from core.counts import reconcile
+from core.numbering.models import NumberSkip
+from core.redis import keys
+from core.rows import kinds
+from messages_app.accept import NewMessage
+from messages_app.models import Message
+from tests.api.client import Api
+from tests.audit.results import audit
+from tests.live.servers import eventually
+from tests.pipeline.queue import TestQueue
+from tests.pipeline.worker import TestWorker
+from tests.redis_server import RedisServer
+
+WITHIN_S = 60
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The promises that were broken, and of which checks the audit tells errors."""
+
+    broken: frozenset[Sort]
+    alarms: frozenset[str]
+
+
+@dataclass
+class Stage:
+    """One chat that is written to; `sent` is the journal."""
+
+    api: Api
+    redis: RedisServer
+    queue: TestQueue
+    folder: Path
+    variant: str
+    sent: list[Attempt] = field(default_factory=list)
+
+    def open(self) -> None:
+        """A stored chat, in which nothing was said yet."""
+        token = self.api.post("/applications", {"name": "a stage"}).json()["token"]
+        self.chat = Parent(token, self._send(Kind.CHAT, Parent(token), "chat of all").number)
+        self.work()
+
+    def say(self, *bodies: str) -> list[int]:
+        """The numbers of new messages, all of which are accepted."""
+        done = [self._send(Kind.MESSAGE, self.chat, body) for body in bodies]
+        return [one.number for one in done]
+
+    def store_a_stranger(self, number: int) -> None:
+        """A row of a request that was never answered is stored under this number."""
+        request = Request(Kind.MESSAGE, self.chat, ("stranger, unanswered",))
+        now = time.time()
+        self.sent.append(attempt(1, request, Answer(0), (now, now)))
+        row = NewMessage(self.chat.token, self.chat.number, request.texts[0])
+        store_numbered([row.numbered(number)])
+
+    def work(self) -> None:
+        """Store what is queued as a worker does: by its task, and acknowledged after that."""
+        drain = Drain()
+        while held := drain.fetch(self.queue.name):
+            [envelope], _, _ = orjson.loads(held.body)
+            tasks.store_rows.apply((envelope,), routing_key=self.queue.name, throw=True)
+            held.channel.basic_ack(held.tag)
+        drain.drop()
+        tasks._drain.drop()
+
+    def kill_a_worker_before_its_insert(self) -> None:
+        """A worker of this variant takes what is queued, is killed, and its successor goes on."""
+        worker = TestWorker(
+            self.queue,
+            self.folder,
+            "die before the insert",
+            application="tests.broken.worker_application",
+            VARIANT=self.variant,
+            REDIS_URL=self.redis.url,
+        )
+        with worker:
+            eventually(worker.fault_file.exists, WITHIN_S, "the worker is killed")
+            eventually(lambda: not self.queue.ready(), WITHIN_S, "the queue is empty")
+            worker.stop()
+
+    def heal(self) -> None:
+        """The workers store what is queued; then the sweeper comes, and the count job."""
+        self.work()
+        # What tells the sweeper that workers are busy is forgotten half a minute later.
+        for kind in kinds():
+            self.redis.client().delete(keys.progress(kind))
+        sweep()
+        reconcile(everything=True)
+
+    def verdict(self) -> Verdict:
+        """Of all that was answered; what was set aside with its reason is kept at its number."""
+        found = judge(Evidence(self.sent, self._texts(), self._skips()))
+        alarms = {check for check, severity in audit().sorts if severity == "error"}
+        return Verdict(frozenset(violation.sort for violation in found), frozenset(alarms))
+
+    def _send(self, kind: Kind, parent: Parent, text: str) -> Attempt:
+        request = Request(kind, parent, (f"row-{len(self.sent)} {text}",))
+        began = time.time()
+        response = self.api.post(request.path, request.document)
+        answer = Answer(response.status_code, response.json(), dict(response.headers))
+        done = attempt(0, request, answer, (began, time.time()))
+        assert done.is_accepted, answer
+        self.sent.append(done)
+        return done
+
+    def _texts(self) -> dict[Parent, dict[int, str]]:
+        token = self.chat.token
+        texts: defaultdict[Parent, dict[int, str]] = defaultdict(dict)
+        for chat in Chat.objects.filter(application_token=token):
+            texts[Parent(token)][chat.chat_number] = chat.name
+        for message in Message.objects.filter(application_token=token):
+            texts[Parent(token, message.chat_number)][message.message_number] = message.body
+        for (_, chat, number), payload in DeadLetter.objects.values_list("key", "payload"):
+            texts[Parent(token, chat)][number] = payload[2][0]
+        return texts
+
+    def _skips(self) -> dict[Parent, set[int]]:
+        skips: defaultdict[Parent, set[int]] = defaultdict(set)
+        for skip in NumberSkip.objects.all():
+            skips[Parent(skip.application_token, skip.chat_number or 0)].add(skip.resumed_at)
+        return skips

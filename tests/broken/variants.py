@@ -1,0 +1,125 @@
+"""The system, broken on purpose: each variant leaves out one mechanism that keeps a promise.
+
+They are plausible mistakes, as an early version or a hasty change might have them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import Max
+
+from core.accept import statement, storing, tasks
+from core.accept.pipeline import Pipeline
+from core.broker.draining import Delivery, Drain
+from core.numbering import blocks, leases, provision
+from core.numbering.blocks import Block, Untrusted
+from core.redis.client import client
+from core.rows import Key, Lease, NumberedRow, kind_of
+
+Patch = pytest.MonkeyPatch
+Variant = Callable[[Patch], None]
+
+
+def nothing(patch: Patch) -> None:
+    """The system as it is."""
+
+
+def acknowledge_first(patch: Patch) -> None:
+    """A worker acknowledges its messages before it stores their rows."""
+    take = Drain.take
+
+    def take_for_good(drain: Drain, queue: str) -> Delivery | None:
+        delivery = take(drain, queue)
+        if delivery:
+            delivery.channel.basic_ack(delivery.tag)
+        return delivery
+
+    patch.setattr(tasks.store_rows, "acks_late", False)
+    patch.setattr(Drain, "take", take_for_good)
+    patch.setattr(Drain, "acknowledge", lambda *_: None)
+
+
+def write_nothing_pending(patch: Patch) -> None:
+    """A row that gets its number is in the queue alone."""
+    _change_script(
+        patch,
+        {
+            "redis.call('ZADD', KEYS[i + 1], unpack(members))": "",
+            "redis.call('ZADD', KEYS[3], 'NX', now, name)": "",
+        },
+    )
+
+
+def insert_ignore(patch: Patch) -> None:
+    """Whatever stands in the way of a row is taken for the same row."""
+
+    def ignoring(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        return execute(sql.replace("INSERT INTO", "INSERT IGNORE INTO", 1), *rest)
+
+    def insert(rows: Sequence[NumberedRow]) -> None:
+        with connection.execute_wrapper(ignoring):
+            statement.insert(rows)
+
+    patch.setattr(storing, "insert", insert)
+
+
+def seed_from_stored_rows(patch: Patch) -> None:
+    """A counter that is lost begins anew behind the highest number that is stored."""
+
+    def highest(parent: Key) -> int | None:
+        kind = kind_of(parent)
+        if not kind.parent_row(parent).exists():
+            return None
+        fields = dict(zip(kind.key_fields, parent, strict=False))
+        rows = kind.model._default_manager.filter(**fields)
+        return int(rows.aggregate(highest=Max(kind.key_fields[-1]))["highest"] or 0)
+
+    def take_lease(parent: Key, epoch: int, block: Block, at_least: int) -> Lease | None:
+        kind_of(parent).parent_row(parent).update(number_ceiling=highest(parent) or 0)
+        return leases.take_lease(parent, epoch, block, at_least)
+
+    patch.setattr(provision, "ceiling_of", highest)
+    patch.setattr(provision, "take_lease", take_lease)
+
+
+def examine_nothing(patch: Patch) -> None:
+    """A server without the script is given the script, whatever else it has lost."""
+
+    def trust(pipeline: Pipeline, _: Untrusted) -> None:
+        keeper = pipeline._keeper
+        keeper.blocks.fence = 0
+        client().script_load(blocks.script(keeper.authority().term))
+
+    patch.setattr(Pipeline, "_examine", trust)
+
+
+def use_blocks_of_older_epochs(patch: Patch) -> None:
+    """Whatever block is there counts, of whichever epoch it is."""
+    _change_script(patch, {"local is_short = epoch < EPOCH": "local is_short = epoch == 0"})
+
+
+def _change_script(patch: Patch, changes: Mapping[str, str]) -> None:
+    """Numbering's script with other text in these places."""
+    source = blocks._SOURCE
+    for old, new in changes.items():
+        assert source.count(old) == 1, old
+        source = source.replace(old, new)
+    patch.setattr(blocks, "_SOURCE", source)
+    forget_script()
+
+
+def forget_script() -> None:
+    """What was made of the source is kept by its term alone."""
+    blocks.script.cache_clear()
+    blocks.script_digest.cache_clear()
+
+
+VARIANTS: Mapping[str, Variant] = {
+    variant.__name__: variant
+    for variant in (
+        nothing, acknowledge_first, write_nothing_pending, insert_ignore, seed_from_stored_rows,
+        examine_nothing, use_blocks_of_older_epochs,
+    )
+}  # fmt: skip

@@ -1,0 +1,159 @@
+"""What the broker has set aside is taken over: as rows, or as it is."""
+
+import json
+from base64 import b64decode
+from collections.abc import Sequence
+
+import pytest
+from pytest_django import Settings
+
+from core.accept import failed
+from core.accept.envelope import task_message
+from core.accept.models import DeadLetter
+from core.accept.replaying import StillSetAside, replay
+from core.broker.publisher import BrokerAway
+from core.broker.task import task
+from core.models import Job
+from core.rows import NumberedRow
+from messages_app.accept import NewMessage
+from messages_app.models import Message
+from tests.live.servers import eventually, free_port
+from tests.pipeline.queue import TestQueue
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("broker"),
+]
+
+TOKEN = "b" * 24
+
+
+def messages(*numbers: int, token: str = TOKEN) -> list[NumberedRow]:
+    return [NewMessage(token, 1, f"message {number}").numbered(number) for number in numbers]
+
+
+def stored() -> list[int]:
+    return sorted(Message.objects.values_list("message_number", flat=True))
+
+
+def test_rows_are_stored_and_those_that_cannot_be_are_kept_one_by_one(queue: TestQueue) -> None:
+    [refused] = messages(3, token="too long for its column" * 2)
+    queue.put([*messages(1, 2), refused])
+    queue.refuse_all()
+
+    assert failed.take_over_failed(queue.failed) == 1
+
+    assert (stored(), queue.dead_letters()) == ([1, 2], 0)
+    letter = DeadLetter.objects.get()
+    assert (letter.kind, letter.queue) == ("messages", "messages")
+    assert letter.acceptance.hex == refused.acceptance
+
+
+def test_what_cannot_be_read_is_kept_as_it_is(queue: TestQueue) -> None:
+    headers, body = task_message(messages(1))
+    queue.put_raw(headers, b"\xff nonsense")
+    queue.put_raw(headers, body.replace(b'"format":1', b'"format":9999'))
+    queue.refuse_all()
+
+    assert failed.take_over_failed(queue.failed) == 2
+
+    nonsense, future = DeadLetter.objects.order_by("pk")
+    assert (nonsense.kind, nonsense.queue) == ("message", queue.name)
+    assert b64decode(nonsense.payload["body"]) == b"\xff nonsense"
+    assert nonsense.payload["headers"] == {"task": headers["task"], "id": headers["id"]}
+    assert "format 9999" in future.reason
+    with pytest.raises(StillSetAside):
+        replay(future)
+    assert (stored(), queue.dead_letters()) == ([], 0)
+
+
+def test_a_message_that_fails_twice_is_one_letter(queue: TestQueue) -> None:
+    headers, _ = task_message(messages(1))
+    queue.put_raw(headers, b"nonsense")
+    queue.put_raw(headers, b"nonsense")
+    queue.refuse_all()
+
+    assert failed.take_over_failed(queue.failed) == 2
+
+    assert DeadLetter.objects.count() == 1
+
+
+def test_a_message_whose_rows_are_stored_by_now_leaves_nothing(queue: TestQueue) -> None:
+    rows = messages(1, 2)
+    queue.put(rows, rows)
+    queue.refuse_all()
+
+    assert failed.take_over_failed(queue.failed) == 2
+
+    assert stored() == [1, 2]
+    assert not DeadLetter.objects.exists()
+    assert failed.take_over_failed(queue.failed) == 0
+
+
+@pytest.mark.parametrize(("place", "value"), [(0, "yesterday"), (1, "no acceptance"), (2, 7)])
+def test_a_message_with_values_that_are_none_is_kept(
+    queue: TestQueue, place: int, value: object
+) -> None:
+    headers, body = task_message(messages(1))
+    document = json.loads(body)
+    document[0][0]["ranges"][0][2][0][place] = value
+    queue.put_raw(headers, json.dumps(document).encode())
+    queue.refuse_all()
+
+    failed.take_over_failed(queue.failed)
+
+    assert DeadLetter.objects.get().kind == "message"
+    assert (stored(), queue.dead_letters()) == ([], 0)
+
+
+def test_rows_that_kill_who_stores_them_are_set_aside_untried(
+    queue: TestQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue.put(messages(1, 2))
+    queue.refuse_all()
+
+    def die(_: Sequence[NumberedRow]) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as killing:
+        killing.setattr(failed, "store_each", die)
+        for _ in range(2):
+            with pytest.raises(SystemExit):
+                failed.take_over_failed(queue.failed)
+            eventually(lambda: queue.dead_letters() == 1, 10, "it is back")
+        assert failed.take_over_failed(queue.failed) == 1
+
+    assert (stored(), queue.dead_letters()) == ([], 0)
+    assert DeadLetter.objects.count() == 2
+    replay(DeadLetter.objects.order_by("pk")[0])
+    assert stored() == [1]
+
+
+def test_scheduled_work_that_expired_is_dropped(queue: TestQueue) -> None:
+    queue.put_raw(*task("core.tasks.sweep"), expires=0.05)
+    eventually(lambda: queue.dead_letters() == 1, 10, "it expires")
+
+    assert failed.take_over_failed(queue.failed) == 1
+
+    assert queue.dead_letters() == 0
+    assert not DeadLetter.objects.exists()
+
+
+def test_scheduled_work_that_was_refused_is_kept(queue: TestQueue) -> None:
+    queue.put_raw(*task("core.tasks.sweep"))
+    queue.refuse_all()
+
+    failed.take_over_failed(queue.failed)
+
+    assert DeadLetter.objects.get().payload["headers"]["task"] == "core.tasks.sweep"
+
+
+def test_without_the_broker_nobody_says_that_all_is_taken_over(settings: Settings) -> None:
+    nobody = {"broker_url": f"amqp://127.0.0.1:{free_port()}//"}
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=nobody)
+
+    with pytest.raises(BrokerAway):
+        failed.take_over_failed()
+
+    assert Job.objects.get(name=failed.JOB).finished_at is None
