@@ -5,10 +5,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import TypeAlias
 
 import django
 
 from bench.errors import BenchError
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main() -> int:
@@ -68,7 +71,43 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("freshness", help="how soon a message is found")
     command.add_argument("--messages", type=int, default=60)
     command.set_defaults(measure=_freshness)
+    _add_reads(commands)
+    _add_processes(commands)
     return parser
+
+
+def _add_reads(commands: Commands) -> None:
+    command = commands.add_parser("list", help="a page of a long chat, by where in it")
+    command.add_argument("--messages", type=int, default=1_000_000, help="of the chat")
+    command.add_argument("--turns", type=int, default=200, help="in each every page is asked once")
+    command.set_defaults(measure=_list)
+
+    command = commands.add_parser("item", help="reads a second of items and of pages")
+    command.add_argument("--messages", type=int, default=1_000_000, help="of the chat")
+    command.add_argument("--seconds", type=float, default=10, help="of each round")
+    command.add_argument("--rounds", type=int, default=3)
+    command.add_argument("--connections", type=int, default=64)
+    command.set_defaults(measure=_item)
+
+    command = commands.add_parser("counts", help="the count job, by how many chats are flagged")
+    command.add_argument("--chats", type=int, default=20_000)
+    command.add_argument("--messages", type=int, default=50, help="of each chat")
+    command.add_argument("--rounds", type=int, default=3)
+    command.set_defaults(measure=_counts)
+
+
+def _add_processes(commands: Commands) -> None:
+    command = commands.add_parser("memory", help="of the web server and the workers")
+    command.add_argument("--requests", type=int, default=1_000_000, help="to one web process")
+    command.add_argument("--seconds", type=float, default=20, help="of load on the stack")
+    command.add_argument("--connections", type=int, default=64)
+    command.set_defaults(measure=_memory)
+
+    command = commands.add_parser("embedded", help="messages accepted a second on SQLite")
+    command.add_argument("--seconds", type=float, default=10, help="of each round")
+    command.add_argument("--rounds", type=int, default=3)
+    command.add_argument("--connections", type=int, default=64)
+    command.set_defaults(measure=_embedded)
 
 
 def _sizes(text: str) -> list[int]:
@@ -118,6 +157,39 @@ def _freshness(messages: int) -> None:
     from bench.search.freshness import freshness
 
     freshness(messages=messages)
+
+
+def _list(messages: int, turns: int) -> None:
+    _set_up_the_product()
+    from bench.reads.pages import pages
+
+    pages(messages=messages, turns=turns)
+
+
+def _item(messages: int, seconds: float, rounds: int, connections: int) -> None:
+    _set_up_the_product()
+    from bench.reads.items import items
+
+    items(messages=messages, seconds=seconds, rounds=rounds, connections=connections)
+
+
+def _counts(**arguments: int) -> None:
+    _set_up_the_product()
+    from bench.counts import counts
+
+    counts(**arguments)
+
+
+def _memory(requests: int, seconds: float, connections: int) -> None:
+    from bench.memory import memory
+
+    memory(requests=requests, seconds=seconds, connections=connections)
+
+
+def _embedded(seconds: float, rounds: int, connections: int) -> None:
+    from bench.embedded import embedded
+
+    embedded(seconds=seconds, rounds=rounds, connections=connections)
 
 
 def _set_up_the_product() -> None:

@@ -1,6 +1,8 @@
--- Sends the requests of a file (one JSON document a line) in turn, and reports as one line of JSON.
+-- Sends the requests of a file (one JSON document a line) in turn, and reports as report.lua does.
 -- With an application's key as second argument each bears it, and an Idempotency-Key of its own, which
 -- begins with the third; the fourth is put before the names of both headers.
+require("report")
+
 local requests = {}
 local turn = 0
 local key, run, prefix
@@ -25,13 +27,4 @@ function request()
     [prefix .. "Idempotency-Key"] = run .. turn,
   }
   return wrk.format("POST", nil, headers, next)
-end
-
-function done(summary, latency)
-  local errors = summary.errors
-  io.write(string.format(
-    '{"requests":%d,"seconds":%f,"refused":%d,"broken":%d,"late":%d,"p50_ms":%f,"p99_ms":%f}\n',
-    summary.requests, summary.duration / 1e6, errors.status,
-    errors.connect + errors.read + errors.write, errors.timeout,
-    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
 end

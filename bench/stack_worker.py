@@ -1,12 +1,10 @@
 """The stack's worker: whether it runs, and having it stopped and started."""
 
-import json
 import subprocess
 
-from bench.processes import ROOT
+from bench.stack import STACK, part
 from bench.waiting import wait_until
 
-_STACK = str(ROOT / "scripts" / "stack")
 _BY_HAND_SECONDS = 600.0
 
 
@@ -29,12 +27,10 @@ class StackWorker:
         if _runs() == (verb == "start"):
             return
         if self._managed:
-            subprocess.run([_STACK, verb, "worker"], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([STACK, verb, "worker"], check=True, stdout=subprocess.DEVNULL)
         else:
             print(f"now please: scripts/stack {verb} worker", flush=True)
 
 
 def _runs() -> bool:
-    status = subprocess.run([_STACK, "status", "--json"], stdout=subprocess.PIPE, check=False)
-    [worker] = [part for part in json.loads(status.stdout) if part["part"] == "worker"]
-    return bool(worker["state"] == "running")
+    return part("worker").state == "running"
