@@ -2,6 +2,8 @@
 
 import http.client
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -9,6 +11,15 @@ from bench.errors import BenchError
 
 _HEADERS = {"Content-Type": "application/json"}
 _LIMIT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Answer:
+    """As it came; `tag` is the ETag, empty without one."""
+
+    status: int
+    tag: str
+    content: bytes
 
 
 class Client:
@@ -26,19 +37,29 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def create(self, path: str, **fields: str) -> dict[str, Any]:
+    def create(self, path: str, **fields: object) -> dict[str, Any]:
         """What was made. Raises BenchError for any answer but 201."""
-        return self._send("POST", path, json.dumps(fields).encode(), http.client.CREATED)
+        answer = self._send("POST", path, _HEADERS, json.dumps(fields).encode())
+        return _document(path, answer, http.client.CREATED)
 
     def read(self, path: str) -> dict[str, Any]:
         """What is there. Raises BenchError for any answer but 200."""
-        return self._send("GET", path, None, http.client.OK)
+        return _document(path, self.fetch(path), http.client.OK)
 
-    def _send(self, method: str, path: str, body: bytes | None, expected: int) -> dict[str, Any]:
-        self._connection.request(method, path, body, _HEADERS)
+    def fetch(self, path: str, known: str = "") -> Answer:
+        """Whatever a GET is answered; with a tag `known`, that of somebody who has this version."""
+        return self._send("GET", path, {"If-None-Match": known} if known else {})
+
+    def _send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Answer:
+        self._connection.request(method, path, body, headers)
         answer = self._connection.getresponse()
-        content = answer.read()
-        if answer.status != expected:
-            raise BenchError(f"{method} {path} was answered {answer.status}: {content[:300]!r}")
-        document: dict[str, Any] = json.loads(content)
-        return document
+        return Answer(answer.status, answer.headers.get("ETag", ""), answer.read())
+
+
+def _document(path: str, answer: Answer, expected: int) -> dict[str, Any]:
+    if answer.status != expected:
+        raise BenchError(f"{path} was answered {answer.status}: {answer.content[:300]!r}")
+    document: dict[str, Any] = json.loads(answer.content)
+    return document

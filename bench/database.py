@@ -1,5 +1,6 @@
 """The database as an outsider sees it: what is stored, whatever the application says."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +10,20 @@ import MySQLdb
 Rows = Sequence[Sequence[Any]]
 
 
-class Database:
-    """One connection; each statement is a transaction of its own, so each read sees the newest."""
+class Statements(ABC):
+    """Each statement is a transaction of its own, so each read sees the newest."""
+
+    @abstractmethod
+    def execute(self, statement: str, *parameters: object) -> Rows:
+        """What it answers, if anything."""
+
+    def number(self, statement: str, *parameters: object) -> int:
+        """The one number that it answers."""
+        return int(self.execute(statement, *parameters)[0][0])
+
+
+class Database(Statements):
+    """One connection to MariaDB."""
 
     def __init__(self, url: str) -> None:
         place = dj_database_url.parse(url)
@@ -30,7 +43,3 @@ class Database:
             cursor.execute(statement, parameters)
             rows: Rows = cursor.fetchall()
             return rows
-
-    def number(self, statement: str, *parameters: object) -> int:
-        """The one number that it answers."""
-        return int(self.execute(statement, *parameters)[0][0])

@@ -1,7 +1,8 @@
--- Sends the requests of a file (one JSON document a line) in turn, and reports as one line of JSON.
+-- Sends the requests of a file (one JSON document a line) in turn, and reports as report.lua does.
 -- Arguments: the file; requests a second, 0 for as many as are answered; then an application's key,
 -- which each bears, the beginning of their Idempotency-Keys, and what is put before the names of both
 -- headers.
+require("report")
 local ffi = require("ffi")
 ffi.cdef("typedef struct { long seconds, nanoseconds; } moment; int clock_gettime(int, moment *);")
 local clock = ffi.new("moment")
@@ -50,13 +51,4 @@ function request()
     [prefix .. "Idempotency-Key"] = run .. turn,
   }
   return wrk.format("POST", nil, headers, next)
-end
-
-function done(summary, latency)
-  local errors = summary.errors
-  io.write(string.format(
-    '{"requests":%d,"seconds":%f,"refused":%d,"broken":%d,"late":%d,"p50_ms":%f,"p99_ms":%f}\n',
-    summary.requests, summary.duration / 1e6, errors.status,
-    errors.connect + errors.read + errors.write, errors.timeout,
-    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
 end

@@ -27,8 +27,8 @@ def running(
     command: Sequence[str],
     environment: Mapping[str, str],
     is_ready: Callable[[], bool],
-) -> Iterator[None]:
-    """The command runs and is ready. Raises BenchError when it does not get there."""
+) -> Iterator[int]:
+    """It runs and is ready: the process's id. Raises BenchError when it does not get there."""
     log = RESULTS / "logs" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -45,7 +45,7 @@ def running(
         wait_until(
             lambda: _lives(child, log) and is_ready(), _START_SECONDS, f"{name} is ready, see {log}"
         )
-        yield
+        yield child.pid
     finally:
         _end(child)
 

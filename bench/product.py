@@ -7,7 +7,7 @@ deletes nothing.
 from dataclasses import dataclass
 
 from bench.client import Client
-from bench.database import Database
+from bench.database import Database, Statements
 
 API = "/api/v1"
 
@@ -49,7 +49,7 @@ def new_chat(base_url: str) -> Chat:
     return Chat(token, int(chat["chat_number"]))
 
 
-def count_messages(database: Database, chat: Chat) -> int:
+def count_messages(database: Statements, chat: Chat) -> int:
     """How many rows it has."""
     return database.number(
         "SELECT COUNT(*) FROM messages WHERE application_token = %s AND chat_number = %s",
@@ -58,12 +58,12 @@ def count_messages(database: Database, chat: Chat) -> int:
     )
 
 
-def count_chats(database: Database, token: str) -> int:
+def count_chats(database: Statements, token: str) -> int:
     """How many chats the application has."""
     return database.number("SELECT COUNT(*) FROM chats WHERE application_token = %s", token)
 
 
-def stored(database: Database, chat: Chat) -> Stored:
+def stored(database: Statements, chat: Chat) -> Stored:
     """The numbers in the table."""
     [row] = database.execute(
         "SELECT COUNT(*), COUNT(DISTINCT message_number), COALESCE(MIN(message_number), 0),"
@@ -75,7 +75,7 @@ def stored(database: Database, chat: Chat) -> Stored:
     return Stored(*map(int, row))
 
 
-def bodies_by_number(database: Database, chat: Chat) -> dict[int, str]:
+def bodies_by_number(database: Statements, chat: Chat) -> dict[int, str]:
     """Every message of the chat."""
     rows = database.execute(
         "SELECT message_number, body FROM messages"
@@ -86,7 +86,7 @@ def bodies_by_number(database: Database, chat: Chat) -> dict[int, str]:
     return {int(number): str(body) for number, body in rows}
 
 
-def highest_message(database: Database, chat: Chat) -> int:
+def highest_message(database: Statements, chat: Chat) -> int:
     """The highest number stored, 0 in an empty chat."""
     return database.number(
         "SELECT COALESCE(MAX(message_number), 0) FROM messages"

@@ -1,20 +1,34 @@
-"""The stack's parts, as scripts/stack tells and handles them."""
+"""The local stack, as scripts/stack tells of it and handles it."""
 
 import json
 import subprocess
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from bench.processes import ROOT
 
 _STACK = str(ROOT / "scripts" / "stack")
 
 
-def parts() -> dict[str, dict[str, Any]]:
-    """By name: `state`, and `pids` of parents and children."""
+@dataclass(frozen=True)
+class Part:
+    """What a part is doing; `pids` are those of its processes, parents and children."""
+
+    state: str
+    pids: Sequence[int]
+
+
+def parts() -> Mapping[str, Part]:
+    """All of them by name, as they are now."""
     status = subprocess.run([_STACK, "status", "--json"], stdout=subprocess.PIPE, check=False)
-    return {part["part"]: part for part in json.loads(status.stdout)}
+    return {line["part"]: Part(line["state"], line["pids"]) for line in json.loads(status.stdout)}
 
 
-def command(verb: str, part: str) -> None:
-    """Have it done. Raises CalledProcessError when that fails."""
-    subprocess.run([_STACK, verb, part], check=True, stdout=subprocess.DEVNULL)
+def part(name: str) -> Part:
+    """One of them."""
+    return parts()[name]
+
+
+def command(verb: str, name: str) -> None:
+    """Have it done to the part. Raises CalledProcessError when that fails."""
+    subprocess.run([_STACK, verb, name], check=True, stdout=subprocess.DEVNULL)

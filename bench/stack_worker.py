@@ -31,4 +31,4 @@ class StackWorker:
 
 
 def _runs() -> bool:
-    return bool(stack.parts()["worker"]["state"] == "running")
+    return stack.part("worker").state == "running"

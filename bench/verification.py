@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench import product
-from bench.database import Database
+from bench.database import Statements
 from bench.errors import BenchError
 from bench.product import Chat
 from bench.rounds import Round
@@ -27,7 +27,7 @@ class Checked:
 
 
 def check_chat(
-    database: Database, chat: Chat, rounds: Sequence[Round], connections: int
+    database: Statements, chat: Chat, rounds: Sequence[Round], connections: int
 ) -> Checked:
     """Print what is stored and what was answered. Raises BenchError when they do not agree."""
     # A request that wrk did not wait for may have its number and still be queued.

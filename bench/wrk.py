@@ -1,17 +1,19 @@
-"""Load by wrk: as many POSTs as a server answers over so many connections.
+"""Load by wrk: as many requests as a server answers over so many connections.
 
 wrk counts completed requests: those under way at its end may be stored and are not counted.
 """
 
 import json
+import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import psutil
 
-_SCRIPT = Path(__file__).with_name("post.lua")
+_SCRIPTS = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,32 @@ def load(
 
     With keys they bear them.
     """
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", str(_SCRIPT)]
-    command += [address, "--", str(requests), str(rate)]
-    command += [keys.application, uuid4().hex, keys.prefix] if keys else []
+    arguments = [keys.application, uuid4().hex, keys.prefix] if keys else []
+    given = [str(requests), str(rate), *arguments]
+    return _run("post.lua", address, given, connections, seconds)
+
+
+def mixed_load(
+    base_url: str, requests: Path, *, connections: int, seconds: float, known: str = ""
+) -> Load:
+    """Send the file's requests (see bench.requests) to the server, again and again.
+
+    With `known` its reads say that they know this version.
+    """
+    arguments = [str(requests), *([known] if known else [])]
+    return _run("mixed.lua", base_url, arguments, connections, seconds)
+
+
+def _run(
+    script: str, address: str, arguments: Sequence[str], connections: int, seconds: float
+) -> Load:
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s"]
+    command += ["-s", str(_SCRIPTS / script), address, "--", *arguments]
+    environment = {**os.environ, "LUA_PATH": f"{_SCRIPTS}/?.lua;;"}
     before = psutil.cpu_times()
-    finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    finished = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env=environment
+    )
     after = psutil.cpu_times()
     total = sum(after) - sum(before)
     stolen = after.steal - before.steal

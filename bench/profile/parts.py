@@ -21,7 +21,7 @@ def by_part(
     target: Target, database: Database, requests: Path, *, connections: int, seconds: float
 ) -> dict[str, float]:
     """Milliseconds a message, by part; `wrk` is the load itself."""
-    pids = {name: part["pids"] for name, part in stack.parts().items()}
+    pids = {name: part.pids for name, part in stack.parts().items()}
     before = {name: _seconds(of_part) for name, of_part in pids.items()} | {"wrk": _children()}
     stored = target.count_stored() if target.count_stored else 0
     seen = load(target.address, requests, connections=connections, seconds=seconds)

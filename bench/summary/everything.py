@@ -22,7 +22,13 @@ FULL: dict[str, Sequence[str]] = {
     "lone": (),
     "drain": ("--manage-worker",),
     "contract": (),
+    "list": (),
+    "item": (),
     "search": (),
+    "counts": (),
+    "admin": (),
+    "embedded": (),
+    "memory": (),
 }
 QUICK: dict[str, Sequence[str]] = {
     "post": (
@@ -31,7 +37,9 @@ QUICK: dict[str, Sequence[str]] = {
     ),
     "profile": ("--seconds", "5"),
     "drain": ("--manage-worker", "--rows", "40000", "--per-task", "200"),
+    "list": ("--messages", "100000", "--turns", "50"),
     "search": ("--sizes", "10000,100000", "--rounds", "1"),
+    "counts": ("--chats", "2000", "--rounds", "1"),
 }
 
 

@@ -1,0 +1,1 @@
+"""What reading costs: pages of a long list, single items."""
