@@ -77,9 +77,9 @@ def _by_number(prefix: str, title: str, xlabel: str) -> Draw:
 
     def plot(axes: Axes, document: Mapping[str, Any]) -> None:
         values = {
-            int(name.removeprefix(prefix).removesuffix("_ms")): figure["value"]
+            _number(name.removeprefix(prefix).removesuffix("_ms")): figure["value"]
             for name, figure in document["figures"].items()
-            if name.removeprefix(prefix).removesuffix("_ms").isdigit()
+            if name.startswith(prefix)
         }
         numbers = sorted(values)
         axes.plot(numbers, [values[number] for number in numbers], marker="o")
@@ -103,6 +103,12 @@ def _steps(axes: Axes, document: Mapping[str, Any]) -> None:
     [(_, steps), *_] = document["details"]["steps"].items()
     axes.barh(list(steps), [100 * share for share in steps.values()])
     axes.set(xlabel="% of the web processes' time", title="What web does for a message, by step")
+
+
+def _number(text: str) -> int:
+    """As a figure's name has it: 50, 10k, 1m."""
+    unit = {"k": 1_000, "m": 1_000_000}.get(text[-1:], 1)
+    return unit * int(text.rstrip("km"))
 
 
 def _spaced(name: str) -> str:
