@@ -5,10 +5,12 @@ installation does, and that is a part of the machine too (tests.model.faults).
 """
 
 import sys
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
+from hypothesis import note
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from core import counts
 from core.text import fold
@@ -16,8 +18,10 @@ from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.model import final
 from tests.model.answers import MOST, check_pages, refused, rows_of
-from tests.model.promises import Item, Repeatable, new_application
+from tests.model.promises import MESSAGES, Item, Repeatable, new_application
 from tests.model.stored import delete_all, is_stored
+
+Choice = TypeVar("Choice")
 
 #: Few characters, so that texts are found in each other: upper and lower, of two bytes and of four.
 ALPHABET = "abAß 👋"
@@ -27,11 +31,13 @@ keys = st.none() | st.sampled_from(["k1", "k2", "k3"])
 numbers = st.integers(0, 300)
 
 
+def chosen(items: Sequence[Choice], pick: int) -> Choice:
+    """One of these, so that the run does not depend on how many there are."""
+    return items[pick % len(items)]
+
+
 class Clients(RuleBasedStateMachine):
     """Without any service but the database: nothing may be refused, and no number is missing."""
-
-    applications: Bundle[Item] = Bundle("applications")
-    chats: Bundle[Item] = Bundle("chats")
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,44 +77,52 @@ class Clients(RuleBasedStateMachine):
 
     # Creating.
 
-    @rule(target=applications, name=texts)
-    def register(self, name: str) -> Item:
-        text = self._unique(name)
-        answer = self.api.post("/applications", {"name": text})
+    @initialize()
+    def two_applications_with_a_chat_each(self) -> None:
+        for _ in range(2):
+            self.register("")
+            self._create(self.known[-1], ["a"], None)
+
+    @rule(name=texts)
+    def register(self, name: str) -> None:
+        answer = self.api.post("/applications", {"name": self._unique(name)})
         assert answer.status_code == 201, answer.content
         shown = {name: value for name, value in answer.json().items() if name != "key"}
         application = new_application(f"application {len(self.known)}", shown, answer["ETag"])
         self.known.append(application)
-        return application
 
-    @rule(target=chats, application=applications, name=texts, key=keys)
-    def create_chat(self, application: Item, name: str, key: str | None) -> Any:
-        return multiple(*self._create(application, [name], key))
+    @rule(pick=picks, name=texts, key=keys)
+    def create_chat(self, pick: int, name: str, key: str | None) -> None:
+        self._create(chosen(self.known, pick), [name], key)
 
-    @rule(chat=chats, body=texts, key=keys)
-    def say(self, chat: Item, body: str, key: str | None) -> None:
-        self._create(chat, [body], key)
+    @rule(pick=picks, body=texts, key=keys)
+    def say(self, pick: int, body: str, key: str | None) -> None:
+        if chat := self.a_chat(pick):
+            self._create(chat, [body], key)
 
-    @rule(chat=chats, bodies=st.lists(texts, min_size=1, max_size=5), key=keys)
-    def say_many(self, chat: Item, bodies: list[str], key: str | None) -> None:
-        self._create(chat, bodies, key, bulk=True)
+    @rule(pick=picks, bodies=st.lists(texts, min_size=1, max_size=5), key=keys)
+    def say_many(self, pick: int, bodies: list[str], key: str | None) -> None:
+        if chat := self.a_chat(pick):
+            self._create(chat, bodies, key, bulk=True)
 
     def _create(
         self, parent: Item, given: list[str], key: str | None, *, bulk: bool = False
-    ) -> list[Item]:
+    ) -> None:
         path = f"{parent.list_path}/bulk" if bulk else parent.list_path
         if key and (path, key) in self.requests:
-            return self._repeat(self.requests[path, key])
+            self._repeat(self.requests[path, key])
+            return
         said = [self._unique(text) for text in given]
         fields = [{parent.sort.text: text} for text in said]
         body: Any = {"messages": fields} if bulk else fields[0]
         request = Repeatable(f"{key} of {path}", parent, path, key or "", body, said)
         if key:
             self.requests[path, key] = request
-        return self._send(request)
+        self._send(request)
 
-    def _send(self, request: Repeatable) -> list[Item]:
-        """Whatever it creates; a repeat that is answered as such creates nothing."""
+    def _send(self, request: Repeatable) -> None:
+        """Once, or once more."""
+        note(f"{request} in {request.parent}")
         headers = {"Idempotency-Key": request.key} if request.key else {}
         answer = self.api.post(request.path, request.body, **headers)
         parent, bulk = request.parent, "messages" in request.body
@@ -117,21 +131,19 @@ class Clients(RuleBasedStateMachine):
             if may_be_open:
                 request.is_open = True
                 parent.open.update(request.texts)
-            return []
+            return
         rows = rows_of(answer, parent.sort, request.texts, bulk=bulk)
         if answer.headers.get("Idempotency-Replayed"):
             assert request.key
             self._check_replayed(request, answer.json(), rows)
-            return []
+            return
         request.answers.append(answer.json())
         first = rows[0][parent.sort.number]
         assert first > parent.highest, f"{parent}: {first} after {parent.highest}"
         assert not self.is_dense or first == parent.highest + 1, f"{parent}: a gap below {first}"
         etag = None if bulk else answer["ETag"]
-        items = [parent.new_child(row, etag) for row in rows]
-        request.items += items
-        self.latest = items[-1]
-        return items
+        request.items += [parent.new_child(row, etag) for row in rows]
+        self.latest = request.items[-1]
 
     def _check_replayed(self, request: Repeatable, answer: Any, rows: list[dict[str, Any]]) -> None:
         if answer in request.answers:
@@ -146,20 +158,20 @@ class Clients(RuleBasedStateMachine):
     @rule(pick=picks)
     def repeat(self, pick: int) -> None:
         if self.requests:
-            self._repeat([*self.requests.values()][pick % len(self.requests)])
+            self._repeat(chosen([*self.requests.values()], pick))
 
-    def _repeat(self, request: Repeatable) -> list[Item]:
+    def _repeat(self, request: Repeatable) -> None:
         may_be_new = not request.answers or self.may_be_forgotten(request)
         before = len(request.items)
-        items = self._send(request)
-        assert may_be_new or not items, f"{request} was done twice: {request.items[before:]}"
-        return items
+        self._send(request)
+        new = request.items[before:]
+        assert may_be_new or request.is_open or not new, f"{request} was done twice: {new}"
 
     @rule(pick=picks)
     def use_a_key_for_another_body(self, pick: int) -> None:
         if not self.requests:
             return
-        request = [*self.requests.values()][pick % len(self.requests)]
+        request = chosen([*self.requests.values()], pick)
         if not request.answers or self.may_be_forgotten(request):
             return  # then it may be the first with this key
         other = {**request.body, "messages": [{"body": "x"}], "body": "x", "name": "x"}
@@ -172,8 +184,7 @@ class Clients(RuleBasedStateMachine):
 
     @rule(pick=picks)
     def read(self, pick: int) -> None:
-        if items := self.items():
-            self._read(items[pick % len(items)])
+        self._read(chosen(self.items(), pick))
 
     def _read(self, item: Item) -> bool:
         """Whether it is shown now."""
@@ -196,19 +207,17 @@ class Clients(RuleBasedStateMachine):
     def read_list(
         self, pick: int, limit: int, after: int | None, before: int | None, order: str
     ) -> None:
-        parents = [item for item in self.items() if item.holds]
-        if not parents:
-            return
+        parent = chosen([item for item in self.items() if item.holds], pick)
         window = {"limit": limit, "after": after, "before": before, "order": order}
         given = {name: value for name, value in window.items() if value is not None}
-        check_pages(self.api, parents[pick % len(parents)], given, self.may_wait)
+        check_pages(self.api, parent, given, self.may_wait)
 
     @rule(pick=picks, ahead=st.integers(1, 3) | st.just(10**15), edit=st.booleans())
     def ask_for_what_was_never_there(self, pick: int, ahead: int, edit: bool) -> None:
         parents = [item for item in self.items() if item.holds and not item.open]
         if not parents:
             return
-        parent = parents[pick % len(parents)]
+        parent = chosen(parents, pick)
         path = f"{parent.list_path}/{parent.highest + ahead}"
         value = {"name": "nobody", "body": "nothing"}
         answer = self.api.put(path, value) if edit else self.api.get(path)
@@ -216,8 +225,11 @@ class Clients(RuleBasedStateMachine):
         if not refused(answer, permitted=lambda: may_doubt):
             assert_problem(answer, 404)
 
-    @rule(chat=chats, query=st.text(ALPHABET, min_size=1, max_size=3), limit=st.integers(1, 20))
-    def search(self, chat: Item, query: str, limit: int) -> None:
+    @rule(pick=picks, query=st.text(ALPHABET, min_size=1, max_size=3), limit=st.integers(1, 20))
+    def search(self, pick: int, query: str, limit: int) -> None:
+        chat = self.a_chat(pick)
+        if not chat:
+            return
         page = self.api.get(f"{chat.list_path}/search", query=query, limit=limit)
         if refused(page, permitted=lambda: self.may_wait(chat)):
             return
@@ -239,23 +251,18 @@ class Clients(RuleBasedStateMachine):
 
     @rule(pick=picks, text=texts, patch=st.booleans())
     def edit(self, pick: int, text: str, patch: bool) -> None:
-        if items := self.items():
-            self._edit(items[pick % len(items)], text, "PATCH" if patch else "PUT")
+        self._edit(chosen(self.items(), pick), text, "PATCH" if patch else "PUT")
 
     @rule(pick=picks, text=texts)
     def edit_as_seen(self, pick: int, text: str) -> None:
-        if not (items := self.items()):
-            return
-        item = items[pick % len(items)]
+        item = chosen(self.items(), pick)
         if self._read(item):
             assert item.etag
             self._edit(item, text, "PUT", item.etag)
 
     @rule(pick=picks, stale=picks, text=texts)
     def edit_as_seen_long_ago(self, pick: int, stale: int, text: str) -> None:
-        if not (items := self.items()):
-            return
-        item = items[pick % len(items)]
+        item = chosen(self.items(), pick)
         if not self._read(item):
             return
         old = ['"77777"', *(tag for tag in item.by_etag if tag != item.etag)]
@@ -314,7 +321,12 @@ class Clients(RuleBasedStateMachine):
         """All that was created, in the order of its applications and numbers."""
         return [item for application in self.known for item in application.family]
 
+    def a_chat(self, pick: int) -> Item | None:
+        """One of them, if any could be created yet."""
+        chats = [item for item in self.items() if item.holds is MESSAGES]
+        return chosen(chats, pick) if chats else None
+
     def _unique(self, text: str) -> str:
         """Never said before, and nothing that would be trimmed."""
         self.said += 1
-        return f"{self.said}:{text}."
+        return f"{self.said}{final.IN_ALL_TEXTS}{text}."

@@ -8,8 +8,10 @@ from core.models import DeadLetter
 from tests.api.client import Api
 from tests.audit.results import audit
 from tests.model.answers import MOST, check_pages
-from tests.model.promises import Item
+from tests.model.promises import MESSAGES, Item
 from tests.model.stored import is_stored, resumed_at, texts_of
+
+IN_ALL_TEXTS = ":"
 
 
 def check(api: Api, applications: Sequence[Item]) -> None:
@@ -39,6 +41,10 @@ def _check_children(api: Api, parent: Item) -> None:
     for missing in missing_runs(texts):
         assert missing[-1] + 1 in resumed, f"{parent}: {missing} are missing, and no skip says why"
     check_pages(api, parent, {"limit": MOST}, lambda _: False)
+    if parent.sort is MESSAGES:
+        found = api.get(f"{parent.list_path}/search", query=IN_ALL_TEXTS, limit=MOST).json()
+        hits = {hit["message_number"]: hit["body"] for hit in found["results"]}
+        assert hits == texts, f"a search in {parent} finds {hits} of {texts}"
 
 
 def check_count(api: Api, parent: Item, stored: Callable[[Item], bool]) -> None:
