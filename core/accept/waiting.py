@@ -7,11 +7,11 @@ from core.accept.settled import settle_unqueued
 from core.accept.storing import store_numbered
 from core.errors import Unavailable
 from core.numbering.authority import read_authority
-from core.numbering.blocks import script_digest
 from core.numbering.leases import ceiling_of
 from core.numbering.models import Source
+from core.numbering.trusted import is_trusted
 from core.redis.client import is_configured
-from core.redis.guard import NoRedis, ask
+from core.redis.guard import NoRedis
 from core.redis.pending import find_pending
 from core.rows import Key
 
@@ -28,19 +28,17 @@ def may_be_queued(key: Key) -> bool:
 
     Its number must have been given, and Redis' pending rows not be the whole truth: Redis is away,
     gives no numbers now, has lost data while rows were queued that still may be, or was restarted
-    and nobody knows yet what it has lost. Raises OperationalError.
+    or emptied and nobody knows yet what it has lost. Raises OperationalError.
     """
     if not is_configured() or not _may_have_been_given(key):
         return False
     authority = read_authority()
     if authority.source == Source.DATABASE or not authority.is_drained:
         return True
-    digest = script_digest(authority.term)
     try:
-        [is_trusted] = ask(lambda server: server.script_exists(digest))
+        return not is_trusted(authority.term)
     except NoRedis:
         return True
-    return not is_trusted
 
 
 def _may_have_been_given(key: Key) -> bool:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -122,7 +121,6 @@ class Clients(RuleBasedStateMachine):
 
     def _send(self, request: Repeatable) -> None:
         """Once, or once more."""
-        note(f"{request} in {request.parent}")
         headers = {"Idempotency-Key": request.key} if request.key else {}
         answer = self.api.post(request.path, request.body, **headers)
         parent, bulk = request.parent, "messages" in request.body
@@ -193,7 +191,9 @@ class Clients(RuleBasedStateMachine):
             return False
         assert answer.status_code == 200, f"{item}: {answer.content}"
         item.check(answer.json(), answer["ETag"])
-        known = self.api.client.get(f"/api/v1{item.path}", headers={"If-None-Match": answer["ETag"]})
+        known = self.api.client.get(
+            f"/api/v1{item.path}", headers={"If-None-Match": answer["ETag"]}
+        )
         assert known.status_code == 304
         return True
 

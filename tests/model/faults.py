@@ -94,10 +94,12 @@ class Faults(Clients):
         self._redis_is_doubtful()
         if how == "flushed":
             self.services.redis.client().flushall()
-        elif how == "wiped":
+            return
+        if how == "wiped":
             self.services.redis.wipe_at_once()
         else:
             self.services.redis.put_back_snapshot()
+        self.services.redis_way.cut()
 
     @rule()
     def redis_is_copied(self) -> None:
@@ -109,6 +111,7 @@ class Faults(Clients):
         self._redis_is_doubtful()
         self.is_dense = was_dense
         self.services.redis.restart_at_once()
+        self.services.redis_way.cut()
 
     @precondition(redis_is_there)
     @rule()

@@ -2,7 +2,7 @@
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Verbosity, settings
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 
@@ -30,4 +30,7 @@ settings.register_profile(
 
 def profile() -> settings:
     """The one that was asked for."""
-    return settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "model"))
+    return settings(
+        settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "model")),
+        verbosity=Verbosity.debug if os.environ.get("TR") else Verbosity.normal,
+    )

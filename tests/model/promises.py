@@ -1,4 +1,4 @@
-"""What clients were promised: every answer with 2xx is remembered here, and nothing is known else."""
+"""What clients were promised: each answer with 2xx is remembered here; nothing else is known."""
 
 import json
 from collections import Counter
