@@ -94,10 +94,11 @@ class Clients(RuleBasedStateMachine):
     def create_chat(self, pick: int, name: str, key: str | None) -> None:
         self._create(chosen(self.known, pick), [name], key)
 
-    @rule(pick=picks, body=texts, key=keys)
-    def say(self, pick: int, body: str, key: str | None) -> None:
-        if chat := self.a_chat(pick):
-            self._create(chat, [body], key)
+    @rule(said=st.lists(st.tuples(picks, texts, keys), min_size=1, max_size=4))
+    def say(self, said: list[tuple[int, str, str | None]]) -> None:
+        for pick, body, key in said:
+            if chat := self.a_chat(pick):
+                self._create(chat, [body], key)
 
     @rule(pick=picks, bodies=st.lists(texts, min_size=1, max_size=5), key=keys)
     def say_many(self, pick: int, bodies: list[str], key: str | None) -> None:

@@ -2,7 +2,7 @@
 
 import os
 
-from hypothesis import HealthCheck, Verbosity, settings
+from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 
@@ -32,5 +32,5 @@ def profile() -> settings:
     """The one that was asked for."""
     return settings(
         settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "model")),
-        verbosity=Verbosity.debug if os.environ.get("TR") else Verbosity.normal,
+        verbosity=Verbosity.verbose, phases=[Phase.explicit, Phase.generate],
     )

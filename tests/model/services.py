@@ -51,7 +51,7 @@ class Services:
             "core.accept.sweeper.SETTLED_AFTER": timedelta(),
             "core.accept.tasks.COMPANY_SECONDS": 0.0,
             "core.breaker.PROBE_EVERY_SECONDS": 0.02,
-            "core.numbering.examination.REPORT_SECONDS": 1.0,
+            "core.numbering.examination.REPORT_SECONDS": 0.5,
             "core.numbering.keeper.TICK_SECONDS": 0.1,
             "core.numbering.keeper.STEADY": brief,
             "core.numbering.keeper.FRESH": 3 * brief,
