@@ -2,7 +2,7 @@
 
 import os
 
-from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis import HealthCheck, settings
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 
@@ -30,7 +30,4 @@ settings.register_profile(
 
 def profile() -> settings:
     """The one that was asked for."""
-    return settings(
-        settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "model")),
-        verbosity=Verbosity.verbose, phases=[Phase.explicit, Phase.generate],
-    )
+    return settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "model"))

@@ -18,7 +18,7 @@ def delete_all() -> None:
     with transaction.atomic():
         for label in OURS:
             for model in apps.get_app_config(label).get_models():
-                model._default_manager.all()._raw_delete("default")  # type: ignore[attr-defined]
+                model._default_manager.all()._raw_delete("default")
 
 
 def is_stored() -> Callable[[Item], bool]:

@@ -16,4 +16,8 @@ def test_of_the_database_alone(transactional_db: None) -> None:
 @pytest.mark.stack
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_of_all_services_while_they_break(services: Services) -> None:
-    run_state_machine_as_test(lambda: Faults(services), settings=profile())
+    class Machine(Faults):
+        def __init__(self) -> None:
+            super().__init__(services)
+
+    run_state_machine_as_test(Machine, settings=profile())
