@@ -62,8 +62,11 @@ class Clients(RuleBasedStateMachine):
         """Whether nobody may know if a create was done."""
         return False
 
-    def may_doubt(self) -> bool:
-        """Whether what was never there may be answered like what is queued."""
+    def may_doubt(self, parent: Item, *, far: bool) -> bool:
+        """Whether a child that was never there may be answered like one that is queued.
+
+        `far`: its number lies above all that could have been given.
+        """
         return False
 
     def may_be_forgotten(self, request: Repeatable) -> bool:
@@ -222,8 +225,7 @@ class Clients(RuleBasedStateMachine):
         path = f"{parent.list_path}/{parent.highest + ahead}"
         value = {"name": "nobody", "body": "nothing"}
         answer = self.api.put(path, value) if edit else self.api.get(path)
-        may_doubt = self.may_wait(parent) or (self.may_doubt() and ahead < 10**15)
-        if not refused(answer, permitted=lambda: may_doubt):
+        if not refused(answer, permitted=lambda: self.may_doubt(parent, far=ahead > 3)):
             assert_problem(answer, 404)
 
     @rule(pick=picks, query=st.text(ALPHABET, min_size=1, max_size=3), limit=st.integers(1, 20))

@@ -64,8 +64,10 @@ class Faults(Clients):
     def may_be_open(self) -> bool:
         return self.is_open
 
-    def may_doubt(self) -> bool:
-        return self.redis_is_away or self.in_doubt
+    def may_doubt(self, parent: Item, *, far: bool) -> bool:
+        # What could have been given is known of those only that are stored.
+        in_doubt = self.redis_is_away or self.in_doubt
+        return in_doubt and (not far or not is_stored()(parent))
 
     def may_be_forgotten(self, request: Repeatable) -> bool:
         stored = is_stored()
