@@ -73,6 +73,10 @@ class Clients(RuleBasedStateMachine):
         """Whether its key was lost, or cannot be seen."""
         return False
 
+    def watched(self) -> list[Item]:
+        """What is read after each step."""
+        return [self.latest] if self.latest else []
+
     def is_found(self, item: Item) -> bool:
         """Whether a search knows its present text."""
         return True
@@ -304,11 +308,10 @@ class Clients(RuleBasedStateMachine):
 
     @invariant()
     def what_was_written_last_is_shown(self) -> None:
-        if self.latest:
-            self._read(self.latest)
-            parent = self.latest.parent
-            if parent:
-                check_pages(self.api, parent, {"limit": MOST}, self.may_wait)
+        for item in self.watched():
+            self._read(item)
+        if self.latest and self.latest.parent:
+            check_pages(self.api, self.latest.parent, {"limit": MOST}, self.may_wait)
 
     def teardown(self) -> None:
         """In the end everything is as promised; what has failed already is not looked at again."""

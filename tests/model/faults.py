@@ -50,6 +50,7 @@ class Faults(Clients):
         #: Until a sweep finds that nothing from before the last fault is queued any more.
         self.in_doubt = False
         self.is_open = False
+        self.lost: list[Item] = []
 
     # What is permitted just now.
 
@@ -75,6 +76,13 @@ class Faults(Clients):
             (self.redis_is_away or item.is_lost) and not stored(item) for item in request.items
         )
 
+    def watched(self) -> list[Item]:
+        # What may be denied most easily; until it is stored.
+        if self.lost:
+            unstored = self.unstored()
+            self.lost = [item for item in self.lost if item in unstored]
+        return [*super().watched(), *self.lost[-2:]]
+
     def is_found(self, item: Item) -> bool:
         return item.indexed == item.text
 
@@ -92,6 +100,7 @@ class Faults(Clients):
         unstored = self.unstored()
         for item in unstored:
             item.is_lost = True
+        self.lost = unstored
         self.only_in_queue |= bool(unstored)
         self._redis_is_doubtful()
         if how == "flushed":
@@ -142,6 +151,8 @@ class Faults(Clients):
         self.is_open = True
         self._create(chat, [body], key)
         self.is_open = False
+        # Its number is explained by nothing else, should it be lost.
+        self.only_in_redis = True
         self.services.redis_way.lose_nothing()
         self.services.await_redis()
 
