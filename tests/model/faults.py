@@ -95,6 +95,8 @@ class Faults(Clients):
 
     @rule(how=st.sampled_from(["flushed", "wiped", "put back"]))
     def redis_loses_data(self, how: str) -> None:
+        if self.only_in_redis and not self.redis_is_away:
+            self.sweep(after_a_rest=True)  # the minute between two losses
         if self.only_in_redis:
             return
         unstored = self.unstored()
@@ -193,6 +195,8 @@ class Faults(Clients):
 
     @rule()
     def broker_loses_data(self) -> None:
+        if self.only_in_queue and not self.broker_is_away:
+            self.worker_stores_all()  # likewise
         if self.only_in_queue:
             return
         self.only_in_redis |= bool(self.unstored())
