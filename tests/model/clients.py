@@ -28,6 +28,9 @@ texts = st.text(ALPHABET, max_size=8)
 picks = st.integers(0, 99)
 keys = st.none() | st.sampled_from(["k1", "k2", "k3"])
 numbers = st.integers(0, 300)
+#: One after the other: in which chat, what, under which key.
+Writes = list[tuple[int, str, str | None]]
+writes = st.lists(st.tuples(picks, texts, keys), min_size=1, max_size=4)
 
 
 def chosen(items: Sequence[Choice], pick: int) -> Choice:
@@ -101,8 +104,8 @@ class Clients(RuleBasedStateMachine):
     def create_chat(self, pick: int, name: str, key: str | None) -> None:
         self._create(chosen(self.known, pick), [name], key)
 
-    @rule(said=st.lists(st.tuples(picks, texts, keys), min_size=1, max_size=4))
-    def say(self, said: list[tuple[int, str, str | None]]) -> None:
+    @rule(said=writes)
+    def say(self, said: Writes) -> None:
         for pick, body, key in said:
             if chat := self.a_chat(pick):
                 self._create(chat, [body], key)

@@ -14,7 +14,7 @@ from hypothesis.stateful import invariant, precondition, rule
 from core import counts
 from core.accept.sweeper import sweep
 from core.redis.guard import NoRedis
-from tests.model.clients import Clients, keys, picks, texts
+from tests.model.clients import Clients, Writes, keys, picks, texts, writes
 from tests.model.promises import Item, Repeatable
 from tests.model.queues import KINDS
 from tests.model.services import PROCESSES, Services, database_gives_numbers
@@ -93,8 +93,9 @@ class Faults(Clients):
 
     # Redis.
 
-    @rule(how=st.sampled_from(["flushed", "wiped", "put back"]))
-    def redis_loses_data(self, how: str) -> None:
+    @rule(said=writes, how=st.sampled_from(["flushed", "wiped", "put back"]))
+    def redis_loses_data(self, said: Writes, how: str) -> None:
+        self.say(said)
         if self.only_in_redis and not self.redis_is_away:
             self.sweep(after_a_rest=True)  # the minute between two losses
         if self.only_in_redis:
@@ -127,8 +128,9 @@ class Faults(Clients):
         self.services.redis_way.cut()
 
     @precondition(redis_is_there)
-    @rule()
-    def redis_goes_away(self) -> None:
+    @rule(said=writes)
+    def redis_goes_away(self, said: Writes) -> None:
+        self.say(said)
         self.redis_is_away = True
         self._redis_is_doubtful()
         self.services.redis_way.close()
@@ -158,8 +160,9 @@ class Faults(Clients):
         self.services.redis_way.lose_nothing()
         self.services.await_redis()
 
-    @rule()
-    def new_epoch(self) -> None:
+    @rule(said=writes)
+    def new_epoch(self, said: Writes) -> None:
+        self.say(said)
         self._redis_is_doubtful()
         call_command("new_epoch", reason="a test", stdout=StringIO())
 
@@ -193,8 +196,9 @@ class Faults(Clients):
         self.services.broker_way.lose_nothing()
         self.services.await_broker()
 
-    @rule()
-    def broker_loses_data(self) -> None:
+    @rule(said=writes)
+    def broker_loses_data(self, said: Writes) -> None:
+        self.say(said)
         if self.only_in_queue and not self.broker_is_away:
             self.worker_stores_all()  # likewise
         if self.only_in_queue:
