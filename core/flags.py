@@ -12,6 +12,7 @@ from core.models import CountState
 from core.natural_keys import with_keys
 from core.numbering.authority import read_authority
 from core.numbering.models import NumberAuthority
+from core.numbering.restarted import examine_if_restarted
 from core.redis.client import is_configured
 from core.redis.flags import take_flags
 from core.redis.guard import NoRedis
@@ -51,6 +52,8 @@ def take_over(batch_done: Callable[[], object] = lambda: None) -> int | None:
         return None
     authority = read_authority()
     try:
+        # A Redis that has lost its flags, and nobody knows yet, would have none to take.
+        authority = examine_if_restarted()
         for kind in kinds().values():
             for parents in take_flags(kind.name):
                 flag(kind, parents)

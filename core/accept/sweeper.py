@@ -13,7 +13,6 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from core.accept.restarted import examine_if_restarted
 from core.accept.settled import settle_unqueued
 from core.accept.storing import store_numbered
 from core.accept.undecodable import set_member_aside
@@ -22,6 +21,7 @@ from core.broker.publisher import BrokerAway
 from core.jobs import Run, only_run
 from core.metrics import STORED
 from core.numbering.models import NumberAuthority
+from core.numbering.restarted import examine_if_restarted
 from core.redis import overdue
 from core.redis.keys import parent_key
 from core.redis.pending import Undecodable, read_member

@@ -7,11 +7,11 @@ from core.accept.settled import settle_unqueued
 from core.accept.storing import store_numbered
 from core.errors import Unavailable
 from core.numbering.authority import read_authority
-from core.numbering.blocks import script_digest
 from core.numbering.leases import ceiling_of
 from core.numbering.models import Source
+from core.numbering.trusted import is_trusted
 from core.redis.client import is_configured
-from core.redis.guard import NoRedis, ask
+from core.redis.guard import NoRedis
 from core.redis.pending import find_pending
 from core.rows import Key
 
@@ -35,20 +35,18 @@ def all_is_seen() -> bool:
     """Whether Redis' pending rows are the whole truth about what is accepted and not stored.
 
     They are not while Redis is away, gives no numbers, has lost data while rows were queued that
-    still may be, or was restarted and nobody knows yet what it has lost. An installation without
-    Redis has none. Raises OperationalError.
+    still may be, or was restarted or emptied and nobody knows yet what it has lost. An installation
+    without Redis has none. Raises OperationalError.
     """
     if not is_configured():
         return True
     authority = read_authority()
     if authority.source == Source.DATABASE or not authority.is_drained:
         return False
-    digest = script_digest(authority.term)
     try:
-        [is_trusted] = ask(lambda server: server.script_exists(digest))
+        return is_trusted(authority.term)
     except NoRedis:
         return False
-    return bool(is_trusted)
 
 
 def _may_have_been_given(key: Key) -> bool:

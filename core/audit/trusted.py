@@ -5,11 +5,11 @@ import time
 from core.audit.checks import Walk
 from core.broker.depth import waiting_in
 from core.broker.publisher import BrokerAway
-from core.numbering.blocks import script_digest
 from core.numbering.models import NumberAuthority, Source
+from core.numbering.trusted import is_trusted
 from core.redis.client import is_configured
 from core.redis.guard import NoRedis
-from core.redis.inspection import LentBlock, Numbered, knows_script, numbered
+from core.redis.inspection import LentBlock, Numbered, numbered
 from core.rows import kinds
 
 WAIT_SECONDS = 20.0
@@ -31,7 +31,7 @@ def epoch_of_blocks() -> int | None:
     if not is_configured() or now is None or now.source != Source.REDIS:
         return None
     try:
-        return now.epoch if knows_script(script_digest(now.term)) else None
+        return now.epoch if is_trusted(now.term) else None
     except NoRedis:
         return None
 

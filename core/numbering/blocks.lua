@@ -13,7 +13,8 @@ local fence = tonumber(redis.call('GET', KEYS[1]) or 0)
 if fence < tonumber(ARGV[3]) then
   return {'behind', now}
 end
-if tonumber(redis.call('GET', KEYS[2]) or 0) > EPOCH then
+-- A later epoch: another server, or another time. None: it was emptied since it was trusted.
+if tonumber(redis.call('GET', KEYS[2]) or 0) ~= EPOCH then
   return {'stale', now}
 end
 

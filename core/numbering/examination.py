@@ -81,7 +81,7 @@ def _settle(
     # Without a fence it is empty, as it should be where no number was ever given.
     fence, epoch = _read(server)
     knows_script = server.script_exists(script_digest(authority.term))[0]
-    if knows_script and fence >= blocks.fence and epoch <= authority.epoch:
+    if knows_script and fence >= blocks.fence and epoch == authority.epoch:
         return
     highest = _highest(authority)
     if fence < highest:

@@ -102,9 +102,3 @@ def fence_and_epoch() -> tuple[int, int]:
     """The counter of all groups, and the last epoch in which this server gave numbers."""
     fence, epoch = ask(lambda server: server.mget((keys.FENCE, keys.EPOCH)))
     return int(fence or 0), int(epoch or 0)
-
-
-def knows_script(digest: str) -> bool:
-    """Whether the script of this name was loaded into this server since it was started."""
-    [known] = ask(lambda server: server.script_exists(digest))
-    return bool(known)

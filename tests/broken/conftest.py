@@ -9,10 +9,10 @@ import pytest
 from core.accept import acceptor
 from core.accept.group import GroupCommit
 from core.accept.pipeline import Pipeline
-from core.accept.restarted import examine_if_restarted
 from core.broker.publisher import Publisher
 from core.broker.queues import failed_queue, work_queue
 from core.numbering.models import NumberAuthority
+from core.numbering.restarted import examine_if_restarted
 from tests.api.client import Api
 from tests.broken.stage import Stage
 from tests.broken.variants import Variant, forget_script

@@ -8,9 +8,9 @@ from pytest_django import Settings
 
 from core.accept import acceptor
 from core.accept.group import GroupCommit
-from core.accept.restarted import examine_if_restarted
 from core.numbering.authority import read_authority
 from core.numbering.models import NumberAuthority
+from core.numbering.restarted import examine_if_restarted
 from core.redis import keys
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog

@@ -14,6 +14,7 @@ class Proxy:
         self._target = (host, port)
         self._answers_pass = Event()
         self._answers_pass.set()
+        self._loses_next = False
         self._sockets: list[socket.socket] = []
         self.port = 0
 
@@ -46,6 +47,14 @@ class Proxy:
         """Let the answers pass, also those that were held back."""
         self._answers_pass.set()
 
+    def lose_next_answer(self) -> None:
+        """Break all connections when the server answers next; the answer goes nowhere."""
+        self._loses_next = True
+
+    def lose_nothing(self) -> None:
+        """Whether an answer was lost or not: none is from now on."""
+        self._loses_next = False
+
     def cut(self) -> None:
         """Break all connections."""
         for one in self._sockets:
@@ -73,6 +82,10 @@ class Proxy:
         with suppress(OSError):
             while data := server.recv(65536):
                 self._answers_pass.wait()
+                if self._loses_next:
+                    self._loses_next = False
+                    self.cut()
+                    return
                 client.sendall(data)
             client.shutdown(socket.SHUT_RDWR)
 

@@ -17,6 +17,7 @@ from core.redis import keys
 from core.redis.flags import take_flags
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog
+from tests.redis_server import RedisServer
 
 
 @pytest.fixture
@@ -159,6 +160,21 @@ def test_lost_flags_are_made_up_for_by_counting_everything_once(
     assert messages_counts() == [1]
     assert not read_authority().needs_full_count
     assert counts.reconcile()["messages_count"].counted == 0
+
+
+@pytest.mark.parametrize(
+    "lose", [RedisServer.wipe_at_once, lambda server: server.client().flushall()]
+)
+def test_flags_that_were_lost_before_anybody_noticed_are_made_up_for(
+    api: Api, backlog: Backlog, chat: str, lose: Callable[[RedisServer], None]
+) -> None:
+    api.say(chat, "x")
+    backlog.work()
+    lose(backlog.server)
+
+    counts.reconcile()
+
+    assert messages_counts() == [1]
 
 
 def test_flags_that_are_lost_while_everything_is_counted_are_made_up_for_by_the_next_run(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from core.accept import reading
+from core.accept.sweeper import sweep
 from core.http import merged
 from core.http.paging import QuerySetSource
 from core.numbering.authority import read_authority
@@ -231,6 +232,20 @@ def test_after_redis_lost_its_data_what_was_queued_is_not_denied(
     NumberAuthority.objects.update(is_drained=True)
     assert api.get(f"{chat}/messages/1").status_code == 200
     assert api.get(f"{chat}/messages/2").status_code == 404
+
+
+def test_a_redis_that_was_emptied_under_way_denies_nothing_that_was_queued(
+    api: Api, backlog: Backlog, chat: str
+) -> None:
+    api.say(chat, "queued")
+    backlog.redis.flushall()
+
+    assert api.get(f"{chat}/messages/1").status_code == 503
+    assert not sweep().is_drained
+    assert api.get(f"{chat}/messages/1").status_code == 503
+
+    backlog.work()
+    assert api.get(f"{chat}/messages/1").status_code == 200
 
 
 def draw_window(draw: random.Random) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import pytest
 from django.core.management import call_command
 
 from core import database
+from core.accept import acceptor
+from core.accept.group import GroupCommit
 from core.accept.submission import Repeatable, Submission
 from core.errors import KeyReused
 from core.idempotency.models import IdempotencyKey
@@ -116,6 +118,20 @@ def test_keys_of_stored_rows_outlive_redis(
     assert (again.status_code, again.json()) == (201, first)
     assert_problem(say(api, chat, body="other"), 422)
     assert say(api, chat, "another-key").json()["message_number"] > 1
+
+
+def test_a_process_that_has_seen_nothing_finds_out_that_redis_was_emptied(
+    api: Api, backlog: Backlog, chat: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = say(api, chat).json()
+    backlog.work()
+    newcomer = Backlog(backlog.server)
+    monkeypatch.setattr(acceptor, "_group_commit", GroupCommit(newcomer.pipeline.commit))
+    backlog.redis.flushall()
+
+    assert say(api, chat).json() == first
+
+    newcomer.end_process()
 
 
 def test_a_key_that_was_forgotten_with_its_queued_row_stands_for_two_rows(

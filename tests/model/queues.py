@@ -1,0 +1,117 @@
+"""Queues of a test's own on the stack's broker, and Celery's part of a worker, step by step."""
+
+import os
+from dataclasses import dataclass
+from typing import Any, Self
+from uuid import uuid4
+
+import orjson
+import pytest
+from kombu import Connection, Producer
+
+from core.accept import tasks
+from core.broker import depth
+from core.broker.publisher import Publisher
+from core.broker.queues import FAILED, SEARCH, failed_queue, wake_up_queue, work_queue
+
+KINDS = ("chats", "messages")
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A task message that was delivered once."""
+
+    queue: str
+    headers: dict[str, Any]
+    body: bytes
+
+
+class OwnQueues:
+    """The product's queues under other names, and a worker that does what the test says."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        prefix = f"test-{uuid4().hex}"
+        self._names = {name: f"{prefix}-{name}" for name in (*KINDS, SEARCH, FAILED)}
+        failed = self._names[FAILED]
+        queues = [work_queue(self._names[kind], failed) for kind in KINDS]
+        queues += [wake_up_queue(self._names[SEARCH]), failed_queue(failed)]
+        publish, state = Publisher.publish, depth._state
+        names = self._names
+        monkeypatch.setattr("core.broker.publisher.QUEUES", queues)
+        monkeypatch.setattr(depth, "QUEUES", queues)
+        monkeypatch.setattr(depth, "_state", lambda to, name: state(to, names[name]))
+        monkeypatch.setattr(
+            Publisher, "publish", lambda self, name, *rest: publish(self, names[name], *rest)
+        )
+        self._monkeypatch = monkeypatch
+        self._queues = queues
+        self.copies: list[Copy] = []
+
+    def __enter__(self) -> Self:
+        self._connection = Connection(os.environ["BROKER_URL"])
+        self._channel: Any = self._connection.channel()
+        for queue in reversed(self._queues):
+            queue(self._channel).declare()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        tasks._drain.drop()
+        for queue in self._queues:
+            self._channel.queue_delete(queue.name)
+        self._connection.release()
+
+    def purge(self) -> None:
+        """The broker has lost all that was queued."""
+        tasks._drain.drop()
+        for queue in self._queues:
+            self._channel.queue_purge(queue.name)
+
+    def deliver(self, kind: str, *, alone: bool = False, again: bool = False) -> bool:
+        """Hand the next message to the task, which takes more unless `alone`; whether one waited.
+
+        `again`: the worker dies before the acknowledgement, and the message goes back.
+        """
+        name = self._names[kind]
+        message = self._channel.basic_get(name)
+        if message is None:
+            return False
+        headers = message.properties["application_headers"]
+        self.copies = [*self.copies[-9:], Copy(name, headers, bytes(message.body, "utf-8"))]
+        with self._monkeypatch.context() as patch:
+            patch.setattr(tasks, "MAX_MESSAGES", 0 if alone or again else tasks.MAX_MESSAGES)
+            self._run(name, headers, message.body)
+        if again:
+            self._channel.basic_reject(message.delivery_tag, requeue=True)
+        else:
+            self._channel.basic_ack(message.delivery_tag)
+        return True
+
+    def deliver_all(self) -> None:
+        """Until nothing waits any more."""
+        for kind in KINDS:
+            while self.deliver(kind):
+                pass
+
+    def publish_again(self, pick: int) -> None:
+        """One that was delivered before is queued once more, as where a confirm was lost."""
+        if self.copies:
+            copy = self.copies[pick % len(self.copies)]
+            Producer(self._channel, auto_declare=False).publish(
+                copy.body,
+                exchange="",
+                routing_key=copy.queue,
+                headers={key: copy.headers[key] for key in copy.headers if key[:2] != "x-"},
+                content_type="application/json",
+                content_encoding="utf-8",
+                delivery_mode=2,
+            )
+
+    @staticmethod
+    def _run(queue: str, headers: dict[str, Any], body: str | bytes) -> None:
+        [envelope], _, _ = orjson.loads(body)
+        task: Any = tasks.store_rows
+        task.push_request(delivery_info={"routing_key": queue}, **headers)
+        try:
+            task.run(envelope)
+        finally:
+            task.pop_request()

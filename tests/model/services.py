@@ -1,0 +1,130 @@
+"""Services of a test's own, which can be broken, and the processes that use them."""
+
+from datetime import timedelta
+
+import pytest
+
+from core.accept import acceptor
+from core.accept.group import GroupCommit
+from core.accept.pipeline import Pipeline
+from core.broker.publisher import publisher
+from core.numbering.authority import read_authority
+from core.numbering.models import Source
+from core.redis import guard, keys
+from core.rows import kinds
+from search.index.layout import pattern
+from tests.live.servers import eventually
+from tests.model.queues import OwnQueues
+from tests.pipeline.proxy import Proxy
+from tests.redis_server import RedisServer
+from tests.search.index import SearchIndex
+
+WITHIN_S = 30
+PROCESSES = 2
+
+
+class Services:
+    """Redis and the broker behind ways that can be cut, an index, and two web processes."""
+
+    def __init__(
+        self,
+        redis: RedisServer,
+        ways: tuple[Proxy, Proxy],
+        queues: OwnQueues,
+        index: SearchIndex,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        self.redis = redis
+        self.redis_way, self.broker_way = ways
+        self.queues = queues
+        self.index = index
+        self._monkeypatch = monkeypatch
+        self.processes: list[Pipeline] = []
+        self._make_haste()
+
+    def _make_haste(self) -> None:
+        """What waits for time to pass waits for less; what waits for answers waits as long."""
+        brief = timedelta(seconds=0.2)
+        for name, value in {
+            "core.accept.pipeline.GRACE_SECONDS": 0.1,
+            "core.accept.sweeper.AGE_MS": 0,
+            "core.accept.sweeper.SETTLED_AFTER": timedelta(),
+            "core.accept.tasks.COMPANY_SECONDS": 0.0,
+            "core.breaker.PROBE_EVERY_SECONDS": 0.02,
+            "core.numbering.examination.REPORT_SECONDS": 0.5,
+            "core.numbering.keeper.TICK_SECONDS": 0.1,
+            "core.numbering.keeper.STEADY": brief,
+            "core.numbering.keeper.FRESH": 3 * brief,
+        }.items():
+            self._monkeypatch.setattr(name, value)
+
+    def begin(self) -> None:
+        """Everything is there, empty and new."""
+        self.end()
+        self.open_ways()
+        self.queues.purge()
+        self.queues.copies.clear()
+        self.redis.client().script_flush()
+        self.redis.client().flushall()
+        self.redis.take_snapshot()
+        self.index.server.delete_by_query(
+            index=pattern(), query={"match_all": {}}, refresh=True, conflicts="proceed"
+        )
+        self.processes = [Pipeline() for _ in range(PROCESSES)]
+        self.turn_to(0)
+
+    def end(self) -> None:
+        """All processes end."""
+        for process in self.processes:
+            process._keeper.end()
+        self.processes = []
+
+    # Processes.
+
+    def turn_to(self, number: int) -> None:
+        """This process answers the next requests."""
+        commit = GroupCommit(self.processes[number].commit)
+        self._monkeypatch.setattr(acceptor, "_group_commit", commit)
+
+    def replace(self, number: int, *, killed: bool) -> None:
+        """A new process in place of this one, which ends in good order or is killed."""
+        keeper = self.processes[number]._keeper
+        if killed:
+            keeper.stop()
+        else:
+            keeper.end()
+        self.processes[number] = Pipeline()
+        self.turn_to(number)
+
+    # What comes back.
+
+    def open_ways(self) -> None:
+        """All services can be reached, and the processes know."""
+        for way in (self.redis_way, self.broker_way):
+            way.close()
+            way.open()
+        self.await_redis()
+        self.await_broker()
+
+    def await_redis(self) -> None:
+        """Readers know that it is back; numbers still come from the database, if they did."""
+        eventually(lambda: not guard.breaker().is_open, WITHIN_S, "Redis is back")
+
+    def await_numbers_of_redis(self) -> None:
+        """Redis gives the numbers."""
+        for process in self.processes:
+            process._keeper.authority()  # its thread runs
+        eventually(lambda: not database_gives_numbers(), WITHIN_S, "Redis gives numbers")
+
+    def await_broker(self) -> None:
+        """Publishers know that it is back."""
+        eventually(lambda: not publisher().breaker.is_open, WITHIN_S, "the broker is back")
+
+    def rest(self) -> None:
+        """The workers have done nothing for half a minute."""
+        self.redis.client().delete(*map(keys.progress, kinds()))
+
+
+def database_gives_numbers() -> bool:
+    """As the authority says."""
+    return read_authority().source == Source.DATABASE
