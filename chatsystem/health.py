@@ -7,23 +7,24 @@ by its limit and not by the sum. Creates and reads need the database; the rest o
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from threading import Lock
 
 from django.conf import settings
 from django.db import connection
 from drf_spectacular.utils import extend_schema
-from kombu import Connection
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from core.broker.connection import connect, drop
 from core.database import ask_database
 from core.http.views import ApiView
 from core.models import DeadLetter
 from core.numbering.authority import read_authority
 from core.numbering.models import Source
+from core.timeouts import HEALTH_PART_SECONDS, HEALTH_SECONDS
 
 logger = logging.getLogger(__name__)
 
-LIMIT_SECONDS = 2.0
 ESSENTIAL = frozenset({"database"})
 
 #: So many dead letters are counted; of more it is enough to know that there are.
@@ -33,6 +34,10 @@ COUNTED = 1000
 Probe = Callable[[], Mapping[str, int] | None]
 
 _probing = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
+#: The last question to each part. One that hangs is asked no second time meanwhile: else its
+#: questions would take all threads, and what is well would be called failing.
+_asked: dict[str, Future[Mapping[str, int] | None]] = {}
+_asking = Lock()
 
 
 class _OpenView(ApiView):
@@ -70,15 +75,21 @@ class Ready(_OpenView):
 
 def ask_parts() -> dict[str, dict[str, str | int]]:
     """The state of each part that is switched on."""
-    asked = {name: _probing.submit(probe) for name, probe in _probes().items()}
-    wait(asked.values(), timeout=LIMIT_SECONDS)
+    with _asking:
+        asked = {name: _ask(name, probe) for name, probe in _probes().items()}
+    wait(asked.values(), timeout=HEALTH_SECONDS)
     return {name: _outcome(name, answer) for name, answer in asked.items()}
+
+
+def _ask(name: str, probe: Probe) -> "Future[Mapping[str, int] | None]":
+    if name not in _asked or _asked[name].done():
+        _asked[name] = _probing.submit(probe)
+    return _asked[name]
 
 
 def _outcome(name: str, answer: "Future[Mapping[str, int] | None]") -> dict[str, str | int]:
     if not answer.done():
-        answer.cancel()
-        logger.warning("%s did not answer within %s s", name, LIMIT_SECONDS)
+        logger.warning("%s did not answer within %s s", name, HEALTH_SECONDS)
         return {"status": "failing"}
     if error := answer.exception():
         logger.warning("%s is failing: %s", name, error)
@@ -125,21 +136,23 @@ def _ask_redis() -> None:
     import redis  # noqa: PLC0415 - see above
 
     url = settings.ENVIRONMENT.redis_url
-    with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
+    seconds = HEALTH_PART_SECONDS
+    with redis.Redis.from_url(
+        url, socket_timeout=seconds, socket_connect_timeout=seconds
+    ) as client:
         client.ping()
 
 
 def _ask_rabbitmq() -> None:
-    url = settings.ENVIRONMENT.broker_url
-    with Connection(url, connect_timeout=1) as broker:
-        broker.ensure_connection(max_retries=1, timeout=1)
+    # Without the farewell, for whose answer a broker that hangs would let it wait for ever.
+    drop(connect(HEALTH_PART_SECONDS))
 
 
 def _ask_elasticsearch() -> None:
     from elasticsearch import Elasticsearch  # noqa: PLC0415 - see above
 
     url = settings.ENVIRONMENT.elasticsearch_url
-    with Elasticsearch(url, request_timeout=1, max_retries=0) as client:
+    with Elasticsearch(url, request_timeout=HEALTH_PART_SECONDS, max_retries=0) as client:
         client.info()
 
 

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from threading import Lock, Thread
 
-logger = logging.getLogger(__name__)
+from core.timeouts import BREAKER_PROBE_SECONDS
 
-PROBE_EVERY_SECONDS = 0.5
+logger = logging.getLogger(__name__)
 
 
 class Breaker:
@@ -33,7 +33,7 @@ class Breaker:
 
     def _watch(self) -> None:
         while True:
-            time.sleep(PROBE_EVERY_SECONDS)
+            time.sleep(BREAKER_PROBE_SECONDS)
             try:
                 self._probe()
             except Exception as error:  # noqa: BLE001 - whatever it is, the service is not well

@@ -8,8 +8,7 @@ from kombu import Connection
 from core.broker.connection import FAILED, connect, drop, is_configured
 from core.broker.publisher import BrokerAway
 from core.broker.queues import QUEUES
-
-ANSWER_SECONDS = 2.0
+from core.timeouts import BROKER_DEPTH_SECONDS
 
 
 def waiting_in(*queues: str) -> int:
@@ -17,7 +16,7 @@ def waiting_in(*queues: str) -> int:
     if not is_configured():
         return 0
     try:
-        connection = connect(ANSWER_SECONDS)
+        connection = connect(BROKER_DEPTH_SECONDS)
         try:
             return sum(_waiting(connection, name) for name in queues)
         finally:
