@@ -40,15 +40,20 @@ def kill_of_rabbitmq() -> int:
     return 1
 
 
+def read(client: Client, load: Load) -> set[int]:
+    """The statuses of many reads, one after the other."""
+    paths = [chat.children for chat in load.chats]
+    return {client.send("GET", paths[turn % len(paths)]).status for turn in range(READS)}
+
+
 @pytest.mark.parametrize("kill", [kill_of_database, kill_of_redis, kill_of_rabbitmq])
 def test_no_request_fails(load: Load, client: Client, kill: Callable[[], int]) -> None:
     load.write(5)
+    assert read(client, load) == {200}
 
     assert kill()
 
     load.write(5)  # all of which must be accepted
-    paths = [chat.children for chat in load.chats]
-    reads = [client.send("GET", paths[turn % len(paths)]).status for turn in range(READS)]
-    assert set(reads) == {200}
+    assert read(client, load) == {200}
     assert authority() == load.authority
     judge(load)
