@@ -27,7 +27,7 @@ from core.numbering.blocks import Blocks, RedisAway, script, script_digest
 from core.numbering.models import NumberAuthority, NumberingProcess, Source
 from core.numbering.term import Term
 from core.redis import keys
-from core.redis.client import AWAY, pool
+from core.redis.client import AWAY, is_configured, pool
 from core.timeouts import REDIS_EXAMINATION_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -82,12 +82,15 @@ def begin_epoch_by_hand(reason: str) -> int:
     read_authority()
     with transaction.atomic(durable=True):
         authority = lock_authority()
+        if not is_configured():
+            begin_epoch(authority, Source(authority.source), reason)
+            return authority.epoch
         try:
             start_epoch_in_redis(authority, reason)
         except redis.RedisError as error:
             logger.info("the epoch begins without redis: %s", error)
             begin_epoch(authority, Source.REDIS, reason)
-    return authority.epoch
+        return authority.epoch
 
 
 def _settle(
