@@ -2,7 +2,7 @@
 
 All of them in one place, since they lean on each other: what waits for something that waits itself
 has to wait longer. The unit is in the name. docs/operations.md shows them to operators: its table
-is made of the comments here.
+is made of the comments here. (What paces a job is kept with that job.)
 """
 
 # --- Database ---------------------------------------------------------------------------------
