@@ -56,6 +56,13 @@ class Story:
             for row in rows.json()["results"]:
                 self._learn(chat, row["message_number"], row["body"])
 
+    def say_and_lose_the_last(self, count: int) -> None:
+        """So many wait to be stored, and as many behind them are stored: lost with the table."""
+        self.say(count)
+        waiting = [*self.backlog.rows]
+        self.say(count)
+        self.backlog.work(lambda row: row not in waiting)
+
     def goes_on(self) -> Rows:
         """Rows are made anew, everywhere; what was answered now."""
         before, self.answered = self.answered, defaultdict(dict)

@@ -103,7 +103,7 @@ class TestBoth:
     def lose(story: Story, procedure: Procedure) -> None:
         """Time goes by, then all is lost."""
         story.make_chats(1)
-        story.say(MANY)
+        story.say(3 * MANY)
         story.backlog.work()
         story.say(2)
         story.backlog.rows.clear()
@@ -115,12 +115,15 @@ class TestDatabaseAlone:
 
     @pytest.fixture
     def newer(self, story: Story, procedure: Procedure) -> Story:
-        """The database is that of long ago; some rows pend, of which one half is queued too."""
+        """The database is that of long ago; some rows pend, one half of them is queued too.
+
+        The last ones were stored, and nothing of them is left but the blocks in Redis.
+        """
         procedure.back_up_database()
         story.make_chats(1)
         story.say(2 * MANY)
         story.backlog.work()
-        story.say(4)
+        story.say_and_lose_the_last(4)
         story.backlog.rows[:] = story.backlog.rows[::2]
         lose_and_put_back(story, procedure, database=True, redis=False)
         return story
@@ -167,9 +170,9 @@ class TestRedisLost:
     ) -> None:
         procedure.back_up_database()
         story.make_chats(1)
-        story.say(MANY)
+        story.say(3 * MANY)
         story.backlog.work()
-        story.say(2)
+        story.say_and_lose_the_last(2)
         story.backlog.server.wipe()
         lose_and_put_back(story, procedure, database=True, redis=False)
         queued = story.existing()
@@ -192,6 +195,7 @@ class TestRedisAlone:
         lose_and_put_back(story, procedure, database=False, redis=True)
         existing = story.existing()
 
+        index.keep_up()
         procedure.go_on_with_redis()
         story.backlog.work()
 
