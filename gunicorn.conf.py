@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from chatsystem import env
+from core import timeouts
 
 _environment = env.read()
 
@@ -15,10 +16,9 @@ bind = f"127.0.0.1:{_environment.port}"
 worker_class = "chatsystem.gunicorn.BareErrorsWorker"
 workers = _environment.web_processes
 threads = _environment.web_threads
-# Longer than a request may wait for its turn and for the database together.
-graceful_timeout = 60
-timeout = 60
-keepalive = 75
+graceful_timeout = timeouts.SERVER_GRACEFUL_SECONDS
+timeout = timeouts.SERVER_SILENT_SECONDS
+keepalive = timeouts.SERVER_KEEPALIVE_SECONDS
 accesslog = None
 loglevel = _environment.log_level.lower()
 

@@ -1,22 +1,19 @@
 """Faults of one service each: its data put back or cut, its memory or its disk full."""
 
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
-import psutil
-
 from chaos import redis_data, stack
-from chaos.errors import ChaosError, NotHere
+from chaos.errors import ChaosError
 from chaos.fault import Fault
+from chaos.rabbitmqctl import Node
 
 #: Of Redis's log some groups of the last moment; a whole minute would be an older copy.
 _CUT_BYTES = 20_000
-_RABBITMQCTL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
+_SET_WATERMARK = "set_vm_memory_high_watermark"
 #: What RabbitMQ starts with unless it is told otherwise.
 _WATERMARK = "0.4"
-_COMMAND_SECONDS = 60.0
 
 
 class OlderRedis(Fault):
@@ -68,28 +65,12 @@ class MemoryAlarm(Fault):
 
     def prepare(self) -> None:
         """Find out how to talk to the node."""
-        if not Path(_RABBITMQCTL).exists():
-            raise NotHere(f"there is no {_RABBITMQCTL}")
-        nodes = [psutil.Process(pid).environ() for pid in stack.pids("rabbitmq")]
-        self._environment = next(each for each in nodes if "RABBITMQ_NODENAME" in each)
+        self._node = Node()
 
     def inject(self) -> None:
         """Any use of memory is above the mark."""
-        self._set("absolute", "1")
+        self._node.do(_SET_WATERMARK, "absolute", "1")
 
     def heal(self) -> None:
         """The mark is where it was."""
-        self._set(_WATERMARK)
-
-    def _set(self, *mark: str) -> None:
-        command = [_RABBITMQCTL, "-n", self._environment["RABBITMQ_NODENAME"]]
-        result = subprocess.run(
-            [*command, "set_vm_memory_high_watermark", *mark],
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=_COMMAND_SECONDS,
-            check=False,
-        )
-        if result.returncode != 0:
-            raise ChaosError(f"rabbitmqctl: {result.stdout}{result.stderr}")
+        self._node.do(_SET_WATERMARK, _WATERMARK)

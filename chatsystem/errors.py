@@ -29,6 +29,7 @@ from core.errors import (
     Unavailable,
 )
 from core.http.request_id import current_request_id
+from core.timeouts import DATABASE_RETRY_AFTER_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,6 @@ _STATUS_OF: Mapping[type[DomainError], int] = {
     TooLarge: 413,
     Unavailable: 503,
 }
-_DATABASE_RETRY_SECONDS = 2
 
 
 def problem(
@@ -79,7 +79,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
             return _api_problem(request, error)
         case OperationalError() | InterfaceError():
             logger.error("database failed: %s", error)
-            headers = {"Retry-After": str(_DATABASE_RETRY_SECONDS)}
+            headers = {"Retry-After": str(DATABASE_RETRY_AFTER_SECONDS)}
             return problem(request, 503, "The database is away.", headers=headers)
         case SuspiciousOperation():
             return bad_request(request._request)

@@ -16,13 +16,11 @@ from chatsystem.asking import Asking
 from chatsystem.operators import is_operator
 from chatsystem.probes import NotWell, probes
 from core.http.views import ApiView
+from core.timeouts import HEALTH_ESSENTIAL_SECONDS, HEALTH_SECONDS
 
 logger = logging.getLogger(__name__)
 
 ESSENTIAL = frozenset({"database"})
-#: Whoever degrades is not waited for; whether to take the service for down deserves a second look.
-LIMIT_SECONDS = 0.7
-ESSENTIAL_LIMIT_SECONDS = 2.0
 
 _asking: Asking[Mapping[str, int] | None] = Asking("health", at_once=16)
 
@@ -65,7 +63,7 @@ def ask_parts() -> dict[str, dict[str, str | int]]:
     """The state of each part that is switched on."""
     asked = probes()
     limits = {
-        name: ESSENTIAL_LIMIT_SECONDS if name in ESSENTIAL else LIMIT_SECONDS for name in asked
+        name: HEALTH_ESSENTIAL_SECONDS if name in ESSENTIAL else HEALTH_SECONDS for name in asked
     }
     answers = _asking.ask(asked, limits)
     return {name: _part(name, answers[name]) for name in asked}

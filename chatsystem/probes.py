@@ -16,6 +16,7 @@ from core.database import ask_database
 from core.models import DeadLetter
 from core.numbering.authority import read_authority
 from core.numbering.models import Source
+from core.timeouts import HEALTH_PART_SECONDS
 
 #: So many dead letters are counted; of more it is enough to know that there are.
 COUNTED = 1000
@@ -76,7 +77,9 @@ def _ask_redis() -> None:
     import redis  # noqa: PLC0415 - see above
 
     url = settings.ENVIRONMENT.redis_url
-    with redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as client:
+    with redis.Redis.from_url(
+        url, socket_timeout=HEALTH_PART_SECONDS, socket_connect_timeout=HEALTH_PART_SECONDS
+    ) as client:
         client.ping()
 
 
@@ -96,7 +99,7 @@ def ask_elasticsearch() -> None:
     from elasticsearch import Elasticsearch  # noqa: PLC0415 - see above
 
     url = settings.ENVIRONMENT.elasticsearch_url
-    with Elasticsearch(url, request_timeout=1, max_retries=0) as client:
+    with Elasticsearch(url, request_timeout=HEALTH_PART_SECONDS, max_retries=0) as client:
         client.info()
 
 

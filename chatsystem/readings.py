@@ -24,11 +24,11 @@ from core.models import DeadLetter, Job
 from core.numbering.authority import read_authority
 from core.numbering.models import Source
 from core.redis.waiting import pending_rows
+from core.timeouts import HEALTH_SECONDS
 from search.models import BacklogEntry
 
 logger = logging.getLogger(__name__)
 
-LIMIT_SECONDS = 0.7
 #: Of what is counted row by row it is enough to know that there are so many.
 COUNTED = 10_000
 
@@ -38,7 +38,7 @@ _asking: Asking[list[Metric]] = Asking("readings", at_once=8)
 def readings() -> list[Metric]:
     """The gauges of all services that are switched on and answer."""
     readers = _readers()
-    answers = _asking.ask(readers, dict.fromkeys(readers, LIMIT_SECONDS))
+    answers = _asking.ask(readers, dict.fromkeys(readers, HEALTH_SECONDS))
     up = GaugeMetricFamily(
         "chatsystem_up", "Whether the service answers in time.", labels=("service",)
     )

@@ -7,6 +7,7 @@ import django_stubs_ext
 from celery.schedules import crontab
 
 from chatsystem import env
+from core import timeouts
 from core.broker import queues
 
 django_stubs_ext.monkeypatch()
@@ -111,14 +112,16 @@ TEMPLATES = [
 
 def database(url: str) -> dict[str, Any]:
     """Django's description of the database at this URL, with the limits every wait on it has."""
-    settings: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=600))
+    settings: dict[str, Any] = dict(
+        dj_database_url.parse(url, conn_max_age=timeouts.DATABASE_CONNECTION_AGE_SECONDS)
+    )
     settings["CONN_HEALTH_CHECKS"] = True
     if "sqlite" in settings["ENGINE"]:
         settings["OPTIONS"] = {
             # One writer at a time, taken at BEGIN: a transaction that read first and writes later
             # would fail with "database is locked" without waiting.
             "transaction_mode": "IMMEDIATE",
-            "timeout": 30,
+            "timeout": timeouts.SQLITE_LOCK_SECONDS,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         }
         settings["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
@@ -128,10 +131,11 @@ def database(url: str) -> dict[str, Any]:
             "charset": "utf8mb4",
             "isolation_level": "read committed",
             "init_command": "SET sql_mode='STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,"
-            "ERROR_FOR_DIVISION_BY_ZERO', innodb_lock_wait_timeout=10",
-            "connect_timeout": 3,
-            "read_timeout": 30,
-            "write_timeout": 30,
+            "ERROR_FOR_DIVISION_BY_ZERO', "
+            f"innodb_lock_wait_timeout={timeouts.DATABASE_LOCK_SECONDS}",
+            "connect_timeout": timeouts.DATABASE_CONNECT_SECONDS,
+            "read_timeout": timeouts.DATABASE_ANSWER_SECONDS,
+            "write_timeout": timeouts.DATABASE_ANSWER_SECONDS,
         }
         settings["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_bin"}
     return settings
@@ -148,15 +152,19 @@ CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": ENVIRONMENT.redis_url,
-        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 1, "SOCKET_TIMEOUT": 1, "IGNORE_EXCEPTIONS": True},
+        "OPTIONS": {
+            "SOCKET_CONNECT_TIMEOUT": timeouts.REDIS_CACHE_SECONDS,
+            "SOCKET_TIMEOUT": timeouts.REDIS_CACHE_SECONDS,
+            "IGNORE_EXCEPTIONS": True,
+        },
     }
     if ENVIRONMENT.redis_url
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
 
 CELERY_BROKER_URL = ENVIRONMENT.broker_url or "memory://"
-CELERY_BROKER_CONNECTION_TIMEOUT = 2
-CELERY_BROKER_HEARTBEAT = 30
+CELERY_BROKER_CONNECTION_TIMEOUT = timeouts.CELERY_CONNECT_SECONDS
+CELERY_BROKER_HEARTBEAT = timeouts.CELERY_HEARTBEAT_SECONDS
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever
 CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True} if ENVIRONMENT.broker_url else {}
@@ -180,19 +188,17 @@ CELERY_WORKER_POOL = "prefork"  # with late acknowledgement "solo" stalls
 CELERY_WORKER_CONCURRENCY = 1
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 512 * 1024  # KiB; a batch needs some 50 MiB
-CELERY_WORKER_PROC_ALIVE_TIMEOUT = 60  # a busy machine may need more than Celery's 4 s
+CELERY_WORKER_PROC_ALIVE_TIMEOUT = timeouts.CELERY_CHILD_START_SECONDS
 # What a task did meanwhile is done; it comes again, and is known then.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
-# Celery closes the database connection after this many tasks, by default after each.
-CELERY_DB_REUSE_MAX = 10_000
+CELERY_DB_REUSE_MAX = timeouts.CELERY_TASKS_PER_DATABASE_CONNECTION
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
-# Beat keeps one connection for ever, and makes another only where it may publish again.
 _SENT_BY_BEAT: dict[str, Any] = {
-    "confirm_timeout": 10,
+    "confirm_timeout": timeouts.BEAT_CONFIRM_SECONDS,
     "retry": True,
-    "retry_policy": {"max_retries": 1, "interval_start": 0},
+    "retry_policy": {"max_retries": timeouts.BEAT_RETRIES, "interval_start": 0},
 }
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "reconcile-counts": {

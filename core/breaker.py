@@ -9,10 +9,9 @@ from collections.abc import Callable
 from threading import Lock, Thread
 
 from core.metrics import BREAKER_OPEN, BREAKER_OPENED
+from core.timeouts import BREAKER_PROBE_SECONDS
 
 logger = logging.getLogger(__name__)
-
-PROBE_EVERY_SECONDS = 0.5
 
 
 class Breaker:
@@ -39,7 +38,7 @@ class Breaker:
 
     def _watch(self) -> None:
         while True:
-            time.sleep(PROBE_EVERY_SECONDS)
+            time.sleep(BREAKER_PROBE_SECONDS)
             try:
                 self._probe()
             except Exception as error:  # noqa: BLE001 - whatever it is, the service is not well

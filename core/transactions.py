@@ -10,6 +10,8 @@ from typing import TypeVar
 from django.db import OperationalError, transaction
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from core.timeouts import DATABASE_DEADLOCK_ATTEMPTS
+
 Result = TypeVar("Result")
 
 _DEADLOCK = 1213  # MySQL's ER_LOCK_DEADLOCK; SQLite has one writer at a time
@@ -22,7 +24,7 @@ def lost_deadlock(error: BaseException) -> bool:
 
 @retry(
     retry=retry_if_exception(lost_deadlock),
-    stop=stop_after_attempt(10),
+    stop=stop_after_attempt(DATABASE_DEADLOCK_ATTEMPTS),
     wait=wait_random_exponential(multiplier=0.02, max=0.5),
     reraise=True,
 )

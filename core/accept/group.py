@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Generic, TypeVar
 
+from core.timeouts import REQUEST_TURN_SECONDS
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -42,7 +44,7 @@ class Bounds:
     group_items: int = 1000
     group_bytes: int = 4 * 1024 * 1024
     waiting_items: int = 4000
-    wait_seconds: float = 10.0
+    wait_seconds: float = REQUEST_TURN_SECONDS
     crowd: int = 1
     linger_seconds: float = 0.0
 

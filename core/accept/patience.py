@@ -12,12 +12,13 @@ from random import uniform
 from django.db import Error, InterfaceError, OperationalError, connection
 
 from core import ending
+from core.timeouts import (
+    DATABASE_FIRST_PAUSE_SECONDS,
+    DATABASE_LONGEST_PAUSE_SECONDS,
+    DATABASE_OUTAGE_SECONDS,
+)
 
 logger = logging.getLogger(__name__)
-
-MOST_SECONDS = 15 * 60
-FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 5.0
 
 
 class GaveUp(Exception):
@@ -29,8 +30,8 @@ def patiently(work: Callable[[], None], meanwhile: Callable[[], None]) -> None:
 
     Raises GaveUp, and what `work` raises that is not the absence of the database.
     """
-    until = time.monotonic() + MOST_SECONDS
-    longest = FIRST_PAUSE_SECONDS
+    until = time.monotonic() + DATABASE_OUTAGE_SECONDS
+    longest = DATABASE_FIRST_PAUSE_SECONDS
     while True:
         try:
             return work()
@@ -40,7 +41,7 @@ def patiently(work: Callable[[], None], meanwhile: Callable[[], None]) -> None:
             if ending.wait(uniform(longest / 2, longest)) or time.monotonic() > until:  # noqa: S311
                 raise GaveUp(str(error)) from error
         meanwhile()
-        longest = min(2 * longest, LONGEST_PAUSE_SECONDS)
+        longest = min(2 * longest, DATABASE_LONGEST_PAUSE_SECONDS)
 
 
 def _close() -> None:

@@ -29,13 +29,9 @@ from core.numbering.keeper import Keeper
 from core.numbering.models import Source
 from core.redis.client import is_configured
 from core.rows import NumberedRow
+from core.timeouts import REDIS_GRACE_SECONDS, REQUEST_NUMBER_SECONDS
 
 logger = logging.getLogger(__name__)
-
-#: A Redis that fails is waited for so long before the database takes over, with other numbers.
-GRACE_SECONDS = 1.5
-#: After so long a group is told to come again.
-LIMIT_SECONDS = 8.0
 
 
 class Pipeline:
@@ -65,7 +61,7 @@ class Pipeline:
 
     def _number(self, gathering: Gathering) -> None:
         """Give every row a number or an error. Raises errors of the database."""
-        limit = time.monotonic() + LIMIT_SECONDS
+        limit = time.monotonic() + REQUEST_NUMBER_SECONDS
         while gathering.waiting():
             if time.monotonic() > limit:
                 gathering.fail_waiting(Unavailable("No number could be had in time."))
@@ -114,7 +110,7 @@ class Pipeline:
     def _wait_or_take_over(self, away: RedisAway) -> None:
         now = time.monotonic()
         self._failing_since = self._failing_since or now
-        if now - self._failing_since < GRACE_SECONDS:
+        if now - self._failing_since < REDIS_GRACE_SECONDS:
             time.sleep(0.05)
             return
         authority = self._keeper.authority()

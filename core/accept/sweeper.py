@@ -61,26 +61,27 @@ class Swept:
     is_drained: bool = False
 
 
-def sweep() -> Swept:
+def sweep(*, of_any_age: bool = False) -> Swept:
     """Store all rows that are pending for more than a minute.
 
+    `of_any_age`: all that pend, where nothing is queued and nobody accepts anything.
     Raises NoRedis, core.jobs.JobIsRunning, and OperationalError when the database fails: what is
     not stored then stays pending.
     """
     with only_run(JOB) as run:
         authority = examine_if_restarted()
         swept = Swept()
-        _sweep(run, swept)
+        _sweep(run, swept, of_any_age=of_any_age)
         swept.is_drained = authority.is_drained or _mark_if_drained(authority, swept)
         run.outcome = vars(swept)
         return swept
 
 
-def _sweep(run: Run, swept: Swept) -> None:
-    accepted_by = overdue.redis_time() - AGE_MS
+def _sweep(run: Run, swept: Swept, *, of_any_age: bool) -> None:
+    accepted_by = overdue.redis_time() - (0 if of_any_age else AGE_MS)
     end = time.monotonic() + LIMIT_SECONDS
     while parents := overdue.parents_with_rows(accepted_by, swept.left, PARENTS):
-        progress = overdue.progress_of(kinds())
+        progress = {} if of_any_age else overdue.progress_of(kinds())
         due = {kind: min(accepted_by, progress.get(kind, accepted_by)) for kind in kinds()}
         for rows in _batches(_due_rows(parents, due, swept)):
             run.still_alive()

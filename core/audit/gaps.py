@@ -21,13 +21,28 @@ LISTED = 5000
 
 def check_gaps(kind: Kind, parent: Key, last: int) -> Iterator[Finding]:
     """Whether each number from 1 to the last has its row, or a reason why not."""
+    for run, skip in _judged(kind, parent, last):
+        if skip is None:
+            what = "neither stored, nor pending, nor set aside, and no skip is recorded"
+            yield error("gaps", parent, f"{kind.name} {named(run)} missing: {what}")
+        else:
+            yield info("gaps", parent, f"{kind.name} {named(run)} never given: {skip.reason}")
+
+
+def lost(kind: Kind, parent: Key, last: int) -> Iterator[range]:
+    """The runs of numbers up to the last that are nowhere, and of which nothing is recorded."""
+    return (run for run, skip in _judged(kind, parent, last) if skip is None)
+
+
+def _judged(kind: Kind, parent: Key, last: int) -> Iterator[tuple[range, NumberSkip | None]]:
+    """The runs of numbers that are nowhere, each with what explains it."""
     rows, number = children(kind, parent), kind.key_fields[-1]
     for run in missing(rows, number, 1, last):
         for not_pending in without(run, _pending(parent, run)):
             # Rows may have moved from there into the table meanwhile.
             for gap in missing(rows, number, not_pending.start, not_pending.stop - 1):
-                for lost in without(gap, _set_aside(kind, parent, gap)):
-                    yield from _judged(kind, parent, lost)
+                for unknown in without(gap, _set_aside(kind, parent, gap)):
+                    yield from _explained(parent, unknown)
 
 
 def missing(rows: "QuerySet[Any]", number: str, first: int, last: int) -> Iterator[range]:
@@ -90,19 +105,18 @@ def _set_aside(kind: Kind, parent: Key, run: range) -> Iterable[int]:
     return map(int, numbers.iterator())  # type: ignore[arg-type] # none of them is null
 
 
-def _judged(kind: Kind, parent: Key, gap: range) -> Iterator[Finding]:
+def _explained(parent: Key, gap: range) -> Iterator[tuple[range, NumberSkip | None]]:
     """Recorded skips explain what lies right below them, or exactly what they name."""
     start = gap.start
     for skip in skips_in(parent, gap):
         first = max(start, skip.skipped_from or start)
         if first > start:
-            yield _lost(kind, parent, range(start, first))
+            yield range(start, first), None
         if skip.resumed_at > first:
-            skipped = named(range(first, skip.resumed_at))
-            yield info("gaps", parent, f"{kind.name} {skipped} never given: {skip.reason}")
+            yield range(first, skip.resumed_at), skip
             start = skip.resumed_at
     if start < gap.stop:
-        yield _lost(kind, parent, range(start, gap.stop))
+        yield range(start, gap.stop), None
 
 
 def skips_in(parent: Key, gap: range) -> Iterator[NumberSkip]:
@@ -117,6 +131,12 @@ def skips_in(parent: Key, gap: range) -> Iterator[NumberSkip]:
     return recorded.order_by("resumed_at", "pk").iterator()
 
 
-def _lost(kind: Kind, parent: Key, run: range) -> Finding:
-    what = "neither stored, nor pending, nor set aside, and no skip is recorded"
-    return error("gaps", parent, f"{kind.name} {named(run)} missing: {what}")
+def skip_of(parent: Key, number: int) -> NumberSkip | None:
+    """The skip that names this very number, if one does."""
+    token, chat_number = (*parent, None)[:2]
+    return NumberSkip.objects.filter(
+        application_token=token,
+        chat_number=chat_number,
+        skipped_from__lte=number,
+        resumed_at__gt=number,
+    ).first()

@@ -6,7 +6,7 @@ from functools import partial
 from core.accept.models import DeadLetter
 from core.audit.checks import Check, Position, Walk
 from core.audit.findings import Finding, error, info
-from core.audit.gaps import skips_in
+from core.audit.gaps import skip_of
 from core.audit.suspects import Glance, look_twice
 from core.natural_keys import behind, in_pieces
 from core.redis.client import is_configured
@@ -26,28 +26,34 @@ def parents_of(kind: Kind) -> Check:
     return Check(f"parents of {kind.name}", run)
 
 
-def _glances(kind: Kind, walk: Walk) -> Iterator[Glance]:
+def without_parent(kind: Kind, after: Position | None) -> Iterator[tuple[Position, int, list[Key]]]:
+    """Page by page: the last parent that was looked for, how many were, and which are missing."""
     *shared, _ = kind.key_fields
     keys = kind.model._default_manager.order_by(*shared).values_list(*shared).distinct()
-    after: Position | None = walk.after
     while found := [tuple(key) for key in keys.filter(behind(shared, after))[:PARENTS]]:
         there = {
             tuple(key)
             for wanted in in_pieces(kind.parent_fields, found)
             for key in kind.parent._default_manager.filter(wanted).values_list(*kind.parent_fields)
         }
-        yield Glance(found[-1], len(found), [key for key in found if key not in there])
+        yield found[-1], len(found), [key for key in found if key not in there]
         after = found[-1]
+
+
+def _glances(kind: Kind, walk: Walk) -> Iterator[Glance]:
+    return (Glance(*page) for page in without_parent(kind, walk.after))
 
 
 def _look_closely(kind: Kind, parent: Key) -> Iterator[Finding]:
     if _is_pending(parent) or kind.parent_row(parent).exists() or _is_set_aside(parent):
         return
     detail = f"{kind.name} are stored, and what they belong to is not"
-    if _was_discarded(parent):
-        yield info("orphans", parent, f"{detail}: it was discarded")
-    else:
+    *grandparent, number = parent
+    skip = skip_of(tuple(grandparent), int(number)) if grandparent else None
+    if skip is None:
         yield error("orphans", parent, detail)
+    else:
+        yield info("orphans", parent, f"{detail}: {skip.reason}")
 
 
 def _is_pending(key: Key) -> bool:
@@ -62,11 +68,3 @@ def _is_set_aside(key: Key) -> bool:
     kind = kind_of(tuple(grandparent))
     name = parent_name(grandparent)
     return DeadLetter.objects.filter(kind=kind.name, parent=name, number=number).exists()
-
-
-def _was_discarded(key: Key) -> bool:
-    *grandparent, number = key
-    if not grandparent:
-        return False
-    itself = range(int(number), int(number) + 1)
-    return any(skip.skipped_from for skip in skips_in(tuple(grandparent), itself))

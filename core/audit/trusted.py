@@ -11,10 +11,9 @@ from core.redis.client import is_configured
 from core.redis.guard import NoRedis
 from core.redis.inspection import LentBlock, Numbered, numbered
 from core.rows import kinds
+from core.timeouts import WORKER_HOLDS_SECONDS
 
 WAIT_SECONDS = 20.0
-#: A worker stores what it holds within about so long.
-HELD_SECONDS = 2.0
 LOOK_EVERY_SECONDS = 0.2
 
 _NOTHING = Numbered(0, LentBlock(0, 0, 0))
@@ -55,7 +54,7 @@ def await_queues(walk: Walk) -> None:
     until = time.monotonic() + WAIT_SECONDS
     while _something_waits() and time.monotonic() < until:
         _pause(walk, LOOK_EVERY_SECONDS)
-    _pause(walk, HELD_SECONDS)
+    _pause(walk, WORKER_HOLDS_SECONDS)
 
 
 def _something_waits() -> bool:

@@ -5,7 +5,7 @@ from django.conf import settings
 from kombu import Connection
 from kombu.exceptions import KombuError
 
-CONNECT_SECONDS = 1.0
+from core.timeouts import BROKER_CONNECT_SECONDS, BROKER_FAREWELL_SECONDS
 
 #: What goes wrong with a broker.
 FAILED = (AMQPError, KombuError, OSError)
@@ -20,7 +20,7 @@ def connect(answer_seconds: float, heartbeat_seconds: float = 0) -> Connection:
     """A new connection, on which no answer is waited for longer than that. Raises one of FAILED."""
     connection = Connection(
         settings.ENVIRONMENT.broker_url,
-        connect_timeout=CONNECT_SECONDS,
+        connect_timeout=BROKER_CONNECT_SECONDS,
         heartbeat=heartbeat_seconds,
         transport_options={
             "confirm_publish": True,
@@ -35,4 +35,4 @@ def connect(answer_seconds: float, heartbeat_seconds: float = 0) -> Connection:
 
 def drop(connection: Connection) -> None:
     """Close it without the farewell, which a broker that hangs would never answer."""
-    connection.collect(socket_timeout=0.1)
+    connection.collect(socket_timeout=BROKER_FAREWELL_SECONDS)

@@ -9,8 +9,7 @@ from kombu import Connection
 from core.broker.connection import FAILED, connect, drop, is_configured
 from core.broker.publisher import BrokerAway
 from core.broker.queues import QUEUES
-
-ANSWER_SECONDS = 2.0
+from core.timeouts import BROKER_DEPTH_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ def states_of(*queues: str) -> dict[str, QueueState]:
     if not is_configured():
         return {}
     try:
-        connection = connect(ANSWER_SECONDS)
+        connection = connect(BROKER_DEPTH_SECONDS)
         try:
             return {name: _state(connection, name) for name in queues}
         finally:

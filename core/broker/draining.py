@@ -14,13 +14,10 @@ from kombu import Connection
 
 from core.broker.connection import connect, drop
 from core.broker.publisher import BrokerAway
+from core.timeouts import BROKER_DRAIN_SECONDS, BROKER_HEARTBEAT_SECONDS, BROKER_IDLE_SECONDS
 
 logger = logging.getLogger(__name__)
 
-ANSWER_SECONDS = 10.0
-HEARTBEAT_SECONDS = 60
-#: One that was idle longer may have been closed by the broker, for want of heartbeats.
-IDLE_SECONDS = 30.0
 #: A message that was handed out in vain so often may kill who stores it.
 SUSPECT_AFTER = 2
 
@@ -90,7 +87,10 @@ class Drain:
 
     def stay_alive(self) -> None:
         """To be called now and then while messages are held for long."""
-        if self._connection is None or time.monotonic() - self._used_at < HEARTBEAT_SECONDS / 3:
+        if (
+            self._connection is None
+            or time.monotonic() - self._used_at < BROKER_HEARTBEAT_SECONDS / 3
+        ):
             return
         try:
             self._connection.connection.send_heartbeat()
@@ -108,10 +108,10 @@ class Drain:
 
     def _open(self) -> Any:
         """The channel; another than before when that was idle for long."""
-        if self._channel is not None and time.monotonic() - self._used_at < IDLE_SECONDS:
+        if self._channel is not None and time.monotonic() - self._used_at < BROKER_IDLE_SECONDS:
             return self._channel
         self.drop()
-        self._connection = connect(ANSWER_SECONDS, HEARTBEAT_SECONDS)
+        self._connection = connect(BROKER_DRAIN_SECONDS, BROKER_HEARTBEAT_SECONDS)
         self._channel = self._connection.channel()
         return self._channel
 

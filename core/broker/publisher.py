@@ -17,12 +17,12 @@ from core.breaker import Breaker
 from core.broker.connection import connect, drop, is_configured
 from core.broker.queues import QUEUES
 from core.metrics import PUBLISHES
+from core.timeouts import BROKER_CONFIRM_SECONDS
 
 __all__ = ["BrokerAway", "Publisher", "is_configured", "publisher"]
 
 logger = logging.getLogger(__name__)
 
-CONFIRM_SECONDS = 2.0
 _NO_ROUTE = 312
 _confirmed, _failed = (PUBLISHES.labels(outcome) for outcome in ("confirmed", "failed"))
 
@@ -71,7 +71,7 @@ class Publisher:
 
     def _open(self) -> Producer:
         if self._producer is None:
-            self._connection = connect(CONFIRM_SECONDS)
+            self._connection = connect(BROKER_CONFIRM_SECONDS)
             self._producer = _declared(self._connection)
         return self._producer
 
@@ -99,7 +99,7 @@ def _send(producer: Producer, queue: str, headers: Mapping[str, Any], body: byte
         correlation_id=headers["id"],
         mandatory=True,
         retry=False,
-        confirm_timeout=CONFIRM_SECONDS,
+        confirm_timeout=BROKER_CONFIRM_SECONDS,
     )
 
 
@@ -121,12 +121,15 @@ def _probe() -> None:
 
     A broker that is out of memory takes the first of each connection, and confirms no other.
     """
-    connection = connect(CONFIRM_SECONDS)
+    connection = connect(BROKER_CONFIRM_SECONDS)
     try:
         producer = _declared(connection)
         for _ in range(2):
             producer.publish(
-                b"", exchange="", routing_key="no-such-queue", confirm_timeout=CONFIRM_SECONDS
+                b"",
+                exchange="",
+                routing_key="no-such-queue",
+                confirm_timeout=BROKER_CONFIRM_SECONDS,
             )
     finally:
         drop(connection)

@@ -18,9 +18,10 @@ from core.limits.rate import Rate
 from core.redis.client import is_configured
 from core.redis.guard import NoRedis
 from core.redis.limits import charge
+from core.timeouts import REQUEST_LIMIT_TURN_SECONDS
 
 #: Waiting longer for Redis would do more harm than counting alone.
-_BOUNDS = Bounds(wait_seconds=0.5)
+_BOUNDS = Bounds(wait_seconds=REQUEST_LIMIT_TURN_SECONDS)
 
 
 class Limiter:

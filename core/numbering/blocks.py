@@ -17,9 +17,10 @@ import redis
 
 from core.numbering.term import Term
 from core.redis import keys
-from core.redis.client import ANSWER_SECONDS, AWAY, pool
+from core.redis.client import AWAY, pool
 from core.redis.guard import breaker
 from core.rows import Lease
+from core.timeouts import REDIS_ANSWER_SECONDS
 
 _SOURCE = (Path(__file__).parent / "blocks.lua").read_text()
 
@@ -142,7 +143,7 @@ class Blocks:
         with self.calling:
             for _ in range(2):
                 # Later than this nobody waits for the answer any more, so the server refuses.
-                deadline = int((time.monotonic() + self._clock_ahead + ANSWER_SECONDS) * 1000)
+                deadline = int((time.monotonic() + self._clock_ahead + REDIS_ANSWER_SECONDS) * 1000)
                 status, now, *answer = self._send(
                     "EVALSHA", script_digest(term), 2 + len(names), keys.FENCE, keys.EPOCH, *names,
                     operation, deadline, self.fence, *arguments,

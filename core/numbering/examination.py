@@ -21,17 +21,16 @@ from core.numbering.authority import (
     begin_epoch,
     lock_authority,
     raise_fence,
+    read_authority,
 )
 from core.numbering.blocks import Blocks, RedisAway, script, script_digest
 from core.numbering.models import NumberAuthority, NumberingProcess, Source
 from core.numbering.term import Term
 from core.redis import keys
-from core.redis.client import AWAY, pool
+from core.redis.client import AWAY, is_configured, pool
+from core.timeouts import REDIS_EXAMINATION_SECONDS
 
 logger = logging.getLogger(__name__)
-
-#: So long a living process may take to say which fence it has seen.
-REPORT_SECONDS = 2.0
 
 
 def examine(blocks: Blocks, process: UUID, term: Term) -> None:
@@ -73,6 +72,25 @@ def start_epoch_in_redis(authority: NumberAuthority, reason: str) -> None:
     """
     with _OneServer() as server:
         _begin(authority, server, _highest(authority), reason)
+
+
+def begin_epoch_by_hand(reason: str) -> int:
+    """Begin an epoch later than any that the database or Redis knows of; its number.
+
+    A Redis that is away now is examined when it is back.
+    """
+    read_authority()
+    with transaction.atomic(durable=True):
+        authority = lock_authority()
+        if not is_configured():
+            begin_epoch(authority, Source(authority.source), reason)
+            return authority.epoch
+        try:
+            start_epoch_in_redis(authority, reason)
+        except redis.RedisError as error:
+            logger.info("the epoch begins without redis: %s", error)
+            begin_epoch(authority, Source.REDIS, reason)
+        return authority.epoch
 
 
 def _settle(
@@ -121,7 +139,7 @@ def _load(authority: NumberAuthority, server: redis.Redis) -> None:
 
 
 def _await_reports(question: int) -> bool:
-    deadline = time.monotonic() + REPORT_SECONDS
+    deadline = time.monotonic() + REDIS_EXAMINATION_SECONDS
     silent = NumberingProcess.objects.filter(examination__lt=question)
     while silent.exists():
         if time.monotonic() > deadline:

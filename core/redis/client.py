@@ -11,10 +11,12 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-#: A server on the same network answers in a millisecond, or in some hundreds when its disk is slow;
-#: one that takes longer than these is away.
-CONNECT_SECONDS = 0.5
-ANSWER_SECONDS = 2.0
+from core.timeouts import (
+    REDIS_ANSWER_SECONDS,
+    REDIS_CONNECT_SECONDS,
+    REDIS_RETRIES,
+    REDIS_SPARE_CONNECTIONS,
+)
 
 #: What redis-py raises for a server that cannot be reached or does not answer in time.
 AWAY = (redis.ConnectionError, redis.TimeoutError)
@@ -30,13 +32,13 @@ def pool() -> redis.ConnectionPool:
     """The connections of this process, made when first needed (so after a fork)."""
     return redis.ConnectionPool.from_url(
         settings.ENVIRONMENT.redis_url,
-        socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=REDIS_CONNECT_SECONDS,
+        socket_timeout=REDIS_ANSWER_SECONDS,
         socket_keepalive=True,
         protocol=2,
         # One for each thread that serves, and some for those that do not.
-        max_connections=settings.ENVIRONMENT.web_threads + 64,
-        retry=Retry(NoBackoff(), 0),
+        max_connections=settings.ENVIRONMENT.web_threads + REDIS_SPARE_CONNECTIONS,
+        retry=Retry(NoBackoff(), REDIS_RETRIES),
         retry_on_error=[],
     )
 

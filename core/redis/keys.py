@@ -11,6 +11,8 @@ EPOCH = "epoch"
 PENDING_PARENTS = "pending"
 #: What the names of all `pending` match.
 EVERY_PENDING = "pending:*"
+#: What the names of all `request` match.
+EVERY_REQUEST = "request:*"
 
 
 def parent_name(parent: Sequence[str | int]) -> str:

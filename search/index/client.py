@@ -11,12 +11,8 @@ from django.conf import settings
 from elastic_transport import NdjsonSerializer, OrjsonSerializer, TransportError
 from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
+from core.timeouts import SEARCH_ANSWER_SECONDS, SEARCH_PATIENT_SECONDS, SEARCH_RETRIES
 from search.errors import IndexAway, NoIndex
-
-#: A search is answered from the database when it takes longer.
-ANSWER_SECONDS = 2.0
-#: The search worker and commands are in no hurry: a bulk request may wait for a merge.
-PATIENT_SECONDS = 30.0
 
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
@@ -32,10 +28,10 @@ def client() -> Elasticsearch:
     environment = settings.ENVIRONMENT
     return Elasticsearch(
         environment.elasticsearch_url,
-        request_timeout=ANSWER_SECONDS,
+        request_timeout=SEARCH_ANSWER_SECONDS,
         connections_per_node=environment.web_threads,
         serializers={each.mimetype: each() for each in (OrjsonSerializer, _Lines)},
-        max_retries=0,
+        max_retries=SEARCH_RETRIES,
         retry_on_timeout=False,
         # Without a second node there is nothing to change to, and a pause would only hide that
         # the one there is has come back.
@@ -46,7 +42,7 @@ def client() -> Elasticsearch:
 
 def patient_client() -> Elasticsearch:
     """The same for work that nobody waits for."""
-    return client().options(request_timeout=PATIENT_SECONDS)
+    return client().options(request_timeout=SEARCH_PATIENT_SECONDS)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import pytest
 
 from chaos import stack
 from chaos.services import MemoryAlarm
-from core.broker.publisher import CONFIRM_SECONDS
+from core.timeouts import BROKER_CONFIRM_SECONDS
 from tests.faults.load import Load
 from tests.faults.verdict import judge
 
@@ -48,5 +48,7 @@ def test_out_of_memory_it_costs_one_wait_and_no_more(load: Load) -> None:
         load.goes_on()
 
     meanwhile = [attempt for attempt in load.journal if began < attempt.sent_at < ended]
-    assert max(attempt.answered_at - attempt.sent_at for attempt in meanwhile) < CONFIRM_SECONDS
+    assert (
+        max(attempt.answered_at - attempt.sent_at for attempt in meanwhile) < BROKER_CONFIRM_SECONDS
+    )
     judge(load)

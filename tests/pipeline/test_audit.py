@@ -243,7 +243,7 @@ def test_without_redis_it_is_said_what_is_not_checked(
 def test_what_cannot_be_seen_is_waited_for_a_while(
     api: Api, backlog: Backlog, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.audit.trusted.HELD_SECONDS", 0.3)
+    monkeypatch.setattr("core.audit.trusted.WORKER_HOLDS_SECONDS", 0.3)
     api.say(place.path, "f", "g")
     backlog.redis.delete(keys.pending(place.name), keys.PENDING_PARENTS)
     NumberAuthority.objects.update(is_drained=False)

@@ -104,7 +104,7 @@ def test_a_connection_that_was_idle_is_not_trusted(
 ) -> None:
     fill(queue, 2)
     first = take(drain, queue)
-    monkeypatch.setattr(draining, "IDLE_SECONDS", 0)
+    monkeypatch.setattr(draining, "BROKER_IDLE_SECONDS", 0)
 
     assert take(drain, queue).channel is not first.channel
 
@@ -112,7 +112,7 @@ def test_a_connection_that_was_idle_is_not_trusted(
 def test_a_held_message_stays_held_while_the_connection_is_kept_alive(
     queue: TestQueue, drain: Drain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(draining, "HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr(draining, "BROKER_HEARTBEAT_SECONDS", 1)
     fill(queue, 1)
     held = take(drain, queue)
     assert drain._connection is not None

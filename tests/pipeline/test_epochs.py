@@ -86,6 +86,24 @@ def test_a_restarted_redis_is_examined_though_nobody_writes(
     assert read_authority().epoch == epoch
 
 
+def test_a_new_epoch_is_later_than_any_that_redis_knows(backlog: Backlog) -> None:
+    backlog.redis.set(keys.EPOCH, 50)
+
+    call_command("new_epoch")
+
+    assert read_authority().epoch == 51
+    assert int(backlog.redis.get(keys.EPOCH)) == 51
+
+
+def test_a_new_epoch_begins_without_redis(backlog: Backlog) -> None:
+    before = read_authority().epoch
+    backlog.server.kill()
+
+    call_command("new_epoch")
+
+    assert read_authority().epoch > before
+
+
 def test_a_new_epoch_loses_and_repeats_nothing(api: Api, backlog: Backlog, chat: str) -> None:
     first = api.say(chat, *"ab")
     before = read_authority().epoch

@@ -30,6 +30,14 @@ def search(api: Api, chat: str) -> tuple[str, list[int]]:
     return answer["Search-Backend"], shown(answer.json())
 
 
+def test_a_connection_that_was_closed_is_replaced(api: Api, chat: str, way: Proxy) -> None:
+    assert search(api, chat) == ("elasticsearch", [3, 1])
+
+    way.cut()
+
+    assert search(api, chat) == ("elasticsearch", [3, 1])
+
+
 def test_the_table_answers_while_elasticsearch_refuses(api: Api, chat: str, way: Proxy) -> None:
     assert search(api, chat) == ("elasticsearch", [3, 1])
     way.close()

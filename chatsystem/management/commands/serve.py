@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 
 from chatsystem import env
 from chatsystem.preflight import preflight
+from core.timeouts import SERVER_GRACEFUL_SECONDS
 
 
 class Command(BaseCommand):
@@ -76,7 +77,7 @@ def granian_options(processes: int, threads: int, log_level: str) -> list[str]:
         "--respawn-failed-workers",
         # Longer than a request may wait for its turn and for the database together.
         "--workers-kill-timeout",
-        "60",
+        str(SERVER_GRACEFUL_SECONDS),
         "--log-level",
         log_level,
     ]

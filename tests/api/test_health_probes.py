@@ -1,0 +1,26 @@
+"""A part that hangs takes no thread from the questions to the others."""
+
+from threading import Event
+
+import pytest
+
+from chatsystem import health
+
+
+def test_a_part_that_hangs_is_the_only_one_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    comes_back = Event()
+
+    def hang() -> None:
+        comes_back.wait(30)
+
+    parts = {"hangs": hang, "well": lambda: None}
+    monkeypatch.setattr(health, "_probes", lambda: parts)
+    monkeypatch.setattr(health, "HEALTH_SECONDS", 0.05)
+    try:
+        for _ in range(12):  # more than there are threads
+            answer = health.ask_parts()
+            assert answer["hangs"] == {"status": "failing"}
+    finally:
+        comes_back.set()
+
+    assert answer["well"] == {"status": "ok"}

@@ -1,0 +1,127 @@
+"""What clients are answered before and after a restore, and what of it there still is."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from chats.models import Chat
+from core.redis.keys import parent_key
+from core.redis.pending import read_member
+from messages_app.models import Message
+from tests.api.client import Api
+from tests.pipeline.backlog import Backlog
+
+#: The texts of rows by number, of each parent by its path.
+Rows = dict[str, dict[int, str]]
+#: Longer than the first lease of a chat, so that what is lent is more than what a backup knows.
+MANY = 150
+
+
+@dataclass
+class Story:
+    """One application with two chats, in which more and more is said."""
+
+    api: Api
+    backlog: Backlog
+    answered: Rows = field(default_factory=lambda: defaultdict(dict))
+    application: str = ""
+    chats: list[str] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Something is stored, and something pends."""
+        self.application = self.api.new_application()
+        self.make_chats(2)
+        self.backlog.work()
+        self.say(MANY)
+        self.backlog.work()
+        self.say(3)
+
+    def make_chats(self, count: int) -> None:
+        """Further chats."""
+        for _ in range(count):
+            name = uuid4().hex
+            chat = self.api.new_chat(self.application, name)
+            self._learn(self.application, int(chat.rpartition("/")[2]), name)
+            self.chats.append(chat)
+
+    def say(self, count: int) -> None:
+        """So many messages more in each chat that there is."""
+        for chat in self.chats:
+            bodies = [uuid4().hex for _ in range(count)]
+            rows = self.api.post(
+                f"{chat}/messages/bulk", {"messages": [{"body": b} for b in bodies]}
+            )
+            assert rows.status_code == 201, rows.content
+            for row in rows.json()["results"]:
+                self._learn(chat, row["message_number"], row["body"])
+
+    def say_and_lose_the_last(self, count: int) -> None:
+        """So many wait to be stored, and as many behind them are stored: lost with the table."""
+        self.say(count)
+        waiting = [*self.backlog.rows]
+        self.say(count)
+        self.backlog.work(lambda row: row not in waiting)
+
+    def goes_on(self) -> Rows:
+        """Rows are made anew, everywhere; what was answered now."""
+        before, self.answered = self.answered, defaultdict(dict)
+        self.chats = [chat for chat in self.chats if self.api.get(chat).status_code == 200]
+        self.say(5)
+        self.make_chats(2)
+        self.say(2)
+        self.backlog.work()
+        now, self.answered = self.answered, before
+        return now
+
+    def existing(self) -> Rows:
+        """Whatever row is in a table, pending or queued."""
+        rows: Rows = defaultdict(dict)
+        for name, members in self.backlog.pending().items():
+            for member in members:
+                row = read_member(parent_key(name), member).row
+                rows[_path(*row.parent)][row.number] = row.values[0]
+        for row in self.backlog.rows:
+            rows[_path(*row.parent)][row.number] = row.values[0]
+        for parent, found in stored().items():
+            rows[parent] |= found
+        return rows
+
+    def _learn(self, parent: str, number: int, text: str) -> None:
+        assert number not in self.answered[parent], "one number was answered twice"
+        self.answered[parent][number] = text
+
+
+def stored() -> Rows:
+    """What the tables have."""
+    rows: Rows = defaultdict(dict)
+    for token, number, name in Chat.objects.values_list("application_token", "chat_number", "name"):
+        rows[_path(token)][number] = name
+    fields = ("application_token", "chat_number", "message_number", "body")
+    for token, chat, number, body in Message.objects.values_list(*fields):
+        rows[_path(token, chat)][number] = body
+    return rows
+
+
+def shared(some: Mapping[str, Mapping[int, str]], others: Mapping[str, Mapping[int, str]]) -> Rows:
+    """Numbers that both have."""
+    both = {parent: {*rows} & {*others.get(parent, ())} for parent, rows in some.items()}
+    return {parent: dict.fromkeys(numbers, "") for parent, numbers in both.items() if numbers}
+
+
+def lacking(some: Mapping[str, Mapping[int, str]], whole: Mapping[str, Mapping[int, str]]) -> Rows:
+    """Rows that are not in the whole as they are here."""
+    less = {
+        parent: {
+            number: text
+            for number, text in rows.items()
+            if whole.get(parent, {}).get(number) != text
+        }
+        for parent, rows in some.items()
+    }
+    return {parent: rows for parent, rows in less.items() if rows}
+
+
+def _path(token: str | int, chat: str | int | None = None) -> str:
+    application = f"/applications/{token}"
+    return application if chat is None else f"{application}/chats/{chat}"
