@@ -15,6 +15,7 @@ import redis
 from django.db import DataError, IntegrityError, OperationalError
 
 from core.accept.dead_letters import set_aside
+from core.accept.purged import late
 from core.accept.statement import insert
 from core.accept.stored import acceptances
 from core.idempotency.records import keep
@@ -32,8 +33,16 @@ _ERRORS_OF_DATA = {1292, 1366, 1153}
 _MARK_SECONDS = 3600
 
 
+class _CameLate(Exception):
+    """Rows of these acceptances had been stored and purged before."""
+
+    def __init__(self, rows: Sequence[NumberedRow]) -> None:
+        super().__init__(f"{len(rows)} rows")
+        self.acceptances = {row.acceptance for row in rows}
+
+
 def store_numbered(rows: Sequence[NumberedRow]) -> None:
-    """Return when each row is in its table exactly once, or a dead letter.
+    """Return when each row is in its table exactly once, or a dead letter, or known as purged.
 
     Raises OperationalError or InterfaceError when the database cannot do it now: then some rows
     may be stored, and all of them are to be given again.
@@ -50,6 +59,9 @@ def store_numbered(rows: Sequence[NumberedRow]) -> None:
 def _store(rows: Sequence[NumberedRow]) -> None:
     try:
         in_transaction(lambda: _insert(rows))
+    except _CameLate as purged:
+        logger.info("rows were purged before: rows=%d", len(purged.acceptances))
+        store_numbered([row for row in rows if row.acceptance not in purged.acceptances])
     except (DataError, IntegrityError, OperationalError) as error:
         if _is_duplicate(error):
             left = _not_stored(rows)
@@ -69,6 +81,8 @@ def _insert(rows: Sequence[NumberedRow]) -> None:
     insert(rows)
     if any(row.request for row in rows):
         keep(rows)
+    if purged := late(rows):
+        raise _CameLate(purged)
 
 
 def _is_duplicate(error: Exception) -> bool:

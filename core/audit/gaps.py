@@ -19,10 +19,10 @@ from core.rows import Key, Kind
 LISTED = 5000
 
 
-def check_gaps(kind: Kind, parent: Key, last: int) -> Iterator[Finding]:
-    """Whether each number from 1 to the last has its row, or a reason why not."""
+def check_gaps(kind: Kind, parent: Key, first: int, last: int) -> Iterator[Finding]:
+    """Whether each number from the first to the last has its row, or a reason why not."""
     rows, number = children(kind, parent), kind.key_fields[-1]
-    for run in missing(rows, number, 1, last):
+    for run in missing(rows, number, first, last):
         for not_pending in without(run, _pending(parent, run)):
             # Rows may have moved from there into the table meanwhile.
             for gap in missing(rows, number, not_pending.start, not_pending.stop - 1):
