@@ -68,6 +68,7 @@ class Environment(BaseSettings):
     web_threads: int = 32
     log_level: str = "INFO"
     reconcile_every_seconds: int = 3600
+    retention_days: int = 0
 
     @field_validator("database_url")
     @classmethod
@@ -138,6 +139,7 @@ class Environment(BaseSettings):
             ("web_concurrency", 0, 256),
             ("web_threads", 1, 1024),
             ("reconcile_every_seconds", 1, 86400),
+            ("retention_days", 0, 36_500),
             ("elasticsearch_shards", 1, 1024),
             ("search_scan_messages", 0, 10_000_000),
         ):

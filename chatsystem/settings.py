@@ -205,6 +205,14 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {**_SENT_BY_BEAT, "expires": 3600},
     },
 }
+if ENVIRONMENT.retention_days:
+    CELERY_BEAT_SCHEDULE["purge"] = {
+        "task": "messages_app.tasks.purge_old",
+        # Once a night, and again for what a run that took too long has left.
+        "schedule": crontab(hour="1-5", minute=30),
+        "options": {**_SENT_BY_BEAT, "expires": 1800},
+    }
+
 if ENVIRONMENT.redis_url:
     CELERY_BEAT_SCHEDULE["sweep"] = {
         "task": "core.tasks.sweep",

@@ -16,6 +16,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from core.models import PurgeHorizon, Retaining
 from core.natural_keys import in_pieces
 from core.rows import Key, Kind, NumberedRow, kind_of, moment
@@ -60,7 +62,7 @@ def is_purged(key: Key) -> bool:
     kind = kind_of(tuple(parent))
     if not issubclass(kind.parent, Retaining):
         return False
-    return any(number <= through for _, through in _purged_through(kind, [tuple(parent)]))
+    return any(int(number) <= through for _, through in _purged_through(kind, [tuple(parent)]))
 
 
 def _may_be_late(rows: Iterable[NumberedRow]) -> bool:
@@ -70,6 +72,6 @@ def _may_be_late(rows: Iterable[NumberedRow]) -> bool:
 def _purged_through(kind: Kind, parents: Iterable[Key]) -> Iterator[tuple[Key, int]]:
     """The parents of which anything was purged, and up to where."""
     for wanted in in_pieces(kind.parent_fields, set(parents)):
-        rows = kind.parent._default_manager.filter(wanted, purged_through__gt=0)
+        rows = kind.parent._default_manager.filter(wanted & Q(purged_through__gt=0))
         for *parent, through in rows.values_list(*kind.parent_fields, "purged_through"):
             yield tuple(parent), through

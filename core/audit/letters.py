@@ -40,7 +40,7 @@ def _told(letter: DeadLetter, *, is_stored: bool) -> Finding:
 def _has_place(letter: DeadLetter) -> bool:
     """Whether a row can have its key."""
     kind = kinds().get(letter.kind)
-    return bool(kind and letter.number) and len(letter.key) == len(kind.key_fields)
+    return bool(kind and letter.number and len(letter.key) == len(kind.key_fields))
 
 
 def _stored(letters: Sequence[DeadLetter]) -> set[str]:

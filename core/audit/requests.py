@@ -50,12 +50,12 @@ def _may_be_purged(token: str, key: IdempotencyKey) -> bool:
     """Whether there is a parent whose child of this number was purged."""
     if not reaches_back_to(key.accepted_at):
         return False
-    parents = (kind.parent for kind in kinds().values() if issubclass(kind.parent, Retaining))
     return any(
-        parent._default_manager.filter(
-            application_token=token, purged_through__gte=key.first_number
+        kind.parent._default_manager.filter(
+            **{kind.parent_fields[0]: token, "purged_through__gte": key.first_number}
         ).exists()
-        for parent in parents
+        for kind in kinds().values()
+        if issubclass(kind.parent, Retaining)
     )
 
 
