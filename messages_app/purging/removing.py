@@ -21,19 +21,25 @@ def mark(chat: ChatKey, through: int) -> None:
     in_transaction(lambda: rows.update(purged_through=through))
 
 
-def remove(chat: ChatKey, through: int) -> Iterator[int]:
-    """Remove what is stored up to this number; how many messages, transaction by transaction.
+def remove(chat: ChatKey, after: int, through: int) -> Iterator[int]:
+    """Remove what is stored above the one number and up to the other.
 
-    Raises OperationalError.
+    How many messages, transaction by transaction. Raises OperationalError.
     """
-    rows = chat.messages.filter(message_number__lte=through)
-    while numbers := list(rows.values_list("message_number", flat=True)[:ROWS]):
-        in_transaction(partial(_remove, chat, numbers))
+    while after < through:
+        rows = chat.messages.filter(message_number__gt=after, message_number__lte=through)
+        numbers = list(rows.values_list("message_number", flat=True)[:ROWS])
+        # No number is left out, stored or not: one that is just being inserted is waited for.
+        end = numbers[-1] if len(numbers) == ROWS else through
+        in_transaction(partial(_remove, chat, after, end, numbers))
+        after = end
         yield len(numbers)
 
 
-def _remove(chat: ChatKey, numbers: Sequence[int]) -> None:
+def _remove(chat: ChatKey, after: int, end: int, numbers: Sequence[int]) -> None:
     # The chat first, as whoever numbers rows by the database does: so nobody waits in a circle.
     chat_row(*chat.key).update(count_state=CountState.CHANGED)
-    chat.messages.filter(message_number__range=(numbers[0], numbers[-1])).order_by().delete()
-    tell(MESSAGES, [(*chat.key, number) for number in numbers])
+    rows = chat.messages.filter(message_number__gt=after, message_number__lte=end)
+    rows.order_by().delete()
+    if numbers:
+        tell(MESSAGES, [(*chat.key, number) for number in numbers])

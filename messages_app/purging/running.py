@@ -74,12 +74,15 @@ def would_purge(tokens: Iterable[str], before: datetime, notice: Notice = lambda
 
 def _purge_chat(chat: Chat, before: datetime, purged: Purged) -> Iterator[int]:
     key = ChatKey(chat.application_token, chat.chat_number)
-    yield from remove(key, chat.purged_through)
-    for piece in pieces_of(key, chat.purged_through, before):
+    after = chat.purged_through
+    if key.messages.filter(message_number__lte=after).exists():
+        yield from remove(key, 0, after)
+    for piece in pieces_of(key, after, before):
         purged.held_up += piece.is_held_up
         if piece.messages:
             mark(key, piece.last)
-            yield from remove(key, piece.last)
+            yield from remove(key, after, piece.last)
+            after = piece.last
 
 
 def _chats_with_old_messages(token: str, before: datetime) -> Iterator[Chat]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core.management import CommandError
 from django.db.models import F
+from django.utils import timezone
 
 from core.accept.models import DeadLetter
 from core.accept.sweeper import sweep
@@ -63,8 +64,8 @@ def test_the_sweeper_drops_what_an_old_redis_brings_back(
 ) -> None:
     backlog.grow_old(61)
     backlog.server.take_copy()
-    store(backlog, 1, 2, 3, 4, 5, 6)
-    assert old.purge()["messages"] == 6
+    backlog.work()
+    assert old.purge(before=timezone.now().isoformat())["messages"] == 6
     backlog.server.put_back_copy()
 
     sweep()

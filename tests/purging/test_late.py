@@ -135,11 +135,12 @@ def test_a_row_that_is_being_inserted_while_its_number_is_purged_goes_with_the_o
 
 
 def wait_for_lock() -> None:
-    """Return when the purge waits for the row that is not committed yet."""
+    """Return when the purge is seen to wait for the row that is not committed yet."""
     with connection.cursor() as cursor:
         for _ in range(500):
             cursor.execute(
-                "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'"
+                "SELECT COUNT(*) FROM information_schema.PROCESSLIST"
+                " WHERE DB = DATABASE() AND INFO LIKE 'DELETE FROM `messages`%'"
             )
             if cursor.fetchone()[0]:
                 break

@@ -16,11 +16,11 @@ def test_a_purged_message_is_not_found_even_if_it_comes_again(api: Api, index: S
     chat = old_chat(api.new_chat())
     api.say(chat.path, "one apple", "two apples", "three apples")
     index.keep_up()
+    chat.grow_old(1, 2)
     first = chat.message(1).get()
     row = NewMessage(
         chat.token, 1, first.body, acceptance=first.acceptance, accepted_at=first.created_at
     )
-    chat.grow_old(1, 2)
 
     chat.purge()
     store_numbered([row.numbered(1)])
