@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from django.db import connection
 from django.db.models import Q
 
 from core.models import PurgeHorizon, Retaining
@@ -40,7 +41,12 @@ def reach(before: datetime) -> None:
 
 def reaches_back_to(accepted_at: datetime) -> bool:
     """Whether what was accepted at this moment may have been purged."""
-    return PurgeHorizon.objects.filter(before__gt=accepted_at - CLOCKS_DIFFER).exists()
+    # Each batch asks this; the ORM takes four times as long.
+    quote = connection.ops.quote_name
+    sql = f"SELECT 1 FROM {quote('purge_horizon')} WHERE {quote('before')} > %s LIMIT 1"  # noqa: S608 - all names
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [connection.ops.adapt_datetimefield_value(accepted_at - CLOCKS_DIFFER)])
+        return cursor.fetchone() is not None
 
 
 def late(rows: Sequence[NumberedRow]) -> list[NumberedRow]:

@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from django.db.models import QuerySet
 
-from core.accept.waiting import may_be_queued
+from core.accept.waiting import all_is_seen
 from core.redis.client import is_configured
 from core.redis.inspection import pending_numbers
 from core.redis.keys import parent_name
@@ -95,6 +95,6 @@ def _settled_up_to(chat: ChatKey, after: int, numbers: Sequence[int]) -> int:
         return last
     known = sum(number <= last for number in numbers)
     now = chat.messages.filter(message_number__gt=after, message_number__lte=last).count()
-    if now != known or may_be_queued((*chat.key, gap)):
+    if now != known or not all_is_seen():
         return gap - 1
     return last
