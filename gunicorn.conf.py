@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from chatsystem import env
+from core.logs.configuration import configuration
 
 _environment = env.read()
 
@@ -21,6 +22,11 @@ timeout = 60
 keepalive = 75
 accesslog = None
 loglevel = _environment.log_level.lower()
+logconfig_dict = configuration(
+    as_json=_environment.logs_json, level=_environment.log_level, secrets=_environment.secrets
+)
+# As the lines of other libraries.
+logconfig_dict["loggers"]["gunicorn.error"] = {"propagate": True}
 
 
 def on_starting(server: Any) -> None:  # noqa: ARG001 - the name is gunicorn's

@@ -21,6 +21,7 @@ from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.limits.rate import parse_rate
+from core.logs.redaction import passwords
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -67,6 +68,7 @@ class Environment(BaseSettings):
     web_concurrency: int = 0
     web_threads: int = 32
     log_level: str = "INFO"
+    log_format: str = ""
     reconcile_every_seconds: int = 3600
     retention_days: int = 0
 
@@ -132,6 +134,13 @@ class Environment(BaseSettings):
             raise ValueError(f"LOG_LEVEL must be one of {', '.join(levels)}, not {value!r}")
         return value.upper()
 
+    @field_validator("log_format")
+    @classmethod
+    def _log_format_exists(cls, value: str) -> str:
+        if value not in ("", "json", "line"):
+            raise ValueError(f"LOG_FORMAT must be json or line, not {value!r}")
+        return value
+
     @model_validator(mode="after")
     def _numbers_are_in_range(self) -> Self:
         for name, low, high in (
@@ -182,6 +191,20 @@ class Environment(BaseSettings):
         if self.require_keys is None:
             return self.profile is Profile.PRODUCTION
         return self.require_keys
+
+    @property
+    def logs_json(self) -> bool:
+        """LOG_FORMAT, by default JSON in production, unless somebody reads it at a terminal."""
+        if self.log_format:
+            return self.log_format == "json"
+        is_read = sys.__stderr__ is not None and sys.__stderr__.isatty()
+        return self.profile is Profile.PRODUCTION and not is_read
+
+    @property
+    def secrets(self) -> list[str]:
+        """What may be shown to nobody."""
+        urls = (self.database_url, self.redis_url, self.broker_url, self.elasticsearch_url)
+        return [self.secret_key, *passwords(urls)]
 
     @property
     def web_processes(self) -> int:

@@ -3,12 +3,13 @@
 So a dead service costs one timeout, not one each request; and no request is ever the probe.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from threading import Lock, Thread
 
-logger = logging.getLogger(__name__)
+from core.logs import Event, get_logger
+
+logger = get_logger(__name__)
 
 PROBE_EVERY_SECONDS = 0.5
 
@@ -28,7 +29,7 @@ class Breaker:
             if self.is_open:
                 return
             self.is_open = True
-        logger.warning("%s is away: %s", self._service, error)
+        logger.warning(Event.SERVICE_AWAY, service=self._service, error=error)
         Thread(target=self._watch, name=f"{self._service}-probe", daemon=True).start()
 
     def _watch(self) -> None:
@@ -37,8 +38,8 @@ class Breaker:
             try:
                 self._probe()
             except Exception as error:  # noqa: BLE001 - whatever it is, the service is not well
-                logger.debug("%s is still away: %s", self._service, error)
+                logger.debug(Event.SERVICE_STILL_AWAY, service=self._service, error=error)
             else:
                 break
         self.is_open = False
-        logger.warning("%s is back", self._service)
+        logger.warning(Event.SERVICE_BACK, service=self._service)

@@ -1,6 +1,5 @@
 """The scheduled work of this layer."""
 
-import logging
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,10 +12,11 @@ from django.utils import timezone
 from applications.models import Application
 from core import ending
 from core.jobs import JobIsRunning
+from core.logs import Event, get_logger
 from core.redis.guard import NoRedis
 from messages_app.purging.running import purge
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: The broker takes back what nobody acknowledges for half an hour.
 LIMIT_SECONDS = 20 * 60
@@ -43,11 +43,11 @@ def purge_old() -> None:
     try:
         purged = purge(_tokens(), before, notice)
     except (JobIsRunning, NoRedis) as error:
-        logger.warning("no purge: %s", error)
+        logger.warning(Event.PURGE_ENDED, error=error)
     except _Enough:
-        logger.warning("purge ended before its end, the next goes on")
+        logger.warning(Event.PURGE_ENDED)
     else:
-        logger.info("purged: %s", purged)
+        logger.info(Event.PURGE_DONE, **vars(purged))
 
 
 def _tokens() -> Iterator[str]:

@@ -5,11 +5,11 @@ are read: one with the same acceptance is this row, delivered again, and one wit
 alarm. Only errors of the data blame a row; for the rest the caller repeats the whole batch.
 """
 
-import logging
 import os
 import platform
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import redis
 from django.db import DataError, IntegrityError, OperationalError
@@ -19,26 +19,27 @@ from core.accept.purged import late
 from core.accept.statement import insert
 from core.accept.stored import acceptances
 from core.idempotency.records import keep
+from core.logs import Event, get_logger
+from core.logs.errors import ERRORS_OF_DATA
 from core.redis.client import client, is_configured
 from core.redis.keys import attempt
 from core.rows import NumberedRow
 from core.transactions import in_transaction
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _DUPLICATE = 1062  # MySQL's ER_DUP_ENTRY
-#: MySQL's errors of the data that its driver takes for errors of the server:
-#: ER_TRUNCATED_WRONG_VALUE, ER_TRUNCATED_WRONG_VALUE_FOR_FIELD, ER_NET_PACKET_TOO_LARGE.
-_ERRORS_OF_DATA = {1292, 1366, 1153}
+#: So many rows of a batch are named in a log.
+_NAMED = 20
 _MARK_SECONDS = 3600
 
 
 class _CameLate(Exception):
-    """Rows of these acceptances had been stored and purged before."""
+    """These rows had been stored and purged before."""
 
     def __init__(self, rows: Sequence[NumberedRow]) -> None:
         super().__init__(f"{len(rows)} rows")
-        self.acceptances = {row.acceptance for row in rows}
+        self.rows = rows
 
 
 def store_numbered(rows: Sequence[NumberedRow]) -> None:
@@ -60,8 +61,9 @@ def _store(rows: Sequence[NumberedRow]) -> None:
     try:
         in_transaction(lambda: _insert(rows))
     except _CameLate as purged:
-        logger.info("rows were purged before: rows=%d", len(purged.acceptances))
-        store_numbered([row for row in rows if row.acceptance not in purged.acceptances])
+        logger.info(Event.ROWS_PURGED, **_named(purged.rows))
+        acceptances = {row.acceptance for row in purged.rows}
+        store_numbered([row for row in rows if row.acceptance not in acceptances])
     except (DataError, IntegrityError, OperationalError) as error:
         if _is_duplicate(error):
             left = _not_stored(rows)
@@ -92,7 +94,7 @@ def _is_duplicate(error: Exception) -> bool:
 
 
 def _blames_data(error: Exception) -> bool:
-    return not isinstance(error, OperationalError) or error.args[0] in _ERRORS_OF_DATA
+    return not isinstance(error, OperationalError) or error.args[0] in ERRORS_OF_DATA
 
 
 def _not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
@@ -105,8 +107,17 @@ def _not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
             left.append(row)
         elif acceptance != row.acceptance:
             set_aside(row, "the number is taken by another row")
-    logger.info("rows met stored ones: rows=%d stored=%d", len(rows), len(rows) - len(left))
+    free = {row.acceptance for row in left}
+    known = [row for row in rows if row.acceptance not in free]
+    logger.info(Event.ROWS_KNOWN, **_named(known))
     return left
+
+
+def _named(rows: Sequence[NumberedRow]) -> dict[str, Any]:
+    """As a log says it: how many, and of the first of them which."""
+    some = rows[:_NAMED]
+    requests = {row.request_id: None for row in some if row.request_id}
+    return {"rows": len(rows), "keys": [row.key for row in some], "request_ids": list(requests)}
 
 
 def store_each(rows: Sequence[NumberedRow]) -> None:
