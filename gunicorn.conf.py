@@ -8,6 +8,7 @@ from typing import Any
 
 from chatsystem import env
 from core import timeouts
+from core.logs.configuration import configuration
 
 _environment = env.read()
 
@@ -21,6 +22,11 @@ timeout = timeouts.SERVER_SILENT_SECONDS
 keepalive = timeouts.SERVER_KEEPALIVE_SECONDS
 accesslog = None
 loglevel = _environment.log_level.lower()
+logconfig_dict = configuration(
+    as_json=_environment.logs_json, level=_environment.log_level, secrets=_environment.secrets
+)
+# As the lines of other libraries.
+logconfig_dict["loggers"]["gunicorn.error"] = {"propagate": True}
 
 
 def on_starting(server: Any) -> None:  # noqa: ARG001 - the name is gunicorn's

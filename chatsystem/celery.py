@@ -4,9 +4,20 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, celeryd_init, import_modules, setup_logging, task_success
+from celery.signals import (
+    beat_init,
+    celeryd_init,
+    import_modules,
+    setup_logging,
+    task_failure,
+    task_success,
+)
+
+from core.logs import Event, get_logger
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsystem.settings")
+
+logger = get_logger(__name__)
 
 
 @import_modules.connect
@@ -28,6 +39,12 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def keep_logging(**_: Any) -> None:
     """The settings say what is logged and how; with a receiver here Celery leaves it at that."""
+
+
+@task_failure.connect
+def log_failure(sender: Any, exception: BaseException, **_: Any) -> None:
+    """Celery's own line would quote the error, and the error what a client sent."""
+    logger.error(Event.TASK_FAILED, task=sender.name, exc_info=exception)
 
 
 @celeryd_init.connect

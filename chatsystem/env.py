@@ -23,6 +23,7 @@ from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.limits.rate import parse_rate
+from core.logs.redaction import passwords
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -74,7 +75,9 @@ class Environment(BaseSettings):
     metrics_token: str = ""
     operator_networks: str | None = None
     prometheus_multiproc_dir: str = ""
+    log_format: str = ""
     reconcile_every_seconds: int = 3600
+    retention_days: int = 0
 
     @field_validator("database_url")
     @classmethod
@@ -153,6 +156,13 @@ class Environment(BaseSettings):
             raise ValueError(f"LOG_LEVEL must be one of {', '.join(levels)}, not {value!r}")
         return value.upper()
 
+    @field_validator("log_format")
+    @classmethod
+    def _log_format_exists(cls, value: str) -> str:
+        if value not in ("", "json", "line"):
+            raise ValueError(f"LOG_FORMAT must be json or line, not {value!r}")
+        return value
+
     @model_validator(mode="after")
     def _numbers_are_in_range(self) -> Self:
         for name, low, high in (
@@ -160,6 +170,7 @@ class Environment(BaseSettings):
             ("web_concurrency", 0, 256),
             ("web_threads", 1, 1024),
             ("reconcile_every_seconds", 1, 86400),
+            ("retention_days", 0, 36_500),
             ("elasticsearch_shards", 1, 1024),
             ("search_scan_messages", 0, 10_000_000),
         ):
@@ -209,6 +220,20 @@ class Environment(BaseSettings):
         if self.operator_networks is None:
             return LOOPBACK if self.profile is Profile.EMBEDDED else ""
         return self.operator_networks
+
+    @property
+    def logs_json(self) -> bool:
+        """LOG_FORMAT, by default JSON in production, unless somebody reads it at a terminal."""
+        if self.log_format:
+            return self.log_format == "json"
+        is_read = sys.__stderr__ is not None and sys.__stderr__.isatty()
+        return self.profile is Profile.PRODUCTION and not is_read
+
+    @property
+    def secrets(self) -> list[str]:
+        """What may be shown to nobody."""
+        urls = (self.database_url, self.redis_url, self.broker_url, self.elasticsearch_url)
+        return [self.secret_key, *passwords(urls)]
 
     @property
     def web_processes(self) -> int:

@@ -4,7 +4,6 @@ Domain errors get their status, DRF's and Django's their document; what nobody e
 with its traceback and answered as a bare 500.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -28,10 +27,11 @@ from core.errors import (
     TooLarge,
     Unavailable,
 )
-from core.http.request_id import current_request_id
+from core.logs import Event, get_logger
+from core.request import current_request_id
 from core.timeouts import DATABASE_RETRY_AFTER_SECONDS
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -78,7 +78,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
         case APIException():
             return _api_problem(request, error)
         case OperationalError() | InterfaceError():
-            logger.error("database failed: %s", error)
+            logger.error(Event.DATABASE_FAILED, error=error)
             headers = {"Retry-After": str(DATABASE_RETRY_AFTER_SECONDS)}
             return problem(request, 503, "The database is away.", headers=headers)
         case SuspiciousOperation():
@@ -86,7 +86,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
         case _:
             # DRF would let it through to a page in HTML; whoever listens for failures still hears.
             got_request_exception.send(sender=None, request=request._request)
-            logger.error("unexpected error at %s", request.path, exc_info=error)
+            logger.error(Event.REQUEST_FAILED, path=request.path, exc_info=error)
             return problem(request, 500)
 
 

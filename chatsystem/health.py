@@ -5,7 +5,6 @@ by its limit and not by the sum. Creates and reads need the database; the rest o
 parts those are is for operators (chatsystem.operators); anybody else is told the status alone.
 """
 
-import logging
 from collections.abc import Mapping
 
 from drf_spectacular.utils import extend_schema
@@ -16,9 +15,10 @@ from chatsystem.asking import Asking
 from chatsystem.operators import is_operator
 from chatsystem.probes import NotWell, probes
 from core.http.views import ApiView
+from core.logs import Event, get_logger
 from core.timeouts import HEALTH_ESSENTIAL_SECONDS, HEALTH_SECONDS
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 ESSENTIAL = frozenset({"database"})
 
@@ -72,6 +72,6 @@ def ask_parts() -> dict[str, dict[str, str | int]]:
 def _part(name: str, answer: Mapping[str, int] | Exception | None) -> dict[str, str | int]:
     if not isinstance(answer, Exception):
         return {"status": "ok", **(answer or {})}
-    logger.warning("%s is failing: %s", name, answer)
+    logger.warning(Event.PART_FAILING, part=name, error=answer)
     reason = {"reason": str(answer)} if isinstance(answer, NotWell) else {}
     return {"status": "failing", **reason}

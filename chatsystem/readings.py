@@ -4,7 +4,6 @@ Each service is asked for its own at once, within a limit. What one that is down
 absent, and `chatsystem_up` says so; nothing is ever raised.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -20,6 +19,7 @@ from chatsystem.schedule import scheduled
 from core.broker.depth import states_of
 from core.broker.queues import QUEUES
 from core.counts import JOB as COUNT_JOB
+from core.logs import Event, get_logger
 from core.models import DeadLetter, Job
 from core.numbering.authority import read_authority
 from core.numbering.models import Source
@@ -27,7 +27,7 @@ from core.redis.waiting import pending_rows
 from core.timeouts import HEALTH_SECONDS
 from search.models import BacklogEntry
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: Of what is counted row by row it is enough to know that there are so many.
 COUNTED = 10_000
@@ -46,7 +46,7 @@ def readings() -> list[Metric]:
     for name, answer in answers.items():
         up.add_metric([name], not isinstance(answer, Exception))
         if isinstance(answer, Exception):
-            logger.info("no readings of %s: %s", name, answer)
+            logger.info(Event.READING_MISSING, service=name, error=answer)
         else:
             found += answer
     return found

@@ -4,7 +4,6 @@ Each web process has a thread for it; of those of a host the first that comes ta
 one that stands still costs none. It needs the database alone: what is down is missing in it.
 """
 
-import logging
 import platform
 import time
 from collections.abc import Iterable
@@ -17,9 +16,10 @@ from prometheus_client.metrics_core import Metric
 
 from chatsystem.models import Sample
 from chatsystem.readings import readings
+from core.logs import Event, get_logger
 from core.metrics import counted
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 EVERY_SECONDS = 10
 #: The dashboard shows one hour; what is older goes.
@@ -58,9 +58,9 @@ def _run() -> None:
         try:
             take_sample(datetime.now(UTC))
         except (DatabaseError, InterfaceError) as error:
-            logger.info("no sample: %s", error)
+            logger.info(Event.SAMPLE_MISSED, error=error)
         except Exception:
-            logger.exception("no sample: unexpected error")
+            logger.exception(Event.SAMPLE_MISSED)
         finally:
             _close()
 
@@ -93,4 +93,4 @@ def _close() -> None:
     try:
         connection.close()
     except (DatabaseError, InterfaceError) as error:
-        logger.debug("closing a dead connection: %s", error)
+        logger.debug(Event.SERVICE_STILL_AWAY, service="database", error=error)

@@ -5,7 +5,6 @@ and no table that somebody edits. A task that always fails has not run, so it is
 beat does not send or that no worker takes.
 """
 
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from chatsystem.models import ScheduledRun
+from core.logs import Event, get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: A task that is this many intervals behind is late, though never sooner than after so long.
 MISSED = 3
@@ -59,7 +59,7 @@ def note_run(task: str) -> None:
         ScheduledRun.objects.update_or_create(task=task, defaults={"ran_at": timezone.now()})
         _noted_at[task] = now
     except (DatabaseError, InterfaceError) as error:
-        logger.warning("nobody will know that %s has run: %s", task, error)
+        logger.warning(Event.RUN_UNNOTED, task=task, error=error)
 
 
 def scheduled() -> list[Scheduled]:

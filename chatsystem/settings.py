@@ -9,6 +9,7 @@ from celery.schedules import crontab
 from chatsystem import env
 from core import timeouts
 from core.broker import queues
+from core.logs.configuration import configuration
 
 django_stubs_ext.monkeypatch()
 
@@ -213,6 +214,14 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {**_SENT_BY_BEAT, "expires": 3600},
     },
 }
+if ENVIRONMENT.retention_days:
+    CELERY_BEAT_SCHEDULE["purge"] = {
+        "task": "messages_app.tasks.purge_old",
+        # Once a night, and again for what a run that took too long has left.
+        "schedule": crontab(hour="1-5", minute=30),
+        "options": {**_SENT_BY_BEAT, "expires": 1800},
+    }
+
 if ENVIRONMENT.redis_url:
     CELERY_BEAT_SCHEDULE["sweep"] = {
         "task": "core.tasks.sweep",
@@ -297,33 +306,8 @@ FORMAT_MODULE_PATH = ["chatsystem.formats"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "core.http.request_id.RequestIdFilter"}},
-    "formatters": {
-        "line": {
-            "format": "{asctime} {levelname} {name} [{request_id}] {message}",
-            "style": "{",
-        }
-    },
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "filters": ["request_id"],
-            "formatter": "line",
-        }
-    },
-    "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
-    # Each 4xx is the client's affair and in its answer; the server's own failures are logged.
-    "loggers": {
-        "django.request": {"level": "ERROR"},
-        "django.security": {"level": "ERROR"},
-        "django.security.DisallowedHost": {"level": "CRITICAL"},
-        # A line for each request; what fails is logged by who asked.
-        "elastic_transport": {"level": "ERROR"},
-        # Two lines for each task otherwise.
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-    },
-}
+LOGGING = configuration(
+    as_json=ENVIRONMENT.logs_json,
+    level=ENVIRONMENT.log_level,
+    secrets=(*ENVIRONMENT.secrets, SECRET_KEY),
+)

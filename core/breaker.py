@@ -3,15 +3,15 @@
 So a dead service costs one timeout, not one each request; and no request is ever the probe.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from threading import Lock, Thread
 
+from core.logs import Event, get_logger
 from core.metrics import BREAKER_OPEN, BREAKER_OPENED
 from core.timeouts import BREAKER_PROBE_SECONDS
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Breaker:
@@ -33,7 +33,7 @@ class Breaker:
             self.is_open = True
         self._shown.set(1)
         self._opened.inc()
-        logger.warning("%s is away: %s", self._service, error)
+        logger.warning(Event.SERVICE_AWAY, service=self._service, error=error)
         Thread(target=self._watch, name=f"{self._service}-probe", daemon=True).start()
 
     def _watch(self) -> None:
@@ -42,9 +42,9 @@ class Breaker:
             try:
                 self._probe()
             except Exception as error:  # noqa: BLE001 - whatever it is, the service is not well
-                logger.debug("%s is still away: %s", self._service, error)
+                logger.debug(Event.SERVICE_STILL_AWAY, service=self._service, error=error)
             else:
                 break
         self.is_open = False
         self._shown.set(0)
-        logger.warning("%s is back", self._service)
+        logger.warning(Event.SERVICE_BACK, service=self._service)

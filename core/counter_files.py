@@ -9,7 +9,6 @@ Where PROMETHEUS_MULTIPROC_DIR is not set a process counts in its own memory, fo
 """
 
 import fcntl
-import logging
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -24,7 +23,9 @@ from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import CollectorRegistry
 
-logger = logging.getLogger(__name__)
+from core.logs import Event, get_logger
+
+logger = get_logger(__name__)
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 #: Bytes taken before they are needed: a disk that fills up would else kill who writes into its map.
@@ -48,7 +49,7 @@ def join() -> None:
         directory.mkdir(parents=True, exist_ok=True)
         member = Member(directory)
     except OSError as error:
-        logger.error("%s %s cannot be used, counters are missing: %s", VARIABLE, directory, error)  # noqa: TRY400
+        logger.error(Event.COUNTERS_WRONG, folder=str(directory), error=error)  # noqa: TRY400
         values.ValueClass = values.MutexValue
         return
     values.ValueClass = values.MultiProcessValue(member.name)
@@ -90,7 +91,7 @@ class Member:
         except OSError as error:
             # Two processes write over each other's counts then: better than to fail at their work.
             self._pid = os.getpid()
-            logger.error("counters will be wrong: %s", error)  # noqa: TRY400
+            logger.error(Event.COUNTERS_WRONG, error=error)  # noqa: TRY400
         else:
             inherited.close()  # the parent goes on holding it
 
@@ -115,7 +116,7 @@ def tidy(directory: Path) -> None:
             for kind in _ADDED_UP:
                 _add_up(directory, kind, dead)
         except (OSError, RuntimeError) as error:
-            logger.warning("counters of processes that ended stay where they are: %s", error)
+            logger.warning(Event.COUNTERS_STAY, error=error)
             return
         for name in dead:
             for kind in _ROOM:

@@ -5,9 +5,9 @@ parent would cost the workers more than the rows do. The count job takes them ov
 and then knows of one place only.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 
+from core.logs import Event, get_logger
 from core.models import CountState
 from core.natural_keys import with_keys
 from core.numbering.authority import read_authority
@@ -19,7 +19,7 @@ from core.redis.guard import NoRedis
 from core.rows import Key, Kind, NumberedRow, kind_of, kinds
 from core.transactions import in_transaction
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 def changed_by(kind: Kind, rows: Sequence[NumberedRow]) -> dict[Kind, Sequence[Key]]:
@@ -59,7 +59,7 @@ def take_over(batch_done: Callable[[], object] = lambda: None) -> int | None:
                 flag(kind, parents)
                 batch_done()
     except NoRedis as error:
-        logger.warning("flags stay in Redis until the next run: %s", error)
+        logger.warning(Event.FLAGS_STAY, error=error)
     return authority.epoch if authority.needs_full_count else None
 
 

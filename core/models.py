@@ -16,7 +16,9 @@ __all__ = [
     "NumberSkip",
     "NumberingProcess",
     "Parent",
+    "PurgeHorizon",
     "Record",
+    "Retaining",
 ]
 
 
@@ -62,6 +64,35 @@ class Parent(Record):
     def key(self) -> tuple[str | int, ...]:
         """The natural key, which its children carry too."""
         raise NotImplementedError
+
+
+class Retaining(Parent):
+    """A parent of which the oldest children may be purged: none is at or below `purged_through`.
+
+    What still is, an interrupted purge has left for the next one (see core.accept.purged).
+    """
+
+    purged_through = models.PositiveBigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        abstract = True
+
+
+def purged_through(parent: Parent) -> int:
+    """The children of the parent up to this number were purged; 0 where none can be."""
+    return parent.purged_through if isinstance(parent, Retaining) else 0
+
+
+class PurgeHorizon(models.Model):
+    """How far purges reach: nothing that is younger than the latest of these was ever purged."""
+
+    before = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "purge_horizon"
+
+    def __str__(self) -> str:
+        return f"before {self.before}"
 
 
 class Job(models.Model):

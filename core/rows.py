@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from core.errors import NotFound
 from core.models import Parent
+from core.request import current_request_id
 
 Key = tuple[str | int, ...]
 
@@ -102,6 +103,7 @@ class NewRow:
 
     acceptance: UUID = field(default_factory=uuid4, kw_only=True)
     accepted_at: datetime = field(default_factory=timezone.now, kw_only=True)
+    request_id: str = field(default_factory=current_request_id, kw_only=True, compare=False)
 
     @property
     def parent(self) -> Key:
@@ -147,6 +149,7 @@ class NewRow:
             lease,
             request,
             encoded,
+            self.request_id,
         )
 
 
@@ -155,7 +158,7 @@ class NumberedRow:
     """A row with its number; `accepted_us` counts microseconds since 1970, `acceptance` is hex.
 
     `request` is there in the first row of a request that may be repeated. `encoded` is the payload
-    where that has been made.
+    where that has been made. `request_id`, where it is known, is what logs call the request.
     """
 
     kind: Kind
@@ -166,6 +169,7 @@ class NumberedRow:
     lease: Lease | None = None
     request: RequestKey | None = None
     encoded: bytes = field(default=b"", compare=False, repr=False)
+    request_id: str = field(default="", compare=False)
 
     @property
     def parent(self) -> Key:
@@ -238,7 +242,7 @@ def _size(values: Sequence[str]) -> int:
     return 4 * sum(map(len, values))
 
 
-def from_payload(kind: Kind, key: Key, payload: Sequence[Any]) -> NumberedRow:
+def from_payload(kind: Kind, key: Key, payload: Sequence[Any], request_id: str = "") -> NumberedRow:
     """The row of a payload that was read from JSON."""
     accepted_us, acceptance, values, lease, *rest = payload
     return NumberedRow(
@@ -249,4 +253,5 @@ def from_payload(kind: Kind, key: Key, payload: Sequence[Any]) -> NumberedRow:
         tuple(values),
         Lease(*lease) if lease else None,
         RequestKey(*rest[0]) if rest else None,
+        request_id=request_id,
     )

@@ -11,10 +11,11 @@ from core.accept.sweeper import sweep as sweep_pending
 from core.broker.publisher import BrokerAway
 from core.idempotency.records import forget_old
 from core.jobs import JobIsRunning
+from core.logs import Event, get_logger
 from core.redis.client import is_configured
 from core.redis.guard import NoRedis
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 @shared_task
@@ -25,17 +26,17 @@ def reconcile_counts() -> None:
     try:
         tallies = counts.reconcile()
     except JobIsRunning as busy:
-        logger.warning("count job not started: %s", busy)
+        logger.warning(Event.COUNTS_BUSY, error=busy)
         return
     for name, tally in tallies.items():
-        logger.info("%s: %d counted, %d corrected", name, tally.counted, tally.corrected)
+        logger.info(Event.COUNTED, field=name, **vars(tally))
 
 
 @shared_task
 def forget_requests() -> None:
     """Hourly: keys of requests that are a day old count no more."""
     close_old_connections()
-    logger.info("idempotency keys forgotten: %d", forget_old())
+    logger.info(Event.KEYS_FORGOTTEN, keys=forget_old())
 
 
 @shared_task
@@ -45,23 +46,22 @@ def take_over_failed() -> None:
     try:
         taken = failed.take_over_failed()  # its job tells the audit that somebody looks
     except (JobIsRunning, BrokerAway) as error:
-        logger.warning("failed messages stay where they are: %s", error)
+        logger.warning(Event.FAILED_STAY, error=error)
         return
     if taken:
-        logger.warning("failed messages taken over: %d", taken)
+        logger.warning(Event.TAKEN_OVER, messages=taken)
 
 
 @shared_task
 def sweep() -> None:
     """The sweep of each minute; one that is still under way does the work of this one."""
     if not is_configured():
-        logger.info("sweep: nothing to do without Redis")
         return
     close_old_connections()
     try:
         swept = sweep_pending()
     except (JobIsRunning, NoRedis) as error:
-        logger.warning("no sweep: %s", error)
+        logger.warning(Event.SWEEP_FAILED, error=error)
         return
     level = logging.WARNING if swept.stored or swept.set_aside else logging.DEBUG
-    logger.log(level, "sweep: %s", swept)
+    logger.log(level, Event.SWEPT, **vars(swept))

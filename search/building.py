@@ -6,7 +6,6 @@ so is the index, and it takes over in one step. How far the copy has come stands
 lost together with it, and whoever goes on begins where the one before has stopped.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from core.jobs import Run, only_run
+from core.logs import Event, get_logger
 from messages_app.accept import MESSAGES
 from messages_app.models import Message
 from search.errors import NoIndex
@@ -25,7 +25,7 @@ from search.index.layout import Role, Target, alias, layout
 from search.index.writing import Change
 from search.indexing import write_rows
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 JOB = "search-build"
 ROWS = 1000
@@ -55,7 +55,7 @@ def begin(*, anew: bool = False) -> None:
         name = f"{name}-{timezone.now():%Y%m%d%H%M%S}-{uuid4().hex[:6]}"
         life.clear_away()
         life.create(name)
-        logger.warning("search index is built: %s", name)
+        logger.warning(Event.INDEX_BUILT, index=name)
 
 
 def go_on(
@@ -73,7 +73,7 @@ def go_on(
             return False
         life.put_in_place(index)
         life.clear_away()
-        logger.warning("search index is complete: %s", index)
+        logger.warning(Event.INDEX_COMPLETE, index=index)
         return True
 
 

@@ -1,16 +1,15 @@
 """The work of the search worker, and the daily look at what it has done."""
 
-import logging
-
 from celery import shared_task
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from core import ending
 from core.jobs import JobIsRunning
+from core.logs import Event, get_logger
 from search.errors import IndexUnusable
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: Who cannot be reached is left alone for a moment, however often this is woken.
 PAUSE_SECONDS = 1.0
@@ -27,7 +26,7 @@ def index() -> None:
     try:
         keep_up()
     except (IndexUnusable, JobIsRunning, OperationalError, InterfaceError) as error:
-        logger.warning("the search index has to wait: %s: %s", type(error).__name__, error)
+        logger.warning(Event.INDEX_WAITS, error=error)
         ending.wait(PAUSE_SECONDS)
 
 
@@ -42,7 +41,7 @@ def check() -> None:
     try:
         differences = check_sample()
     except (IndexUnusable, StillBehind, JobIsRunning) as error:
-        logger.error("the search index cannot be checked: %s: %s", type(error).__name__, error)  # noqa: TRY400
+        logger.error(Event.INDEX_UNCHECKED, error=error)  # noqa: TRY400
         return
     for difference in differences:
-        logger.error("the search index differs from the table: %s", difference)
+        logger.error(Event.INDEX_DIFFERS, key=difference.key, document=difference.kind)

@@ -4,15 +4,15 @@ A wake-up that is held back is not lost: the worker that was woken by the one be
 longer than that (search.keeping_up). One that does not arrive is repeated by beat.
 """
 
-import logging
 import time
 from threading import Lock
 
 from core.broker.publisher import BrokerAway, is_configured, publisher
 from core.broker.queues import SEARCH
 from core.broker.task import task
+from core.logs import Event, get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 TASK = "search.tasks.index"
 EVERY_SECONDS = 0.5
@@ -27,7 +27,7 @@ def wake(*, at_once: bool = False) -> None:
         try:
             publisher().publish(SEARCH, *task(TASK))
         except BrokerAway as error:
-            logger.debug("the search worker is not woken: %s", error)
+            logger.debug(Event.WAKE_LOST, error=error)
 
 
 def _is_due() -> bool:

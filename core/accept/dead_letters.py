@@ -1,6 +1,5 @@
 """What cannot be stored, or not be read, is set aside whole, where operators see it."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from traceback import format_exception
@@ -11,12 +10,13 @@ import orjson
 from django.utils import timezone
 
 from core.accept.models import DeadLetter
+from core.logs import Event, get_logger
 from core.metrics import SET_ASIDE
 from core.redis.keys import parent_name
 from core.rows import Key, NumberedRow
 from core.transactions import in_transaction
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 MAX_REASON_CHARACTERS = 200
 _MAX_PARENT_CHARACTERS = 64
@@ -44,10 +44,16 @@ def set_aside(row: NumberedRow, reason: str, error: BaseException | None = None)
         payload=orjson.loads(row.payload()),
         place=(row.parent, row.number),
     )
-    keep(UUID(row.acceptance), letter, reason, error)
+    keep(UUID(row.acceptance), letter, reason, error, row.request_id)
 
 
-def keep(acceptance: UUID, letter: Letter, reason: str, error: BaseException | None = None) -> None:
+def keep(
+    acceptance: UUID,
+    letter: Letter,
+    reason: str,
+    error: BaseException | None = None,
+    request_id: str = "",
+) -> None:
     """Keep it once, with the latest reason. Raises OperationalError."""
     why = {
         "reason": reason[:MAX_REASON_CHARACTERS],
@@ -61,7 +67,15 @@ def keep(acceptance: UUID, letter: Letter, reason: str, error: BaseException | N
     )
     if is_new:
         SET_ASIDE.labels(letter.kind).inc()
-        logger.error("set aside: kind=%s key=%s: %s", letter.kind, letter.key, reason)
+        # The reason may quote the row, and is kept with it.
+        logger.error(
+            Event.SET_ASIDE,
+            kind=letter.kind,
+            key=letter.key,
+            acceptance=acceptance.hex,
+            error=error,
+            request_id=request_id,
+        )
 
 
 def _fields(letter: Letter) -> dict[str, Any]:

@@ -5,7 +5,6 @@ insert, which drops the second. A row that cannot be delivered now stays pending
 delivers it.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -15,10 +14,11 @@ from core.accept.envelope import task_message
 from core.accept.settled import settle_unqueued
 from core.accept.storing import store_numbered
 from core.broker.publisher import BrokerAway, is_configured, publisher
+from core.logs import Event, get_logger
 from core.metrics import ACCEPT_SECONDS, ACCEPTED
 from core.rows import Kind, NumberedRow
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _publish_seconds, _insert_seconds = map(ACCEPT_SECONDS.labels, ("publish", "insert"))
 _queued, _inserted = map(ACCEPTED.labels, ("queue", "insert"))
@@ -55,7 +55,8 @@ def _insert(rows: Sequence[NumberedRow]) -> None:
         with _insert_seconds.time():
             store_numbered(rows)
     except (DatabaseError, InterfaceError) as error:
-        logger.warning("rows wait for the sweeper: rows=%d error=%s", len(rows), error)
+        requests = sorted({row.request_id for row in rows})
+        logger.warning(Event.ROWS_PEND, rows=len(rows), error=error, request_ids=requests)
         raise NotDelivered(str(error)) from error
     _inserted.inc(len(rows))
     settle_unqueued(rows)

@@ -1,11 +1,13 @@
 """A task message of numbered rows: ranges of consecutive numbers, each with its parent said once.
 
 The format carries its version, since old and new processes run side by side during a deploy:
-`{"format": 1, "kind": "messages", "ranges": [[parent, first number, [payload, ...]], ...]}`.
+`{"format": 1, "kind": "messages", "ranges": [[parent, first number, [payload, ...]], ...],
+"requests": [[request id, of how many rows], ...]}`. The requests, in the order of the rows, are
+there for logs; they may be missing, and who does not know of them passes over them.
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby, repeat
 from typing import Any
 
 import orjson
@@ -23,7 +25,16 @@ class UnknownFormat(ValueError):
 
 def task_message(rows: Sequence[NumberedRow]) -> tuple[dict[str, Any], bytes]:
     """Headers and body of a task that stores these rows, all of one kind."""
-    envelope = {"format": FORMAT, "kind": rows[0].kind.name, "ranges": list(_ranges(rows))}
+    in_order = sorted(rows, key=lambda row: row.key)
+    envelope = {
+        "format": FORMAT,
+        "kind": rows[0].kind.name,
+        "ranges": list(_ranges(in_order)),
+        "requests": [
+            (request_id, len(list(of_request)))
+            for request_id, of_request in groupby(in_order, key=lambda row: row.request_id)
+        ],
+    }
     return task(TASK, envelope)
 
 
@@ -42,8 +53,9 @@ def rows_of(envelope: dict[str, Any]) -> list[NumberedRow]:
         if envelope["format"] != FORMAT:
             raise UnknownFormat(f"format {envelope['format']}")
         kind = kinds()[envelope["kind"]]
+        request_ids = _request_ids(envelope)
         return [
-            from_payload(kind, (*parent, first + place), payload)
+            from_payload(kind, (*parent, first + place), payload, next(request_ids, ""))
             for parent, first, payloads in envelope["ranges"]
             for place, payload in enumerate(payloads)
         ]
@@ -51,8 +63,13 @@ def rows_of(envelope: dict[str, Any]) -> list[NumberedRow]:
         raise UnknownFormat(f"{type(error).__name__}: {error}") from error
 
 
-def _ranges(rows: Iterable[NumberedRow]) -> Iterable[tuple[Any, int, list[orjson.Fragment]]]:
-    in_order = sorted(rows, key=lambda row: row.key)
+def _request_ids(envelope: dict[str, Any]) -> Iterator[str]:
+    """Of each row that of its request; as many as are known."""
+    runs = envelope.get("requests", ())
+    return chain.from_iterable(repeat(str(run[0]), int(run[1])) for run in runs)
+
+
+def _ranges(in_order: Iterable[NumberedRow]) -> Iterable[tuple[Any, int, list[orjson.Fragment]]]:
     by_range = groupby(enumerate(in_order), key=lambda one: (one[1].parent, one[1].number - one[0]))
     for (parent, _), numbered in by_range:
         range_rows = [row for _, row in numbered]

@@ -4,7 +4,6 @@ A requeued message would come back at once and use up its deliveries; but the br
 nobody acknowledges for half an hour, so the wait is bounded well below that.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from random import uniform
@@ -12,13 +11,14 @@ from random import uniform
 from django.db import Error, InterfaceError, OperationalError, connection
 
 from core import ending
+from core.logs import Event, get_logger
 from core.timeouts import (
     DATABASE_FIRST_PAUSE_SECONDS,
     DATABASE_LONGEST_PAUSE_SECONDS,
     DATABASE_OUTAGE_SECONDS,
 )
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class GaveUp(Exception):
@@ -37,7 +37,7 @@ def patiently(work: Callable[[], None], meanwhile: Callable[[], None]) -> None:
             return work()
         except (OperationalError, InterfaceError) as error:
             _close()
-            logger.warning("the database is away, rows wait: %s", error)
+            logger.warning(Event.ROWS_WAIT, error=error)
             if ending.wait(uniform(longest / 2, longest)) or time.monotonic() > until:  # noqa: S311
                 raise GaveUp(str(error)) from error
         meanwhile()
@@ -48,5 +48,5 @@ def _close() -> None:
     """What has failed may be unusable; the next attempt opens a new connection."""
     try:
         connection.close()
-    except Error as error:
-        logger.debug("closing a dead connection: %s", error)
+    except Error:
+        return  # it was dead

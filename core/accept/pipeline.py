@@ -5,7 +5,6 @@ the database), chosen anew for each group by what is there. Only what was surely
 may try another way; where nobody knows, its request is told so.
 """
 
-import logging
 import time
 from collections.abc import Sequence
 
@@ -21,6 +20,7 @@ from core.accept.repeats import TableKeys
 from core.accept.submission import Submission
 from core.accept.waiting import Waits, may_be_queued
 from core.errors import Unavailable
+from core.logs import Event, get_logger
 from core.metrics import GROUP_ROWS
 from core.numbering.authority import AuthorityChanged, hold_authority, take_over_for_database
 from core.numbering.blocks import RedisAway, Unanswered, Untrusted
@@ -31,7 +31,7 @@ from core.redis.client import is_configured
 from core.rows import NumberedRow
 from core.timeouts import REDIS_GRACE_SECONDS, REQUEST_NUMBER_SECONDS
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Pipeline:
@@ -51,7 +51,7 @@ class Pipeline:
         try:
             self._number(gathering)
         except (DatabaseError, InterfaceError) as error:
-            logger.warning("no numbers without the database: %s", error)
+            logger.warning(Event.NUMBERS_STOPPED, error=error)
             gathering.fail_waiting(DatabaseAway())
         try:
             deliver(gathering.numbered())
@@ -100,7 +100,7 @@ class Pipeline:
 
     def _examine(self, doubt: Untrusted) -> None:
         """See whether Redis is still the one that the numbers were lent to."""
-        logger.warning("redis is examined: %s", doubt)
+        logger.warning(Event.REDIS_EXAMINED, doubt=doubt)
         try:
             examine(self._keeper.blocks, self._keeper.process, self._keeper.authority().term)
         except RedisAway as away:

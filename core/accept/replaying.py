@@ -4,7 +4,6 @@ Both may be repeated, and interrupted anywhere: a letter is removed only when wh
 stored, is another letter, or is recorded as discarded. Neither needs Redis or the broker.
 """
 
-import logging
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -18,12 +17,13 @@ from core.accept.models import DeadLetter
 from core.accept.settled import settle_unqueued
 from core.accept.stored import not_stored
 from core.accept.storing import store_numbered
+from core.logs import Event, get_logger
 from core.numbering.skips import record_skip
 from core.redis.pending import Undecodable, read_member
 from core.rows import Key, NumberedRow, from_payload, kind_of, kinds
 from core.transactions import in_transaction
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: Does what a letter of some kind is about, in the transaction that removes the letter.
 Way = Callable[[DeadLetter], object]
@@ -71,10 +71,7 @@ def discard(letter: DeadLetter) -> None:
     Raises OperationalError.
     """
     if in_transaction(partial(_discard, letter)):
-        logger.warning(
-            "dead letter discarded: id=%d kind=%s key=%s: %s",
-            letter.pk, letter.kind, letter.key, letter.reason,
-        )  # fmt: skip
+        logger.warning(Event.DISCARDED, letter=letter.pk, kind=letter.kind, key=letter.key)
 
 
 def rows_of(letter: DeadLetter) -> list[NumberedRow]:

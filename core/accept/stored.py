@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from core.accept.dead_letters import MAX_NUMBER
+from core.accept.purged import late
 from core.natural_keys import in_pieces
 from core.rows import Key, Kind, NumberedRow
 
@@ -22,9 +23,18 @@ def acceptances(rows: Iterable[NumberedRow]) -> dict[tuple[str, Key], str]:
 
 
 def not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
-    """Those that are not in their tables, because nothing is there or another row."""
-    stored = acceptances(row for row in rows if row.number <= MAX_NUMBER)
-    return [row for row in rows if stored.get((row.kind.name, row.key)) != row.acceptance]
+    """Those that are not in their tables, because nothing is there or another row.
+
+    What was purged is not missed.
+    """
+    possible = [row for row in rows if row.number <= MAX_NUMBER]
+    stored = acceptances(possible)
+    purged = {row.acceptance for row in late(possible)}
+    return [
+        row
+        for row in rows
+        if stored.get((row.kind.name, row.key)) != row.acceptance and row.acceptance not in purged
+    ]
 
 
 def _read(kind: Kind, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:

@@ -5,35 +5,45 @@ are read: one with the same acceptance is this row, delivered again, and one wit
 alarm. Only errors of the data blame a row; for the rest the caller repeats the whole batch.
 """
 
-import logging
 import os
 import platform
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import redis
 from django.db import DataError, IntegrityError, OperationalError
 
 from core.accept.dead_letters import set_aside
+from core.accept.purged import late
 from core.accept.statement import insert
 from core.accept.stored import acceptances
 from core.idempotency.records import keep
+from core.logs import Event, get_logger
+from core.logs.errors import ERRORS_OF_DATA
 from core.redis.client import client, is_configured
 from core.redis.keys import attempt
 from core.rows import NumberedRow
 from core.transactions import in_transaction
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _DUPLICATE = 1062  # MySQL's ER_DUP_ENTRY
-#: MySQL's errors of the data that its driver takes for errors of the server:
-#: ER_TRUNCATED_WRONG_VALUE, ER_TRUNCATED_WRONG_VALUE_FOR_FIELD, ER_NET_PACKET_TOO_LARGE.
-_ERRORS_OF_DATA = {1292, 1366, 1153}
+#: So many rows of a batch are named in a log.
+_NAMED = 20
 _MARK_SECONDS = 3600
 
 
+class _CameLate(Exception):
+    """These rows had been stored and purged before."""
+
+    def __init__(self, rows: Sequence[NumberedRow]) -> None:
+        super().__init__(f"{len(rows)} rows")
+        self.rows = rows
+
+
 def store_numbered(rows: Sequence[NumberedRow]) -> None:
-    """Return when each row is in its table exactly once, or a dead letter.
+    """Return when each row is in its table exactly once, or a dead letter, or known as purged.
 
     Raises OperationalError or InterfaceError when the database cannot do it now: then some rows
     may be stored, and all of them are to be given again.
@@ -50,6 +60,10 @@ def store_numbered(rows: Sequence[NumberedRow]) -> None:
 def _store(rows: Sequence[NumberedRow]) -> None:
     try:
         in_transaction(lambda: _insert(rows))
+    except _CameLate as purged:
+        logger.info(Event.ROWS_PURGED, **_named(purged.rows))
+        acceptances = {row.acceptance for row in purged.rows}
+        store_numbered([row for row in rows if row.acceptance not in acceptances])
     except (DataError, IntegrityError, OperationalError) as error:
         if _is_duplicate(error):
             left = _not_stored(rows)
@@ -69,6 +83,8 @@ def _insert(rows: Sequence[NumberedRow]) -> None:
     insert(rows)
     if any(row.request for row in rows):
         keep(rows)
+    if purged := late(rows):
+        raise _CameLate(purged)
 
 
 def _is_duplicate(error: Exception) -> bool:
@@ -78,7 +94,7 @@ def _is_duplicate(error: Exception) -> bool:
 
 
 def _blames_data(error: Exception) -> bool:
-    return not isinstance(error, OperationalError) or error.args[0] in _ERRORS_OF_DATA
+    return not isinstance(error, OperationalError) or error.args[0] in ERRORS_OF_DATA
 
 
 def _not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
@@ -91,8 +107,17 @@ def _not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
             left.append(row)
         elif acceptance != row.acceptance:
             set_aside(row, "the number is taken by another row")
-    logger.info("rows met stored ones: rows=%d stored=%d", len(rows), len(rows) - len(left))
+    free = {row.acceptance for row in left}
+    known = [row for row in rows if row.acceptance not in free]
+    logger.info(Event.ROWS_KNOWN, **_named(known))
     return left
+
+
+def _named(rows: Sequence[NumberedRow]) -> dict[str, Any]:
+    """As a log says it: how many, and of the first of them which."""
+    some = rows[:_NAMED]
+    requests = {row.request_id: None for row in some if row.request_id}
+    return {"rows": len(rows), "keys": [row.key for row in some], "request_ids": list(requests)}
 
 
 def store_each(rows: Sequence[NumberedRow]) -> None:

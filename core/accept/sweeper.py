@@ -5,7 +5,6 @@ are busy it leaves them what was accepted after the rows that they store: those 
 to come. It also finds out when nothing that was queued before this epoch can come any more.
 """
 
-import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from core.accept.undecodable import set_member_aside
 from core.broker.depth import waiting_in
 from core.broker.publisher import BrokerAway
 from core.jobs import Run, only_run
+from core.logs import Event, get_logger
 from core.metrics import STORED
 from core.numbering.models import NumberAuthority
 from core.numbering.restarted import examine_if_restarted
@@ -27,7 +27,7 @@ from core.redis.keys import parent_key
 from core.redis.pending import Undecodable, read_member
 from core.rows import NumberedRow, kind_of, kinds
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 JOB = "sweep"
 AGE_MS = 60_000
@@ -146,7 +146,7 @@ def _mark_if_drained(authority: NumberAuthority, swept: Swept) -> bool:
         if waiting_in(*kinds()):
             return False
     except BrokerAway as error:
-        logger.info("nobody knows what is queued: %s", error)
+        logger.info(Event.SWEEP_FAILED, error=error)
         return False
     # Another epoch that has begun meanwhile is not what was looked at.
     return bool(NumberAuthority.objects.filter(epoch=authority.epoch).update(is_drained=True))

@@ -5,7 +5,6 @@ comes again, and is then dropped as known. A message is lost nowhere: what canno
 handed out too often, is kept in the queue of the failed.
 """
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,10 +19,11 @@ from core.accept.patience import GaveUp, patiently
 from core.accept.settled import settle
 from core.accept.storing import store_each, store_numbered
 from core.broker.draining import SUSPECT_AFTER, Delivery, Drain, attempts
+from core.logs import Event, get_logger
 from core.metrics import BATCH_ROWS, BATCH_SECONDS, STORED
 from core.rows import NumberedRow
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: A batch ends with the message that reaches one of these.
 MAX_ROWS = 1000
@@ -74,14 +74,14 @@ def store_rows(self: "Task[..., None]", envelope: dict[str, Any]) -> None:
             _store(store_each, rows)
     except UnknownFormat as error:
         _report_unreadable(queue, error)
-        raise Reject(str(error), requeue=False) from error
+        raise Reject(type(error).__name__, requeue=False) from error
     except GaveUp as error:
         _drain.drop()
-        raise Reject(str(error), requeue=True) from error
+        raise Reject(type(error).__name__, requeue=True) from error
     except Exception as error:
         _drain.drop()
-        logger.exception("rows not stored, unexpected error: queue=%s", queue)
-        raise Reject(str(error), requeue=True) from error
+        logger.exception(Event.ROWS_FAILED, queue=queue)
+        raise Reject(type(error).__name__, requeue=True) from error
 
 
 def _store_with_more(queue: str, rows: list[NumberedRow]) -> None:
@@ -94,9 +94,12 @@ def _store_with_more(queue: str, rows: list[NumberedRow]) -> None:
     if batch.taken:
         _drain.acknowledge(batch.taken[-1])
     logger.debug(
-        "stored: queue=%s rows=%d messages=%d seconds=%.3f",
-        queue, len(batch.rows), 1 + len(batch.taken), time.monotonic() - began,
-    )  # fmt: skip
+        Event.ROWS_STORED,
+        queue=queue,
+        rows=len(batch.rows),
+        messages=1 + len(batch.taken),
+        seconds=round(time.monotonic() - began, 3),
+    )
     if suspect and (suspect_rows := _read(queue, suspect)) is not None:
         _store(store_each, suspect_rows)
         _drain.acknowledge(suspect)
@@ -129,7 +132,7 @@ def _read(queue: str, delivery: Delivery) -> list[NumberedRow] | None:
 
 
 def _report_unreadable(queue: str, error: UnknownFormat) -> None:
-    logger.error("message set aside, unreadable: queue=%s: %s", queue, error)
+    logger.error(Event.MESSAGE_REFUSED, queue=queue, error=error)
 
 
 def _queue(task: "Task[..., None]") -> str:

@@ -3,6 +3,7 @@
 An installation without Redis has none, and is not asked for any.
 """
 
+from core.accept.purged import is_purged
 from core.accept.settled import settle_unqueued
 from core.accept.storing import store_numbered
 from core.errors import Unavailable
@@ -26,9 +27,10 @@ class Waits(Unavailable):
 def may_be_queued(key: Key) -> bool:
     """Whether a row that was found nowhere may still wait in a queue: `key` ends in its number.
 
-    Its number must have been given, and not all that waits be seen. Raises OperationalError.
+    Its number must have been given and not be purged, and not all that waits be seen. Raises
+    OperationalError.
     """
-    return is_configured() and _may_have_been_given(key) and not all_is_seen()
+    return is_configured() and _is_awaited(key) and not all_is_seen()
 
 
 def all_is_seen() -> bool:
@@ -47,6 +49,10 @@ def all_is_seen() -> bool:
         return is_trusted(authority.term)
     except NoRedis:
         return False
+
+
+def _is_awaited(key: Key) -> bool:
+    return _may_have_been_given(key) and not is_purged(key)
 
 
 def _may_have_been_given(key: Key) -> bool:

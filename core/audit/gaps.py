@@ -19,9 +19,9 @@ from core.rows import Key, Kind
 LISTED = 5000
 
 
-def check_gaps(kind: Kind, parent: Key, last: int) -> Iterator[Finding]:
-    """Whether each number from 1 to the last has its row, or a reason why not."""
-    for run, skip in _judged(kind, parent, last):
+def check_gaps(kind: Kind, parent: Key, first: int, last: int) -> Iterator[Finding]:
+    """Whether each number from the first to the last has its row, or a reason why not."""
+    for run, skip in _judged(kind, parent, first, last):
         if skip is None:
             what = "neither stored, nor pending, nor set aside, and no skip is recorded"
             yield error("gaps", parent, f"{kind.name} {named(run)} missing: {what}")
@@ -29,15 +29,17 @@ def check_gaps(kind: Kind, parent: Key, last: int) -> Iterator[Finding]:
             yield info("gaps", parent, f"{kind.name} {named(run)} never given: {skip.reason}")
 
 
-def lost(kind: Kind, parent: Key, last: int) -> Iterator[range]:
-    """The runs of numbers up to the last that are nowhere, and of which nothing is recorded."""
-    return (run for run, skip in _judged(kind, parent, last) if skip is None)
+def lost(kind: Kind, parent: Key, first: int, last: int) -> Iterator[range]:
+    """The runs of numbers that are nowhere, and of which nothing is recorded."""
+    return (run for run, skip in _judged(kind, parent, first, last) if skip is None)
 
 
-def _judged(kind: Kind, parent: Key, last: int) -> Iterator[tuple[range, NumberSkip | None]]:
+def _judged(
+    kind: Kind, parent: Key, first: int, last: int
+) -> Iterator[tuple[range, NumberSkip | None]]:
     """The runs of numbers that are nowhere, each with what explains it."""
     rows, number = children(kind, parent), kind.key_fields[-1]
-    for run in missing(rows, number, 1, last):
+    for run in missing(rows, number, first, last):
         for not_pending in without(run, _pending(parent, run)):
             # Rows may have moved from there into the table meanwhile.
             for gap in missing(rows, number, not_pending.start, not_pending.stop - 1):

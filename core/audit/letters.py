@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from core.accept.models import DeadLetter
+from core.accept.purged import is_purged
 from core.audit.checks import Walk
 from core.audit.findings import Finding, error, info
 from core.natural_keys import in_pieces
@@ -28,23 +29,25 @@ def _told(letter: DeadLetter, *, is_stored: bool) -> Finding:
     key = letter.key[:2] if isinstance(letter.key, list) else ()
     if is_stored:
         return info("dead_letters", key, f"{what}; stored by now, a replay removes it")
+    if _has_place(letter) and is_purged(tuple(letter.key)):
+        return info("dead_letters", key, f"{what}; purged by now, a replay removes it")
     # The row of a document is in its table, and the check of the index finds what is missing there.
     if letter.kind not in kinds() and letter.number is not None:
         return info("dead_letters", key, what)
     return error("dead_letters", key, what)
 
 
+def _has_place(letter: DeadLetter) -> bool:
+    """Whether a row can have its key."""
+    kind = kinds().get(letter.kind)
+    return bool(kind and letter.number and len(letter.key) == len(kind.key_fields))
+
+
 def _stored(letters: Sequence[DeadLetter]) -> set[str]:
     """The acceptances of those that are in their tables."""
     found: set[str] = set()
     for kind in kinds().values():
-        keys = [
-            letter.key
-            for letter in letters
-            if letter.kind == kind.name
-            and letter.number
-            and len(letter.key) == len(kind.key_fields)
-        ]
+        keys = [one.key for one in letters if one.kind == kind.name and _has_place(one)]
         for wanted in in_pieces(kind.key_fields, keys):
             rows = kind.model._default_manager.filter(wanted)
             found |= {acceptance.hex for acceptance in rows.values_list("acceptance", flat=True)}

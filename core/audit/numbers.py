@@ -1,8 +1,9 @@
 """Numbers, counts and acceptances, parent by parent: what is stored against what was given.
 
 At a glance the children of a parent add up when there are as many as the highest number, which is
-the last one given. All others are looked at closely, in an order in which a row on its way is seen
-at least once: numbers given are read before what pends, and what pends before the table.
+the last one given, less those that were purged. All others are looked at closely, in an order in
+which a row on its way is seen at least once: numbers given are read before what pends, and what
+pends before the table.
 """
 
 from collections.abc import Iterator
@@ -12,11 +13,12 @@ from core.audit.count import check_count
 from core.audit.duplicates import repeated_acceptances
 from core.audit.findings import Finding, error
 from core.audit.gaps import check_gaps
+from core.audit.purges import check_purge
 from core.audit.stats import Stats, children, pages, stats_of
 from core.audit.suspects import Glance, look_twice
 from core.audit.trusted import epoch_of_blocks, numbered_by_redis
 from core.counts import counted_of
-from core.models import Parent
+from core.models import Parent, purged_through
 from core.redis.inspection import LentBlock, Numbered
 from core.redis.keys import parent_name
 from core.rows import Key, Kind
@@ -49,12 +51,15 @@ def _glances(kind: Kind, walk: Walk) -> Iterator[Glance]:
 
 def _adds_up(parent: Parent, count: str, stats: Stats, seen: Numbered, epoch: int | None) -> bool:
     lease_fits = (parent.lease_last or 0) <= parent.number_ceiling
-    has_all = stats.rows == stats.highest == stats.acceptances and stats.lowest <= 1
+    purged = purged_through(parent)
+    highest = max(stats.highest, purged)
+    has_all = stats.rows == highest - purged == stats.acceptances
+    begins_well = stats.lowest in (0, purged + 1)
     is_counted = getattr(parent, count) == stats.rows
     given = _given(parent, seen.block, epoch)
-    ends_well = given in (None, stats.highest) and stats.highest <= parent.number_ceiling
-    block_fits = epoch != seen.block.epoch or not list(_wrong_with(seen, stats.highest, parent))
-    return lease_fits and has_all and is_counted and ends_well and block_fits
+    ends_well = given in (None, highest) and highest <= parent.number_ceiling
+    block_fits = epoch != seen.block.epoch or not list(_wrong_with(seen, highest, parent))
+    return all((lease_fits, has_all, begins_well, is_counted, ends_well, block_fits))
 
 
 def _given(parent: Parent, block: LentBlock, epoch: int | None) -> int | None:
@@ -70,19 +75,22 @@ def _look_closely(kind: Kind, key: Key) -> Iterator[Finding]:
     epoch = epoch_of_blocks()
     number = kind.key_fields[-1]
     in_order = children(kind, key).order_by(f"-{number}").values_list(number, flat=True)
-    highest = in_order.first() or 0
+    stored = in_order.first() or 0
     [seen] = numbered_by_redis([parent_name(key)])
     # After the block: it was lent by then what it shows.
     parent = kind.parent_row(key).first()
     if parent is None:
         return
+    purged = purged_through(parent)
+    highest = max(stored, purged)
     yield from _wrong_ceiling(kind, highest, parent)
     if seen.block.epoch == epoch:
         for what in _wrong_with(seen, highest, parent):
             yield error("blocks", key, what)
     yield from repeated_acceptances(kind, key)
     given = max(highest, _given(parent, seen.block, epoch) or 0)
-    yield from check_gaps(kind, key, min(given, parent.number_ceiling))
+    yield from check_purge(kind, key, purged)
+    yield from check_gaps(kind, key, purged + 1, min(given, parent.number_ceiling))
     yield from check_count(kind, key)
 
 

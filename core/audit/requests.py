@@ -1,7 +1,7 @@
 """Idempotency keys: each names what its request has made, in the transaction that made it.
 
 A key says the first number and not whose child it is; the row is known by the moment of its
-acceptance, which both have.
+acceptance, which both have. A row that was purged leaves its key to answer for the rest of its day.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,10 +9,12 @@ from itertools import groupby
 
 from django.utils import timezone
 
+from core.accept.purged import reaches_back_to
 from core.audit.checks import Walk
 from core.audit.findings import Finding, error
 from core.idempotency.models import IdempotencyKey
 from core.idempotency.records import KEPT
+from core.models import Retaining
 from core.natural_keys import behind
 from core.rows import kinds
 
@@ -40,8 +42,21 @@ def _of_application(token: str, keys: Sequence[IdempotencyKey]) -> Iterator[Find
         if key.first_number is None:
             if not token and key.token not in made:
                 yield _told((key.token,), key, "an application that does not exist")
-        elif (key.first_number, key.accepted_at) not in there:
+        elif (key.first_number, key.accepted_at) not in there and not _may_be_purged(token, key):
             yield _told((token,), key, f"number {key.first_number}, which no row of then has")
+
+
+def _may_be_purged(token: str, key: IdempotencyKey) -> bool:
+    """Whether there is a parent whose child of this number was purged."""
+    if not reaches_back_to(key.accepted_at):
+        return False
+    return any(
+        kind.parent._default_manager.filter(
+            **{kind.parent_fields[0]: token, "purged_through__gte": key.first_number}
+        ).exists()
+        for kind in kinds().values()
+        if issubclass(kind.parent, Retaining)
+    )
 
 
 def _told(key: Sequence[str], row: IdempotencyKey, what: str) -> Finding:

@@ -7,7 +7,9 @@ from typing import Any
 from celery.worker import consumer
 from kombu import Connection, Message
 
-logger = logging.getLogger(__name__)
+from core.logs import Event, get_logger
+
+logger = get_logger(__name__)
 
 _Blueprint: Any = consumer.Consumer.Blueprint
 
@@ -28,5 +30,21 @@ class Consumer(consumer.Consumer):
 
     def on_decode_error(self, message: Message, exc: Exception) -> None:
         """What cannot be decoded is kept with the failed, where Celery would acknowledge it."""
-        logger.error("message set aside, unreadable: %s", exc)
-        message.reject_log_error(logger, self.connection_errors)  # type: ignore[attr-defined]
+        self._refuse(message, exc)
+
+    def on_unknown_message(self, body: Any, message: Message) -> None:
+        """The same for what is no task; Celery would log all of it."""
+        self._refuse(message)
+
+    def on_unknown_task(self, body: Any, message: Message, exc: Exception) -> None:
+        """The same for a task of another version."""
+        self._refuse(message, exc)
+
+    def on_invalid_task(self, body: Any, message: Message, exc: Exception) -> None:
+        """The same for a task without what a task has."""
+        self._refuse(message, exc)
+
+    def _refuse(self, message: Message, error: Exception | None = None) -> None:
+        queue = (message.delivery_info or {}).get("routing_key")
+        logger.error(Event.MESSAGE_REFUSED, queue=queue, error=error)
+        message.reject_log_error(logging.getLogger(__name__), self.connection_errors)  # type: ignore[attr-defined]

@@ -4,7 +4,6 @@ They come over a connection of this process's own and stay unacknowledged until 
 stored. Whatever goes wrong with it, it is dropped, and the broker hands its messages out again.
 """
 
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from kombu import Connection
 
 from core.broker.connection import connect, drop
 from core.broker.publisher import BrokerAway
+from core.logs import Event, get_logger
 from core.timeouts import BROKER_DRAIN_SECONDS, BROKER_HEARTBEAT_SECONDS, BROKER_IDLE_SECONDS
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: A message that was handed out in vain so often may kill who stores it.
 SUSPECT_AFTER = 2
@@ -101,7 +101,7 @@ class Drain:
     def drop(self, error: BaseException | None = None) -> None:
         """Close the connection: all messages that are held go back to their queues."""
         if error is not None:
-            logger.warning("draining was interrupted: %s: %s", type(error).__name__, error)
+            logger.warning(Event.DRAIN_ENDED, error=error)
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
             drop(connection)

@@ -4,7 +4,6 @@ py-amqp takes any confirm for the one it waits for. So after a timeout, a refusa
 connection is closed, and a message whose confirm did not come may have arrived all the same.
 """
 
-import logging
 from collections.abc import Mapping
 from functools import cache
 from threading import Lock
@@ -16,12 +15,13 @@ from kombu import Connection, Producer
 from core.breaker import Breaker
 from core.broker.connection import connect, drop, is_configured
 from core.broker.queues import QUEUES
+from core.logs import Event, get_logger
 from core.metrics import PUBLISHES
 from core.timeouts import BROKER_CONFIRM_SECONDS
 
 __all__ = ["BrokerAway", "Publisher", "is_configured", "publisher"]
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _NO_ROUTE = 312
 _confirmed, _failed = (PUBLISHES.labels(outcome) for outcome in ("confirmed", "failed"))
@@ -111,7 +111,7 @@ def _declared(connection: Connection) -> Producer:
             queue(channel).declare()
         except PreconditionFailed as error:
             # It is there, made by another version, and takes messages as well.
-            logger.error("delete the queue %s when it is empty: %s", queue.name, error)  # noqa: TRY400
+            logger.error(Event.QUEUE_DIFFERS, queue=queue.name, error=error)  # noqa: TRY400
             channel = connection.channel()
     return Producer(channel, auto_declare=False)
 

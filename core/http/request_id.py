@@ -3,22 +3,16 @@
 A client's own id is kept when it is short and visible ASCII, else one is made.
 """
 
-import logging
 import re
 from collections.abc import Callable
-from contextvars import ContextVar
 from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponseBase
 
+from core.request import current
+
 HEADER = "X-Request-ID"
 _SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:=+/@-]{0,127}\Z")
-_current: ContextVar[str] = ContextVar("request_id", default="-")
-
-
-def current_request_id() -> str:
-    """The id of the request this thread is answering, or "-" outside of one."""
-    return _current.get()
 
 
 class RequestIdMiddleware:
@@ -31,19 +25,10 @@ class RequestIdMiddleware:
         """Answer the request under its id."""
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _SANE.match(given) else uuid4().hex
-        token = _current.set(request_id)
+        token = current.set(request_id)
         try:
             response = self._get_response(request)
             response[HEADER] = request_id
             return response
         finally:
-            _current.reset(token)
-
-
-class RequestIdFilter(logging.Filter):
-    """Puts the id into log records, for formats that name {request_id}."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Add the field; never drop the record."""
-        record.request_id = current_request_id()
-        return True
+            current.reset(token)

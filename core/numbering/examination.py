@@ -6,7 +6,6 @@ server is trusted if its fence is not below any of them, and if every process co
 a new epoch begins, in which no block that it holds counts.
 """
 
-import logging
 import time
 from datetime import timedelta
 from uuid import UUID
@@ -16,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from core.logs import Event, get_logger
 from core.numbering.authority import (
     announce_examination,
     begin_epoch,
@@ -30,7 +30,7 @@ from core.redis import keys
 from core.redis.client import AWAY, is_configured, pool
 from core.timeouts import REDIS_EXAMINATION_SECONDS
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 def examine(blocks: Blocks, process: UUID, term: Term) -> None:
@@ -88,7 +88,7 @@ def begin_epoch_by_hand(reason: str) -> int:
         try:
             start_epoch_in_redis(authority, reason)
         except redis.RedisError as error:
-            logger.info("the epoch begins without redis: %s", error)
+            logger.info(Event.SERVICE_AWAY, service="redis", error=error)
             begin_epoch(authority, Source.REDIS, reason)
         return authority.epoch
 
@@ -112,7 +112,7 @@ def _settle(
         authority.trust += 1
         authority.save(update_fields=["trust"])
         _load(authority, server)
-        logger.info("redis trusted: epoch=%d fence=%d", authority.epoch, fence)
+        logger.info(Event.REDIS_TRUSTED, epoch=authority.epoch, fence=fence)
         return
     _begin(authority, server, highest, reason)
 
@@ -123,7 +123,7 @@ def _begin(authority: NumberAuthority, server: redis.Redis, highest: int, reason
     # Never set: a call of the old epoch may raise it meanwhile.
     server.incrby(keys.FENCE, max(highest - fence, 0) + 1)
     _load(authority, server)
-    logger.warning("numbering: epoch=%d source=redis reason=%s", authority.epoch, reason)
+    logger.warning(Event.EPOCH_BEGUN, epoch=authority.epoch, source="redis", reason=reason)
 
 
 def _read(server: redis.Redis) -> tuple[int, int]:

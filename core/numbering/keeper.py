@@ -5,19 +5,20 @@ run low before they are used up, and gives numbering back to Redis once all proc
 The thread starts with the first request, so that it is on the right side of every fork.
 """
 
-import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from multiprocessing.util import Finalize
-from threading import Event, Lock, Thread
+from threading import Event as Flag
+from threading import Lock, Thread
 from uuid import uuid4
 
 import redis
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
+from core.logs import Event, get_logger
 from core.metrics import LEASES
 from core.numbering.authority import AuthorityChanged, lock_authority, read_authority
 from core.numbering.blocks import Blocks, RedisAway, Unanswered, Untrusted
@@ -29,7 +30,7 @@ from core.numbering.term import Term
 from core.redis.client import client
 from core.rows import Key
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 TICK_SECONDS = 0.5
 #: Redis gives numbers again when every process has reached it for so long.
@@ -65,7 +66,7 @@ class Keeper:
         self.blocks = Blocks()
         self._authority: Authority | None = None
         self._starting = Lock()
-        self._wake = Event()
+        self._wake = Flag()
         self._ends = False
         self._running_low: dict[Key, Term] = {}
         self._thread: Thread | None = None
@@ -121,10 +122,10 @@ class Keeper:
             except (DatabaseError, InterfaceError) as error:
                 _close()
                 if not failing:
-                    logger.warning("numbering cannot reach the database: %s", error)
+                    logger.warning(Event.KEEPER_FAILED, error=error)
                 failing = True
             except Exception:
-                logger.exception("numbering: unexpected error")
+                logger.exception(Event.KEEPER_FAILED)
         _close()
 
     def _tick(self) -> None:
@@ -163,7 +164,7 @@ class Keeper:
                     return
                 start_epoch_in_redis(authority, "Redis is back")
         except redis.RedisError as error:
-            logger.warning("numbering stays with the database: %s", error)
+            logger.warning(Event.NUMBERS_STAY, error=error)
             return
         self._reaches_since = None
         self.look_again()
@@ -178,7 +179,7 @@ class Keeper:
             except (RedisAway, Unanswered, Untrusted, AuthorityChanged) as error:
                 _not_renewed.inc(1 + len(self._running_low))
                 # The next request of each of these parents asks again.
-                logger.info("no leases now: waiting=%d error=%s", len(self._running_low), error)
+                logger.info(Event.LEASES_WAIT, parents=len(self._running_low), error=error)
                 self._running_low.clear()
         if self._running_low:
             self._wake.set()
@@ -198,7 +199,7 @@ class Keeper:
         try:
             sign_off(self.process, self.blocks)
         except (DatabaseError, InterfaceError) as error:
-            logger.warning("numbering cannot sign off: %s", error)
+            logger.warning(Event.KEEPER_FAILED, error=error)
         finally:
             _close()
 

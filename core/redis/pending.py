@@ -4,18 +4,18 @@ A member says its number, when it was accepted (ms, by Redis's clock) and the ro
 are added where they are numbered (core/numbering/blocks.lua), so nothing here adds any.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from core.logs import Event, get_logger
 from core.redis import keys
 from core.redis.guard import NoRedis, ask
 from core.rows import Key, NumberedRow, from_payload, kind_of
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Undecodable(ValueError):
@@ -94,5 +94,5 @@ def _readable(parent: Key, members: Sequence[bytes]) -> list[NumberedRow]:
             rows.append(read_member(parent, member).row)
         except Undecodable as error:
             # The sweeper sets it aside.
-            logger.warning("undecodable pending row: parent=%s error=%s", parent, error)
+            logger.warning(Event.PENDING_UNREADABLE, parent=parent, error=error)
     return rows

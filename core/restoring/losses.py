@@ -9,6 +9,7 @@ from collections.abc import Callable
 from core.audit.gaps import lost, skip_of
 from core.audit.orphans import without_parent
 from core.audit.stats import pages, stats_of
+from core.models import purged_through
 from core.numbering.skips import record_skip
 from core.rows import Key, Kind, kinds
 
@@ -22,16 +23,17 @@ def record_losses(reason: str, notice: Callable[[int], object]) -> int:
     for kind in kinds().values():
         for parents in pages(kind, None):
             stats = stats_of(kind, parents)
-            for key in [parent.key for parent in parents if parent.key in stats]:
-                if stats[key].rows < stats[key].highest:
-                    count += _record(kind, key, stats[key].highest, reason)
+            for parent in [parent for parent in parents if parent.key in stats]:
+                first, last = purged_through(parent) + 1, stats[parent.key].highest
+                if stats[parent.key].rows < last - first + 1:
+                    count += _record(kind, parent.key, range(first, last + 1), reason)
             notice(len(parents))
         count += sum(_record_parent(key, reason) for key in _lost_parents(kind))
     return count
 
 
-def _record(kind: Kind, parent: Key, highest: int, reason: str) -> int:
-    runs = list(lost(kind, parent, highest))
+def _record(kind: Kind, parent: Key, numbers: range, reason: str) -> int:
+    runs = list(lost(kind, parent, numbers.start, numbers.stop - 1))
     for run in runs:
         record_skip(parent, run.stop, reason, skipped_from=run.start)
     return sum(map(len, runs))

@@ -7,7 +7,7 @@ MariaDB reads all from the first row on, time and again. What is written meanwhi
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
 
 from applications.models import Application
 from chats.models import Chat
@@ -46,7 +46,8 @@ def find_application(token_or_name: str) -> Application:
 def count_messages(application: Application) -> int:
     """About how many lines there will be."""
     chats = chats_of(application_token=application.token)
-    return chats.aggregate(total=Sum("number_ceiling"))["total"] or 0
+    numbers = Sum(F("number_ceiling") - F("purged_through"))
+    return chats.aggregate(total=numbers)["total"] or 0
 
 
 def steps_of(application: Application) -> Iterator[list[str]]:
@@ -77,11 +78,12 @@ def _ranges(chats: Iterable[Chat]) -> Iterator[Q]:
     together: list[int] = []
     expected = 0
     for chat in chats:
-        expected += chat.number_ceiling
+        most = chat.number_ceiling - chat.purged_through
+        expected += most
         if together and expected > STEP:
             yield _whole(together)
-            together, expected = [], chat.number_ceiling
-        if chat.number_ceiling > STEP:
+            together, expected = [], most
+        if most > STEP:
             yield from _parts(chat)
             expected = 0
         else:
@@ -91,7 +93,7 @@ def _ranges(chats: Iterable[Chat]) -> Iterator[Q]:
 
 
 def _parts(chat: Chat) -> Iterator[Q]:
-    for start in range(0, chat.number_ceiling, STEP):
+    for start in range(chat.purged_through, chat.number_ceiling, STEP):
         numbers = (start + 1, start + STEP)
         yield Q(chat_number=chat.chat_number, message_number__range=numbers)
 

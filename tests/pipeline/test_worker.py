@@ -75,7 +75,7 @@ def test_messages_that_wait_are_stored_in_few_batches(
     worker = start_worker()
 
     assert_stored_once(queue, worker, 400)
-    assert 1 <= worker.log.read_text().count("stored: queue=") <= 3
+    assert 1 <= worker.log.read_text().count("rows.stored queue=") <= 3
 
 
 @pytest.mark.parametrize("fault", ["die", "die with the parent"])
@@ -145,11 +145,11 @@ def worker_without_its_database(
     worker = start_worker(DATABASE_URL=way)
     queue.put(messages(1, 5))
     # Rows can be seen before their counts are flagged, for which the database is needed once more.
-    eventually(lambda: worker.has_logged("stored: "), WITHIN_S, "the first message is done with")
+    eventually(lambda: worker.has_logged("rows.stored"), WITHIN_S, "the first message is done with")
     assert len(stored()) == 5
     database_proxy.close()
     queue.put(messages(6, 10), messages(11, 15))
-    eventually(lambda: worker.has_logged("the database is away"), WITHIN_S, "it waits")
+    eventually(lambda: worker.has_logged("rows.wait"), WITHIN_S, "it waits")
     return worker
 
 

@@ -46,6 +46,7 @@ class TestWorker:
             "FAULT": fault,
             "FAULT_FILE": str(self.fault_file),
             "LOG_LEVEL": "DEBUG",
+            "LOG_FORMAT": "line",
             **settings,
         }
 
@@ -88,7 +89,7 @@ class TestWorker:
 
     def done(self) -> int:
         """How many messages it has stored and, but for one at the most, acknowledged."""
-        return sum(map(int, re.findall(r"stored: .* messages=(\d+)", self.log.read_text())))
+        return sum(map(int, re.findall(r"rows\.stored .* messages=(\d+)", self.log.read_text())))
 
     def has_logged(self, text: str) -> bool:
         """Whether this is in its log."""

@@ -52,9 +52,12 @@ def _refuse_a_taken_port(host: str, port: int) -> None:
 
 def _options() -> list[str]:
     environment = settings.ENVIRONMENT
-    return granian_options(
+    options = granian_options(
         environment.web_processes, environment.web_threads, environment.log_level.lower()
     )
+    if environment.logs_json:
+        options += ["--log-config", str(settings.BASE_DIR / "core/logs/granian.json")]
+    return options
 
 
 def granian_options(processes: int, threads: int, log_level: str) -> list[str]:

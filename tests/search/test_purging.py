@@ -1,0 +1,33 @@
+"""Search finds nothing that was purged."""
+
+import pytest
+
+from core.accept.storing import store_numbered
+from messages_app.accept import NewMessage
+from search.checking import check
+from tests.api.client import Api
+from tests.purging.conftest import old_chat
+from tests.search.index import SearchIndex
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_purged_message_is_not_found_even_if_it_comes_again(api: Api, index: SearchIndex) -> None:
+    chat = old_chat(api.new_chat())
+    api.say(chat.path, "one apple", "two apples", "three apples")
+    index.keep_up()
+    chat.grow_old(1, 2)
+    first = chat.message(1).get()
+    row = NewMessage(
+        chat.token, 1, first.body, acceptance=first.acceptance, accepted_at=first.created_at
+    )
+
+    chat.purge()
+    store_numbered([row.numbered(1)])
+    index.keep_up()
+
+    found = api.get(f"{chat.path}/messages/search", query="apple")
+    assert found["Search-Backend"] == "elasticsearch"
+    assert [one["message_number"] for one in found.json()["results"]] == [3]
+    assert index.source((chat.token, 1, 1)) is None
+    assert list(check()) == []
