@@ -71,10 +71,9 @@ class Faults(Clients):
         return in_doubt and (not far or not is_stored()(parent))
 
     def may_be_forgotten(self, request: Repeatable) -> bool:
+        is_unseen = self.redis_is_away or database_gives_numbers()
         stored = is_stored()
-        return all(
-            (self.redis_is_away or item.is_lost) and not stored(item) for item in request.items
-        )
+        return all((is_unseen or item.is_lost) and not stored(item) for item in request.items)
 
     def watched(self) -> list[Item]:
         # What may be denied most easily; until it is stored.
