@@ -233,7 +233,7 @@ class Environment(BaseSettings):
     def secrets(self) -> list[str]:
         """What may be shown to nobody."""
         urls = (self.database_url, self.redis_url, self.broker_url, self.elasticsearch_url)
-        return [self.secret_key, *passwords(urls)]
+        return [self.secret_key, self.metrics_token, *passwords(urls)]
 
     @property
     def web_processes(self) -> int:

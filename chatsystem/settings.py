@@ -293,7 +293,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 
 STATIC_URL = "/static/"
-WHITENOISE_USE_FINDERS = True
+# Where they were collected; without, they are found where they are.
+_COLLECTED = BASE_DIR / "static"
+STATIC_ROOT = _COLLECTED if _COLLECTED.is_dir() else None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
 # The plots of the dashboard: the script comes with the Python package, which is not loaded for it.
 STATICFILES_DIRS = [("plotly", env.package_folder("plotly") / "package_data")]

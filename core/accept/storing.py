@@ -116,8 +116,8 @@ def _not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
 def _named(rows: Sequence[NumberedRow]) -> dict[str, Any]:
     """As a log says it: how many, and of the first of them which."""
     some = rows[:_NAMED]
-    requests = {row.request_id: None for row in some if row.request_id}
-    return {"rows": len(rows), "keys": [row.key for row in some], "request_ids": list(requests)}
+    requests = {row.request_id for row in some if row.request_id}
+    return {"rows": len(rows), "keys": [row.key for row in some], "request_ids": sorted(requests)}
 
 
 def store_each(rows: Sequence[NumberedRow]) -> None:

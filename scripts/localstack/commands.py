@@ -46,4 +46,5 @@ def _manage(layout: Layout) -> tuple[str, ...]:
 
 
 def _celery(layout: Layout) -> tuple[str, ...]:
-    return (f"{layout.binaries}/celery", "-A", "chatsystem")
+    # Without its banner, which is no line of a log.
+    return (f"{layout.binaries}/celery", "--quiet", "-A", "chatsystem")

@@ -1,18 +1,26 @@
 """The container files agree with the code: same parts, same settings, same commands."""
 
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from localstack.parts import STOP_LIMIT_S, Part
+from localstack.services import mariadb, redis
 
 from chatsystem.env import Environment
 from core.broker.queues import WORK
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SERVICES = {"mariadb", "redis", "rabbitmq", "elasticsearch"}
-PARTS = {*SERVICES, "web", "worker", "search", "background", "beat", "migrate"}
+APPLICATION = {"web", "worker", "search", "background", "beat", "migrate"}
+SETTINGS = {name.upper() for name in Environment.model_fields}
+SECRETS = {"SECRET_KEY": "s" * 50, "DATABASE_PASSWORD": "d", "BROKER_PASSWORD": "b"}
+VARIABLE = re.compile(r"\$\{([A-Z_]+)(?:(:?[-?])([^}]*))?\}")
 
 
 @pytest.fixture
@@ -20,28 +28,104 @@ def compose() -> Any:
     return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
 
+def given(compose: Any, **chosen: str) -> dict[str, str]:
+    """The environment of the application's processes, where these were chosen by .env."""
+    chosen = {**SECRETS, **chosen}
+
+    def value(found: re.Match[str]) -> str:
+        name, _, default = found.groups()
+        return chosen.get(name) or default or ""
+
+    environment = compose["services"]["web"]["environment"]
+    return {name: VARIABLE.sub(value, str(text)) for name, text in environment.items()}
+
+
+def example() -> dict[str, str]:
+    """The values of .env.example, those that are commented out included."""
+    text = (ROOT / ".env.example").read_text()
+    return dict(re.findall(r"^#?([A-Z_]+)=(.*)$", text, re.MULTILINE))
+
+
+def settings(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Environment:
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("chatsystem.env.find_spec", lambda _: object())
+    return Environment()
+
+
+def seconds(text: str) -> int:
+    return int(text.removesuffix("s"))
+
+
 def test_compose_runs_every_part(compose: Any) -> None:
-    assert set(compose["services"]) == PARTS
+    assert set(compose["services"]) == SERVICES | APPLICATION
 
 
 def test_every_service_that_others_wait_for_has_a_health_check(compose: Any) -> None:
     for service in compose["services"].values():
         for name, wait in service.get("depends_on", {}).items():
             if wait["condition"] == "service_healthy":
-                assert "healthcheck" in compose["services"][name], name
+                assert compose["services"][name]["healthcheck"]["test"], name
 
 
-def test_the_application_is_given_settings_that_exist_and_no_secret(compose: Any) -> None:
-    environment = compose["services"]["web"]["environment"]
+def test_everything_is_there_before_what_needs_it(compose: Any) -> None:
+    services = compose["services"]
+    for name in APPLICATION - {"migrate"}:
+        conditions = {one: wait["condition"] for one, wait in services[name]["depends_on"].items()}
+        assert conditions["migrate"] == "service_completed_successfully"
+        assert conditions["redis"] == conditions["rabbitmq"] == "service_healthy"
+    assert services["migrate"]["depends_on"]["mariadb"]["condition"] == "service_healthy"
+    assert "elasticsearch" in services["search"]["depends_on"]
 
-    assert set(environment) <= {name.upper() for name in Environment.model_fields}
-    assert re.fullmatch(r"\$\{SECRET_KEY:\?.*\}", environment["SECRET_KEY"])
+
+def test_the_application_is_given_every_setting(compose: Any) -> None:
+    assert set(compose["services"]["web"]["environment"]) == SETTINGS
+    for name in APPLICATION:
+        assert (
+            compose["services"][name]["environment"] == (compose["services"]["web"]["environment"])
+        )
+
+
+def test_what_it_is_given_is_accepted_and_is_production(
+    compose: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = settings(given(compose), monkeypatch)
+
+    assert environment.profile == "production"
+    assert environment.keys_required
+    assert environment.logs_json
+    assert environment.rate_limit
+
+
+def test_secrets_have_no_default(compose: Any) -> None:
+    text = yaml.dump(compose["services"]["web"]["environment"], width=10_000)
+    for name in SECRETS:
+        assert re.search(rf"\$\{{{name}:\?", text), name
     for value in compose["services"]["mariadb"]["environment"].values():
         assert "PASSWORD" in value or value in {"chatsystem", "1"}
 
 
-def test_keys_are_required(compose: Any) -> None:
-    assert compose["services"]["web"]["environment"]["REQUIRE_KEYS"] == "1"
+def test_the_example_has_every_setting_and_every_variable_of_compose(compose: Any) -> None:
+    variables = {name for name, *_ in VARIABLE.findall((ROOT / "docker-compose.yml").read_text())}
+
+    assert set(example()) == SETTINGS | variables
+    assert all(not example()[name] for name in SECRETS)
+
+
+def test_the_example_shows_the_defaults(compose: Any) -> None:
+    by_default = given(compose)
+    for name, value in example().items():
+        if value and name in by_default:
+            assert by_default[name] == value, name
+
+
+def test_every_value_of_the_example_can_be_chosen(compose: Any) -> None:
+    folders = {"VAR_DIR", "PROMETHEUS_MULTIPROC_DIR"}
+    services = {f"{name}_URL" for name in ("DATABASE", "REDIS", "BROKER", "ELASTICSEARCH")}
+    for name in SETTINGS - folders - services - {"PORT"}:
+        assert given(compose, **{name: "chosen"})[name] == "chosen", name
 
 
 def test_every_queue_has_a_worker_and_none_stores_and_searches(compose: Any) -> None:
@@ -57,15 +141,127 @@ def test_every_queue_has_a_worker_and_none_stores_and_searches(compose: Any) -> 
     assert sorted(queues) == sorted(WORK)
 
 
-def test_redis_loses_nothing_that_it_has_confirmed(compose: Any) -> None:
+def test_images_are_pinned(compose: Any) -> None:
+    images = [compose["services"][name]["image"] for name in SERVICES]
+    stages = re.findall(r"^FROM (\S+:\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+
+    assert len(stages) == 2
+    for image in [*images, *stages]:
+        assert re.search(r":\d+\.\d+\.\d+(-[a-z]+)*(@sha256:[0-9a-f]{64})?$", image), image
+    assert len({*stages}) == 1
+
+
+def test_the_versions_are_those_of_the_local_stack(compose: Any) -> None:
+    wanted = (ROOT / "scripts" / "elasticsearch" / "version").read_text().strip()
+    assert compose["services"]["elasticsearch"]["image"].endswith(f":{wanted}")
+    for program, name in (("mariadbd", "mariadb"), ("redis-server", "redis")):
+        if shutil.which(program):
+            said = subprocess.run(
+                [program, "--version"], capture_output=True, text=True, check=True
+            )
+            version = compose["services"][name]["image"].rpartition(":")[2]
+            assert version.rpartition(".")[0] in said.stdout, name
+
+
+def test_mariadb_is_set_like_that_of_the_local_stack(compose: Any) -> None:
+    local = dict(re.findall(r"^([a-z-]+)=(\S+)$", mariadb.CONFIGURATION, re.MULTILINE))
+    # MySQL does not know the last; it concerns only who creates accounts.
+    local["sql-mode"] = local["sql-mode"].replace("NO_AUTO_CREATE_USER,", "")
+    options = [
+        option.removeprefix("--").partition("=")[::2]
+        for option in compose["services"]["mariadb"]["command"]
+    ]
+    for name, value in options:
+        if value:
+            assert local[name] == value, name
+    assert {"sql-mode", "innodb-flush-log-at-trx-commit", "transaction-isolation"} <= {
+        name for name, _ in options
+    }
+
+
+def test_redis_is_set_like_that_of_the_local_stack(compose: Any) -> None:
     command = compose["services"]["redis"]["command"]
 
-    assert "--appendonly yes --appendfsync always --maxmemory-policy noeviction" in command
+    for name in ("appendonly", "appendfsync", "save", "maxmemory-policy"):
+        [value] = re.findall(rf"^{name} (\S+)$", redis.CONFIGURATION, re.MULTILINE)
+        assert f"--{name} {value}" in command
+    [memory] = re.findall(r"--maxmemory (\d+)mb", command)
+    assert int(memory) < 1536 == int(compose["services"]["redis"]["mem_limit"].removesuffix("m"))
+
+
+def test_every_queue_is_on_disk_on_a_broker_that_has_quorum_queues(compose: Any) -> None:
+    version = compose["services"]["rabbitmq"]["image"].rpartition(":")[2]
+
+    assert tuple(map(int, version.split("."))) >= (3, 10, 0)
+    assert compose["services"]["rabbitmq"]["hostname"]
+    assert all((queue.queue_arguments or {})["x-queue-type"] == "quorum" for queue in WORK.values())
+
+
+def test_what_was_begun_is_ended_before_a_container_is_killed(compose: Any) -> None:
+    services = compose["services"]
+    for name, part in (("web", Part.WEB), ("worker", Part.WORKER), ("search", Part.WORKER)):
+        assert seconds(services[name]["stop_grace_period"]) >= STOP_LIMIT_S[part]
+    for name in SERVICES:
+        assert seconds(services[name]["stop_grace_period"]) >= STOP_LIMIT_S[Part(name)]
+
+
+def test_everything_is_limited_and_comes_back(compose: Any) -> None:
+    for name, service in compose["services"].items():
+        assert service["mem_limit"], name
+        assert service["logging"]["options"]["max-size"], name
+        assert service["restart"] == ("no" if name == "migrate" else "unless-stopped")
+    for name in SERVICES:
+        [volume] = compose["services"][name]["volumes"]
+        assert volume.partition(":")[0] in compose["volumes"]
+
+
+def test_nothing_is_reached_from_outside_but_the_web_server_of_this_machine(compose: Any) -> None:
+    published = {name: one["ports"] for name, one in compose["services"].items() if "ports" in one}
+
+    assert published == {"web": ["127.0.0.1:${PORT:-8000}:8000"]}
+
+
+def test_the_folder_of_metrics_is_the_applications_and_shared(compose: Any) -> None:
+    folder = compose["services"]["web"]["environment"]["PROMETHEUS_MULTIPROC_DIR"]
+
+    assert f"install --directory --owner=chatsystem {folder}" in (ROOT / "Dockerfile").read_text()
+    for name in APPLICATION:
+        assert f"metrics:{folder}" in compose["services"][name]["volumes"]
 
 
 def test_the_image_runs_as_nobody_special_and_without_a_compiler() -> None:
-    stages = (ROOT / "Dockerfile").read_text().split("\nFROM ")
+    build, static, final = (ROOT / "Dockerfile").read_text().split("\nFROM ")[-3:]
 
-    assert "USER chatsystem" in stages[-1]
-    assert "gcc" not in stages[-1]
-    assert "--require-hashes -r requirements.txt" in stages[-2]
+    assert "--require-hashes -r requirements.txt" in build
+    assert "gcc" in build
+    assert "collectstatic" in static
+    assert "gcc" not in final
+    assert "\nUSER chatsystem\n" in final
+    assert final.index("COPY . .") < final.index("USER chatsystem")
+    assert "HEALTHCHECK" in final
+
+
+def test_no_secret_gets_into_the_image() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().split()
+
+    assert {".env", ".env.*", "var", ".git"} <= {*ignored}
+
+
+def test_compose_reads_its_file() -> None:
+    docker = shutil.which("docker")
+    has_compose = (
+        docker
+        and not subprocess.run(
+            [docker, "compose", "version"], capture_output=True, check=False
+        ).returncode
+    )
+    if not has_compose:
+        pytest.skip("the docker client with compose is not installed")
+    read = subprocess.run(
+        ["docker", "compose", "--file", str(ROOT / "docker-compose.yml"), "config", "--quiet"],
+        env={**os.environ, **SECRETS},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert read.returncode == 0, read.stderr

@@ -59,7 +59,7 @@ class TestWorker:
 
     def start(self) -> None:
         """Start it; it is at work a few seconds later."""
-        command = [sys.executable, "-m", "celery", "-A", self._application, "worker"]
+        command = [sys.executable, "-m", "celery", "--quiet", "-A", self._application, "worker"]
         command += ["--without-gossip", "--without-mingle", "--hostname", self._queue.name]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
