@@ -15,6 +15,8 @@ QUIET = {
     # Two lines for each task otherwise; a task that fails is an event of ours.
     "celery.worker.strategy": "WARNING",
     "celery.app.trace": "CRITICAL",
+    # A line each ten seconds.
+    "celery.beat": "WARNING",
 }
 
 
