@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from bench import product, texts
 from bench.database import Database
 from bench.errors import BenchError
+from bench.pieces import pieces
 from bench.product import Chat
 from bench.waiting import wait_until
 from search.index.layout import layout
 
 _NAME = "bench: filled"
 _TOKEN_BYTES = 12
-_ROWS_AT_ONCE = 50_000
 _REMOVED_AT_ONCE = 20_000
 _DIFFERENT_TEXTS = 500
 _INDEX_SECONDS = 120.0
@@ -67,16 +67,6 @@ def filled(database: Database, *, chats: int, messages: int) -> Iterator[str]:
     finally:
         _remove(database, token)
         wait_until(lambda: _is_purged(database), _PURGE_SECONDS, "removed rows are purged", 0.5)
-
-
-def pieces(chats: int, messages: int) -> Iterator[tuple[int, int, int, int]]:
-    """All messages as rectangles: first and last chat, first and last number."""
-    numbers_at_once = min(messages, _ROWS_AT_ONCE)
-    chats_at_once = _ROWS_AT_ONCE // numbers_at_once
-    for chat in range(1, chats + 1, chats_at_once):
-        for number in range(1, messages + 1, numbers_at_once):
-            last_chat = min(chat + chats_at_once - 1, chats)
-            yield chat, last_chat, number, min(number + numbers_at_once - 1, messages)
 
 
 def _is_index_complete() -> bool:

@@ -25,7 +25,7 @@ from bench.errors import BenchError
 from bench.mixture import EXISTING, mixture
 from bench.processes import free_port, listens, running
 from bench.product import Chat
-from bench.reads.pages import short
+from bench.reads.asked import short
 from bench.report import Figure, print_table, write
 from bench.requests import write_mixed
 from bench.services import services

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from django.db import OperationalError
-from django.db.models import BigIntegerField, Case, Count, F, Model, QuerySet, Value, When
+from django.db import OperationalError, connection
+from django.db.models import BigIntegerField, Count, F, Model, QuerySet
+from django.db.models.expressions import RawSQL
 
 from core import flags
 from core.jobs import Run, only_run
@@ -148,7 +149,7 @@ def _correct(
             # One flagged again meanwhile is written as well, or a busy chat would never be counted;
             # but not one that a later run has taken.
             mine = these.filter(pk__in=differing, count_state__in=(run.number, CountState.CHANGED))
-            _update(mine, **{counted.field: _by_pk(differing)}, version=F("version") + 1)
+            _update(mine, **{counted.field: _by_pk(counted, differing)}, version=F("version") + 1)
         _update(these.filter(count_state=run.number), count_state=CountState.CURRENT)
         tally.add(parents, differing)
         progress(len(parents))
@@ -182,6 +183,9 @@ def _update(rows: "QuerySet[Any]", **values: Any) -> None:
             in_transaction(partial(rows.filter(pk=pk).update, **values))
 
 
-def _by_pk(counts: Mapping[int, int]) -> Case:
-    whens = (When(pk=pk, then=Value(count)) for pk, count in counts.items())
-    return Case(*whens, output_field=BigIntegerField())
+def _by_pk(counted: Counted, counts: Mapping[int, int]) -> RawSQL:
+    """For each row its own count. Built of Django's `When` it took more time than all the rest."""
+    column = connection.ops.quote_name(str(counted.parent._meta.pk.column))
+    whens = " ".join(["WHEN %s THEN %s"] * len(counts))
+    values = [value for pk_and_count in counts.items() for value in pk_and_count]
+    return RawSQL(f"CASE {column} {whens} END", values, BigIntegerField())  # noqa: S611 - marks only

@@ -19,7 +19,7 @@ from bench.database import Database
 from bench.errors import BenchError
 from bench.filling import filled
 from bench.product import Chat
-from bench.reads.pages import PAGE
+from bench.reads.asked import PAGE
 from bench.report import Figure, print_table, write
 from bench.requests import Request, write_mixed
 from bench.services import services

@@ -8,7 +8,6 @@ import json
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import median, quantiles
 
 from bench.client import Client
@@ -16,24 +15,13 @@ from bench.database import Database
 from bench.errors import BenchError
 from bench.filling import filled
 from bench.product import Chat
+from bench.reads.asked import FIRST, PAGE, Page, pages_of
 from bench.report import Figure, print_table, write
 from bench.services import services
 
-PAGE = 50
-_PLACES = (1, 1_000, 10_000, 100_000, 1_000_000)
 _WARM_UP = 20
-_FIRST = "list_page1_ms"
 
 Times = dict[str, list[float]]
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page, and the numbers that it has to show, in this order."""
-
-    name: str
-    query: str
-    numbers: range
 
 
 def pages(*, messages: int, turns: int) -> None:
@@ -57,35 +45,6 @@ def pages(*, messages: int, turns: int) -> None:
     _report(messages, asked, times)
 
 
-def pages_of(messages: int) -> list[Page]:
-    """The first page without a cursor, then at each place that page from both sides.
-
-    The last place is the end of the chat.
-    """
-    found = [Page(_FIRST, "", range(1, PAGE + 1))]
-    places = sorted({place for place in _PLACES if place <= messages} | {messages})
-    for place in places:
-        first = min(place, messages - PAGE + 1)
-        end = first + PAGE
-        found += [
-            Page(f"list_page_at_{short(place)}_ms", f"?after={first - 1}", range(first, end)),
-            Page(
-                f"list_page_desc_at_{short(place)}_ms",
-                f"?order=desc&before={end}",
-                range(end - 1, first - 1, -1),
-            ),
-        ]
-    return found
-
-
-def short(number: int) -> str:
-    """1000000 as 1m, 10000 as 10k; what is no whole thousand as it is."""
-    for unit, name in ((1_000_000, "m"), (1000, "k")):
-        if number and number % unit == 0:
-            return f"{number // unit}{name}"
-    return str(number)
-
-
 def _ask(client: Client, path: str, page: Page) -> float:
     """Milliseconds until the answer was there; reading it is no work of the server."""
     before = time.perf_counter()
@@ -100,7 +59,7 @@ def _ask(client: Client, path: str, page: Page) -> float:
 def _report(messages: int, asked: Sequence[Page], times: Times) -> None:
     middle = {name: median(values) for name, values in times.items()}
     figures = {
-        name: Figure(value, "ms", {} if name == _FIRST else {"page1": value / middle[_FIRST]})
+        name: Figure(value, "ms", {} if name == FIRST else {"page1": value / middle[FIRST]})
         for name, value in middle.items()
     }
     print(f"a chat of {messages} messages, pages of {PAGE}; one client on a kept connection")
@@ -112,7 +71,7 @@ def _report(messages: int, asked: Sequence[Page], times: Times) -> None:
                 page.query or "-",
                 f"{middle[page.name]:.2f}",
                 f"{quantiles(times[page.name], n=20)[-1]:.2f}",
-                f"{middle[page.name] / middle[_FIRST]:.2f}",
+                f"{middle[page.name] / middle[FIRST]:.2f}",
             )
             for page in asked
         ],

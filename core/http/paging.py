@@ -76,14 +76,11 @@ class QuerySetSource(Generic[Row]):
         return found
 
     def _range(self, window: Window) -> "QuerySet[Row]":
-        rows = self.rows
-        if window.after is not None:
-            rows = rows.filter(**{f"{self.number}__gt": window.after})
-        if window.before is not None:
-            rows = rows.filter(**{f"{self.number}__lt": window.before})
-        return rows.order_by(f"-{self.number}" if window.descending else self.number)[
-            : window.limit
-        ]
+        bounds = {"gt": window.after, "lt": window.before}
+        wanted = {f"{self.number}__{how}": at for how, at in bounds.items() if at is not None}
+        return self.rows.filter(**wanted).order_by(
+            f"-{self.number}" if window.descending else self.number
+        )[: window.limit]
 
 
 def _split(window: Window) -> tuple[Window, Window | None]:
@@ -146,8 +143,8 @@ class Pager(Generic[Item]):
 def _preceding(window: Window, source: Source[Item], near: str) -> dict[str, int] | None:
     """The page that ends where this one begins: full, or as long as there is something before."""
     cursor = window.before if window.descending else window.after
-    if cursor is None:
-        return None
+    if cursor is None or (cursor == 0 and not window.descending):
+        return None  # numbers start at 1
     if window.descending:
         opposite = Window(after=cursor - 1 if cursor else None, limit=window.limit)
     else:
