@@ -8,6 +8,9 @@ from chaos.soak.memory import PROCESSES, Sample
 from chaos.soak.running import Soaked
 
 GROWTH = 1.05
+#: What keys cost is an average, right to about so much of their bytes: their numbers get more
+#: digits, and Redis's tables of keys double from time to time.
+_UNKNOWN = 0.01
 _MIB = 2**20
 #: What waits varies from one look to the next by about a group or two of each process.
 _ROWS_AT_LEAST = 200.0
@@ -50,12 +53,15 @@ def _memory(soaked: Soaked) -> Iterator[Line]:
     for part in PROCESSES:
         yield _flat(part, samples, [sample.memory[part] for sample in samples])
     rest = [without_keys(soaked, sample) for sample in samples]
-    yield _flat("Redis without keys of requests and blocks", samples, rest)
+    unknown = _UNKNOWN * (samples[-1].redis_bytes - rest[-1])
+    yield _flat("Redis without keys of requests and blocks", samples, rest, unknown)
 
 
-def _flat(name: str, samples: Sequence[Sample], values: Sequence[float]) -> Line:
+def _flat(
+    name: str, samples: Sequence[Sample], values: Sequence[float], unknown: float = 0
+) -> Line:
     third, last = (mean / _MIB for mean in _means(samples, values))
-    return Line(name, "MiB", third, last, GROWTH * third)
+    return Line(name, "MiB", third, last, GROWTH * third + unknown / _MIB)
 
 
 def _waiting(soaked: Soaked) -> Iterator[Line]:
