@@ -14,7 +14,7 @@ def test_a_part_that_hangs_is_the_only_one_that_fails(monkeypatch: pytest.Monkey
         comes_back.wait(30)
 
     parts = {"hangs": hang, "well": lambda: None}
-    monkeypatch.setattr(health, "_probes", lambda: parts)
+    monkeypatch.setattr(health, "probes", lambda: parts)
     monkeypatch.setattr(health, "HEALTH_SECONDS", 0.05)
     try:
         for _ in range(12):  # more than there are threads
