@@ -92,8 +92,12 @@ class Faults(Clients):
 
     # Redis.
 
-    @rule(said=writes, how=st.sampled_from(["flushed", "wiped", "put back"]))
-    def redis_loses_data(self, said: Writes, how: str) -> None:
+    @rule(
+        said=writes,
+        how=st.sampled_from(["flushed", "wiped", "put back"]),
+        again=st.lists(picks, max_size=3),
+    )
+    def redis_loses_data(self, said: Writes, how: str, again: list[int]) -> None:
         self.say(said)
         if self.only_in_redis and not self.redis_is_away:
             self.sweep(after_a_rest=True)  # the minute between two losses
@@ -105,6 +109,11 @@ class Faults(Clients):
         self.lost = unstored
         self.only_in_queue |= bool(unstored)
         self._redis_is_doubtful()
+        self._lose_data(how)
+        for pick in again:
+            self.repeat(pick)
+
+    def _lose_data(self, how: str) -> None:
         if how == "flushed":
             self.services.redis.client().flushall()
             return

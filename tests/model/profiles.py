@@ -9,8 +9,8 @@ _SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too
 # The same examples each time: a change is not to fail for what it has nothing to do with.
 settings.register_profile(
     "model",
-    max_examples=8,
-    stateful_step_count=30,
+    max_examples=10,
+    stateful_step_count=25,
     derandomize=True,
     database=None,
     report_multiple_bugs=False,

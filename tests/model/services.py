@@ -46,12 +46,12 @@ class Services:
         """What waits for time to pass waits for less; what waits for answers waits as long."""
         brief = timedelta(seconds=0.2)
         for name, value in {
-            "core.accept.pipeline.GRACE_SECONDS": 0.1,
+            "core.accept.pipeline.REDIS_GRACE_SECONDS": 0.1,
             "core.accept.sweeper.AGE_MS": 0,
             "core.accept.sweeper.SETTLED_AFTER": timedelta(),
             "core.accept.tasks.COMPANY_SECONDS": 0.0,
-            "core.breaker.PROBE_EVERY_SECONDS": 0.02,
-            "core.numbering.examination.REPORT_SECONDS": 0.5,
+            "core.breaker.BREAKER_PROBE_SECONDS": 0.02,
+            "core.numbering.examination.REDIS_EXAMINATION_SECONDS": 0.5,
             "core.numbering.keeper.TICK_SECONDS": 0.1,
             "core.numbering.keeper.STEADY": brief,
             "core.numbering.keeper.FRESH": 3 * brief,
