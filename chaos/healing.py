@@ -20,12 +20,13 @@ from core.redis import keys
 
 _ANSWER_SECONDS = 5.0
 _EVERY_SECONDS = 0.25
+_CONNECTIONS = 8
 
 
 def heal() -> None:
     """Start what is down, and return when the stack is whole. Raises ChaosError."""
     stack.start_all()
-    until(_accepts, "the stack accepts a chat")
+    until(_accept_everywhere, "the stack accepts a chat")
     until_numbers_are_of("redis")
     until(lambda: not stack.queued("chats", "messages"), "nothing is queued")
 
@@ -89,6 +90,14 @@ class Watch:
             if is_settled(self._moment, "chats", "messages"):
                 self.healed_after = time.monotonic() - self._began
                 return
+
+
+def _accept_everywhere() -> bool:
+    """Whether each web process accepts, as far as so many connections meet them all.
+
+    Each has a breaker of its own, and so finds out by itself that a service is back.
+    """
+    return all(_accepts() for _ in range(_CONNECTIONS))
 
 
 def _accepts() -> bool:

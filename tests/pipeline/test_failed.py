@@ -11,6 +11,7 @@ from core.accept import failed
 from core.accept.envelope import task_message
 from core.accept.models import DeadLetter
 from core.accept.replaying import StillSetAside, replay
+from core.broker.draining import SUSPECT_AFTER
 from core.broker.publisher import BrokerAway
 from core.broker.task import task
 from core.models import Job
@@ -118,7 +119,7 @@ def test_rows_that_kill_who_stores_them_are_set_aside_untried(
 
     with monkeypatch.context() as killing:
         killing.setattr(failed, "store_each", die)
-        for _ in range(2):
+        for _ in range(SUSPECT_AFTER):
             with pytest.raises(SystemExit):
                 failed.take_over_failed(queue.failed)
             eventually(lambda: queue.dead_letters() == 1, 10, "it is back")
