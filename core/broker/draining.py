@@ -18,8 +18,8 @@ from core.timeouts import BROKER_DRAIN_SECONDS, BROKER_HEARTBEAT_SECONDS, BROKER
 
 logger = get_logger(__name__)
 
-#: A message that was handed out in vain so often may kill who stores it. Workers that are killed for
-#: other reasons seldom hold the same message so often.
+#: A message that was handed out in vain so often may kill who stores it. Workers that are killed
+#: for other reasons seldom hold the same message so often.
 SUSPECT_AFTER = 3
 
 

@@ -43,6 +43,13 @@ def readers_and_editors(chat: Parent) -> Iterator[list[int]]:
         thread.join()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def index_of_the_table() -> None:
+    """Tests on the same stack may have taken rows out of the table as nobody else does."""
+    rebuilt = stack.manage("search", "rebuild", "--json")
+    assert rebuilt.returncode == 0, rebuilt.stdout + rebuilt.stderr
+
+
 @pytest.fixture
 def edited() -> Parent:
     """A chat of its own, since the load's verdict knows of no edits."""
