@@ -5,23 +5,19 @@ for a key, limits (far above the load), and is sent an Idempotency-Key with each
 one gets the same headers under names that mean nothing, so that the load costs the same.
 """
 
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 from bench import product, texts
 from bench.client import Client
 from bench.database import Database
 from bench.errors import BenchError
-from bench.processes import free_port, listens, running
 from bench.product import API, Chat
 from bench.report import Figure, print_table, write
 from bench.rounds import Round, alternate
+from bench.servers import product_server
 from bench.services import services
 from bench.target import Target
 from bench.wrk import Keys
@@ -31,33 +27,22 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
     _OFF: {"REQUIRE_KEYS": "0", "RATE_LIMIT": ""},
     _ON: {"REQUIRE_KEYS": "1", "RATE_LIMIT": "1000000/s"},
 }
-_DIFFERENT_TEXTS = 2000
 
 
 def contract(*, seconds: float, rounds: int, connections: int) -> None:
     """Measure and report. Raises BenchError when not every request was accepted and stored."""
     database = Database(services().database_url)
     with (
-        _server(_OFF) as off,
-        _server(_ON) as on,
-        tempfile.TemporaryDirectory() as folder,
+        product_server("contract", _SETTINGS[_OFF]) as off,
+        product_server("contract", _SETTINGS[_ON]) as on,
+        texts.request_file() as requests,
     ):
-        requests = Path(folder) / "requests"
-        texts.write_requests(requests, _DIFFERENT_TEXTS)
         targets = [
-            _target(_OFF, off, database, *_new_chat(off), prefix="X-No-"),
-            _target(_ON, on, database, *_new_chat(off), prefix=""),
+            _target(_OFF, off.url, database, *_new_chat(off.url), prefix="X-No-"),
+            _target(_ON, on.url, database, *_new_chat(off.url), prefix=""),
         ]
         done = alternate(targets, requests, seconds=seconds, rounds=rounds, connections=connections)
     _report(done)
-
-
-@contextmanager
-def _server(name: str) -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "manage.py", "serve", "--port", str(port)]
-    with running(f"contract-{port}", command, _SETTINGS[name], partial(listens, port)):
-        yield f"http://127.0.0.1:{port}"
 
 
 def _new_chat(base_url: str) -> tuple[Chat, str]:

@@ -18,13 +18,13 @@ from statistics import median
 
 from bench import product, texts
 from bench.database import Rows, Statements
-from bench.processes import RESULTS, ROOT, free_port, listens, running
+from bench.processes import RESULTS, ROOT
 from bench.report import Figure, print_table, write
 from bench.rounds import Round, alternate
+from bench.servers import product_server
 from bench.target import Target
 from bench.verification import check_chat
 
-_DIFFERENT_TEXTS = 2000
 _MIGRATION_SECONDS = 120
 _SETTINGS: Mapping[str, str] = {
     "DATABASE_URL": "",
@@ -63,11 +63,10 @@ def embedded(*, seconds: float, rounds: int, connections: int) -> None:
             address=base_url + chat.messages_path,
             count_stored=partial(product.count_messages, database, chat),
         )
-        requests = folder / "requests"
-        texts.write_requests(requests, _DIFFERENT_TEXTS)
-        done = alternate(
-            [target], requests, seconds=seconds, rounds=rounds, connections=connections
-        )
+        with texts.request_file() as requests:
+            done = alternate(
+                [target], requests, seconds=seconds, rounds=rounds, connections=connections
+            )
         checked = check_chat(database, chat, done, connections)
     _report(done, asdict(checked))
 
@@ -78,10 +77,8 @@ def _server(folder: Path) -> Iterator[str]:
     migrate = [sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"]
     merged = {**os.environ, **settings}
     subprocess.run(migrate, cwd=ROOT, env=merged, timeout=_MIGRATION_SECONDS, check=True)
-    port = free_port()
-    serve = [sys.executable, "manage.py", "serve", "--port", str(port)]
-    with running(f"embedded-{port}", serve, settings, partial(listens, port)):
-        yield f"http://127.0.0.1:{port}"
+    with product_server("embedded", settings) as served:
+        yield served.url
 
 
 def _report(done: list[Round], checked: dict[str, object]) -> None:

@@ -7,13 +7,11 @@ Then the stack itself gets the same load for a while, and what all processes of 
 its worker part hold together is looked at meanwhile; pages that they share count once (PSS).
 """
 
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -23,14 +21,15 @@ from bench.client import Client
 from bench.database import Database
 from bench.errors import BenchError
 from bench.mixture import EXISTING, mixture
-from bench.processes import free_port, listens, running
+from bench.processes import bytes_held
 from bench.product import Chat
 from bench.reads.asked import short
 from bench.report import Figure, print_table, write
 from bench.requests import write_mixed
+from bench.servers import product_server
 from bench.services import services
 from bench.texts import bodies
-from bench.waiting import wait_until
+from bench.verification import until_complete
 from bench.wrk import Load, mixed_load
 
 _FIRST_LOOK = 10_000
@@ -61,9 +60,9 @@ def memory(*, requests: int, seconds: float, connections: int) -> None:
         write_mixed(file, mixture(chat.messages_path))
         _say_existing(places.base_url, chat)
         seen = _of_a_web_process(file, requests, connections)
-        _until_stored(database, chat)
+        until_complete(database, chat, _STORED_SECONDS)
         peaks = _peaks(places.base_url, file, seconds, connections)
-        _until_stored(database, chat)
+        until_complete(database, chat, _STORED_SECONDS)
     _report(requests, seen, peaks)
 
 
@@ -75,12 +74,10 @@ def _say_existing(base_url: str, chat: Chat) -> None:
 
 
 def _of_a_web_process(file: Path, requests: int, connections: int) -> list[Held]:
-    port = free_port()
-    serve = [sys.executable, "manage.py", "serve", "--port", str(port)]
     settings = {"WEB_CONCURRENCY": "1", "REQUIRE_KEYS": "0", "RATE_LIMIT": ""}
-    with running(f"memory-{port}", serve, settings, partial(listens, port)) as pid:
-        loads = _loads(f"http://127.0.0.1:{port}", file, requests, connections)
-        return [Held(done, _largest(pid)) for done in loads]
+    with product_server("memory", settings) as served:
+        loads = _loads(served.url, file, requests, connections)
+        return [Held(done, _largest(served.pid)) for done in loads]
 
 
 def _loads(base_url: str, file: Path, requests: int, connections: int) -> Iterator[int]:
@@ -106,16 +103,6 @@ def _largest(pid: int) -> float:
     server = psutil.Process(pid)
     family = (server, *server.children(recursive=True))
     return max(float(process.memory_full_info().uss) for process in family) / _MIB
-
-
-def _until_stored(database: Database, chat: Chat) -> None:
-    # A create that wrk did not wait for may have its number and still be queued.
-    wait_until(
-        lambda: product.stored(database, chat).has_every_number_once,
-        _STORED_SECONDS,
-        f"chat {chat.token}/{chat.number} holds numbers 1 to N, each once",
-        every=1,
-    )
 
 
 def _peaks(base_url: str, file: Path, seconds: float, connections: int) -> dict[str, float]:
@@ -144,14 +131,7 @@ def _together(pids: Sequence[int]) -> float:
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(pid)
             family |= {process, *process.children(recursive=True)}
-    return sum(map(_shared_once, family)) / _MIB
-
-
-def _shared_once(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_full_info().pss)
-    except psutil.NoSuchProcess:
-        return 0
+    return sum(map(bytes_held, family)) / _MIB
 
 
 def _report(requests: int, seen: Sequence[Held], peaks: dict[str, float]) -> None:

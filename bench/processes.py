@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from bench.errors import BenchError
 from bench.waiting import wait_until
 
@@ -48,6 +50,14 @@ def running(
         yield child.pid
     finally:
         _end(child)
+
+
+def bytes_held(process: psutil.Process) -> int:
+    """Its memory; pages that several share count once among them. 0 where it has ended."""
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def free_port() -> int:

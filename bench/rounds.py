@@ -67,7 +67,7 @@ def _round(
     seconds: float,
     is_warm_up: bool,
 ) -> Round:
-    before = _stored(target)
+    before = target.stored()
     result = load(
         target.address,
         requests,
@@ -76,7 +76,7 @@ def _round(
         rate=rates.get(target.name, 0),
         keys=target.keys,
     )
-    stored = _stored(target) - before
+    stored = target.stored() - before
     settle(target, before + result.answered)
     return Round(target.name, is_warm_up, result, stored)
 
@@ -91,10 +91,6 @@ def settle(target: Target, at_least: int) -> None:
         if time.monotonic() > deadline:
             raise BenchError(f"{target.name} stored {rows} rows and answered {at_least} requests")
         time.sleep(0.25)
-        now = target.count_stored()
+        now = target.stored()
         if now != rows:
             rows, since = now, time.monotonic()
-
-
-def _stored(target: Target) -> int:
-    return target.count_stored() if target.count_stored else 0

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import NamedTuple
 
 from bench.processes import free_port, listens, running
 from chatsystem.management.commands.serve import granian_options
@@ -39,6 +40,22 @@ def granian(project: str, *, threads: int) -> Iterator[str]:
 def environment(project: str) -> Mapping[str, str]:
     """In which a process of this project runs."""
     return {"DJANGO_SETTINGS_MODULE": f"{project}.settings"}
+
+
+class Served(NamedTuple):
+    """Where a server is, and the process that began it."""
+
+    url: str
+    pid: int
+
+
+@contextmanager
+def product_server(log: str, settings: Mapping[str, str]) -> Iterator[Served]:
+    """The product's web server with these settings, beside that of the stack."""
+    port = free_port()
+    command = [sys.executable, "manage.py", "serve", "--port", str(port)]
+    with running(f"{log}-{port}", command, settings, partial(listens, port)) as pid:
+        yield Served(f"http://127.0.0.1:{port}", pid)
 
 
 @contextmanager

@@ -4,20 +4,18 @@ Each serves the stack's services on a port of its own, so the stack's own web se
 """
 
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 from bench import product, texts
-from bench.accepting.arena import DIFFERENT_TEXTS
 from bench.database import Database
 from bench.processes import free_port, listens, running
 from bench.report import Figure, print_table, write
 from bench.rounds import Round, alternate, loads
+from bench.servers import product_server
 from bench.services import services
 from bench.target import Target
 
@@ -49,9 +47,7 @@ def servers(*, seconds: float, rounds: int, connections: int) -> None:
     """Measure and report."""
     places = services()
     database = Database(places.database_url)
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as started:
-        requests = Path(folder) / "requests"
-        texts.write_requests(requests, DIFFERENT_TEXTS)
+    with texts.request_file() as requests, ExitStack() as started:
         targets = []
         for choice in CHOICES:
             url = started.enter_context(_serving(choice))
@@ -64,12 +60,14 @@ def servers(*, seconds: float, rounds: int, connections: int) -> None:
 
 @contextmanager
 def _serving(choice: Choice) -> Iterator[str]:
-    port = free_port()
     settings = {"WEB_CONCURRENCY": str(choice.processes), "WEB_THREADS": str(choice.threads)}
-    command = [sys.executable, "manage.py", "serve", "--port", str(port)]
-    if choice.server == "gunicorn":
-        command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
-        command += ["--bind", f"127.0.0.1:{port}", "chatsystem.wsgi:application"]
+    if choice.server == "granian":
+        with product_server(choice.name, settings) as served:
+            yield served.url
+        return
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
+    command += ["--bind", f"127.0.0.1:{port}", "chatsystem.wsgi:application"]
     with running(choice.name, command, settings, partial(listens, port)):
         yield f"http://127.0.0.1:{port}"
 

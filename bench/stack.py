@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bench.processes import ROOT
 
 _STACK = str(ROOT / "scripts" / "stack")
+_LIMIT_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,9 @@ class Part:
 
 def parts() -> Mapping[str, Part]:
     """All of them by name, as they are now."""
-    status = subprocess.run([_STACK, "status", "--json"], stdout=subprocess.PIPE, check=False)
+    status = subprocess.run(
+        [_STACK, "status", "--json"], stdout=subprocess.PIPE, check=False, timeout=_LIMIT_SECONDS
+    )
     return {line["part"]: Part(line["state"], line["pids"]) for line in json.loads(status.stdout)}
 
 
@@ -31,4 +34,6 @@ def part(name: str) -> Part:
 
 def command(verb: str, name: str) -> None:
     """Have it done to the part. Raises CalledProcessError when that fails."""
-    subprocess.run([_STACK, verb, name], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [_STACK, verb, name], check=True, stdout=subprocess.DEVNULL, timeout=_LIMIT_SECONDS
+    )

@@ -19,6 +19,10 @@ class Target:
     count_stored: Callable[[], int] | None = None
     keys: Keys | None = None
 
+    def stored(self) -> int:
+        """The rows that its table holds, 0 where it stores nothing."""
+        return self.count_stored() if self.count_stored else 0
+
 
 @dataclass(frozen=True)
 class Baseline:

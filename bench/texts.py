@@ -6,9 +6,14 @@ They are drawn with a fixed seed, so that every run and every baseline gets the 
 import json
 import math
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 _MEDIAN_BYTES = 80
+#: So many different ones, in turn.
+_REQUESTS = 2000
 _SPREAD = 0.8
 _SHORTEST, _LONGEST = 3, 4000
 
@@ -35,10 +40,14 @@ def bodies(count: int) -> list[str]:
     return [_body(source) for _ in range(count)]
 
 
-def write_requests(path: Path, count: int) -> None:
-    """A file with one request a line, as JSON; no text holds a line break."""
-    documents = (json.dumps({"body": body}, ensure_ascii=False) for body in bodies(count))
-    path.write_text("\n".join(documents), encoding="utf-8")
+@contextmanager
+def request_file() -> Iterator[Path]:
+    """A file with one request a line, as JSON, while the block runs; no text has a line break."""
+    documents = (json.dumps({"body": body}, ensure_ascii=False) for body in bodies(_REQUESTS))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "requests"
+        path.write_text("\n".join(documents), encoding="utf-8")
+        yield path
 
 
 def _body(source: random.Random) -> str:

@@ -26,17 +26,24 @@ class Checked:
     unknown: int
 
 
+def until_complete(database: Statements, chat: Chat, within: float) -> None:
+    """Return when it holds numbers 1 to N, each once. Raises BenchError after so many seconds.
+
+    A request that wrk did not wait for may have its number and still be queued.
+    """
+    wait_until(
+        lambda: product.stored(database, chat).has_every_number_once,
+        within,
+        f"chat {chat.token}/{chat.number} holds numbers 1 to N, each once",
+        every=1,
+    )
+
+
 def check_chat(
     database: Statements, chat: Chat, rounds: Sequence[Round], connections: int
 ) -> Checked:
     """Print what is stored and what was answered. Raises BenchError when they do not agree."""
-    # A request that wrk did not wait for may have its number and still be queued.
-    wait_until(
-        lambda: product.stored(database, chat).has_every_number_once,
-        _COMPLETE_WITHIN_SECONDS,
-        f"chat {chat.token}/{chat.number} holds numbers 1 to N, each once",
-        every=1,
-    )
+    until_complete(database, chat, _COMPLETE_WITHIN_SECONDS)
     stored = product.stored(database, chat)
     answered = sum(each.load.answered for each in rounds)
     # At wrk's end, or on a connection that broke, or without an outcome.

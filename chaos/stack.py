@@ -1,6 +1,5 @@
 """The local stack's parts, broken and mended by scripts/stack."""
 
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 import redis
 from kombu import Connection
 
+from bench.stack import parts
 from chaos.errors import ChaosError
 from core.broker.queues import WORK
 
@@ -47,22 +47,16 @@ def mend(command: str, part: str) -> None:
     do("resume" if command == "pause" else "start", part)
 
 
-def status() -> list[dict[str, Any]]:
-    """What scripts/stack says of each part."""
-    parts: list[dict[str, Any]] = json.loads(run(_STACK, "status", "--json").stdout)
-    return parts
-
-
 def start_all() -> None:
     """Start or resume every part that does not run."""
-    for part in status():
-        if part["state"] != "running":
-            do("start", part["part"])
+    for name, part in parts().items():
+        if part.state != "running":
+            do("start", name)
 
 
-def pids(part: str) -> list[int]:
+def pids(part: str) -> Sequence[int]:
     """The processes of a part, parents and children."""
-    return [pid for line in status() if line["part"] == part for pid in line["pids"]]
+    return parts()[part].pids
 
 
 def manage(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,5 @@
 """This system and the baselines, all of them running, and what they are sent."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from bench.services import Services
 from bench.target import Target
 
 THIS = "this_system"
-DIFFERENT_TEXTS = 2000
 
 
 @dataclass(frozen=True)
@@ -41,9 +39,7 @@ def arena(
 ) -> Iterator[Arena]:
     """All run while the block does, each baseline with the best of these numbers of threads."""
     chat = product.new_chat(services.base_url)
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as started:
-        requests = Path(folder) / "requests"
-        texts.write_requests(requests, DIFFERENT_TEXTS)
+    with texts.request_file() as requests, ExitStack() as started:
         targets, threads = {THIS: this_system(services, database, chat)}, {}
         for baseline in baselines(services, database):
             best = best_threads(baseline, choices, requests, connections)

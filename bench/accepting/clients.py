@@ -48,7 +48,7 @@ def by_clients(
 
 
 def _point(target: Target, arena: Arena, clients: int, seconds: float) -> Point:
-    before = target.count_stored() if target.count_stored else 0
+    before = target.stored()
     seen = load(target.address, arena.requests, connections=clients, seconds=seconds)
     settle(target, before + seen.answered)
     return Point(target.name, clients, seen.rate, seen.p50_ms, seen.p99_ms)

@@ -67,8 +67,7 @@ def _of(target: Target, arena: Arena, seconds: float) -> Sustained:
 
 def _attempt(target: Target, arena: Arena, seconds: float, rate: float) -> Sustained:
     """The backlog of a run-up stays, so that what is stored meanwhile is what a worker can do."""
-    assert target.count_stored  # noqa: S101 - both of them store
-    before = target.count_stored()
+    before = target.stored()
     run_up = load(
         target.address,
         arena.requests,
@@ -76,7 +75,7 @@ def _attempt(target: Target, arena: Arena, seconds: float, rate: float) -> Susta
         seconds=_RUN_UP_SECONDS,
         rate=rate,
     )
-    at_start = target.count_stored()
+    at_start = target.stored()
     run = load(
         target.address,
         arena.requests,
@@ -84,7 +83,7 @@ def _attempt(target: Target, arena: Arena, seconds: float, rate: float) -> Susta
         seconds=seconds,
         rate=rate,
     )
-    stored = target.count_stored() - at_start
+    stored = target.stored() - at_start
     settle(target, before + run_up.answered + run.answered)
     is_steady = run.answered - stored <= GROWTH * run.answered + arena.connections
     return Sustained(run.rate, stored / run.seconds, is_steady)

@@ -23,7 +23,7 @@ def by_part(
     """Milliseconds a message, by part; `wrk` is the load itself."""
     pids = {name: part.pids for name, part in stack.parts().items()}
     before = {name: _seconds(of_part) for name, of_part in pids.items()} | {"wrk": _children()}
-    stored = target.count_stored() if target.count_stored else 0
+    stored = target.stored()
     seen = load(target.address, requests, connections=connections, seconds=seconds)
     after_load = _children()
     settle(target, stored + seen.answered)

@@ -1,11 +1,10 @@
 """`profile`: where the processor time of a message goes, and what the textbook's web does."""
 
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench import product, texts
-from bench.accepting.arena import DIFFERENT_TEXTS, this_system
+from bench.accepting.arena import this_system
 from bench.database import Database
 from bench.profile.functions import by_step
 from bench.profile.parts import by_part
@@ -27,10 +26,8 @@ def profile(*, seconds: float, connections: int, textbook_threads: int) -> None:
     this = this_system(places, database, product.new_chat(places.base_url))
     with (
         textbook(places, database, textbook_threads) as baseline,
-        tempfile.TemporaryDirectory() as folder,
+        texts.request_file() as requests,
     ):
-        requests = Path(folder) / "requests"
-        texts.write_requests(requests, DIFFERENT_TEXTS)
         parts = by_part(this, database, requests, connections=connections, seconds=seconds)
         steps, functions = {}, {}
         for target in (this, baseline):
@@ -45,7 +42,7 @@ def profile(*, seconds: float, connections: int, textbook_threads: int) -> None:
 def _looked_at(
     target: Target, requests: Path, connections: int, seconds: float
 ) -> tuple[dict[str, float], dict[str, float]]:
-    before = target.count_stored() if target.count_stored else 0
+    before = target.stored()
     with ThreadPoolExecutor(1) as pool:
         under_way = pool.submit(
             load,

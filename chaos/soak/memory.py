@@ -1,19 +1,16 @@
 """What the parts of the stack hold in memory, and how much waits in them, at one moment."""
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import psutil
-
+from bench.processes import bytes_held
 from chaos import processes, stack
 from chaos.database import query
 from core.redis import keys
 
 #: Of these every process counts, those that supervise the others too.
 PROCESSES = ("web", "worker", "beat")
-EVERY_REQUEST = keys.request("*", "*")
 EVERY_BLOCK = keys.block("*") + "*"
 _SCANNED = 1000
 
@@ -38,14 +35,14 @@ def sample() -> Sample:
     """As it is now. Raises OSError, RedisError or a database error while a service is away."""
     with stack.redis_client() as client:
         used = int(client.info("memory")["used_memory"])
-        requests = sum(1 for _ in client.scan_iter(EVERY_REQUEST, _SCANNED))
+        requests = sum(1 for _ in client.scan_iter(keys.EVERY_REQUEST, _SCANNED))
         blocks = sum(1 for _ in client.scan_iter(EVERY_BLOCK, _SCANNED))
         parents = client.zrange(keys.PENDING_PARENTS, 0, -1)
         pending = sum(client.zcard(keys.pending(name.decode())) for name in parents)
     [(backlog,)] = query("SELECT COUNT(*) FROM index_backlog")
     return Sample(
         at=time.monotonic(),
-        memory={part: sum(_bytes(part)) for part in PROCESSES},
+        memory={part: sum(map(bytes_held, processes.of_part(part))) for part in PROCESSES},
         redis_bytes=used,
         requests=requests,
         blocks=blocks,
@@ -55,9 +52,3 @@ def sample() -> Sample:
             "changes to be indexed": backlog,
         },
     )
-
-
-def _bytes(part: str) -> Iterator[int]:
-    for process in processes.of_part(part):
-        with suppress(psutil.NoSuchProcess):
-            yield int(process.memory_full_info().pss)

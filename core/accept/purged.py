@@ -24,6 +24,9 @@ from core.natural_keys import in_pieces
 from core.rows import Key, Kind, NumberedRow, kind_of, moment
 from core.transactions import in_transaction
 
+#: The job that removes them.
+JOB = "purge"
+
 #: A row is known by the clock of the process that accepted it, and its neighbours by those of
 #: others.
 CLOCKS_DIFFER = timedelta(hours=1)

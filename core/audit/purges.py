@@ -4,13 +4,11 @@ from collections.abc import Iterator
 
 from django.utils import timezone
 
+from core.accept.purged import JOB
 from core.audit.findings import Finding, error, info
 from core.audit.stats import children
 from core.models import Job
 from core.rows import Key, Kind
-
-#: The job that removes them (in a higher layer).
-JOB = "purge"
 
 
 def check_purge(kind: Kind, parent: Key, through: int) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from django.db.models import Min
 
 from chats.models import Chat
 from chats.selectors import chats_of
-from core.accept.purged import reach
+from core.accept.purged import JOB, reach
 from core.idempotency.records import forget_old
 from core.jobs import only_run
 from core.natural_keys import MOST_PREFIXES, with_keys
@@ -16,8 +16,6 @@ from messages_app.accept import MESSAGES
 from messages_app.models import Message
 from messages_app.purging.prefix import ChatKey, pieces_of
 from messages_app.purging.removing import mark, remove
-
-JOB = "purge"
 
 #: Is told how many messages are done since it was told last. What it raises ends the purge.
 Notice = Callable[[int], object]

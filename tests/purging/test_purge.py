@@ -8,11 +8,11 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
+from core.accept.purged import JOB
 from core.jobs import only_run
 from core.models import PurgeHorizon
 from messages_app.purging.prefix import ChatKey
 from messages_app.purging.removing import mark
-from messages_app.purging.running import JOB
 from messages_app.tasks import purge_old
 from tests.api.client import Api
 from tests.audit.results import audit, found_nothing
