@@ -86,6 +86,13 @@ def queued(*queues: str) -> int:
         return sum(int(answer.message_count) for answer in declared)
 
 
+def purge(queue: str) -> None:
+    """Take out what waits there."""
+    with Connection(os.environ["BROKER_URL"], connect_timeout=ANSWER_SECONDS) as connection:
+        channel: Any = connection.channel()
+        channel.queue_purge(queue)
+
+
 def queues() -> Sequence[str]:
     """The names of all queues of work."""
     return list(WORK)
