@@ -20,7 +20,7 @@ from django.db.models.functions import Coalesce
 from applications.keys import KeyHash
 from applications.models import Application, OperatorKey
 from core.accept.group import GroupCommit, OutcomeOpen, TurnedAway
-from core.database import breaker
+from core.database import breaker, renew_connection
 from core.errors import Unavailable
 from core.numbering.epochs import FIRST_EPOCH, latest_epoch
 from core.numbering.models import NumberAuthority
@@ -116,6 +116,7 @@ _memory = _Memory()
 
 def _look_up(key_hashes: Sequence[KeyHash]) -> list[Identity | Exception | None]:
     """Whose keys have these hashes, or that nobody can say."""
+    renew_connection()
     known = _from_database(set(key_hashes))
     if known is None:
         return [_from_redis(key_hash) for key_hash in key_hashes]

@@ -32,7 +32,8 @@ def granian(project: str, *, threads: int) -> Iterator[str]:
     """The same by granian."""
     port = free_port()
     place = ("--host", "127.0.0.1", "--port", str(port))
-    options = granian_options(PROCESSES, threads, log_level="warning")
+    options = granian_options(PROCESSES, log_level="warning")
+    options += ["--interface", "wsgi", "--blocking-threads", str(threads)]
     with _serving(project, port, ["granian", *options, *place]) as url:
         yield url
 

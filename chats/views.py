@@ -22,6 +22,8 @@ from core.text import clean_name, field
 class ChatCollection(ApiView):
     """The chats of one application."""
 
+    suspendable_methods = ("POST",)
+
     def get(self, request: Request, token: str) -> Response:
         """A page, by number."""
         parameters = query_parameters(request)

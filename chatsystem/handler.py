@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.template.response import SimpleTemplateResponse
-from django.urls import get_resolver
+from django.urls import Resolver404, get_resolver
 from django.utils.functional import cached_property
 from django.utils.log import log_response
 from django.utils.module_loading import import_string
@@ -29,22 +29,37 @@ from core.http.chunked import with_length
 from core.http.counted import count_request
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 API = "/api/"
+#: So many addresses are remembered with their views; those of busy chats are asked again and again.
+_PATHS = 2000
 
 _Respond = Callable[[HttpRequest], Any]
 
 
-def application() -> "WSGIApplication":
+class Application:
     """The whole server."""
-    pages, api = WSGIHandler(), ApiHandler()
 
-    def route(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        is_api = environ.get("PATH_INFO", "").startswith(API)
-        return (api if is_api else pages)(environ, start_response)
+    def __init__(self) -> None:
+        pages, api = with_length(WSGIHandler()), ApiHandler()
+        self._pages, self._api = pages, with_length(api)
+        self._may_be_suspended = api.may_be_suspended
 
-    return with_length(route)
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer one request."""
+        handler = self._api if _is_of_api(environ) else self._pages
+        return handler(environ, start_response)
+
+    def may_be_suspended(self, environ: "WSGIEnvironment") -> bool:
+        """Whether the request may be answered on an event loop (core.suspending)."""
+        return _is_of_api(environ) and self._may_be_suspended(environ)
+
+
+def _is_of_api(environ: "WSGIEnvironment") -> bool:
+    return bool(environ.get("PATH_INFO", "").startswith(API))
 
 
 class ApiRequest(WSGIRequest):
@@ -81,7 +96,8 @@ class ApiHandler:
 
     def __init__(self) -> None:
         self._database = _Database()
-        self._resolver = get_resolver()
+        # Raises Resolver404, which is not kept.
+        self._match = lru_cache(maxsize=_PATHS)(get_resolver().resolve)
         self._security = SecurityMiddleware(self._call_view)
         self._headers = {secure: self._said_of_each(secure=secure) for secure in (False, True)}
         self._respond: _Respond = convert_exception_to_response(self._call_secure)
@@ -110,12 +126,26 @@ class ApiHandler:
         start_response(f"{response.status_code} {response.reason_phrase}", headers)
         return [response.content]
 
+    def may_be_suspended(self, environ: "WSGIEnvironment") -> bool:
+        """Whether the request's view waits for nothing but groups.
+
+        Where a cookie has to be looked up in the database it does not.
+        """
+        if "HTTP_COOKIE" in environ:
+            return False
+        try:
+            match = self._match(environ["PATH_INFO"])
+        except Resolver404:
+            return False
+        methods = getattr(getattr(match.func, "cls", None), "suspendable_methods", ())
+        return environ["REQUEST_METHOD"] in methods
+
     def _call_secure(self, request: HttpRequest) -> HttpResponse:
         request.get_host()  # raises what a foreign one is answered with
         return self._security.process_request(request) or self._call_view(request)
 
     def _call_view(self, request: HttpRequest) -> HttpResponse:
-        request.resolver_match = match = self._resolver.resolve(request.path_info)
+        request.resolver_match = match = self._match(request.path_info)
         response: HttpResponse = match.func(request, *match.args, **match.kwargs)
         return response.render() if isinstance(response, SimpleTemplateResponse) else response
 

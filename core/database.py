@@ -19,6 +19,15 @@ def ask_database() -> None:
         connection.close()
 
 
+def renew_connection() -> None:
+    """As Django before each request, for a thread that lives on and has none of its own.
+
+    What it left long ago is closed, and what died meanwhile is noticed.
+    """
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+
+
 @cache
 def breaker() -> Breaker:
     """For what can go on without the database: one that hangs costs its patience once."""

@@ -23,6 +23,8 @@ from messages_app.schema import describe_bulk, describe_collection, describe_ite
 class MessageCollection(ApiView):
     """The messages of one chat."""
 
+    suspendable_methods = ("POST",)
+
     def get(self, request: Request, token: str, chat_number: str) -> Response:
         """A page, by number."""
         parameters = query_parameters(request)

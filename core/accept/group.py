@@ -1,8 +1,9 @@
 """Group commit: requests that wait at the same time share one commit.
 
 The first request that arrives leads: it commits for itself and for all that wait by then, and calls
-the first of those that came meanwhile to lead the next group. So there is no thread of its own, a
-lone request never waits for company, and the busier it is the larger the groups are.
+the first of those that came meanwhile to lead the next group. So a lone request never waits for
+company, and the busier it is the larger the groups are. A request that has a thread leads in it;
+those that are suspended on an event loop are led by a thread that is kept for them.
 
 In a crowd the leader may linger for a moment before it takes its group, for those that are on their
 way: what a commit costs, here and in every service behind it, is shared by more. It is what
@@ -15,14 +16,16 @@ turned away at once. Nothing here knows of Django.
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Generic
 
+from core.accept.tickets import BlockedTicket, Item, Result, SuspendedTicket, Ticket, resume
+from core.deadlines import Deadlines
+from core.suspending import is_suspendable
 from core.timeouts import REQUEST_TURN_SECONDS
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class TurnedAway(Exception):
@@ -49,29 +52,6 @@ class Bounds:
     linger_seconds: float = 0.0
 
 
-@dataclass(eq=False)
-class _Ticket(Generic[Item, Result]):
-    """One waiting request. `turn` is released once: when it is to lead, or is settled."""
-
-    item: Item
-    size: int
-    weight: int
-    leads: bool = False
-    outcome: Result | Exception | None = None
-    turn: Lock = field(default_factory=Lock)
-
-    def __post_init__(self) -> None:
-        self.turn.acquire()
-
-    def settle(self, outcome: Result | Exception) -> None:
-        self.outcome = outcome
-        self.turn.release()
-
-    def call_to_lead(self) -> None:
-        self.leads = True
-        self.turn.release()
-
-
 class GroupCommit(Generic[Item, Result]):
     """Brings the items of concurrent callers together; `commit` gets a list of them.
 
@@ -87,27 +67,34 @@ class GroupCommit(Generic[Item, Result]):
         self._commit = commit
         self._bounds = bounds
         self._lock = Lock()
-        self._waiting: deque[_Ticket[Item, Result]] = deque()
+        self._waiting: deque[Ticket[Item, Result]] = deque()
         self._is_led = False
         self._group_before = 0
+        self._leader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="group-commit")
+        self._deadlines = Deadlines(bounds.wait_seconds)
 
     def submit(self, item: Item, size: int = 0, weight: int = 1) -> Result:
         """The result of the item; size counts towards `group_bytes`, weight towards `group_items`.
 
         Raises what the commit says of this item, TurnedAway, OutcomeOpen.
         """
-        ticket: _Ticket[Item, Result] = _Ticket(item, size, weight)
+        ticket = self._ticket(item, size, weight)
         if self._enter(ticket):
+            ticket.call()
+        self._wait(ticket)
+        if not ticket.is_settled:
             self._lead()
-        else:
-            self._wait(ticket)
-            if ticket.leads:
-                self._lead()
         if isinstance(ticket.outcome, Exception):
             raise ticket.outcome
         return ticket.outcome  # type: ignore[return-value] # settled, and not by an error
 
-    def _enter(self, ticket: _Ticket[Item, Result]) -> bool:
+    def _ticket(self, item: Item, size: int, weight: int) -> Ticket[Item, Result]:
+        if not is_suspendable():
+            return BlockedTicket(item, size, weight, seconds=self._bounds.wait_seconds)
+        lead = partial(self._leader.submit, self._lead)
+        return SuspendedTicket(item, size, weight, lead=lead, deadlines=self._deadlines)
+
+    def _enter(self, ticket: Ticket[Item, Result]) -> bool:
         """Take a place in the queue; true when there is no leader, so that this one must lead."""
         with self._lock:
             if len(self._waiting) >= self._bounds.waiting_items:
@@ -117,16 +104,16 @@ class GroupCommit(Generic[Item, Result]):
             self._is_led = True
             return must_lead
 
-    def _wait(self, ticket: _Ticket[Item, Result]) -> None:
+    def _wait(self, ticket: Ticket[Item, Result]) -> None:
         """Return when called to lead or settled. Raises TurnedAway or OutcomeOpen."""
-        if ticket.turn.acquire(timeout=self._bounds.wait_seconds):
+        if ticket.wait():
             return
         with self._lock:
-            if ticket in self._waiting and not ticket.leads:
+            if ticket in self._waiting and not ticket.is_called:
                 self._waiting.remove(ticket)
                 raise TurnedAway("the request's turn did not come in time")
         # Its group is being committed, or it has just been called.
-        if not ticket.turn.acquire(timeout=self._bounds.wait_seconds):
+        if not ticket.wait():
             raise OutcomeOpen("the commit takes too long")
 
     def _lead(self) -> None:
@@ -146,7 +133,7 @@ class GroupCommit(Generic[Item, Result]):
             outcomes = [OutcomeOpen(f"{len(outcomes)} outcomes for {len(group)}")] * len(group)
         self._settle(group, outcomes)
 
-    def _next_group(self) -> list[_Ticket[Item, Result]]:
+    def _next_group(self) -> list[Ticket[Item, Result]]:
         with self._lock:
             group = [self._waiting.popleft()]
             size, weight = group[0].size, group[0].weight
@@ -160,12 +147,13 @@ class GroupCommit(Generic[Item, Result]):
             return group
 
     def _settle(
-        self, group: Sequence[_Ticket[Item, Result]], outcomes: Sequence[Result | Exception]
+        self, group: Sequence[Ticket[Item, Result]], outcomes: Sequence[Result | Exception]
     ) -> None:
         """Call the next leader first, so that its commit begins while these are answered."""
         with self._lock:
             self._is_led = bool(self._waiting)
             if self._waiting:
-                self._waiting[0].call_to_lead()
+                self._waiting[0].call()
         for ticket, outcome in zip(group, outcomes, strict=True):
             ticket.settle(outcome)
+        resume(group)

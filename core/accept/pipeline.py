@@ -19,6 +19,7 @@ from core.accept.lending import DatabaseAway
 from core.accept.repeats import TableKeys
 from core.accept.submission import Submission
 from core.accept.waiting import Waits, may_be_queued
+from core.database import renew_connection
 from core.errors import Unavailable
 from core.logs import Event, get_logger
 from core.metrics import GROUP_ROWS
@@ -44,6 +45,7 @@ class Pipeline:
 
     def commit(self, submissions: Sequence[Submission]) -> list[Sequence[NumberedRow] | Exception]:
         """For each submission what was accepted, or why it was not."""
+        renew_connection()
         GROUP_ROWS.observe(sum(len(one.rows) for one in submissions))
         if not is_configured():
             return store(submissions)

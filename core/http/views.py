@@ -1,6 +1,6 @@
 """The base of all API views: what DRF does by default and this API promises otherwise."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from functools import cache
 from typing import Any
 
@@ -52,6 +52,9 @@ class ApiView(LimitedView, KeyedView, OptionsView):
     """A view that knows how many bytes it takes, and how much a client may ask of it."""
 
     max_request_bytes = MAX_REQUEST_BYTES
+    #: Those that wait for groups alone (core.suspending), and neither ask the database by
+    #: themselves nor take long.
+    suspendable_methods: Collection[str] = ()
 
     @property
     def allowed_methods(self) -> list[str]:

@@ -1,11 +1,13 @@
 """Group commit: who commits, who waits, and that nobody waits for ever."""
 
+import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from core import suspending
 from core.accept.group import Bounds, GroupCommit, OutcomeOpen, TurnedAway
 from tests.live.servers import eventually
 
@@ -225,3 +227,81 @@ def test_in_a_crowd_the_leader_lingers_for_those_on_their_way(gate: Gate) -> Non
 
     eventually(lambda: gate.groups[2:] == [[3, 4]], 5, "who came while it lingered is with it")
     gate.passes.release(2)
+
+
+class Suspended:
+    """Callers on one event loop, in a thread of its own, started one after the other."""
+
+    def __init__(self, group_commit: GroupCommit[int, int]) -> None:
+        self.group_commit = group_commit
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    def submit(self, *items: int) -> list["Future[int]"]:
+        return [
+            asyncio.run_coroutine_threadsafe(
+                suspending.call(self.group_commit.submit, item), self.loop
+            )
+            for item in items
+        ]
+
+
+@pytest.fixture
+def suspended(gate: Gate) -> Iterator[Suspended]:
+    callers = Suspended(GroupCommit(gate, Bounds(wait_seconds=0.3)))
+    yield callers
+    callers.loop.call_soon_threadsafe(callers.loop.stop)
+
+
+def test_many_wait_suspended_on_one_thread(suspended: Suspended, gate: Gate) -> None:
+    [first] = suspended.submit(0)
+    eventually(lambda: gate.groups == [[0]], 5, "the first commits")
+    rest = suspended.submit(*range(1, 500))
+    eventually(lambda: len(suspended.group_commit._waiting) == 499, 5, "all wait")
+
+    gate.passes.release(2)
+
+    assert [future.result(5) for future in (first, *rest)] == [10 * n for n in range(500)]
+    assert gate.groups == [[0], list(range(1, 500))]
+
+
+def test_threads_and_suspended_ones_share_groups_and_either_leads(
+    suspended: Suspended, gate: Gate
+) -> None:
+    callers = Callers(suspended.group_commit)
+    first = callers.pool.submit(callers.group_commit.submit, 0)
+    eventually(lambda: gate.groups == [[0]], 5, "a thread leads")
+    second = [*suspended.submit(1), *callers.submit(2)]
+    eventually(lambda: len(suspended.group_commit._waiting) == 2, 5, "both wait")
+    gate.passes.release()
+    eventually(lambda: len(gate.groups) == 2, 5, "a suspended one leads")
+    third = [*callers.submit(3), *suspended.submit(4)]
+    eventually(lambda: len(suspended.group_commit._waiting) == 2, 5, "both wait")
+    gate.passes.release(2)
+
+    assert [future.result(5) for future in (first, *second, *third)] == [0, 10, 20, 30, 40]
+    assert [sorted(group) for group in gate.groups] == [[0], [1, 2], [3, 4]]
+
+
+def test_a_suspended_one_is_turned_away_when_its_turn_does_not_come(
+    suspended: Suspended, gate: Gate
+) -> None:
+    [first] = suspended.submit(0)
+    eventually(lambda: gate.groups == [[0]], 5, "the first commits")
+
+    [late] = suspended.submit(1)
+
+    assert isinstance(late.exception(5), TurnedAway)
+    assert isinstance(first.exception(5), OutcomeOpen)
+    gate.passes.release(2)
+    eventually(lambda: suspended.submit(2)[0].result(5) == 20, 5, "it goes on")
+    assert gate.groups == [[0], [2]]
+
+
+def test_a_suspended_one_gets_its_error(suspended: Suspended, gate: Gate) -> None:
+    def commit(_: Sequence[int]) -> list[int | Exception]:
+        raise ValueError("all")
+
+    failing = Suspended(GroupCommit(commit))
+
+    assert str(failing.submit(1)[0].exception(5)) == "all"

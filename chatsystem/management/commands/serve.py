@@ -36,7 +36,7 @@ class Command(BaseCommand):
         _refuse_a_taken_port(options["host"], options["port"])
         command = [sys.executable, "-m", "granian", *_options()]
         command += ["--host", options["host"], "--port", str(options["port"])]
-        os.execv(command[0], [*command, "chatsystem.wsgi:application"])  # noqa: S606
+        os.execv(command[0], [*command, "chatsystem.rsgi:application"])  # noqa: S606
 
 
 def _refuse_a_taken_port(host: str, port: int) -> None:
@@ -52,23 +52,18 @@ def _refuse_a_taken_port(host: str, port: int) -> None:
 
 def _options() -> list[str]:
     environment = settings.ENVIRONMENT
-    options = granian_options(
-        environment.web_processes, environment.web_threads, environment.log_level.lower()
-    )
+    options = granian_options(environment.web_processes, environment.log_level.lower())
+    options += ["--interface", "rsgi", "--loop", "asyncio"]
     if environment.logs_json:
         options += ["--log-config", str(settings.BASE_DIR / "core/logs/granian.json")]
     return options
 
 
-def granian_options(processes: int, threads: int, log_level: str) -> list[str]:
-    """How granian is run everywhere."""
+def granian_options(processes: int, log_level: str) -> list[str]:
+    """How granian is run everywhere, whatever it serves."""
     return [
-        "--interface",
-        "wsgi",
         "--workers",
         str(processes),
-        "--blocking-threads",
-        str(threads),
         # Shared by the processes; also the number of connections that are served at once, idle ones
         # included.
         "--backlog",
