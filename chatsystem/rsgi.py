@@ -51,10 +51,7 @@ class Server:
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         """Answer one request."""
-        content = await self._read(scope, protocol)
-        if content is None:
-            return
-        environ = environment(scope, content)
+        environ = environment(scope, await self._read(scope, protocol))
         if self._application.may_be_suspended(environ):
             answer = await suspending.call(self._answer, environ)
         else:
@@ -62,8 +59,8 @@ class Server:
             answer = await loop.run_in_executor(self._threads, self._answer, environ)
         protocol.response_bytes(answer.status, answer.headers, answer.body)
 
-    async def _read(self, scope: Scope, protocol: HTTPProtocol) -> bytes | None:
-        """The body; None where it did not come, and nobody waits for an answer any more."""
+    async def _read(self, scope: Scope, protocol: HTTPProtocol) -> bytes:
+        """The body; of one that breaks off nothing, so that it is shorter than was said."""
         if not _has_body(scope):
             return b""
         too_late = partial(_answer_too_late, scope, protocol)
@@ -71,7 +68,7 @@ class Server:
         try:
             return await body(scope, protocol)
         except ProtocolClosed:
-            return None
+            return b""
         finally:
             self._deadlines.meet(too_late)
 
