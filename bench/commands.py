@@ -98,6 +98,7 @@ COMMANDS: Mapping[str, Command] = {
         (
             Option("rows", 100_000),
             Option("per_task", [20, 200]),
+            Option("rounds", 3),
             Option("manage_worker", False, "stop and start the stack's worker"),
         ),
         in_product=True,

@@ -1,6 +1,11 @@
-"""The stack's worker: whether it runs, and having it stopped and started."""
+"""The stack's workers: whether they run, having them stopped and started; one worker alone."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from bench import stack
+from bench.processes import running
 from bench.waiting import wait_until
 
 _BY_HAND_SECONDS = 600.0
@@ -28,6 +33,16 @@ class StackWorker:
             stack.command(verb, "worker")
         else:
             print(f"now please: scripts/stack {verb} worker", flush=True)
+
+
+@contextmanager
+def one_worker() -> Iterator[None]:
+    """One that stores what was accepted, as the stack has it; it may not have begun to work yet."""
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "chatsystem", "worker"]
+    command += ["--hostname", "bench@%h", "--queues", "chats,messages"]
+    command += ["--without-gossip", "--without-mingle"]
+    with running("worker", command, {}, lambda: True):
+        yield
 
 
 def _runs() -> bool:

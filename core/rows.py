@@ -23,6 +23,8 @@ Key = tuple[str | int, ...]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_ACCEPTED = ("created_at", "updated_at", "acceptance")
+_LEASE = ("number_ceiling", "lease_epoch", "lease_first", "lease_last", "lease_at")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ class Kind:
     def numbers_children(self) -> bool:
         """Whether such a row gives numbers itself."""
         return issubclass(self.model, Parent)
+
+    def columns(self, *, leased: bool) -> tuple[str, ...]:
+        """The columns that a row gives, with or without numbers that it may give itself."""
+        return (*self.key_fields, *self.own_fields, *_ACCEPTED, *(_LEASE if leased else ()))
 
     def key_of(self, row: Model) -> Key:
         """The natural key of a row."""
@@ -153,9 +159,11 @@ class NewRow:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class NumberedRow:
     """A row with its number; `accepted_us` counts microseconds since 1970, `acceptance` is hex.
+
+    Nobody changes one: to have Python forbid it would cost each row a microsecond.
 
     `request` is there in the first row of a request that may be repeated. `encoded` is the payload
     where that has been made. `request_id`, where it is known, is what logs call the request.
@@ -197,21 +205,21 @@ class NumberedRow:
             self.accepted_us, self.acceptance, self.values, self.lease, self.request
         )
 
+    def given(self, time: Callable[[int], Any], uuid: Callable[[str], Any]) -> tuple[Any, ...]:
+        """What is to be stored in the kind's columns; times and UUIDs as these functions say it.
+
+        Raises ValueError for a key of other parts than the kind's.
+        """
+        if len(self.key) != len(self.kind.key_fields):
+            raise ValueError(f"a key of {len(self.key)} parts")
+        at, lease = time(self.accepted_us), self.lease
+        given = (*self.key, *self.values, at, at, uuid(self.acceptance))
+        return (*given, lease.last, lease.epoch, lease.first, lease.last, at) if lease else given
+
     def columns(self) -> dict[str, Any]:
-        """The columns that are to be stored."""
-        at = self.accepted_at
-        columns: dict[str, Any] = dict(zip(self.kind.key_fields, self.key, strict=True))
-        columns |= zip(self.kind.own_fields, self.values, strict=True)
-        columns |= {"created_at": at, "updated_at": at, "acceptance": UUID(self.acceptance)}
-        if self.lease:
-            columns |= {
-                "number_ceiling": self.lease.last,
-                "lease_epoch": self.lease.epoch,
-                "lease_first": self.lease.first,
-                "lease_last": self.lease.last,
-                "lease_at": at,
-            }
-        return columns
+        """The same by the names of the columns."""
+        names = self.kind.columns(leased=self.lease is not None)
+        return dict(zip(names, self.given(moment, UUID), strict=True))
 
     def instance(self) -> Model:
         """The row as the model that will be stored."""

@@ -36,7 +36,7 @@ QUICK: dict[str, Sequence[str]] = {
         *("--clients", "1,16,64"),
     ),
     "profile": ("--seconds", "5"),
-    "drain": ("--manage-worker", "--rows", "40000", "--per-task", "200"),
+    "drain": ("--manage-worker", "--rows", "40000", "--per-task", "200", "--rounds", "1"),
     "list": ("--messages", "100000", "--turns", "50"),
     "search": ("--sizes", "10000,100000", "--rounds", "1"),
     "counts": ("--chats", "2000", "--rounds", "1"),

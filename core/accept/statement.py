@@ -5,13 +5,15 @@ values go through the driver, and through the field wherever that changes anythi
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.db import DataError, connections
-from django.db.models import AutoField, DateTimeField, Field, UUIDField
+from django.db.models import AutoField, Field, IntegerField
 
+from core.accept.literals import time_text, uuid_text
 from core.changes import tell
 from core.rows import Kind, NumberedRow, kinds
 
@@ -20,6 +22,23 @@ MAX_ROWS = 1000
 MAX_BYTES = 4 * 1024 * 1024
 
 _Field = Field[Any, Any]
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The VALUES of a row, the fields whose values it gives, and what these take as it is."""
+
+    values: str
+    given: Sequence[_Field]
+    types: tuple[type, ...]
+
+    def prepared(self, given: Sequence[Any]) -> list[Any]:
+        """What the fields make of values of other types."""
+        connection = connections["default"]
+        return [
+            value if type(value) is plain else field.get_db_prep_save(value, connection=connection)
+            for field, plain, value in zip(self.given, self.types, given, strict=True)
+        ]
 
 
 def insert(rows: Sequence[NumberedRow]) -> None:
@@ -67,40 +86,29 @@ def _insert(kind: Kind, rows: Sequence[NumberedRow]) -> None:
 
 
 def _values(kind: Kind, rows: Sequence[NumberedRow]) -> tuple[str, list[Any]]:
+    time = time_text(connections["default"])
     tuples: list[str] = []
     parameters: list[Any] = []
-    prepares = _prepares(kind)
     for row in rows:
-        columns = row.columns()
-        placeholders, given = _layout(kind.name, tuple(columns))
-        tuples.append(placeholders)
-        parameters += [prepares[name](columns[name]) for name in given]
+        layout = _layout(kind, leased=row.lease is not None)
+        given = row.given(time, uuid_text)
+        tuples.append(layout.values)
+        parameters += given if tuple(map(type, given)) == layout.types else layout.prepared(given)
     return ",".join(tuples), parameters
 
 
-def _prepares(kind: Kind) -> dict[str, Callable[[Any], Any]]:
-    """How the values of each column are given to the driver; for one statement."""
-    connection = connections["default"]
-    # A row's times are the same, and the dearest of its values.
-    time = cache(connection.ops.adapt_datetimefield_value)
-
-    def prepare(field: _Field) -> Callable[[Any], Any]:
-        if isinstance(field, DateTimeField):
-            return time
-        if isinstance(field, UUIDField):
-            return lambda value: value.hex  # which native columns take too
-        return partial(field.get_db_prep_save, connection=connection)
-
-    return {field.attname: prepare(field) for field in _fields(kind)}
-
-
 @cache
-def _layout(kind: str, given: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """The VALUES of a row that gives these columns, and those columns in the table's order."""
-    fields = _fields(kinds()[kind])
-    values = ("%s" if field.attname in given else _default(field) for field in fields)
-    in_order = tuple(field.attname for field in fields if field.attname in given)
-    return f"({','.join(values)})", in_order
+def _layout(kind: Kind, *, leased: bool) -> _Layout:
+    names = kind.columns(leased=leased)
+    by_name = {field.attname: field for field in _fields(kind)}
+    values = ("%s" if name in names else _default(field) for name, field in by_name.items())
+    given = [by_name[name] for name in names]
+    return _Layout(f"({','.join(values)})", given, tuple(map(_plain, given)))
+
+
+def _plain(field: _Field) -> type:
+    """The type whose values the field hands on as they are."""
+    return int if isinstance(field, IntegerField) else str
 
 
 def _default(field: _Field) -> str:
@@ -113,7 +121,13 @@ def _default(field: _Field) -> str:
     raise RuntimeError(f"{field}: rows give no value, and there is no plain default")
 
 
+@cache
 def _fields(kind: Kind) -> Sequence[_Field]:
-    """What an INSERT has to name."""
-    fields = kind.model._meta.concrete_fields
-    return [field for field in fields if not isinstance(field, AutoField)]
+    """What an INSERT has to name: the columns that a row may give, and then the others."""
+    fields = {
+        field.attname: field
+        for field in kind.model._meta.concrete_fields
+        if not isinstance(field, AutoField)
+    }
+    given = [name for name in kind.columns(leased=True) if name in fields]
+    return [fields[name] for name in dict.fromkeys((*given, *fields))]

@@ -25,13 +25,19 @@ from core.rows import NumberedRow
 
 logger = get_logger(__name__)
 
-#: A batch ends with the message that reaches one of these.
-MAX_ROWS = 1000
+#: A batch ends with the message that reaches one of these. Two full statements in one transaction
+#: are a tenth quicker than one: what a batch costs besides its rows is halved.
+MAX_ROWS = 2000
 MAX_BYTES = 4 * 1024 * 1024
 MAX_MESSAGES = 1000
 #: Where nothing more waits, a batch waits so long for company: some messages together cost hardly
 #: more than one alone, and nobody waits for the table.
 COMPANY_SECONDS = 0.1
+#: Of a backlog one batch after the other is stored for so long; then it is the other queue's turn.
+TURN_SECONDS = 1.0
+#: Messages are sent ahead for two batches: one is stored, one is on its way. But not too many: they
+#: all come again when this process is killed, and may be suspect.
+MAX_AHEAD = 200
 
 _drain = Drain()
 _stored = STORED.labels("worker")
@@ -40,9 +46,13 @@ _stored = STORED.labels("worker")
 class _Batch:
     """Rows that are to be stored together, and the messages that brought them."""
 
-    def __init__(self, rows: Sequence[NumberedRow]) -> None:
+    def __init__(self, rows: Sequence[NumberedRow] = ()) -> None:
         self.rows: list[NumberedRow] = []
         self.taken: list[Delivery] = []
+        #: This one ended the batch, and is to go alone.
+        self.suspect: Delivery | None = None
+        #: Whether more may wait behind it.
+        self.is_last = False
         self._size = 0
         self._add(rows)
 
@@ -85,40 +95,60 @@ def store_rows(self: "Task[..., None]", envelope: dict[str, Any]) -> None:
 
 
 def _store_with_more(queue: str, rows: list[NumberedRow]) -> None:
-    began = time.monotonic()
+    end = time.monotonic() + TURN_SECONDS
     batch = _Batch(rows)
-    suspect = _take_more(queue, batch)
-    if suspect is None and not batch.is_full and not ending.wait(COMPANY_SECONDS):
-        suspect = _take_more(queue, batch)
-    _store(store_numbered, batch.rows)
-    if batch.taken:
-        _drain.acknowledge(batch.taken[-1])
-    logger.debug(
-        Event.ROWS_STORED,
-        queue=queue,
-        rows=len(batch.rows),
-        messages=1 + len(batch.taken),
-        seconds=round(time.monotonic() - began, 3),
-    )
-    if suspect and (suspect_rows := _read(queue, suspect)) is not None:
-        _store(store_each, suspect_rows)
-        _drain.acknowledge(suspect)
+    _take_more(queue, batch)
+    if batch.is_last and not batch.is_full and not ending.wait(COMPANY_SECONDS):
+        _take_more(queue, batch)
+    _store_batch(queue, batch, messages=1 + len(batch.taken))
+    if not batch.is_last:
+        _drain.send_ahead(queue, min(2 * (1 + len(batch.taken)), MAX_AHEAD))
+    while not batch.is_last:
+        is_over = time.monotonic() > end or ending.wait(0)
+        if is_over and not _drain.send_no_more():
+            return
+        batch = _Batch()
+        _take_more(queue, batch)
+        _store_batch(queue, batch, messages=len(batch.taken))
 
 
-def _take_more(queue: str, batch: _Batch) -> Delivery | None:
-    """Add messages that wait, up to the limits; answers the one that is to go alone."""
+def _take_more(queue: str, batch: _Batch) -> None:
+    """Add messages that wait, up to the limits, or to one that is to go alone."""
+    batch.is_last = False
     for _ in range(MAX_MESSAGES):
         if batch.is_full:
-            return None
+            return
         delivery = _drain.take(queue)
-        if delivery is None or delivery.attempts >= SUSPECT_AFTER:
-            return delivery
+        if delivery is None:
+            break
+        if delivery.attempts >= SUSPECT_AFTER:
+            batch.suspect = delivery
+            return
         more = _read(queue, delivery)
         if more is not None:
             batch.take(delivery, more)
         if not delivery.waiting:
-            return None
-    return None
+            break
+    batch.is_last = True
+
+
+def _store_batch(queue: str, batch: _Batch, messages: int) -> None:
+    began = time.monotonic()
+    if batch.rows:
+        _store(store_numbered, batch.rows)
+    if batch.taken:
+        _drain.acknowledge(batch.taken[-1])
+    if messages:
+        logger.debug(
+            Event.ROWS_STORED,
+            queue=queue,
+            rows=len(batch.rows),
+            messages=messages,
+            seconds=round(time.monotonic() - began, 3),
+        )
+    if batch.suspect and (suspect_rows := _read(queue, batch.suspect)) is not None:
+        _store(store_each, suspect_rows)
+        _drain.acknowledge(batch.suspect)
 
 
 def _read(queue: str, delivery: Delivery) -> list[NumberedRow] | None:

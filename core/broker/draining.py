@@ -1,5 +1,7 @@
 """Further messages of a queue, for a task at work: the longer the queue, the larger its batch.
 
+They are asked for one by one, or, of a backlog, sent ahead (core.broker.stream).
+
 They come over a connection of this process's own and stay unacknowledged until their rows are
 stored. Whatever goes wrong with it, it is dropped, and the broker hands its messages out again.
 """
@@ -13,6 +15,7 @@ from kombu import Connection
 
 from core.broker.connection import connect, drop
 from core.broker.publisher import BrokerAway
+from core.broker.stream import Stream
 from core.logs import Event, get_logger
 from core.timeouts import BROKER_DRAIN_SECONDS, BROKER_HEARTBEAT_SECONDS, BROKER_IDLE_SECONDS
 
@@ -25,7 +28,10 @@ SUSPECT_AFTER = 3
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message that is held, handed out `attempts` times before; `waiting` more are behind it."""
+    """A message that is held, handed out `attempts` times before; more may be `waiting` behind it.
+
+    `waiting` is their number where the message was asked for.
+    """
 
     channel: Any
     tag: int
@@ -46,6 +52,7 @@ class Drain:
     def __init__(self) -> None:
         self._connection: Connection | None = None
         self._channel: Any = None
+        self._stream: Stream | None = None
         self._used_at = 0.0
 
     def take(self, queue: str) -> Delivery | None:
@@ -59,13 +66,14 @@ class Drain:
         """The next message, unless there is none. Raises BrokerAway."""
         try:
             channel = self._open()
-            message = channel.basic_get(queue)
+            message = self._stream.next() if self._stream else channel.basic_get(queue)
         except Exception as error:
             # Whatever it is, nothing is to be had now.
             self.drop(error)
             raise BrokerAway(f"{type(error).__name__}: {error}") from error
         self._used_at = time.monotonic()
         if message is None:
+            self._stream = None
             return None
         body = message.body
         headers = message.properties.get("application_headers") or {}
@@ -75,8 +83,27 @@ class Drain:
             headers=headers,
             body=body.encode() if isinstance(body, str) else bytes(body),
             attempts=attempts(headers),
-            waiting=message.delivery_info["message_count"],
+            waiting=message.delivery_info.get("message_count", 1),
         )
+
+    def send_ahead(self, queue: str, most: int) -> None:
+        """From now on the messages of this queue come unasked, `most` ahead of what is settled.
+
+        That ends with the first that does not come soon; then there is none, for once.
+        """
+        try:
+            self._stream = Stream(self._open(), queue, most)
+        except Exception as error:  # noqa: BLE001 - the messages are handed out again
+            self.drop(error)
+
+    def send_no_more(self) -> bool:
+        """None is sent ahead any more; whether any that were may be left to be taken."""
+        if self._stream:
+            try:
+                self._stream.stop()
+            except Exception as error:  # noqa: BLE001 - the messages are handed out again
+                self.drop(error)
+        return self._stream is not None
 
     def acknowledge(self, delivery: Delivery) -> None:
         """This one and all that were taken before it are done with."""
@@ -104,6 +131,7 @@ class Drain:
         if error is not None:
             logger.warning(Event.DRAIN_ENDED, error=error)
         connection, self._connection, self._channel = self._connection, None, None
+        self._stream = None
         if connection is not None:
             drop(connection)
 
@@ -114,6 +142,7 @@ class Drain:
         self.drop()
         self._connection = connect(BROKER_DRAIN_SECONDS, BROKER_HEARTBEAT_SECONDS)
         self._channel = self._connection.channel()
+        self._used_at = time.monotonic()
         return self._channel
 
     def _settle(self, delivery: Delivery, method: str, **options: Any) -> None:

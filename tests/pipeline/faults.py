@@ -6,6 +6,7 @@
 import os
 import signal
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 from core.accept import settled, statement, storing, tasks
@@ -15,11 +16,15 @@ KILLER = "this row kills"
 
 _fault = os.environ["FAULT"]
 _happened = Path(os.environ["FAULT_FILE"])
+_batches = count()
+_LATER = 3
 
 
 def _settle(rows: Sequence[NumberedRow]) -> None:
     """What comes between the commit and the acknowledgement."""
     if _fault in {"die", "die with the parent"}:
+        _die_once()
+    if _fault == "die later" and next(_batches) == _LATER:
         _die_once()
     if _fault == "a bug":
         raise LookupError("a bug")

@@ -68,6 +68,55 @@ def test_what_is_refused_alone_goes_to_the_dead_letters(queue: TestQueue, drain:
     eventually(lambda: queue.ready() == 1, 10, "the other is back")
 
 
+def test_messages_that_are_sent_ahead_come_in_order_until_there_are_none(
+    queue: TestQueue, drain: Drain
+) -> None:
+    fill(queue, 10)
+
+    drain.send_ahead(queue.name, 2)
+    bodies = []
+    while delivery := drain.take(queue.name):
+        bodies.append(delivery.body)
+        drain.acknowledge(delivery)
+
+    assert bodies == [str(number).encode() for number in range(10)]
+    fill(queue, 1)
+    assert take(drain, queue).body == b"0"
+
+
+def test_what_was_sent_ahead_when_that_ends_is_taken_and_the_rest_stays(
+    queue: TestQueue, drain: Drain
+) -> None:
+    fill(queue, 10)
+    drain.send_ahead(queue.name, 4)
+    first = take(drain, queue)
+
+    assert drain.send_no_more()
+    taken = [first]
+    while delivery := drain.take(queue.name):
+        taken.append(delivery)
+
+    assert [delivery.body for delivery in taken] == [b"0", b"1", b"2", b"3"]
+    assert not drain.send_no_more()
+    drain.acknowledge(taken[-1])
+    drain.drop()
+    eventually(lambda: queue.ready() == 6, 10, "the rest is there")
+
+
+def test_what_was_sent_ahead_is_back_when_the_connection_breaks(
+    queue: TestQueue, drain: Drain
+) -> None:
+    fill(queue, 3)
+    drain.send_ahead(queue.name, 3)
+    take(drain, queue)
+    drain._channel.connection.transport.close()
+
+    while drain.take(queue.name):
+        pass
+
+    eventually(lambda: queue.ready() == 3, 10, "all are back")
+
+
 def test_a_broken_connection_is_replaced_and_its_messages_come_back(
     queue: TestQueue, drain: Drain
 ) -> None:

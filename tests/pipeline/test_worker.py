@@ -78,6 +78,16 @@ def test_messages_that_wait_are_stored_in_few_batches(
     assert 1 <= worker.log.read_text().count("rows.stored queue=") <= 3
 
 
+def test_killed_in_the_midst_of_a_backlog(queue: TestQueue, start_worker: StartWorker) -> None:
+    rows = messages(1, 6000)
+    queue.put(*(rows[start : start + 200] for start in range(0, 6000, 200)))
+
+    worker = start_worker("die later")
+    eventually(worker.fault_file.exists, WITHIN_S, "the fault")
+
+    assert_stored_once(queue, worker, 6000)
+
+
 @pytest.mark.parametrize("fault", ["die", "die with the parent"])
 def test_killed_between_commit_and_acknowledgement(
     fault: str, queue: TestQueue, start_worker: StartWorker

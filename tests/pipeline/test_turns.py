@@ -1,0 +1,138 @@
+"""Of a backlog a worker stores one batch after the other, until it is the other queue's turn."""
+
+from collections.abc import Iterator, Sequence
+
+import orjson
+import pytest
+
+from core.accept import tasks
+from core.accept.envelope import task_message
+from core.accept.settled import settle
+from core.accept.storing import store_each
+from core.broker.draining import SUSPECT_AFTER
+from core.rows import NumberedRow
+from messages_app.accept import NewMessage
+from tests.live.servers import eventually
+from tests.pipeline.backlog import stored
+from tests.pipeline.queue import TestQueue
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("broker"),
+]
+
+TOKEN = "c" * 24
+OF_MESSAGE = 5
+MESSAGES = 20
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two messages fill a batch, and nothing is held afterwards."""
+    monkeypatch.setattr(tasks, "MAX_ROWS", 2 * OF_MESSAGE)
+    yield
+    tasks._drain.drop()
+
+
+def message(place: int) -> list[NumberedRow]:
+    """The rows of the message at this place."""
+    first = place * OF_MESSAGE + 1
+    numbers = range(first, first + OF_MESSAGE)
+    return [NewMessage(TOKEN, 1, f"message {number}").numbered(number) for number in numbers]
+
+
+def put(queue: TestQueue, places: Sequence[int]) -> None:
+    queue.put(*map(message, places))
+    eventually(lambda: queue.ready() == queue.published, 10, "the messages are in the queue")
+
+
+def run(queue: TestQueue, rows: Sequence[NumberedRow]) -> None:
+    """The task of a message with these rows."""
+    [envelope], _, _ = orjson.loads(task_message(rows)[1])
+    tasks.store_rows.apply((envelope,), routing_key=queue.name, throw=True)
+
+
+def numbers(messages: int) -> list[int]:
+    return list(range(1, messages * OF_MESSAGE + 1))
+
+
+def test_one_task_works_off_a_backlog_of_many_batches(queue: TestQueue) -> None:
+    put(queue, range(1, MESSAGES))
+
+    run(queue, message(0))
+
+    assert stored() == numbers(MESSAGES)
+    tasks._drain.drop()
+    assert queue.ready() == 0
+
+
+def test_when_its_turn_is_over_it_stores_what_it_holds_and_leaves_the_rest(
+    queue: TestQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "TURN_SECONDS", 0.0)
+    put(queue, range(1, MESSAGES))
+
+    run(queue, message(0))
+
+    tasks._drain.drop()
+    left = queue.ready()
+    assert MESSAGES / 2 < left < MESSAGES - 2
+    assert stored() == numbers(MESSAGES - left)
+
+
+def test_when_its_worker_is_to_end_it_stores_what_it_holds_and_leaves_the_rest(
+    queue: TestQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.ending.wait", lambda _: True)
+    put(queue, range(1, MESSAGES))
+
+    run(queue, message(0))
+
+    tasks._drain.drop()
+    assert stored() == numbers(MESSAGES - queue.ready())
+
+
+def test_what_may_kill_goes_alone_also_in_the_midst_of_a_backlog(
+    queue: TestQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone: list[Sequence[NumberedRow]] = []
+
+    def store(rows: Sequence[NumberedRow]) -> None:
+        alone.append(rows)
+        store_each(rows)
+
+    monkeypatch.setattr(tasks, "store_each", store)
+    put(queue, range(1, 10))
+    headers, body = task_message(message(10))
+    queue.put_raw({**headers, "x-delivery-count": SUSPECT_AFTER}, body)
+    put(queue, range(11, MESSAGES))
+
+    run(queue, message(0))
+
+    assert stored() == numbers(MESSAGES)
+    assert [[row.number for row in rows] for rows in alone] == [[row.number for row in message(10)]]
+    tasks._drain.drop()
+    assert queue.ready() == 0
+
+
+def test_a_connection_that_breaks_in_the_midst_of_a_backlog_loses_nothing(
+    queue: TestQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(queue, range(1, MESSAGES))
+    calls = iter(range(MESSAGES))
+
+    def settle_and_cut(rows: Sequence[NumberedRow]) -> None:
+        settle(rows)
+        if next(calls) == 3:
+            tasks._drain._channel.connection.transport.close()
+
+    monkeypatch.setattr(tasks, "settle", settle_and_cut)
+
+    def all_are_stored() -> bool:
+        run(queue, message(0))
+        return stored() == numbers(MESSAGES)
+
+    eventually(all_are_stored, 10, "what was held came again")
+    tasks._drain.drop()
+    assert queue.ready() == 0
