@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import ensure_csrf_cookie
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from core.http.views import OptionsView
@@ -66,5 +68,7 @@ class SchemaView(OptionsView, SpectacularAPIView):
     """The description itself."""
 
 
+# The API has no middleware for it, and requests that the page makes by an operator's login need it.
+@method_decorator(ensure_csrf_cookie, name="dispatch")
 class DocsView(OptionsView, SpectacularSwaggerView):
-    """Its pages."""
+    """Its page, on which each operation can be tried out."""
