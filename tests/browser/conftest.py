@@ -1,7 +1,8 @@
 """A real browser for a session, a real server, and an operator who is logged in.
 
-`window` is what a test needs: it is at the admin's first page, and what the browser complains about
-fails the test. With `--pictures FOLDER` tests leave pictures of what they see there.
+`window` is what a test needs: it is at the admin's first page. What the browser complains about
+fails the test, and so does a request to anywhere but the site. With `--pictures FOLDER` tests leave
+pictures of what they see there.
 """
 
 import os
@@ -57,3 +58,4 @@ def window(
     window.log_in(operator, PASSWORD)
     yield window
     assert window.complaints() == []
+    assert not [address for address in window.requests() if window.is_elsewhere(address)]

@@ -26,10 +26,13 @@ def scraped(http: httpx.Client) -> Samples:
 
 
 @pytest.fixture(scope="module")
-def two_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def two_processes(
+    tmp_path_factory: pytest.TempPathFactory, migrated: Path
+) -> Iterator[httpx.Client]:
     folder = tmp_path_factory.mktemp("two")
+    settings = {"WEB_CONCURRENCY": "2", "PROMETHEUS_MULTIPROC_DIR": ""}
     with (
-        EmbeddedServer(folder, WEB_CONCURRENCY="2", PROMETHEUS_MULTIPROC_DIR="") as server,
+        EmbeddedServer(folder, migrated, **settings) as server,
         httpx.Client(base_url=server.url, timeout=30) as http,
     ):
         eventually(lambda: _serving(server.url, folder / "metrics") == 2, 30, "two that serve")
