@@ -1,6 +1,7 @@
 """Real servers for tests: one of the embedded profile, and the local stack that is up."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import httpx
 
 from bench.waiting import wait_until
 
+DATABASE = "chatsystem.sqlite3"
 ROOT = Path(__file__).resolve().parent.parent.parent
 SERVICES = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "ELASTICSEARCH_URL", "SECRET_KEY")
 
@@ -59,19 +61,27 @@ def stack_url() -> str:
     return os.environ["BASE_URL"]
 
 
+def migrated_database(folder: Path) -> Path:
+    """An empty SQLite file with all tables, of which many can be copied."""
+    environment = embedded_environment(folder)
+    migrated = manage("migrate", "--noinput", environment=environment)
+    assert migrated.returncode == 0, migrated.stderr
+    return folder / DATABASE
+
+
 class EmbeddedServer:
-    """`manage.py serve` on a free port, with a migrated SQLite file in the folder."""
+    """`manage.py serve` on a free port, with a copy of the database in the folder."""
 
     COMMAND: tuple[str, ...] = ("manage.py", "serve")
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, migrated: Path | None = None, **settings: str) -> None:
+        if migrated is not None:
+            shutil.copy(migrated, folder / DATABASE)
         self.port = free_port()
         self.environment = embedded_environment(folder, PORT=str(self.port), **settings)
         self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
-        migrated = manage("migrate", "--noinput", environment=self.environment)
-        assert migrated.returncode == 0, migrated.stderr
         self.process = subprocess.Popen(
             [sys.executable, *self.COMMAND],
             cwd=ROOT,
