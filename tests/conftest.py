@@ -11,7 +11,7 @@ from core import database
 from core.redis.client import client, pool
 from core.redis.guard import breaker
 from tests.api.client import Api
-from tests.live.servers import EmbeddedServer, migrated_database, stack_url
+from tests.live.servers import NO_TLS, EmbeddedServer, migrated_database, stack_url
 from tests.redis_server import RedisServer
 
 
@@ -94,5 +94,5 @@ def base_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def http(base_url: str) -> Iterator[httpx.Client]:
     """A client of that server's API."""
-    with httpx.Client(base_url=f"{base_url}/api/v1", timeout=60) as client:
+    with httpx.Client(base_url=f"{base_url}/api/v1", timeout=60, verify=NO_TLS) as client:
         yield client

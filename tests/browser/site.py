@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.live.servers import manage
+from tests.live.servers import NO_TLS, manage
 
 #: Not a secret: the site is a test's.
 PASSWORD = "a password for tests"  # noqa: S105
@@ -70,7 +70,7 @@ class Site:
 
     def api(self) -> httpx.Client:
         """A client of its API."""
-        return httpx.Client(base_url=f"{self.url}/api/v1", timeout=60)
+        return httpx.Client(base_url=f"{self.url}/api/v1", timeout=60, verify=NO_TLS)
 
 
 @dataclass(frozen=True)

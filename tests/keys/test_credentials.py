@@ -188,7 +188,9 @@ def test_what_changes_something_by_a_login_needs_the_token_of_its_pages(
     assert_problem(api.post("/applications", b"{", **token), 400)
 
 
-def test_what_is_tried_out_on_the_page_of_the_api_has_its_token(staff: User) -> None:
+def test_what_is_tried_out_on_the_page_of_the_api_has_its_token(
+    transactional_db: None, staff: User
+) -> None:
     login = session_of(staff).client.cookies["sessionid"].value
     # As it is served: without the middleware of pages, which a test client goes through.
     served = httpx.WSGITransport(app=application())
