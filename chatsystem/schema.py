@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.utils.decorators import method_decorator
-from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.csrf import requires_csrf_token
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from core.http.views import OptionsView
@@ -68,7 +68,8 @@ class SchemaView(OptionsView, SpectacularAPIView):
     """The description itself."""
 
 
-# The API has no middleware for it, and requests that the page makes by an operator's login need it.
-@method_decorator(ensure_csrf_cookie, name="dispatch")
+# What an operator tries out needs the token of the cookie that his login has left; the API has no
+# middleware that would read it.
+@method_decorator(requires_csrf_token, name="dispatch")
 class DocsView(OptionsView, SpectacularSwaggerView):
     """Its page, on which each operation can be tried out."""

@@ -191,12 +191,12 @@ def test_what_changes_something_by_a_login_needs_the_token_of_its_pages(
 def test_what_is_tried_out_on_the_page_of_the_api_has_its_token(
     transactional_db: None, staff: User
 ) -> None:
-    login = session_of(staff).client.cookies["sessionid"].value
+    admin = session_of(staff).client
+    admin.get("/admin/")
+    cookies = {name: cookie.value for name, cookie in admin.cookies.items()}
     # As it is served: without the middleware of pages, which a test client goes through.
     served = httpx.WSGITransport(app=application())
-    with httpx.Client(
-        transport=served, base_url="http://testserver", cookies={"sessionid": login}
-    ) as browser:
+    with httpx.Client(transport=served, base_url="http://testserver", cookies=cookies) as browser:
         page = browser.get("/api/v1/docs").text
         [(header, token)] = re.findall(r'headers\["(X-CSRFTOKEN)"\] = "(\w+)"', page)
 
