@@ -6,7 +6,7 @@ from typing import Any
 from django.db.utils import ConnectionHandler
 
 from chaos.waiting import until
-from chatsystem.settings import database
+from chatsystem.databases import database
 
 
 def query(sql: str, *parameters: str | int) -> list[tuple[Any, ...]]:

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from chatsystem.history import plots, recent_samples
+from chatsystem.history import SHOWN, plots, recent_samples
 from chatsystem.models import Sample
 from chatsystem.sampler import EVERY_SECONDS
 from chatsystem.schedule import scheduled
@@ -38,20 +38,22 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def data(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
     """All that the page shows, as JSON."""
-    samples = recent_samples()
+    now = timezone.now()
+    samples = recent_samples(now)
     answer = JsonResponse({
-        "services": _services(samples),
+        "services": _services(samples, now),
         "count_job": _count_job(),
         "schedule": _schedule(),
+        "shown": [(now - SHOWN).isoformat(), now.isoformat()],
         "plots": [plot.as_object() for plot in plots(samples)],
     })  # fmt: skip
     answer["Cache-Control"] = "no-store"
     return answer
 
 
-def _services(samples: Sequence[Sample]) -> list[list[str]]:
+def _services(samples: Sequence[Sample], now: datetime) -> list[list[str]]:
     """Each service, whether it answered the last sample, and how many processes avoid it."""
-    if not samples or timezone.now() - samples[-1].instant > _FRESH:
+    if not samples or now - samples[-1].instant > _FRESH:
         return []
     figures = samples[-1].figures
     breakers = figures.get("chatsystem_breaker_open", {})

@@ -5,23 +5,19 @@ ends the process with one sentence (`read`), because a service that starts with 
 configuration is found out later and dearer.
 """
 
-import os
 import re
 import sys
-from contextlib import suppress
 from enum import StrEnum
-from functools import cache
 from importlib.util import find_spec
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import ClassVar, NoReturn, Self
+from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
-from django.core.management.utils import get_random_secret_key
 from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from chatsystem.installation import stop
+from chatsystem.values import checked_url, names, networks
 from core.limits.rate import parse_rate
 from core.logs.redaction import passwords
 
@@ -82,7 +78,7 @@ class Environment(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _database_url_is_usable(cls, value: str) -> str:
-        url = _url("DATABASE_URL", value, DATABASE_SCHEMES, need_host=("mysql",))
+        url = checked_url("DATABASE_URL", value, DATABASE_SCHEMES, need_host=("mysql",))
         if url.startswith("mysql:") and not find_spec("MySQLdb"):
             raise ValueError(
                 "DATABASE_URL asks for MySQL, but mysqlclient is not installed: "
@@ -93,17 +89,17 @@ class Environment(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_url_is_usable(cls, value: str) -> str:
-        return _url("REDIS_URL", value, REDIS_SCHEMES, need_host=("redis", "rediss"))
+        return checked_url("REDIS_URL", value, REDIS_SCHEMES, need_host=("redis", "rediss"))
 
     @field_validator("broker_url")
     @classmethod
     def _broker_url_is_usable(cls, value: str) -> str:
-        return _url("BROKER_URL", value, BROKER_SCHEMES, need_host=BROKER_SCHEMES)
+        return checked_url("BROKER_URL", value, BROKER_SCHEMES, need_host=BROKER_SCHEMES)
 
     @field_validator("elasticsearch_url")
     @classmethod
     def _elasticsearch_url_is_usable(cls, value: str) -> str:
-        return _url("ELASTICSEARCH_URL", value, HTTP_SCHEMES, need_host=HTTP_SCHEMES)
+        return checked_url("ELASTICSEARCH_URL", value, HTTP_SCHEMES, need_host=HTTP_SCHEMES)
 
     @field_validator("elasticsearch_index")
     @classmethod
@@ -241,40 +237,6 @@ class Environment(BaseSettings):
         return self.web_concurrency or (1 if self.profile is Profile.EMBEDDED else 2)
 
 
-def names(value: str) -> list[str]:
-    """What is written with commas between."""
-    return [name.strip() for name in value.split(",") if name.strip()]
-
-
-@cache
-def networks(value: str) -> list[IPv4Network | IPv6Network]:
-    """The networks that are written with commas between. Raises ValueError."""
-    try:
-        return [ip_network(name) for name in names(value)]
-    except ValueError as error:
-        raise ValueError(
-            f"OPERATOR_NETWORKS must be networks like 10.0.0.0/8 or 127.0.0.1: {error}"
-        ) from None
-
-
-def _url(name: str, value: str, schemes: tuple[str, ...], need_host: tuple[str, ...]) -> str:
-    if not value:
-        return value
-    wanted = " or ".join(f"{scheme}://…" for scheme in schemes)
-    try:
-        parts = urlsplit(value)
-        port_is_sane = parts.port is None or parts.port > 0
-    except ValueError as error:
-        raise ValueError(f"{name} is not a URL ({error}); expected {wanted}") from None
-    if parts.scheme not in schemes:
-        raise ValueError(f"{name} must begin with {wanted}, not {parts.scheme or value!r}")
-    if parts.scheme in need_host and not (parts.hostname and port_is_sane):
-        raise ValueError(f"{name} names no host: {wanted}")
-    if parts.scheme == "mysql" and not parts.path.strip("/"):
-        raise ValueError(f"{name} names no database: mysql://user:password@host:3306/database")
-    return value
-
-
 def read() -> Environment:
     """The environment, or the end of the process with one sentence on standard error."""
     try:
@@ -286,49 +248,3 @@ def read() -> Environment:
             name = str(first["loc"][0]).upper()
             message = message if name in message else f"{name}: {message}"
         stop(message)
-
-
-def stop(sentence: str) -> NoReturn:
-    """End the process with this sentence, in a way that no server takes for a crash to repeat."""
-    # Celery has put a logger in the place of sys.stderr by now.
-    stderr = sys.__stderr__ or sys.stderr
-    stderr.write(f"chatsystem cannot start: {sentence}\n")
-    stderr.flush()
-    raise SystemExit(78)
-
-
-def package_folder(name: str) -> Path:
-    """Where an installed package lies, without loading it."""
-    spec = find_spec(name)
-    if spec is None or spec.origin is None:
-        stop(f"the package {name} is not installed: pip install -r requirements.txt")
-    return Path(spec.origin).parent
-
-
-def embedded_secret_key(folder: Path) -> str:
-    """A secret of this installation's own, made at the first start of the embedded profile."""
-    path = folder / "secret_key"
-    if not path.exists():
-        with NamedTemporaryFile("w", dir=folder) as draft:
-            draft.write(get_random_secret_key())
-            draft.flush()
-            # A link appears whole or not at all, and never replaces a rival's.
-            with suppress(FileExistsError):
-                os.link(draft.name, path)
-    return path.read_text()
-
-
-def make_folder(folder: Path) -> None:
-    """Make sure of the folder, or end the process."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        stop(f"VAR_DIR {folder} cannot be made: {error.strerror}")
-
-
-def without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    return url.replace(f":{parts.password}@", ":***@")

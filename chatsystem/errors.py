@@ -4,6 +4,7 @@ Domain errors get their status, DRF's and Django's their document; what nobody e
 with its traceback and answered as a bare 500.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -78,9 +79,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
         case APIException():
             return _api_problem(request, error)
         case OperationalError() | InterfaceError():
-            logger.error(Event.DATABASE_FAILED, error=error)
-            headers = {"Retry-After": str(DATABASE_RETRY_AFTER_SECONDS)}
-            return problem(request, 503, "The database is away.", headers=headers)
+            return _database_problem(request, error)
         case SuspiciousOperation():
             return bad_request(request._request)
         case _:
@@ -88,6 +87,12 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
             got_request_exception.send(sender=None, request=request._request)
             logger.error(Event.REQUEST_FAILED, path=request.path, exc_info=error)
             return problem(request, 500)
+
+
+def _database_problem(request: HttpRequest | Request, error: Exception) -> HttpResponse:
+    logger.error(Event.DATABASE_FAILED, error=error)
+    headers = {"Retry-After": str(DATABASE_RETRY_AFTER_SECONDS)}
+    return problem(request, 503, "The database is away.", headers=headers)
 
 
 def _domain_problem(request: Request, error: DomainError) -> HttpResponse:
@@ -138,5 +143,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: something failed outside of a view."""
+    """Django's handler500: something failed in a page of the admin, or outside of a view."""
+    error = sys.exception()  # the one that Django is handling, which it does not hand over
+    if isinstance(error, OperationalError | InterfaceError):
+        return _database_problem(request, error)
     return problem(request, 500)

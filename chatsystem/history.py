@@ -7,14 +7,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from django.utils import timezone
-
 from chatsystem.models import Sample
 from chatsystem.sampler import EVERY_SECONDS, Figures
 
 SHOWN = timedelta(hours=1)
-#: Further apart, nobody knows what was between.
-_GAP = timedelta(seconds=6 * EVERY_SECONDS)
+_EVERY = timedelta(seconds=EVERY_SECONDS)
+#: Further apart, nobody knows what was between: more than one sample is missing.
+_GAP = 3 * _EVERY
 
 Points = Mapping[datetime, float]
 
@@ -29,16 +28,25 @@ class Plot:
 
     def as_object(self) -> dict[str, Any]:
         """For the script that draws it."""
-        lines = [
-            {"name": name, "x": [at.isoformat() for at in points], "y": list(points.values())}
-            for name, points in self.lines.items()
-        ]
+        lines = [_line(name, points) for name, points in self.lines.items()]
         return {"title": self.title, "unit": self.unit, "lines": lines}
 
 
-def recent_samples() -> Sequence[Sample]:
+def _line(name: str, points: Points) -> dict[str, Any]:
+    """Where nothing was sampled the line is broken by a point without a value."""
+    at: list[datetime] = []
+    values: list[float | None] = []
+    for instant, value in points.items():
+        if at and instant - at[-1] > _GAP:
+            at.append(at[-1] + _EVERY)
+            values.append(None)
+        at.append(instant)
+        values.append(value)
+    return {"name": name, "x": [instant.isoformat() for instant in at], "y": values}
+
+
+def recent_samples(now: datetime) -> Sequence[Sample]:
     """Those of the last hour, from all hosts, the oldest first."""
-    now = timezone.now()
     return list(Sample.objects.filter(instant__range=(now - SHOWN, now)).order_by("instant"))
 
 
@@ -54,7 +62,7 @@ def plots(samples: Sequence[Sample]) -> list[Plot]:
             },
         ),
         Plot("Queues", "messages", _by_label(samples, "chatsystem_queue_messages")),
-        Plot("Pending rows", "rows", {"pending": _gauge(samples, "chatsystem_pending_rows")}),
+        Plot("Pending rows", "", {"pending": _gauge(samples, "chatsystem_pending_rows")}),
         Plot(
             "Age of the oldest",
             "s",
@@ -65,12 +73,12 @@ def plots(samples: Sequence[Sample]) -> list[Plot]:
         ),
         Plot(
             "Changes to be indexed",
-            "entries",
+            "",
             {"backlog": _gauge(samples, "chatsystem_index_backlog_entries")},
         ),
         Plot(
             "Dead letters",
-            "letters",
+            "",
             {"set aside": _gauge(samples, "chatsystem_dead_letters")},
         ),
         Plot("Duration of jobs", "s", _by_label(samples, "chatsystem_job_duration_seconds")),

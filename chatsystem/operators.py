@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from django.conf import settings
 from django.http import HttpRequest
 
-from chatsystem.env import networks
+from chatsystem.values import networks
 
 _SCHEME = "Bearer "
 

@@ -11,14 +11,15 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from chatsystem import env
+from chatsystem.installation import stop
+from chatsystem.values import without_password
 
 
 def preflight() -> None:
-    """Return when the process may start; end it otherwise (see chatsystem.env.stop)."""
+    """Return when the process may start; end it otherwise (see chatsystem.installation.stop)."""
     for message in run_checks():
         if isinstance(message, Error):
-            env.stop(f"{message.msg} ({message.id})")
+            stop(f"{message.msg} ({message.id})")
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -34,7 +35,7 @@ def stop_for_database(what: str, why: object) -> NoReturn:
     """End the process: the database does not do what is needed of it."""
     where = settings.ENVIRONMENT.database_url or f"sqlite:///{connection.settings_dict['NAME']}"
     reason = why.args[-1] if isinstance(why, Exception) and why.args else why
-    env.stop(f"the database at {env.without_password(where)} {what}: {reason}")
+    stop(f"the database at {without_password(where)} {what}: {reason}")
 
 
 def unapplied_migrations() -> str:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import requires_csrf_token
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from core.http.views import OptionsView
@@ -66,5 +68,8 @@ class SchemaView(OptionsView, SpectacularAPIView):
     """The description itself."""
 
 
+# What an operator tries out needs the token of the cookie that his login has left; the API has no
+# middleware that would read it.
+@method_decorator(requires_csrf_token, name="dispatch")
 class DocsView(OptionsView, SpectacularSwaggerView):
-    """Its pages."""
+    """Its page, on which each operation can be tried out."""

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-import dj_database_url
 import django_stubs_ext
-from celery.schedules import crontab
 
-from chatsystem import env
+from chatsystem import env, installation
+from chatsystem.databases import database
+from chatsystem.periodic import beat_schedule
+from chatsystem.values import names
 from core import timeouts
 from core.broker import queues
 from core.logs.configuration import configuration
@@ -18,10 +19,10 @@ EMBEDDED = ENVIRONMENT.profile is env.Profile.EMBEDDED
 BASE_DIR = env.BASE_DIR
 
 VAR_DIR = ENVIRONMENT.var_dir
-env.make_folder(VAR_DIR)
-SECRET_KEY = ENVIRONMENT.secret_key or env.embedded_secret_key(VAR_DIR)
+installation.make_folder(VAR_DIR)
+SECRET_KEY = ENVIRONMENT.secret_key or installation.embedded_secret_key(VAR_DIR)
 DEBUG = ENVIRONMENT.debug
-ALLOWED_HOSTS = env.names(ENVIRONMENT.allowed_hosts)
+ALLOWED_HOSTS = names(ENVIRONMENT.allowed_hosts)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -61,7 +62,7 @@ if ENVIRONMENT.cors_origins:
     INSTALLED_APPS.append("corsheaders")
     for chain in MIDDLEWARE, API_MIDDLEWARE:
         chain.insert(chain.index(_REQUEST_ID) + 1, "corsheaders.middleware.CorsMiddleware")
-    CORS_ALLOWED_ORIGINS = env.names(ENVIRONMENT.cors_origins)
+    CORS_ALLOWED_ORIGINS = names(ENVIRONMENT.cors_origins)
     CORS_URLS_REGEX = r"^/api/"
     CORS_ALLOW_HEADERS = ("authorization", "content-type", "if-match", "idempotency-key")
     CORS_EXPOSE_HEADERS = (
@@ -110,40 +111,11 @@ TEMPLATES = [
 
 # Database
 
-
-def database(url: str) -> dict[str, Any]:
-    """Django's description of the database at this URL, with the limits every wait on it has."""
-    settings: dict[str, Any] = dict(
-        dj_database_url.parse(url, conn_max_age=timeouts.DATABASE_CONNECTION_AGE_SECONDS)
-    )
-    settings["CONN_HEALTH_CHECKS"] = True
-    if "sqlite" in settings["ENGINE"]:
-        settings["OPTIONS"] = {
-            # One writer at a time, taken at BEGIN: a transaction that read first and writes later
-            # would fail with "database is locked" without waiting.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": timeouts.SQLITE_LOCK_SECONDS,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-        }
-        settings["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
-    else:
-        settings["OPTIONS"] = {
-            **settings.get("OPTIONS", {}),
-            "charset": "utf8mb4",
-            "isolation_level": "read committed",
-            "init_command": "SET sql_mode='STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,"
-            "ERROR_FOR_DIVISION_BY_ZERO', "
-            f"innodb_lock_wait_timeout={timeouts.DATABASE_LOCK_SECONDS}",
-            "connect_timeout": timeouts.DATABASE_CONNECT_SECONDS,
-            "read_timeout": timeouts.DATABASE_ANSWER_SECONDS,
-            "write_timeout": timeouts.DATABASE_ANSWER_SECONDS,
-        }
-        settings["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_bin"}
-    return settings
-
-
 DATABASES = {
-    "default": database(ENVIRONMENT.database_url or f"sqlite:///{VAR_DIR / 'chatsystem.sqlite3'}")
+    "default": database(
+        ENVIRONMENT.database_url or f"sqlite:///{VAR_DIR / 'chatsystem.sqlite3'}",
+        test_file=VAR_DIR / "test.sqlite3",
+    )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -196,58 +168,7 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_DB_REUSE_MAX = timeouts.CELERY_TASKS_PER_DATABASE_CONNECTION
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
-_SENT_BY_BEAT: dict[str, Any] = {
-    "confirm_timeout": timeouts.BEAT_CONFIRM_SECONDS,
-    "retry": True,
-    "retry_policy": {"max_retries": timeouts.BEAT_RETRIES, "interval_start": 0},
-}
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "reconcile-counts": {
-        "task": "core.tasks.reconcile_counts",
-        "schedule": ENVIRONMENT.reconcile_every_seconds,
-        # A run that could not start before the next is due would only repeat that one's work.
-        "options": {**_SENT_BY_BEAT, "expires": ENVIRONMENT.reconcile_every_seconds},
-    },
-    "forget-requests": {
-        "task": "core.tasks.forget_requests",
-        "schedule": 3600,
-        "options": {**_SENT_BY_BEAT, "expires": 3600},
-    },
-}
-if ENVIRONMENT.retention_days:
-    CELERY_BEAT_SCHEDULE["purge"] = {
-        "task": "messages_app.tasks.purge_old",
-        # Once a night, and again for what a run that took too long has left.
-        "schedule": crontab(hour="1-5", minute=30),
-        "options": {**_SENT_BY_BEAT, "expires": 1800},
-    }
-
-if ENVIRONMENT.redis_url:
-    CELERY_BEAT_SCHEDULE["sweep"] = {
-        "task": "core.tasks.sweep",
-        "schedule": 60,
-        "options": {**_SENT_BY_BEAT, "expires": 60},
-    }
-
-if ENVIRONMENT.broker_url:
-    CELERY_BEAT_SCHEDULE["take-over-failed"] = {
-        "task": "core.tasks.take_over_failed",
-        "schedule": 60,
-        "options": {**_SENT_BY_BEAT, "expires": 60},
-    }
-
-if ENVIRONMENT.elasticsearch_url:
-    CELERY_BEAT_SCHEDULE["index"] = {
-        "task": "search.tasks.index",
-        # A wake-up that was lost costs so long; without a broker there is none.
-        "schedule": 10 if ENVIRONMENT.broker_url else 1,
-        "options": {**_SENT_BY_BEAT, "expires": 10},
-    }
-    CELERY_BEAT_SCHEDULE["check-index"] = {
-        "task": "search.tasks.check",
-        "schedule": crontab(hour=4, minute=0),
-        "options": {**_SENT_BY_BEAT, "expires": 3600},
-    }
+CELERY_BEAT_SCHEDULE = beat_schedule(ENVIRONMENT)
 
 # HTTP
 
@@ -299,7 +220,7 @@ STATIC_ROOT = _COLLECTED if _COLLECTED.is_dir() else None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
 # The plots of the dashboard: the script comes with the Python package, which is not loaded for it.
-STATICFILES_DIRS = [("plotly", env.package_folder("plotly") / "package_data")]
+STATICFILES_DIRS = [("plotly", installation.package_folder("plotly") / "package_data")]
 
 # Text, time, logs
 

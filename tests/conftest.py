@@ -11,7 +11,7 @@ from core import database
 from core.redis.client import client, pool
 from core.redis.guard import breaker
 from tests.api.client import Api
-from tests.live.servers import EmbeddedServer, stack_url
+from tests.live.servers import NO_TLS, EmbeddedServer, migrated_database, stack_url
 from tests.redis_server import RedisServer
 
 
@@ -65,9 +65,15 @@ def api(db: None) -> Api:
 
 
 @pytest.fixture(scope="session")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database for processes of a test's own: made once, to be copied."""
+    return migrated_database(tmp_path_factory.mktemp("migrated"))
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[EmbeddedServer]:
     """A real server of the embedded profile with a database of its own."""
-    with EmbeddedServer(tmp_path_factory.mktemp("embedded")) as server:
+    with EmbeddedServer(tmp_path_factory.mktemp("embedded"), migrated) as server:
         yield server
 
 
@@ -88,5 +94,5 @@ def base_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def http(base_url: str) -> Iterator[httpx.Client]:
     """A client of that server's API."""
-    with httpx.Client(base_url=f"{base_url}/api/v1", timeout=60) as client:
+    with httpx.Client(base_url=f"{base_url}/api/v1", timeout=60, verify=NO_TLS) as client:
         yield client

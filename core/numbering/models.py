@@ -36,6 +36,7 @@ class NumberAuthority(models.Model):
 
     class Meta:
         db_table = "number_authority"
+        verbose_name_plural = "number authority"  # there is one
 
     def __str__(self) -> str:
         return f"{self.source}, epoch {self.epoch}"

@@ -1,5 +1,7 @@
 """What the service notes about itself can be read by operators, and changed by nobody."""
 
+import re
+
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
@@ -23,3 +25,11 @@ def test_the_log_is_shown_and_changed_by_nobody(admin_client: Client, admin_user
     assert "Added." in text(admin_client.get(page))
     assert admin_client.post(page, {"object_repr": "x"}).status_code == 403
     assert admin_client.post(address(LogEntry, "delete", entry.pk)).status_code == 403
+
+
+def test_the_first_page_names_what_is_there_in_english(admin_client: Client) -> None:
+    page = admin_client.get("/admin/").content.decode()
+
+    named = set(re.findall(r'href="/admin/\w+/\w+/"[^>]*>([^<]+)</a>', page))
+    assert {"Applications", "Dead letters", "Log entries", "Number authority"} <= named
+    assert not [name for name in named if re.search(r"[^aeiou]ys$|ss$", name)]

@@ -54,7 +54,7 @@ def chromium(profile: Path) -> Iterator[Chrome]:
     """A browser with an empty profile in this folder."""
     options = ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     for flag in (*_FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     service = ChromeService(executable_path=shutil.which("chromedriver"))

@@ -1,12 +1,14 @@
 """A real browser for a session, a real server, and an operator who is logged in.
 
-`window` is what a test needs: it is at the admin's first page, and what the browser complains about
-fails the test. With `--pictures FOLDER` tests leave pictures of what they see there.
+`window` is what a test needs: it is at the admin's first page. What the browser complains about
+fails the test, and so does a request to anywhere but the site. With `--pictures FOLDER` tests leave
+pictures of what they see there.
 """
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
@@ -41,19 +43,25 @@ def site(request: pytest.FixtureRequest) -> Site:
 
 
 @pytest.fixture(scope="session")
-def operator(site: Site) -> str:
-    """The name of a superuser of that server."""
-    return site.new_operator()
+def logged_in(driver: Chrome, site: Site) -> list[dict[str, Any]]:
+    """The cookies of a superuser of that server, who has logged in once for all tests."""
+    Window(driver, site.url).log_in(site.new_operator(), PASSWORD)
+    return driver.get_cookies()
 
 
 @pytest.fixture
 def window(
-    request: pytest.FixtureRequest, driver: Chrome, site: Site, operator: str
+    request: pytest.FixtureRequest, driver: Chrome, site: Site, logged_in: list[dict[str, Any]]
 ) -> Iterator[Window]:
-    """The browser's window, in which the operator has logged in."""
+    """The browser's window, in which the operator has logged in and nothing else was done."""
     folder: Path | None = request.config.getoption("--pictures")
     window = Window(driver, site.url, folder)
+    window.open("/health/live")  # a cookie is given to the site that is open
     driver.delete_all_cookies()
-    window.log_in(operator, PASSWORD)
+    for cookie in logged_in:
+        driver.add_cookie(cookie)
+    window.open("/admin/")
+    window.see("#user-tools")
     yield window
     assert window.complaints() == []
+    assert not [address for address in window.requests() if window.is_elsewhere(address)]

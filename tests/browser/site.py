@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.live.servers import manage
+from tests.live.servers import NO_TLS, manage
 
 #: Not a secret: the site is a test's.
 PASSWORD = "a password for tests"  # noqa: S105
@@ -60,9 +60,17 @@ class Site:
         """The message was never stored, but set aside; of chat 1 of the application."""
         self.command("shell", "-v", "0", "-c", _SET_ASIDE.format(token=token, number=number))
 
+    def tell_an_hour(self) -> None:
+        """The dashboard has samples of an hour, in place of its own (tests.browser.hour)."""
+        self.command("shell", "-v", "0", "-c", "from tests.browser.hour import write; write()")
+
+    def forget_samples(self) -> None:
+        """The dashboard begins anew."""
+        self.command("shell", "-v", "0", "-c", "from tests.browser.hour import forget; forget()")
+
     def api(self) -> httpx.Client:
         """A client of its API."""
-        return httpx.Client(base_url=f"{self.url}/api/v1", timeout=60)
+        return httpx.Client(base_url=f"{self.url}/api/v1", timeout=60, verify=NO_TLS)
 
 
 @dataclass(frozen=True)

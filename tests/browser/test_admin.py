@@ -176,13 +176,6 @@ def test_an_empty_list_says_so(window: Window) -> None:
     assert "No messages found." in window.page()
 
 
-def test_the_description_of_the_api_is_drawn(window: Window) -> None:
-    window.open("/api/v1/docs")
-
-    window.see(".opblock-summary-post")
-    assert len(window.texts(".opblock")) > 10
-
-
 def eventually_stored(window: Window, chat: Said) -> None:
     """Until no message of the conversation is pending."""
 

@@ -1,9 +1,12 @@
 """A browser's window as a person uses it: each look and each click within a limit."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
@@ -108,6 +111,28 @@ class Window:
             for entry in entries
             if entry["level"] == "SEVERE" and _ASKED_BY_ITSELF not in entry["message"]
         ]
+
+    def requests(self) -> list[str]:
+        """What the browser has asked for since it was asked last, from the site or elsewhere."""
+        entries = self.driver.get_log("performance")  # type: ignore[no-untyped-call]
+        events = [json.loads(entry["message"])["message"] for entry in entries]
+        sent = [one for one in events if one["method"] == "Network.requestWillBeSent"]
+        return [one["params"]["request"]["url"] for one in sent]
+
+    def is_elsewhere(self, address: str) -> bool:
+        """Whether a request for this goes to another site; the browser's own pages are none."""
+        goes_out = urlsplit(address).scheme in {"http", "https", "ws", "wss", "ftp"}
+        return goes_out and not address.startswith(f"{self.url}/")
+
+    @contextmanager
+    def sized(self, width: int, height: int) -> Iterator[None]:
+        """So large inside, as on another device, while the block runs."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        try:
+            yield
+        finally:
+            self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
     def is_too_wide(self) -> bool:
         """Whether the page must be scrolled sideways."""

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,9 +16,10 @@ in_two_ways = pytest.mark.parametrize("phases", ["coverage,fuzzing", "stateful"]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+def server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[EmbeddedServer]:
     """One that wants a key for everything."""
-    with EmbeddedServer(tmp_path_factory.mktemp("keys"), REQUIRE_KEYS="1") as server:
+    folder = tmp_path_factory.mktemp("keys")
+    with EmbeddedServer(folder, migrated, REQUIRE_KEYS="1") as server:
         yield server
 
 

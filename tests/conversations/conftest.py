@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from messages_app.conversations import batches
-from tests.live.servers import embedded_environment, manage
+from tests.live.servers import embedded_environment
 
 
 @dataclass(frozen=True)
@@ -23,17 +23,6 @@ class Place:
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of 100 lines in this process, so that a few hundred lines make several."""
     monkeypatch.setattr(batches, "MAX_LINES", 100)
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database with all tables."""
-    folder = tmp_path_factory.mktemp("migrated")
-    database = folder / "empty.sqlite3"
-    environment = embedded_environment(folder, DATABASE_URL=f"sqlite:///{database}")
-    done = manage("migrate", "--noinput", environment=environment)
-    assert done.returncode == 0, done.stderr
-    return database
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
 """What is a key, who is an operator, and what is open to everybody."""
 
+import re
+
+import httpx
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -7,6 +10,7 @@ from pytest_django import Settings
 
 from applications.models import Application, OperatorKey
 from applications.services import make_operator_key
+from chatsystem.handler import application
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.keys.clients import Owner, with_header, with_key
@@ -182,3 +186,22 @@ def test_what_changes_something_by_a_login_needs_the_token_of_its_pages(
     assert api.put(owner.path, {"name": "meant"}, **token).status_code == 200
     assert api.post("/applications", {"name": "meant"}, **token).status_code == 201
     assert_problem(api.post("/applications", b"{", **token), 400)
+
+
+def test_what_is_tried_out_on_the_page_of_the_api_has_its_token(
+    transactional_db: None, staff: User
+) -> None:
+    admin = session_of(staff).client
+    admin.get("/admin/")
+    cookies = {name: cookie.value for name, cookie in admin.cookies.items()}
+    # As it is served: without the middleware of pages, which a test client goes through.
+    served = httpx.WSGITransport(app=application())
+    with httpx.Client(transport=served, base_url="http://testserver", cookies=cookies) as browser:
+        page = browser.get("/api/v1/docs").text
+        [(header, token)] = re.findall(r'headers\["(X-CSRFTOKEN)"\] = "(\w+)"', page)
+
+        answer = browser.post(
+            "/api/v1/applications", json={"name": "tried out"}, headers={header: token}
+        )
+
+    assert answer.status_code == 201, answer.text

@@ -1,6 +1,7 @@
 """Servers of each kind that can serve this API."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,9 +9,9 @@ from tests.live.servers import EmbeddedServer, GunicornServer, stack_url
 
 
 @pytest.fixture(scope="session")
-def gunicorn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+def gunicorn(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[EmbeddedServer]:
     """The embedded profile, served by gunicorn."""
-    with GunicornServer(tmp_path_factory.mktemp("gunicorn")) as server:
+    with GunicornServer(tmp_path_factory.mktemp("gunicorn"), migrated) as server:
         yield server
 
 

@@ -1,8 +1,10 @@
 """Real servers for tests: one of the embedded profile, and the local stack that is up."""
 
 import os
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -14,7 +16,11 @@ import httpx
 
 from bench.waiting import wait_until
 
+DATABASE = "chatsystem.sqlite3"
 ROOT = Path(__file__).resolve().parent.parent.parent
+#: Servers of tests speak plain HTTP. A client made without this reads all certificates first, which
+#: takes longer than most requests.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 SERVICES = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "ELASTICSEARCH_URL", "SECRET_KEY")
 
 
@@ -59,19 +65,27 @@ def stack_url() -> str:
     return os.environ["BASE_URL"]
 
 
+def migrated_database(folder: Path) -> Path:
+    """An empty SQLite file with all tables, of which many can be copied."""
+    environment = embedded_environment(folder)
+    migrated = manage("migrate", "--noinput", environment=environment)
+    assert migrated.returncode == 0, migrated.stderr
+    return folder / DATABASE
+
+
 class EmbeddedServer:
-    """`manage.py serve` on a free port, with a migrated SQLite file in the folder."""
+    """`manage.py serve` on a free port, with a copy of the database in the folder."""
 
     COMMAND: tuple[str, ...] = ("manage.py", "serve")
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, migrated: Path | None = None, **settings: str) -> None:
+        if migrated is not None:
+            shutil.copy(migrated, folder / DATABASE)
         self.port = free_port()
         self.environment = embedded_environment(folder, PORT=str(self.port), **settings)
         self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
-        migrated = manage("migrate", "--noinput", environment=self.environment)
-        assert migrated.returncode == 0, migrated.stderr
         self.process = subprocess.Popen(
             [sys.executable, *self.COMMAND],
             cwd=ROOT,
@@ -88,7 +102,7 @@ class EmbeddedServer:
     def _answers(self) -> bool:
         assert self.process.poll() is None, "the server ended"
         try:
-            return httpx.get(f"{self.url}/health/live").is_success
+            return httpx.get(f"{self.url}/health/live", verify=NO_TLS).is_success
         except httpx.TransportError:
             return False
 

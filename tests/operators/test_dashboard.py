@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from celery.schedules import crontab
 from django.contrib.auth.models import User
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -16,6 +17,7 @@ from pytest_django import Settings
 from chatsystem import sampler
 from chatsystem.models import Sample
 from core.metrics import ACCEPTED
+from tests.api.problems import assert_problem
 from tests.redis_server import RedisServer
 
 ACCEPT = "Rows accepted, and rows stored by workers and sweeper"
@@ -35,7 +37,7 @@ def shown(client: Client) -> Any:
     return answer.json()
 
 
-def line(client: Client, title: str, name: str) -> list[float]:
+def line(client: Client, title: str, name: str) -> list[float | None]:
     [plot] = [plot for plot in shown(client)["plots"] if plot["title"] == title]
     [values] = [line["y"] for line in plot["lines"] if line["name"] == name]
     return list(values)
@@ -110,6 +112,33 @@ def test_gauges_are_drawn_as_they_were_seen(staff: Client) -> None:
     assert line(staff, "Pending rows", "pending") == [9]
 
 
+def test_where_nothing_was_sampled_a_line_is_broken(staff: Client) -> None:
+    for seconds_ago, letters in ((3000, 1), (2980, 2), (400, 3), (200, 4), (190, 5)):
+        seen(seconds_ago, dead_letters={"": letters})
+
+    assert line(staff, "Dead letters", "set aside") == [1, 2, None, 3, None, 4, 5]
+
+
+def test_a_service_that_does_not_answer_breaks_its_line_alone(staff: Client) -> None:
+    for seconds_ago in range(100, 0, -10):
+        is_away = 30 <= seconds_ago <= 60
+        queues = {} if is_away else {"messages": 7.0}
+        seen(seconds_ago, pending_rows={"": 1}, queue_messages=queues)
+
+    assert line(staff, "Queues", "messages") == [7, 7, 7, 7, None, 7, 7]
+    assert line(staff, "Pending rows", "pending") == [1] * 10
+
+
+@pytest.mark.parametrize("samples", [0, 1])
+def test_an_hour_is_shown_however_few_the_samples(samples: int, staff: Client) -> None:
+    for _ in range(samples):
+        seen(10, pending_rows={"": 1})
+
+    begin, end = map(datetime.fromisoformat, shown(staff)["shown"])
+    assert end - begin == timedelta(hours=1)
+    assert abs(datetime.now(UTC) - end) < timedelta(minutes=1)
+
+
 def test_services_are_as_the_last_sample_saw_them(staff: Client) -> None:
     seen(10, up={"database": 1, "redis": 0}, breaker_open={"redis": 2})
 
@@ -161,6 +190,22 @@ def test_it_is_for_the_staff(path: str, db: None, client: Client) -> None:
 
     client.force_login(User.objects.create_user("somebody"))
     assert client.get(path).status_code == 302
+
+
+@pytest.mark.parametrize("path", ["/admin/dashboard/", "/admin/dashboard/data"])
+def test_without_the_database_it_says_so(path: str, staff: Client) -> None:
+    staff.raise_request_exception = False
+
+    def fail(*_: object) -> None:
+        raise OperationalError(2002, "Can't connect to server on '10.0.0.5'")
+
+    with connection.execute_wrapper(fail):
+        answer = staff.get(path)
+
+    assert_problem(answer, 503)
+    assert answer.headers["Retry-After"]
+    assert answer.json()["detail"] == "The database is away."
+    assert b"10.0.0.5" not in answer.content
 
 
 @pytest.mark.parametrize("fault", ["kill", "pause"])

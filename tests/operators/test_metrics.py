@@ -11,7 +11,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from pytest_django import Settings
 
 from tests.api.client import Api
-from tests.live.servers import EmbeddedServer, eventually, free_port
+from tests.live.servers import NO_TLS, EmbeddedServer, eventually, free_port
 from tests.operators.scrape import Samples, samples, total
 from tests.redis_server import RedisServer
 
@@ -26,10 +26,13 @@ def scraped(http: httpx.Client) -> Samples:
 
 
 @pytest.fixture(scope="module")
-def two_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def two_processes(
+    tmp_path_factory: pytest.TempPathFactory, migrated: Path
+) -> Iterator[httpx.Client]:
     folder = tmp_path_factory.mktemp("two")
+    settings = {"WEB_CONCURRENCY": "2", "PROMETHEUS_MULTIPROC_DIR": ""}
     with (
-        EmbeddedServer(folder, WEB_CONCURRENCY="2", PROMETHEUS_MULTIPROC_DIR="") as server,
+        EmbeddedServer(folder, migrated, **settings) as server,
         httpx.Client(base_url=server.url, timeout=30) as http,
     ):
         eventually(lambda: _serving(server.url, folder / "metrics") == 2, 30, "two that serve")
@@ -38,7 +41,7 @@ def two_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Cl
 
 def _serving(url: str, directory: Path) -> int:
     """How many processes have answered a request; one more is sent."""
-    httpx.get(f"{url}/health/live")
+    httpx.get(f"{url}/health/live", verify=NO_TLS)
     counted = [MultiProcessCollector.merge([str(file)]) for file in directory.glob("counter_*.db")]
     return sum(
         any(metric.name == "chatsystem_http_requests" and metric.samples for metric in one)
@@ -51,7 +54,8 @@ def test_all_processes_are_counted_whoever_is_asked(two_processes: httpx.Client)
     before = scraped(two_processes)
     for _ in range(20):
         # A connection of its own for each, so that both processes get some.
-        httpx.post(f"{two_processes.base_url}/api/v1/applications", data={"name": "x"})
+        url = f"{two_processes.base_url}/api/v1/applications"
+        httpx.post(url, data={"name": "x"}, verify=NO_TLS)
 
     labels = {"method": "POST", "route": "/api/v1/applications", "status": "201"}
     for _ in range(5):

@@ -62,8 +62,10 @@ def test_the_walk_is_green_against_make_run(newman: Newman, tmp_path: Path) -> N
 
 
 @pytest.mark.embedded
-def test_the_walk_is_green_where_keys_are_required(newman: Newman, tmp_path: Path) -> None:
-    with EmbeddedServer(tmp_path, REQUIRE_KEYS="1") as server:
+def test_the_walk_is_green_where_keys_are_required(
+    newman: Newman, migrated: Path, tmp_path: Path
+) -> None:
+    with EmbeddedServer(tmp_path, migrated, REQUIRE_KEYS="1") as server:
         made = manage("operator_key", "postman", environment=server.environment)
 
         assert_green(newman(server.url, operatorKey=made.stdout.splitlines()[-1]))

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from chatsystem import env
+from chatsystem.installation import stop
 from chatsystem.preflight import preflight
 from core.timeouts import SERVER_GRACEFUL_SECONDS
 
@@ -47,7 +47,7 @@ def _refuse_a_taken_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
-            env.stop(f"port {port} of {host} is not to be had: {error}")
+            stop(f"port {port} of {host} is not to be had: {error}")
 
 
 def _options() -> list[str]:

@@ -5,6 +5,8 @@ const dashboard = document.getElementById("dashboard");
 const freshness = document.getElementById("freshness");
 const BAD = /^(down|late|open)/;
 const LIMIT_MS = 5000;
+// A finger that moves over a plot scrolls the page; a mouse zooms.
+const TOUCHED = matchMedia("(pointer: coarse)").matches;
 
 function fillTable(name, rows) {
   const lines = rows.map((cells) => {
@@ -19,32 +21,43 @@ function fillTable(name, rows) {
   document.getElementById(name).replaceChildren(...lines);
 }
 
-function place(number) {
+// Where the plot of this number is drawn, below its title, which wraps where there is no room.
+function place(plot, number) {
   const id = `plot-${number}`;
   const found = document.getElementById(id);
   if (found) return found;
+  const figure = document.createElement("figure");
+  const title = document.createElement("figcaption");
   const made = document.createElement("div");
+  title.textContent = plot.unit ? `${plot.title} (${plot.unit})` : plot.title;
   made.id = id;
   made.className = "plot";
-  document.getElementById("plots").append(made);
+  figure.append(title, made);
+  document.getElementById("plots").append(figure);
   return made;
 }
 
-function draw(plot, number) {
+// Instants come in UTC, and plotly draws them as they are written.
+function draw(plot, number, shown) {
   const ink = getComputedStyle(dashboard).color;
+  const highest = Math.max(1, ...plot.lines.flatMap((line) => line.y));
+  const axis = { ticks: "outside", fixedrange: TOUCHED };
   const layout = {
-    title: { text: plot.title, font: { size: 14 } },
-    margin: { t: 40, r: 10, b: 40, l: 50 },
-    xaxis: { type: "date" },
-    yaxis: { rangemode: "tozero", title: { text: plot.unit } },
-    legend: { orientation: "h", y: -0.3 },
+    margin: { t: 10, r: 20, b: 30, l: 45 },
+    xaxis: { ...axis, type: "date", range: shown, tickformat: "%H:%M", nticks: 7 },
+    yaxis: { ...axis, range: [0, 1.05 * highest], dtick: highest > 5 ? null : 1 },
+    legend: { orientation: "h", x: 0, y: -0.15, yanchor: "top" },
     showlegend: plot.lines.length > 1,
+    uirevision: "as before", // keeps what somebody has zoomed or hidden
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
     font: { color: ink },
   };
-  const lines = plot.lines.map((line) => ({ ...line, mode: "lines" }));
-  Plotly.react(place(number), lines, layout, { displayModeBar: false, responsive: true });
+  // A single sample between two gaps has no line, so it is marked.
+  const style = { mode: "lines+markers", line: { width: 1.5 }, marker: { size: 2.5 } };
+  const lines = plot.lines.map((line) => ({ ...line, ...style }));
+  const where = place(plot, number);
+  Plotly.react(where, lines, layout, { displayModeBar: false, responsive: true });
 }
 
 async function refresh() {
@@ -53,8 +66,8 @@ async function refresh() {
     if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
     const data = await answer.json();
     for (const name of ["services", "count_job", "schedule"]) fillTable(name, data[name]);
-    data.plots.forEach(draw);
-    freshness.textContent = `As of ${new Date().toLocaleTimeString()}`;
+    data.plots.forEach((plot, number) => draw(plot, number, data.shown));
+    freshness.textContent = `As of ${new Date().toISOString().slice(11, 19)} UTC`;
     freshness.classList.remove("bad");
   } catch (error) {
     freshness.textContent = `No new data: ${error.message}`;

@@ -1,0 +1,85 @@
+"""An hour as operators may see it on the dashboard, written as samples of a site that runs.
+
+Run in a process of the site. The site's own samples are not taken meanwhile, nor for two minutes:
+these are there already, for its host.
+"""
+
+import math
+import platform
+from collections.abc import Iterator
+from datetime import timedelta
+from random import Random
+
+from django.utils import timezone
+
+from chatsystem.models import Sample
+from chatsystem.sampler import EVERY_SECONDS, Figures
+from core.counts import JOB as COUNT_JOB
+from core.counts import reconcile
+
+BEFORE = timedelta(hours=1)
+AFTER = timedelta(minutes=2)
+_EVERY = timedelta(seconds=EVERY_SECONDS)
+#: Steps of the hour: the web servers stand still, the workers lag, Redis is away.
+_STILL = range(60, 84)
+_LAG = range(150, 200)
+_NO_REDIS = range(260, 276)
+
+
+def write() -> None:
+    """Put it into the database, in place of what was there; and have the count job run."""
+    now = timezone.now()
+    first = now.replace(second=now.second // EVERY_SECONDS * EVERY_SECONDS, microsecond=0) - BEFORE
+    steps = (BEFORE + AFTER) // _EVERY
+    forget()
+    Sample.objects.bulk_create(
+        Sample(host=platform.node()[:64], instant=first + step * _EVERY, figures=figures)
+        for step, figures in enumerate(_hour(steps))
+        if step not in _STILL
+    )
+    reconcile()
+
+
+def forget() -> None:
+    """No sample is left."""
+    Sample.objects.all().delete()
+
+
+def _hour(steps: int) -> Iterator[Figures]:
+    draw = Random(17)
+    accepted = stored = 0.0
+    for step in range(steps):
+        rate = 140 + 60 * math.sin(step / 40) + draw.uniform(-12, 12)
+        accepted += rate * EVERY_SECONDS
+        able = rate * (0.55 if step in _LAG else 1.6) * EVERY_SECONDS
+        stored += min(accepted - stored, able)
+        yield _figures(step, accepted, stored, draw)
+
+
+def _figures(step: int, accepted: float, stored: float, draw: Random) -> Figures:
+    waiting = accepted - stored
+    has_redis = step not in _NO_REDIS
+    figures: Figures = {
+        "rows_accepted_total": {"queue": accepted},
+        "rows_stored_total": {"worker": stored},
+        "up": {"database": 1, "elasticsearch": 1, "rabbitmq": 1, "redis": has_redis},
+        "breaker_open": {"redis": 0 if has_redis else 4, "rabbitmq": 0, "elasticsearch": 0},
+        "queue_messages": {
+            "chats": draw.randrange(3),
+            "messages": waiting // 60,
+            "search": draw.randrange(4),
+            "maintenance": 0,
+            "failed": 0,
+        },
+        "dead_letters": {"": 2 if step > 230 else 0},
+        "index_backlog_entries": {"": waiting // 300 + draw.randrange(12)},
+        "index_backlog_age_seconds": {"": waiting / 900 + draw.uniform(0.1, 1.2)},
+        "job_duration_seconds": {
+            COUNT_JOB: 7.4 if step < 220 else 6.1,
+            "sweep": draw.uniform(0.05, 0.4),
+        },
+    }
+    if has_redis:
+        figures["pending_rows"] = {"": waiting + draw.randrange(30)}
+        figures["pending_age_seconds"] = {"": waiting / 250 + draw.uniform(0.1, 0.8)}
+    return {f"chatsystem_{name}": values for name, values in figures.items()}
