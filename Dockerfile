@@ -18,7 +18,7 @@ FROM python:3.11.14-slim-bookworm
 RUN apt-get update \
   && apt-get install -y --no-install-recommends libmariadb3 \
   && rm -rf /var/lib/apt/lists/* \
-  && useradd --system --uid 10001 --home-dir /srv/chatsystem --shell /usr/sbin/nologin chatsystem \
+  && useradd --uid 10001 --no-create-home --home-dir /srv/chatsystem --shell /usr/sbin/nologin chatsystem \
   && install --directory --owner=chatsystem /srv/metrics
 COPY --from=build /venv /venv
 WORKDIR /srv/chatsystem

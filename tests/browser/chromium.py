@@ -4,19 +4,19 @@ Nothing is downloaded: both programs are named, so selenium looks for none. The 
 empty, and goes with the browser.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
-import pytest
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.remote.remote_connection import RemoteConnection
 
-PROGRAMS = ("chromium", "chromedriver")
+from tests.programs import needed
+
+PROGRAMS = {"chromium": "chromium", "chromedriver": "chromium-driver"}
 #: At most so long for a page to load, and for the driver to answer at all.
 LOAD_S = 60
 ANSWER_S = 90
@@ -40,13 +40,8 @@ _FLAGS = (
 
 def require_chromium() -> None:
     """Skip the test where there is none; fail it where all is said to be there."""
-    missing = [program for program in PROGRAMS if shutil.which(program) is None]
-    if not missing:
-        return
-    message = f"no {' and '.join(missing)}: install Debian's chromium and chromium-driver"
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
+    for name, package in PROGRAMS.items():
+        needed(name, package)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from localstack.services import mariadb, redis
 
 from chatsystem.env import Environment
 from core.broker.queues import WORK
+from tests.programs import needed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SERVICES = {"mariadb", "redis", "rabbitmq", "elasticsearch"}
@@ -247,21 +248,47 @@ def test_no_secret_gets_into_the_image() -> None:
     assert {".env", ".env.*", "var", ".git"} <= {*ignored}
 
 
-def test_compose_reads_its_file() -> None:
-    docker = shutil.which("docker")
-    has_compose = (
-        docker
-        and not subprocess.run(
-            [docker, "compose", "version"], capture_output=True, check=False
-        ).returncode
-    )
-    if not has_compose:
-        pytest.skip("the docker client with compose is not installed")
-    read = subprocess.run(
-        ["docker", "compose", "--file", str(ROOT / "docker-compose.yml"), "config", "--quiet"],
-        env={**os.environ, **SECRETS},
+def compose_program() -> list[str]:
+    """The plugin of docker, or else the program of its own that there was before."""
+    plugin = ["docker", "compose"]
+    if shutil.which("docker"):
+        asked = subprocess.run([*plugin, "version"], capture_output=True, check=False)
+        if not asked.returncode:
+            return plugin
+    return [needed("docker-compose", "docker-compose")]
+
+
+def compose_reads(**environment: str) -> subprocess.CompletedProcess[str]:
+    """What the real program makes of the file with .env.example and this environment."""
+    options = ["--file", "docker-compose.yml", "--env-file", ".env.example"]
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [*compose_program(), *options, "config"],
+        cwd=ROOT,
+        env={**kept, **environment},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_compose_reads_its_file(compose: Any) -> None:
+    read = compose_reads(**SECRETS)
+
     assert read.returncode == 0, read.stderr
+    services = yaml.safe_load(read.stdout)["services"]
+    assert {*services} == SERVICES | APPLICATION
+    for name, service in services.items():
+        wanted = compose["services"][name].get("depends_on", {})
+        assert {*service.get("depends_on", {})} == {*wanted}, name
+    for name in APPLICATION:
+        environment = {key: str(value) for key, value in services[name]["environment"].items()}
+        assert environment == given(compose)
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_compose_wants_each_secret(secret: str) -> None:
+    read = compose_reads(**{name: value for name, value in SECRETS.items() if name != secret})
+
+    assert read.returncode
+    assert f": set {secret}" in read.stderr

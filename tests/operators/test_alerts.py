@@ -14,15 +14,21 @@ import yaml
 
 from tests.live.servers import ROOT, eventually, manage, stack_url
 from tests.operators.scrape import samples
+from tests.programs import needed
 
 DEPLOY = ROOT / "deploy"
 RULES = DEPLOY / "prometheus" / "alerts.yml"
+TESTS = DEPLOY / "prometheus" / "alerts_test.yml"
 METRIC = re.compile(r"\bchatsystem_[a-z_]+")
 
 
 def rules() -> list[Any]:
     [group] = yaml.safe_load(RULES.read_text())["groups"]
     return list(group["rules"])
+
+
+def scenarios() -> Any:
+    return yaml.safe_load(TESTS.read_text())
 
 
 def expressions(of: Any) -> list[str]:
@@ -49,18 +55,40 @@ def test_each_rule_is_whole() -> None:
         assert re.fullmatch(r"[0-9]+[sm]", rule.get("for", "0s"))
 
 
-@pytest.mark.embedded
-def test_prometheus_takes_the_files() -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed (Debian: prometheus)")
+def promtool(*arguments: str) -> None:
+    command = [needed("promtool", "prometheus"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
-    configuration = DEPLOY / "prometheus" / "prometheus.yml"
-    for check in (["rules", str(RULES)], ["config", "--syntax-only", str(configuration)]):
-        done = subprocess.run(
-            [promtool, "check", *check], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+
+@pytest.mark.embedded
+def test_prometheus_takes_the_files(tmp_path: Path) -> None:
+    folder = shutil.copytree(DEPLOY / "prometheus", tmp_path / "prometheus")
+    configuration, token = folder / "prometheus.yml", tmp_path / "token"
+    token.write_text("secret")
+    text = configuration.read_text()
+    configuration.write_text(text.replace("/etc/prometheus/chatsystem_token", str(token)))
+
+    promtool("check", "config", str(configuration))
+    promtool("check", "rules", "--lint=all", "--lint-fatal", str(RULES))
+
+
+@pytest.mark.embedded
+def test_each_alert_fires_when_it_should_and_is_silent_when_not() -> None:
+    cases = [case for one in scenarios()["tests"] for case in one.get("alert_rule_test", [])]
+    for alert in (rule["alert"] for rule in rules()):
+        expected = [case["exp_alerts"] for case in cases if case["alertname"] == alert]
+        assert any(expected), alert
+        assert not all(expected), alert
+
+    promtool("test", "rules", str(TESTS))
+
+
+@pytest.mark.embedded
+def test_alerts_are_tested_as_often_as_they_are_looked_at() -> None:
+    configuration = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+
+    assert scenarios()["evaluation_interval"] == configuration["global"]["evaluation_interval"]
 
 
 @pytest.mark.embedded

@@ -1,8 +1,6 @@
 """The Postman collection passes its own tests, run by newman, against each kind of server."""
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.live.servers import ROOT, EmbeddedServer, MakeRun, manage, stack_url
+from tests.programs import needed
 
 COLLECTION = ROOT / "docs/postman_collection.json"
 #: What npm writes last, so it is there when all of it is.
@@ -24,8 +23,7 @@ Newman = Callable[..., dict[str, Any]]
 @pytest.fixture(scope="module")
 def newman(tmp_path_factory: pytest.TempPathFactory) -> Newman:
     """A function that runs a collection against a server and gives newman's report."""
-    if shutil.which("npm") is None and os.environ.get("CI") != "true":
-        pytest.skip("there is no npm, which brings newman: install Debian's nodejs and npm")
+    needed("npm", "nodejs and npm")  # it brings newman
     subprocess.run(["make", "-s", INSTALLED], cwd=ROOT, timeout=INSTALL_LIMIT_S, check=True)
     report = tmp_path_factory.mktemp("newman") / "report.json"
 
