@@ -110,8 +110,8 @@ class EmbeddedServer:
 class MakeRun(EmbeddedServer):
     """`make run` as a whole, which is stopped as Ctrl-C stops it."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, **settings: str) -> None:
+        super().__init__(folder, **settings)
         self.output = folder / "make-run.log"
 
     def __enter__(self) -> Self:
