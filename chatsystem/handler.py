@@ -38,7 +38,7 @@ _PATHS = 2000
 _Respond = Callable[[HttpRequest], Any]
 
 
-class Application:
+class SiteHandler:
     """The whole server."""
 
     def __init__(self) -> None:

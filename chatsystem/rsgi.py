@@ -19,7 +19,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined] # "as"
 
 from chatsystem.errors import problem
-from chatsystem.handler import Application
+from chatsystem.handler import SiteHandler
 from chatsystem.wsgi import application as wsgi_application
 from core import suspending
 from core.deadlines import Deadlines
@@ -44,14 +44,17 @@ class Answer(NamedTuple):
 class Server:
     """The application, with so many threads for what waits by itself."""
 
-    def __init__(self, application: Application, threads: int) -> None:
+    def __init__(self, application: SiteHandler, threads: int) -> None:
         self._application = application
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._deadlines = Deadlines(REQUEST_BODY_SECONDS)
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         """Answer one request."""
-        environ = environment(scope, await self._read(scope, protocol))
+        content = await self._read(scope, protocol)
+        if content is None:
+            return
+        environ = environment(scope, content)
         if self._application.may_be_suspended(environ):
             answer = await suspending.call(self._answer, environ)
         else:
@@ -59,18 +62,17 @@ class Server:
             answer = await loop.run_in_executor(self._threads, self._answer, environ)
         protocol.response_bytes(answer.status, answer.headers, answer.body)
 
-    async def _read(self, scope: Scope, protocol: HTTPProtocol) -> bytes:
-        """The body; of one that breaks off nothing, so that it is shorter than was said."""
+    async def _read(self, scope: Scope, protocol: HTTPProtocol) -> bytes | None:
+        """The body; nothing of one that breaks off. None where it was too late, and is answered."""
         if not _has_body(scope):
             return b""
         too_late = partial(_answer_too_late, scope, protocol)
         self._deadlines.set(too_late)
         try:
-            return await body(scope, protocol)
+            content = await body(scope, protocol)
         except ProtocolClosed:
-            return b""
-        finally:
-            self._deadlines.meet(too_late)
+            content = b""
+        return content if self._deadlines.meet(too_late) else None
 
     def _answer(self, environ: "WSGIEnvironment") -> Answer:
         started: list[tuple[str, list[tuple[str, str]]]] = []
@@ -150,21 +152,21 @@ def _add_headers(environ: "WSGIEnvironment", scope: Scope) -> None:
     names = set()
     for name, value in scope.headers.items():
         names.add(name)
-        if "_" in name:
-            continue  # WSGI would take it for one with a dash, which a proxy may vouch for
-        variable = _variable(name)
-        before = environ.get(variable)
-        comma = "; " if name == "cookie" else ","
-        environ[variable] = value if before is None else f"{before}{comma}{value}"
+        if variable := _variable(name):
+            before = environ.get(variable)
+            comma = "; " if name == "cookie" else ","
+            environ[variable] = value if before is None else f"{before}{comma}{value}"
     if len(names) < len(scope.headers):  # type: ignore[arg-type] # it has a length
         # RSGI leaves out what is not visible ASCII; that there was something must not be lost.
-        for name in scope.headers.keys():  # noqa: SIM118 - it is no mapping
-            environ.setdefault(_variable(name), _UNREADABLE)
+        for variable in filter(None, map(_variable, scope.headers.keys())):
+            environ.setdefault(variable, _UNREADABLE)
 
 
 @lru_cache(maxsize=1000)
 def _variable(header: str) -> str:
-    """What WSGI calls it."""
+    """What WSGI calls it; nothing where that is the name of another, which a proxy may vouch for."""
+    if "_" in header:
+        return ""
     name = header.upper().replace("-", "_")
     return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
 

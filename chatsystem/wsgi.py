@@ -13,9 +13,9 @@ share_counters()
 django.setup(set_prefix=False)
 
 from chatsystem import sampler  # noqa: E402 - needs Django set up
-from chatsystem.handler import Application  # noqa: E402
+from chatsystem.handler import SiteHandler  # noqa: E402
 
-application = Application()
+application = SiteHandler()
 
 # What is loaded by now stays, so it need not be looked through for garbage, over and over; and a
 # busy process makes so many objects that the default has it look 50 times a second.

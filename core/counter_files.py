@@ -77,11 +77,10 @@ class Member:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._begin()
+        os.register_at_fork(after_in_child=self._begin_in_child)
 
     def name(self) -> str:
-        """What the files of the process that asks are called by. Never fails."""
-        if self._pid != os.getpid():
-            self._begin_in_child()
+        """What the files of this process are called by."""
         return self._name
 
     def _begin_in_child(self) -> None:
@@ -90,7 +89,6 @@ class Member:
             self._begin()
         except OSError as error:
             # Two processes write over each other's counts then: better than to fail at their work.
-            self._pid = os.getpid()
             logger.error(Event.COUNTERS_WRONG, error=error)  # noqa: TRY400
         else:
             inherited.close()  # the parent goes on holding it
@@ -102,7 +100,7 @@ class Member:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             for kind, room in _ROOM.items():
                 _make(_file(self._directory, kind, name), room)
-        self._pid, self._name = os.getpid(), name
+        self._name = name
         self._lock: IO[str] = lock
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 from django.db.models import Model, QuerySet
@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from core.errors import NotFound
 from core.models import Parent
+from core.random_ids import new_id
 from core.request import current_request_id
 
 Key = tuple[str | int, ...]
@@ -107,7 +108,7 @@ class NewRow:
 
     kind: ClassVar[Kind]
 
-    acceptance: UUID = field(default_factory=uuid4, kw_only=True)
+    acceptance: str = field(default_factory=new_id, kw_only=True)
     accepted_at: datetime = field(default_factory=timezone.now, kw_only=True)
     request_id: str = field(default_factory=current_request_id, kw_only=True, compare=False)
 
@@ -133,7 +134,7 @@ class NewRow:
 
     def payload(self, lease: Lease | None = None, request: RequestKey | None = None) -> bytes:
         """All but the key, as JSON: it is the same whatever the number will be."""
-        return _payload(self.accepted_us, self.acceptance.hex, self.values, lease, request)
+        return _payload(self.accepted_us, self.acceptance, self.values, lease, request)
 
     def numbered(
         self,
@@ -150,7 +151,7 @@ class NewRow:
             self.kind,
             (*self.parent, number),
             self.accepted_us,
-            self.acceptance.hex,
+            self.acceptance,
             self.values,
             lease,
             request,

@@ -5,10 +5,10 @@ A client's own id is kept when it is short and visible ASCII, else one is made.
 
 import re
 from collections.abc import Callable
-from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponseBase
 
+from core.random_ids import new_id
 from core.request import current
 
 HEADER = "X-Request-ID"
@@ -24,7 +24,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer the request under its id."""
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _SANE.match(given) else uuid4().hex
+        request_id = given if _SANE.match(given) else new_id()
         token = current.set(request_id)
         try:
             response = self._get_response(request)

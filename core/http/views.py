@@ -1,11 +1,13 @@
 """The base of all API views: what DRF does by default and this API promises otherwise."""
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -56,10 +58,23 @@ class ApiView(LimitedView, KeyedView, OptionsView):
     #: themselves nor take long.
     suspendable_methods: Collection[str] = ()
 
+    def get_parsers(self) -> list[BaseParser]:
+        """The parsers; they know nothing of a request, so they need not be made for each."""
+        return _one_of_each(tuple(self.parser_classes))
+
+    def get_renderers(self) -> list[BaseRenderer]:
+        """The same of renderers."""
+        return _one_of_each(tuple(self.renderer_classes))
+
     @property
     def allowed_methods(self) -> list[str]:
         """What Allow says, in each answer."""
         return _methods_of(self.__class__)  # type: ignore[arg-type] # a class is hashable
+
+
+@cache
+def _one_of_each(classes: tuple[Callable[[], Any], ...]) -> list[Any]:
+    return [each() for each in classes]
 
 
 @cache

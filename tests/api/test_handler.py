@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 from django.core.handlers.wsgi import WSGIHandler
 from pytest_django import Settings
 
-from chatsystem.handler import ApiHandler, Application
+from chatsystem.handler import ApiHandler, SiteHandler
 from core.errors import ChatNotFound, Unavailable
 from tests.api.client import Api
 
@@ -141,7 +141,7 @@ def test_failures_of_the_server_are_logged_and_those_of_clients_are_not(
 
 
 def test_pages_go_through_djangos_own(transactional_db: None) -> None:
-    status, headers, _ = answer(Application(), "GET", "/admin/login/")
+    status, headers, _ = answer(SiteHandler(), "GET", "/admin/login/")
 
     assert status.startswith("200")
     assert any(name == "set-cookie" for name, _ in headers)

@@ -98,7 +98,7 @@ def put_number_aside(used: Place) -> None:
 
 
 def put_stored_row_aside(used: Place) -> None:
-    row = NewMessage(used.token, used.number, "x", acceptance=used.message(5).get().acceptance)
+    row = NewMessage(used.token, used.number, "x", acceptance=used.message(5).get().acceptance.hex)
     set_aside(row.numbered(5), "killed its worker")
 
 

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from applications.models import Application, OperatorKey
 from applications.services import make_operator_key
-from chatsystem.handler import application
+from chatsystem.handler import SiteHandler
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.keys.clients import Owner, with_header, with_key
@@ -195,7 +195,7 @@ def test_what_is_tried_out_on_the_page_of_the_api_has_its_token(
     admin.get("/admin/")
     cookies = {name: cookie.value for name, cookie in admin.cookies.items()}
     # As it is served: without the middleware of pages, which a test client goes through.
-    served = httpx.WSGITransport(app=application())
+    served = httpx.WSGITransport(app=SiteHandler())
     with httpx.Client(transport=served, base_url="http://testserver", cookies=cookies) as browser:
         page = browser.get("/api/v1/docs").text
         [(header, token)] = re.findall(r'headers\["(X-CSRFTOKEN)"\] = "(\w+)"', page)

@@ -111,7 +111,7 @@ class MakeRun(EmbeddedServer):
     """`make run` as a whole, which is stopped as Ctrl-C stops it."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
-        super().__init__(folder, **settings)
+        super().__init__(folder, None, **settings)
         self.output = folder / "make-run.log"
 
     def __enter__(self) -> Self:

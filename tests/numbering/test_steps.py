@@ -82,7 +82,7 @@ class Run:
                 token, number = str(row.parent[0]), number_of(outcome)
                 assert (token, number) not in self.given, f"{number} was given twice"
                 assert number > last[token], f"{number} came after {last[token]}"
-                self.given[token, number] = row.acceptance.hex
+                self.given[token, number] = row.acceptance
                 last[token] = number
 
 

@@ -28,7 +28,7 @@ def delivered_again(chat: OldChat, number: int) -> NumberedRow:
         chat.token,
         chat.number,
         stored.body,
-        acceptance=stored.acceptance,
+        acceptance=stored.acceptance.hex,
         accepted_at=stored.created_at,
     )
     return row.numbered(number, request=RequestKey("a" * 32, "b" * 32))

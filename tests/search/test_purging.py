@@ -19,7 +19,7 @@ def test_a_purged_message_is_not_found_even_if_it_comes_again(api: Api, index: S
     chat.grow_old(1, 2)
     first = chat.message(1).get()
     row = NewMessage(
-        chat.token, 1, first.body, acceptance=first.acceptance, accepted_at=first.created_at
+        chat.token, 1, first.body, acceptance=first.acceptance.hex, accepted_at=first.created_at
     )
 
     chat.purge()
