@@ -14,7 +14,7 @@ import httpx
 import pytest
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # granian says it with "as"
 
-from chatsystem.rsgi import Server
+from chatsystem.event_loop import Server
 from core.deadlines import Deadlines
 from tests.live.raw import exchange, raw
 from tests.live.servers import EmbeddedServer, migrated_database
