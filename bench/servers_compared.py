@@ -35,9 +35,8 @@ class Choice:
 
 
 CHOICES = (
-    *(Choice("granian", 2, threads) for threads in (8, 16, 32, 64)),
-    Choice("granian", 1, 64),
-    Choice("granian", 4, 16),
+    *(Choice("granian", processes, 32) for processes in (1, 2, 3, 4)),
+    Choice("granian", 2, 8),
     Choice("gunicorn", 2, 32),
     Choice("gunicorn", 2, 64),
 )

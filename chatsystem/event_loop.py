@@ -9,13 +9,19 @@ import asyncio
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import lru_cache, partial
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.handlers.wsgi import WSGIRequest
-from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined] # "as"
+from granian.rsgi import (  # type: ignore[attr-defined] # granian says it with "as"
+    Headers,
+    HTTPProtocol,
+    ProtocolClosed,
+    Scope,
+)
 
 from chatsystem.errors import problem
 from chatsystem.handler import SiteHandler
@@ -42,35 +48,37 @@ class Answer(NamedTuple):
 class Server:
     """The application, with so many threads for what waits by itself."""
 
-    def __init__(self, application: SiteHandler, threads: int) -> None:
-        self._application = application
+    def __init__(self, site: SiteHandler, threads: int) -> None:
+        self._site = site
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._deadlines = Deadlines(REQUEST_BODY_SECONDS)
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         """Answer one request."""
-        content = await self._read(scope, protocol)
-        if content is None:
+        environ = environment(scope)
+        if not await self._read(environ, protocol):
             return
-        environ = environment(scope, content)
-        if self._application.may_be_suspended(environ):
+        if self._site.may_be_suspended(environ):
             answer = await suspending.call(self._answer, environ)
         else:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._threads, self._answer, environ)
         protocol.response_bytes(answer.status, answer.headers, answer.body)
 
-    async def _read(self, scope: Scope, protocol: HTTPProtocol) -> bytes | None:
-        """The body; nothing of one that breaks off. None where it was too late, and is answered."""
-        if not _has_body(scope):
-            return b""
-        too_late = partial(_answer_too_late, scope, protocol)
+    async def _read(self, environ: "WSGIEnvironment", protocol: HTTPProtocol) -> bool:
+        """Put the body in, of one that breaks off nothing; false where it was too late."""
+        length = environ.get("CONTENT_LENGTH")
+        if length == "0" or (length is None and "HTTP_TRANSFER_ENCODING" not in environ):
+            return True
+        too_late = partial(_answer_too_late, environ, protocol)
         self._deadlines.set(too_late)
-        try:
-            content = await body(scope, protocol)
-        except ProtocolClosed:
-            content = b""
-        return content if self._deadlines.meet(too_late) else None
+        with suppress(ProtocolClosed):
+            if length is not None and int(length) <= MAX_REQUEST_BYTES:
+                content = await protocol()
+            else:
+                content = await _beginning(protocol)
+            environ["wsgi.input"] = BytesIO(content)
+        return self._deadlines.meet(too_late)
 
     def _answer(self, environ: "WSGIEnvironment") -> Answer:
         started: list[tuple[str, list[tuple[str, str]]]] = []
@@ -81,7 +89,7 @@ class Server:
             started.append((status, headers))
             return _refuse
 
-        chunks = self._application(environ, start_response)
+        chunks = self._site(environ, start_response)
         try:
             content = b"".join(chunks)
         finally:
@@ -91,19 +99,8 @@ class Server:
         return Answer(int(status[:3]), headers, content)
 
 
-def _has_body(scope: Scope) -> bool:
-    length = scope.headers.get("content-length")
-    if length is None:
-        return "transfer-encoding" in scope.headers
-    return bool(length != "0")
-
-
-async def body(scope: Scope, protocol: HTTPProtocol) -> bytes:
-    """The request's body, or the beginning of one that is too long. Raises ProtocolClosed."""
-    length = scope.headers.get("content-length")
-    if length is not None and int(length) <= MAX_REQUEST_BYTES:
-        content: bytes = await protocol()
-        return content
+async def _beginning(protocol: HTTPProtocol) -> bytes:
+    """As much of a body as shows that it is too long. Raises ProtocolClosed."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in protocol:
@@ -114,16 +111,15 @@ async def body(scope: Scope, protocol: HTTPProtocol) -> bytes:
     return b"".join(chunks)
 
 
-def _answer_too_late(scope: Scope, protocol: HTTPProtocol) -> None:
+def _answer_too_late(environ: "WSGIEnvironment", protocol: HTTPProtocol) -> None:
     """Close the connection with an answer: reading from it ends with ProtocolClosed."""
-    asked = WSGIRequest(environment(scope, b""))
-    answer = problem(asked, HTTPStatus.REQUEST_TIMEOUT, "The body came too slowly.")
+    answer = problem(WSGIRequest(environ), HTTPStatus.REQUEST_TIMEOUT, "The body came too slowly.")
     headers = [*answer.items(), ("Connection", "close")]
     protocol.response_bytes(answer.status_code, headers, answer.content)
 
 
-def environment(scope: Scope, content: bytes) -> "WSGIEnvironment":
-    """The request as WSGI has it (PEP 3333)."""
+def environment(scope: Scope) -> "WSGIEnvironment":
+    """The request as WSGI has it (PEP 3333), before its body has come."""
     server, _, port = scope.server.rpartition(":")
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": scope.method,
@@ -136,27 +132,27 @@ def environment(scope: Scope, content: bytes) -> "WSGIEnvironment":
         "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.scheme,
-        "wsgi.input": BytesIO(content),
+        "wsgi.input": BytesIO(),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
-    _add_headers(environ, scope)
+    _add_headers(environ, scope.headers)
     return environ
 
 
-def _add_headers(environ: "WSGIEnvironment", scope: Scope) -> None:
+def _add_headers(environ: "WSGIEnvironment", headers: Headers) -> None:
     names = set()
-    for name, value in scope.headers.items():
+    for name, value in headers.items():
         names.add(name)
         if variable := _variable(name):
             before = environ.get(variable)
             comma = "; " if name == "cookie" else ","
             environ[variable] = value if before is None else f"{before}{comma}{value}"
-    if len(names) < len(scope.headers):  # type: ignore[arg-type] # it has a length
+    if len(names) < len(headers):  # type: ignore[arg-type] # it has a length
         # RSGI leaves out what is not visible ASCII; that there was something must not be lost.
-        for variable in filter(None, map(_variable, scope.headers.keys())):
+        for variable in filter(None, map(_variable, headers.keys())):
             environ.setdefault(variable, _UNREADABLE)
 
 
