@@ -72,6 +72,10 @@ class ApiRequest(WSGIRequest):
 
     def get_host(self) -> str:
         """The host that the client asked. Raises DisallowedHost."""
+        return self._host
+
+    @cached_property
+    def _host(self) -> str:
         host = self.META.get("HTTP_HOST")
         return _ours(host, tuple(settings.ALLOWED_HOSTS)) if host else super().get_host()
 
