@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
 
 import pytest
 
@@ -235,7 +236,16 @@ class Suspended:
     def __init__(self, group_commit: GroupCommit[int, int]) -> None:
         self.group_commit = group_commit
         self.loop = asyncio.new_event_loop()
-        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(10)
+        self.loop.close()
 
     def submit(self, *items: int) -> list["Future[int]"]:
         return [
@@ -248,9 +258,8 @@ class Suspended:
 
 @pytest.fixture
 def suspended(gate: Gate) -> Iterator[Suspended]:
-    callers = Suspended(GroupCommit(gate, Bounds(wait_seconds=0.3)))
-    yield callers
-    callers.loop.call_soon_threadsafe(callers.loop.stop)
+    with Suspended(GroupCommit(gate, Bounds(wait_seconds=0.3))) as callers:
+        yield callers
 
 
 def test_many_wait_suspended_on_one_thread(suspended: Suspended, gate: Gate) -> None:
@@ -298,10 +307,9 @@ def test_a_suspended_one_is_turned_away_when_its_turn_does_not_come(
     assert gate.groups == [[0], [2]]
 
 
-def test_a_suspended_one_gets_its_error(suspended: Suspended, gate: Gate) -> None:
+def test_a_suspended_one_gets_its_error() -> None:
     def commit(_: Sequence[int]) -> list[int | Exception]:
         raise ValueError("all")
 
-    failing = Suspended(GroupCommit(commit))
-
-    assert str(failing.submit(1)[0].exception(5)) == "all"
+    with Suspended(GroupCommit(commit)) as failing:
+        assert str(failing.submit(1)[0].exception(5)) == "all"
