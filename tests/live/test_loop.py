@@ -17,7 +17,7 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # granian 
 from chatsystem.event_loop import Server
 from core.deadlines import Deadlines
 from tests.live.raw import exchange, raw
-from tests.live.servers import EmbeddedServer, migrated_database
+from tests.live.servers import EmbeddedServer, manage, migrated_database
 
 JSON = "Content-Type: application/json"
 CLIENTS = 200
@@ -125,3 +125,43 @@ def test_a_body_that_does_not_come_in_time_is_a_408() -> None:
     [(status, said, content)] = asyncio.run(talk()).answers
     assert (status, dict(said)["Connection"]) == (408, "close")
     assert b"too slowly" in content
+
+
+@pytest.fixture(scope="module")
+def all_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
+    """A server with all that may ask something of a request, and an operator's key for it."""
+    folder: Path = tmp_path_factory.mktemp("keys")
+    database = migrated_database(tmp_path_factory.mktemp("migrated"))
+    asks = {"REQUIRE_KEYS": "1", "RATE_LIMIT": "1000/s", "CORS_ORIGINS": "https://chat.example"}
+    with EmbeddedServer(folder, database, WEB_THREADS="1", **asks) as server:
+        made = manage("operator_key", "Loop", environment=server.environment)
+        assert made.returncode == 0, made.stderr
+        yield server.url, {"Authorization": f"Bearer {made.stdout.split()[-1]}"}
+
+
+def test_whatever_is_asked_of_a_create_nothing_waits_for_the_database(
+    all_settings: tuple[str, dict[str, str]],
+) -> None:
+    # Django refuses to talk to a database on an event loop, so that would be a 500.
+    url, operator = all_settings
+    answers = [
+        httpx.post(f"{url}/api/v1/applications", json={"name": name}, headers=operator)
+        for name in "ab"
+    ]
+    ours, theirs = ({"Authorization": f"Bearer {one.json()['key']}"} for one in answers)
+    chats = f"{answers[0].headers['Location']}/chats"
+
+    def post(address: str, headers: dict[str, str], **more: str) -> int:
+        content = {"name": "x", "body": "x"}
+        return httpx.post(address, json=content, headers=headers | more).status_code
+
+    for address in (chats, f"{chats}/1/messages"):
+        assert (
+            post(address, ours, **{"Idempotency-Key": "1", "Origin": "https://chat.example"}) == 201
+        )
+        assert post(address, ours, **{"Idempotency-Key": "1"}) == 201
+        assert post(address, operator) == 201
+        assert post(address, theirs) == 404
+        assert post(address, {}) == post(address, {"Authorization": "Bearer x"}) == 401
+        assert post(address, {"Cookie": "sessionid=x"}) == 401
+    assert post(f"{chats}/99/messages", ours) == 404
