@@ -231,14 +231,15 @@ def test_the_folder_of_metrics_is_the_applications_and_shared(compose: Any) -> N
 
 
 def test_the_image_runs_as_nobody_special_and_without_a_compiler() -> None:
-    build, static, final = (ROOT / "Dockerfile").read_text().split("\nFROM ")[-3:]
+    build, application, final = (ROOT / "Dockerfile").read_text().split("\nFROM ")[-3:]
 
     assert "--require-hashes -r requirements.txt" in build
     assert "gcc" in build
-    assert "collectstatic" in static
+    assert "collectstatic" in application
     assert "gcc" not in final
     assert "\nUSER chatsystem\n" in final
-    assert final.index("COPY . .") < final.index("USER chatsystem")
+    copied = final.index("COPY --from=application /srv/chatsystem .")
+    assert copied < final.index("USER chatsystem")
     assert "HEALTHCHECK" in final
 
 
