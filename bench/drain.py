@@ -47,7 +47,7 @@ def drain(*, rows: int, per_task: Sequence[int], rounds: int, manage_worker: boo
     bodies = texts.bodies(rows)
     chats = [[_stored_chat(places.base_url, database) for _ in per_task] for _ in range(rounds)]
     worker = StackWorker(managed=manage_worker)
-    _until_indexed(database)
+    product.await_indexed(database, _INDEXED_SECONDS)
     worker.stop()
     try:
         done = [
@@ -57,7 +57,7 @@ def drain(*, rows: int, per_task: Sequence[int], rounds: int, manage_worker: boo
         ]
     finally:
         worker.start()
-    _until_indexed(database)
+    product.await_indexed(database, _INDEXED_SECONDS)
     _report(rows, done)
 
 
@@ -68,15 +68,6 @@ def _stored_chat(base_url: str, database: Database) -> Chat:
         lambda: product.count_chats(database, chat.token), _CHAT_SECONDS, "the chat is stored"
     )
     return chat
-
-
-def _until_indexed(database: Database) -> None:
-    """Whatever was stored before, or here, is no work for the stack any more."""
-    wait_until(
-        lambda: database.number("SELECT COUNT(*) FROM index_backlog") == 0,
-        _INDEXED_SECONDS,
-        "all that is stored is indexed",
-    )
 
 
 def _drained(database: Database, chat: Chat, bodies: Sequence[str], size: int) -> Drained:

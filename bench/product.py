@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bench.client import Client
 from bench.database import Database, Statements
+from bench.waiting import wait_until
 
 API = "/api/v1"
 
@@ -61,6 +62,13 @@ def count_messages(database: Statements, chat: Chat) -> int:
 def count_chats(database: Statements, token: str) -> int:
     """How many chats the application has."""
     return database.number("SELECT COUNT(*) FROM chats WHERE application_token = %s", token)
+
+
+def await_indexed(database: Statements, seconds: float) -> None:
+    """Return when all that is stored is indexed. Raises BenchError after so long."""
+    wait_until(
+        lambda: not database.number("SELECT COUNT(*) FROM index_backlog"), seconds, "all is indexed"
+    )
 
 
 def stored(database: Statements, chat: Chat) -> Stored:

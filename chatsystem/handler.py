@@ -42,20 +42,23 @@ class SiteHandler:
     """The whole server."""
 
     def __init__(self) -> None:
-        pages, api = with_length(WSGIHandler()), ApiHandler()
-        self._pages, self._api = pages, with_length(api)
-        self._may_be_suspended = api.may_be_suspended
+        self._pages, self._api = WSGIHandler(), ApiHandler()
+        self._answer = with_length(self._route)
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer one request."""
-        handler = self._api if _is_of_api(environ) else self._pages
-        return handler(environ, start_response)
+        return self._answer(environ, start_response)
 
     def may_be_suspended(self, environ: "WSGIEnvironment") -> bool:
         """Whether the request may be answered on an event loop (core.suspending)."""
-        return _is_of_api(environ) and self._may_be_suspended(environ)
+        return _is_of_api(environ) and self._api.may_be_suspended(environ)
+
+    def _route(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        return (self._api if _is_of_api(environ) else self._pages)(environ, start_response)
 
 
 def _is_of_api(environ: "WSGIEnvironment") -> bool:

@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from core.errors import NotFound
 from core.models import Parent
-from core.random_ids import new_id
 from core.request import current_request_id
+from core.uuids import new_id
 
 Key = tuple[str | int, ...]
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import psutil
 
-from bench import stack
+from bench import product, stack
 from bench.database import Database
 from bench.rounds import settle
 from bench.target import Target
-from bench.waiting import wait_until
 from bench.wrk import load
 
 _INDEXED_SECONDS = 300.0
@@ -27,7 +26,7 @@ def by_part(
     seen = load(target.address, requests, connections=connections, seconds=seconds)
     after_load = _children()
     settle(target, stored + seen.answered)
-    wait_until(lambda: not _backlog(database), _INDEXED_SECONDS, "all is indexed")
+    product.await_indexed(database, _INDEXED_SECONDS)
     after = {name: _seconds(of_part) for name, of_part in pids.items()} | {"wrk": after_load}
     return {name: 1000 * (after[name] - before[name]) / seen.answered for name in after}
 
@@ -45,7 +44,3 @@ def _seconds(pids: Iterable[int]) -> float:
 def _children() -> float:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
-
-
-def _backlog(database: Database) -> int:
-    return database.number("SELECT COUNT(*) FROM index_backlog")

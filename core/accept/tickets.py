@@ -80,7 +80,7 @@ class SuspendedTicket(Ticket[Item, Result]):
         self._lead = lead
         self._deadlines = deadlines
         self.loop = asyncio.get_running_loop()
-        self._over: asyncio.Future[None] = self.loop.create_future()
+        self._over: asyncio.Future[None] | None = None
 
     def call(self) -> None:
         """Have another thread lead."""
@@ -100,7 +100,7 @@ class SuspendedTicket(Ticket[Item, Result]):
 
     def resume(self) -> None:
         """Let it look what became of it; to be called on its loop."""
-        if not self._over.done():
+        if self._over and not self._over.done():
             self._over.set_result(None)
 
 

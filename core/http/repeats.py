@@ -12,12 +12,11 @@ from rest_framework.request import Request
 from core.accept.submission import Repeatable
 from core.errors import FieldError, Invalid
 from core.rows import RequestKey
+from core.uuids import uuid_of
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 
-_UUID_BITS = 0xF << 76 | 0b11 << 62
-_UUID_VERSION_5 = 0x5 << 76 | 0b10 << 62
 _VISIBLE_ASCII = re.compile(r"[!-~]{1,255}\Z")
 
 
@@ -41,6 +40,5 @@ def repeatable(request: Request) -> Repeatable | None:
 
 
 def _digest(content: bytes) -> str:
-    # With the bits of a UUID that a database may insist on (RFC 9562, version 5: made from a name).
     digest = int.from_bytes(blake2b(content, digest_size=16).digest())
-    return f"{digest & ~_UUID_BITS | _UUID_VERSION_5:032x}"
+    return uuid_of(digest, 5)  # the version of those that are made from a name

@@ -209,7 +209,6 @@ def test_nothing_is_done_while_a_server_gives_numbers(
     monkeypatch.setattr(quiet, "RESTORE_QUIET_SECONDS", 0.5)
 
     def epochs() -> list[int | None]:
-        # Not the ceilings: this process gives numbers, and may renew a lease meanwhile.
         return [
             NumberAuthority.objects.get().epoch,
             *Chat.objects.values_list("lease_epoch", flat=True),
@@ -221,4 +220,7 @@ def test_nothing_is_done_while_a_server_gives_numbers(
         call_command("new_epoch", "--restored", "--skip", "5")
 
     assert epochs() == before
+    # This process gives numbers, and may renew a lease meanwhile: nothing else raises a ceiling.
+    for ceiling, lent in Chat.objects.values_list("number_ceiling", "lease_last"):
+        assert ceiling == lent
     assert not NumberSkip.objects.exists()

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,25 +18,26 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # granian 
 from chatsystem.event_loop import Server
 from core.deadlines import Deadlines
 from tests.live.raw import exchange, raw
-from tests.live.servers import EmbeddedServer, manage, migrated_database
+from tests.live.servers import NO_TLS, EmbeddedServer, manage
 
 JSON = "Content-Type: application/json"
 CLIENTS = 200
 
+_post, _get = partial(httpx.post, verify=NO_TLS), partial(httpx.get, verify=NO_TLS)
+
 
 @pytest.fixture(scope="module")
-def one_thread(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder: Path = tmp_path_factory.mktemp("loop")
-    database = migrated_database(tmp_path_factory.mktemp("migrated"))
-    with EmbeddedServer(folder, database, WEB_THREADS="1") as server:
+def one_thread(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("loop")
+    with EmbeddedServer(folder, migrated, WEB_THREADS="1") as server:
         yield server.url
 
 
 @pytest.fixture
 def messages(one_thread: str) -> str:
     """Where to post to a new chat."""
-    application = httpx.post(f"{one_thread}/api/v1/applications", json={"name": "x"})
-    chat = httpx.post(f"{application.headers['Location']}/chats", json={"name": "y"})
+    application = _post(f"{one_thread}/api/v1/applications", json={"name": "x"})
+    chat = _post(f"{application.headers['Location']}/chats", json={"name": "y"})
     return f"{chat.headers['Location']}/messages"
 
 
@@ -46,13 +48,13 @@ def test_bodies_that_come_slowly_hold_up_nobody(one_thread: str, messages: str) 
             client = slow.enter_context(socket.create_connection((place.hostname, place.port)))
             client.sendall(raw("POST", path, JSON, "Content-Length: 100", body=b'{"bo'))
 
-        assert httpx.post(messages, json={"body": "quick"}).status_code == 201
-        assert len(httpx.get(messages).json()["results"]) == 1
+        assert _post(messages, json={"body": "quick"}).status_code == 201
+        assert len(_get(messages).json()["results"]) == 1
 
 
 def test_many_clients_at_once_are_all_numbered_by_a_server_of_one_thread(messages: str) -> None:
     def create(number: int) -> int:
-        made = httpx.post(messages, json={"body": str(number)}, timeout=30)
+        made = _post(messages, json={"body": str(number)}, timeout=30)
         assert made.status_code == 201, made.text
         return int(made.json()["message_number"])
 
@@ -83,7 +85,7 @@ def test_a_header_that_cannot_be_read_is_not_taken_for_none(
 
 
 def test_a_tag_that_cannot_be_read_matches_nothing(messages: str) -> None:
-    assert httpx.post(messages, json={"body": "x"}).status_code == 201
+    assert _post(messages, json={"body": "x"}).status_code == 201
     path, body = urlsplit(messages).path.encode() + b"/1", b'{"body": "y"}'
     length = f"Content-Length: {len(body)}"
 
@@ -128,12 +130,13 @@ def test_a_body_that_does_not_come_in_time_is_a_408() -> None:
 
 
 @pytest.fixture(scope="module")
-def all_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
+def all_settings(
+    tmp_path_factory: pytest.TempPathFactory, migrated: Path
+) -> Iterator[tuple[str, dict[str, str]]]:
     """A server with all that may ask something of a request, and an operator's key for it."""
-    folder: Path = tmp_path_factory.mktemp("keys")
-    database = migrated_database(tmp_path_factory.mktemp("migrated"))
+    folder = tmp_path_factory.mktemp("keys")
     asks = {"REQUIRE_KEYS": "1", "RATE_LIMIT": "1000/s", "CORS_ORIGINS": "https://chat.example"}
-    with EmbeddedServer(folder, database, WEB_THREADS="1", **asks) as server:
+    with EmbeddedServer(folder, migrated, WEB_THREADS="1", **asks) as server:
         made = manage("operator_key", "Loop", environment=server.environment)
         assert made.returncode == 0, made.stderr
         yield server.url, {"Authorization": f"Bearer {made.stdout.split()[-1]}"}
@@ -145,15 +148,14 @@ def test_whatever_is_asked_of_a_create_nothing_waits_for_the_database(
     # Django refuses to talk to a database on an event loop, so that would be a 500.
     url, operator = all_settings
     answers = [
-        httpx.post(f"{url}/api/v1/applications", json={"name": name}, headers=operator)
-        for name in "ab"
+        _post(f"{url}/api/v1/applications", json={"name": name}, headers=operator) for name in "ab"
     ]
     ours, theirs = ({"Authorization": f"Bearer {one.json()['key']}"} for one in answers)
     chats = f"{answers[0].headers['Location']}/chats"
 
     def post(address: str, headers: dict[str, str], **more: str) -> int:
         content = {"name": "x", "body": "x"}
-        return httpx.post(address, json=content, headers=headers | more).status_code
+        return _post(address, json=content, headers=headers | more).status_code
 
     for address in (chats, f"{chats}/1/messages"):
         assert (
