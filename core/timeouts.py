@@ -58,8 +58,6 @@ BROKER_CONFIRM_SECONDS = 2.0
 BROKER_DEPTH_SECONDS = 2.0
 #: A worker that takes more messages is in no hurry: it has those that it was sent.
 BROKER_DRAIN_SECONDS = 10.0
-#: Of messages that are sent ahead: if none comes for so long, the backlog is taken for worked off.
-BROKER_NEXT_SECONDS = 0.05
 #: Of the connection by which a worker takes more messages; it is asked three times in between.
 BROKER_HEARTBEAT_SECONDS = 60
 #: One that was idle longer is made anew: below the heartbeat, for want of which the broker closes.

@@ -29,15 +29,14 @@ logger = get_logger(__name__)
 #: are a tenth quicker than one: what a batch costs besides its rows is halved.
 MAX_ROWS = 2000
 MAX_BYTES = 4 * 1024 * 1024
-MAX_MESSAGES = 1000
-#: Where nothing more waits, a batch waits so long for company: some messages together cost hardly
-#: more than one alone, and nobody waits for the table.
+#: As many again are sent ahead: one batch is stored, one is on its way. But not too many: they all
+#: come again when this process is killed, and may be suspect.
+MAX_MESSAGES = 200
+#: A batch waits so long for company: some messages together cost hardly more than one alone, and
+#: nobody waits for the table.
 COMPANY_SECONDS = 0.1
 #: Of a backlog one batch after the other is stored for so long; then it is the other queue's turn.
 TURN_SECONDS = 1.0
-#: Messages are sent ahead for two batches: one is stored, one is on its way. But not too many: they
-#: all come again when this process is killed, and may be suspect.
-MAX_AHEAD = 200
 
 _drain = Drain()
 _stored = STORED.labels("worker")
@@ -51,7 +50,7 @@ class _Batch:
         self.taken: list[Delivery] = []
         #: This one ended the batch, and is to go alone.
         self.suspect: Delivery | None = None
-        #: Whether more may wait behind it.
+        #: Whether nothing is left that was sent ahead.
         self.is_last = False
         self._size = 0
         self._add(rows)
@@ -68,7 +67,11 @@ class _Batch:
     @property
     def is_full(self) -> bool:
         """Whether the message before was the last."""
-        return len(self.rows) >= MAX_ROWS or self._size >= MAX_BYTES
+        return (
+            len(self.rows) >= MAX_ROWS
+            or self._size >= MAX_BYTES
+            or len(self.taken) >= MAX_MESSAGES
+        )
 
 
 @shared_task(bind=True, name=TASK)
@@ -95,57 +98,45 @@ def store_rows(self: "Task[..., None]", envelope: dict[str, Any]) -> None:
 
 
 def _store_with_more(queue: str, rows: list[NumberedRow]) -> None:
-    end = time.monotonic() + TURN_SECONDS
+    over = time.monotonic() + TURN_SECONDS
     batch = _Batch(rows)
-    _take_more(queue, batch)
-    if batch.is_last and not batch.is_full and not ending.wait(COMPANY_SECONDS):
-        _take_more(queue, batch)
-    _store_batch(queue, batch, messages=1 + len(batch.taken))
-    if not batch.is_last:
-        _drain.send_ahead(queue, min(2 * (1 + len(batch.taken)), MAX_AHEAD))
-    while not batch.is_last:
-        is_over = time.monotonic() > end or ending.wait(0)
-        if is_over and not _drain.send_no_more():
+    _drain.send_ahead(queue, 2 * MAX_MESSAGES)
+    while True:
+        _take_more(queue, batch, 0 if ending.wait(0) else over)
+        _store_batch(queue, batch)
+        if batch.is_last:
             return
         batch = _Batch()
-        _take_more(queue, batch)
-        _store_batch(queue, batch, messages=len(batch.taken))
 
 
-def _take_more(queue: str, batch: _Batch) -> None:
-    """Add messages that wait, up to the limits, or to one that is to go alone."""
-    batch.is_last = False
-    for _ in range(MAX_MESSAGES):
-        if batch.is_full:
-            return
-        delivery = _drain.take(queue)
+def _take_more(queue: str, batch: _Batch, over: float) -> None:
+    """Add what comes until it is full, or has waited, or one is to go alone."""
+    until = min(time.monotonic() + COMPANY_SECONDS, over)
+    while not batch.is_full:
+        delivery = _drain.next(until)
         if delivery is None:
-            break
+            batch.is_last = True
+            return
         if delivery.attempts >= SUSPECT_AFTER:
             batch.suspect = delivery
             return
-        more = _read(queue, delivery)
-        if more is not None:
+        if (more := _read(queue, delivery)) is not None:
             batch.take(delivery, more)
-        if not delivery.waiting:
-            break
-    batch.is_last = True
 
 
-def _store_batch(queue: str, batch: _Batch, messages: int) -> None:
+def _store_batch(queue: str, batch: _Batch) -> None:
     began = time.monotonic()
     if batch.rows:
         _store(store_numbered, batch.rows)
     if batch.taken:
         _drain.acknowledge(batch.taken[-1])
-    if messages:
-        logger.debug(
-            Event.ROWS_STORED,
-            queue=queue,
-            rows=len(batch.rows),
-            messages=messages,
-            seconds=round(time.monotonic() - began, 3),
-        )
+    logger.debug(
+        Event.ROWS_STORED,
+        queue=queue,
+        rows=len(batch.rows),
+        messages=len(batch.taken),
+        seconds=round(time.monotonic() - began, 3),
+    )
     if batch.suspect and (suspect_rows := _read(queue, batch.suspect)) is not None:
         _store(store_each, suspect_rows)
         _drain.acknowledge(batch.suspect)

@@ -1,6 +1,4 @@
-"""Further messages of a queue, for a task at work: the longer the queue, the larger its batch.
-
-They are asked for one by one, or, of a backlog, sent ahead (core.broker.stream).
+"""Messages of a queue, for who takes as many as there are: asked for, or sent ahead of that.
 
 They come over a connection of this process's own and stay unacknowledged until their rows are
 stored. Whatever goes wrong with it, it is dropped, and the broker hands its messages out again.
@@ -28,17 +26,13 @@ SUSPECT_AFTER = 3
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message that is held, handed out `attempts` times before; more may be `waiting` behind it.
-
-    `waiting` is their number where the message was asked for.
-    """
+    """A message that is held, handed out `attempts` times before."""
 
     channel: Any
     tag: int
     headers: Mapping[str, Any]
     body: bytes
     attempts: int
-    waiting: int
 
 
 def attempts(headers: Mapping[str, Any] | None) -> int:
@@ -55,55 +49,41 @@ class Drain:
         self._stream: Stream | None = None
         self._used_at = 0.0
 
-    def take(self, queue: str) -> Delivery | None:
-        """The next message, unless there is none or the broker is away."""
-        try:
-            return self.fetch(queue)
-        except BrokerAway:
-            return None
-
     def fetch(self, queue: str) -> Delivery | None:
         """The next message, unless there is none. Raises BrokerAway."""
         try:
             channel = self._open()
-            message = self._stream.next() if self._stream else channel.basic_get(queue)
+            message = channel.basic_get(queue)
         except Exception as error:
             # Whatever it is, nothing is to be had now.
             self.drop(error)
             raise BrokerAway(f"{type(error).__name__}: {error}") from error
-        self._used_at = time.monotonic()
-        if message is None:
-            self._stream = None
-            return None
-        body = message.body
-        headers = message.properties.get("application_headers") or {}
-        return Delivery(
-            channel=channel,
-            tag=message.delivery_tag,
-            headers=headers,
-            body=body.encode() if isinstance(body, str) else bytes(body),
-            attempts=attempts(headers),
-            waiting=message.delivery_info.get("message_count", 1),
-        )
+        return self._held(message) if message else None
 
     def send_ahead(self, queue: str, most: int) -> None:
-        """From now on the messages of this queue come unasked, `most` ahead of what is settled.
-
-        That ends with the first that does not come soon; then there is none, for once.
-        """
+        """From now on messages of this queue come unasked, `most` ahead of what is settled."""
         try:
             self._stream = Stream(self._open(), queue, most)
         except Exception as error:  # noqa: BLE001 - the messages are handed out again
             self.drop(error)
 
-    def send_no_more(self) -> bool:
-        """None is sent ahead any more; whether any that were may be left to be taken."""
-        if self._stream:
-            try:
-                self._stream.stop()
-            except Exception as error:  # noqa: BLE001 - the messages are handed out again
-                self.drop(error)
-        return self._stream is not None
+    def next(self, until: float) -> Delivery | None:
+        """The next of those that are sent ahead; `until` is one of time.monotonic.
+
+        Where none came by then no more are sent, and what arrived meanwhile is still to be had:
+        None says that nothing is left.
+        """
+        if self._stream is None:
+            return None
+        try:
+            message = self._stream.next(until)
+        except Exception as error:  # noqa: BLE001 - the messages are handed out again
+            self.drop(error)
+            return None
+        if message is None:
+            self._stream = None
+            return None
+        return self._held(message)
 
     def acknowledge(self, delivery: Delivery) -> None:
         """This one and all that were taken before it are done with."""
@@ -134,6 +114,18 @@ class Drain:
         self._stream = None
         if connection is not None:
             drop(connection)
+
+    def _held(self, message: Any) -> Delivery:
+        self._used_at = time.monotonic()
+        body = message.body
+        headers = message.properties.get("application_headers") or {}
+        return Delivery(
+            channel=self._channel,
+            tag=message.delivery_tag,
+            headers=headers,
+            body=body.encode() if isinstance(body, str) else bytes(body),
+            attempts=attempts(headers),
+        )
 
     def _open(self) -> Any:
         """The channel; another than before when that was idle for long."""

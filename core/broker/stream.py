@@ -1,14 +1,12 @@
 """Messages that the broker sends ahead, without being asked for each of them.
 
 To ask costs the broker a round of its log, on disk, for each message; what is sent ahead costs
-that once for many. In exchange more is held than is needed now, so it is only for a backlog.
+that once for many.
 """
 
 import time
 from collections import deque
 from typing import Any
-
-from core.timeouts import BROKER_NEXT_SECONDS
 
 
 class Stream:
@@ -20,15 +18,14 @@ class Stream:
         channel.basic_qos(0, most, False)
         self._tag: str | None = channel.basic_consume(queue, callback=self._arrived.append)
 
-    def next(self) -> Any:
-        """The next message; None where none comes soon, or none is left of a stopped stream."""
-        until = time.monotonic() + BROKER_NEXT_SECONDS
+    def next(self, until: float) -> Any:
+        """The next message; None where none comes until then, nor is left of a stopped stream."""
+        if time.monotonic() >= until:
+            self.stop()
         while not self._arrived and self._tag is not None:
             try:
-                self._channel.connection.drain_events(timeout=BROKER_NEXT_SECONDS)
+                self._channel.connection.drain_events(timeout=max(until - time.monotonic(), 0.001))
             except TimeoutError:
-                self.stop()
-            if time.monotonic() > until:
                 self.stop()
         return self._arrived.popleft() if self._arrived else None
 

@@ -28,16 +28,16 @@ def nothing(patch: Patch) -> None:
 
 def acknowledge_first(patch: Patch) -> None:
     """A worker acknowledges its messages before it stores their rows."""
-    take = Drain.take
+    following = Drain.next
 
-    def take_for_good(drain: Drain, queue: str) -> Delivery | None:
-        delivery = take(drain, queue)
+    def next_for_good(drain: Drain, until: float) -> Delivery | None:
+        delivery = following(drain, until)
         if delivery:
             delivery.channel.basic_ack(delivery.tag)
         return delivery
 
     patch.setattr(tasks.store_rows, "acks_late", False)
-    patch.setattr(Drain, "take", take_for_good)
+    patch.setattr(Drain, "next", next_for_good)
     patch.setattr(Drain, "acknowledge", lambda *_: None)
 
 

@@ -78,7 +78,8 @@ class OwnQueues:
         headers = message.properties["application_headers"]
         self.copies = [*self.copies[-9:], Copy(name, headers, bytes(message.body, "utf-8"))]
         with self._monkeypatch.context() as patch:
-            patch.setattr(tasks, "MAX_MESSAGES", 0 if alone or again else tasks.MAX_MESSAGES)
+            if alone or again:
+                patch.setattr(tasks._drain, "send_ahead", lambda *_: None)
             self._run(name, headers, message.body)
         if again:
             self._channel.basic_reject(message.delivery_tag, requeue=True)

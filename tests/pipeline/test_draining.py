@@ -1,12 +1,15 @@
 """Messages that are taken stay the broker's until they are acknowledged."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pytest_django import Settings
 
 from core.broker import draining
 from core.broker.draining import Delivery, Drain
+from core.broker.publisher import BrokerAway
 from tests.live.servers import eventually, free_port
 from tests.pipeline.queue import TestQueue
 
@@ -27,9 +30,14 @@ def fill(queue: TestQueue, count: int) -> None:
 
 
 def take(drain: Drain, queue: TestQueue) -> Delivery:
-    delivery = drain.take(queue.name)
+    delivery = drain.fetch(queue.name)
     assert delivery is not None
     return delivery
+
+
+def soon() -> float:
+    """A limit for what is sure to come."""
+    return time.monotonic() + 5
 
 
 def test_messages_come_in_order_until_there_are_none(queue: TestQueue, drain: Drain) -> None:
@@ -38,9 +46,8 @@ def test_messages_come_in_order_until_there_are_none(queue: TestQueue, drain: Dr
     taken = [take(drain, queue) for _ in range(3)]
 
     assert [delivery.body for delivery in taken] == [b"0", b"1", b"2"]
-    assert [delivery.waiting for delivery in taken] == [2, 1, 0]
     assert [delivery.attempts for delivery in taken] == [0, 0, 0]
-    assert drain.take(queue.name) is None
+    assert drain.fetch(queue.name) is None
 
 
 def test_an_acknowledgement_is_for_all_before_it_and_none_behind(
@@ -74,14 +81,26 @@ def test_messages_that_are_sent_ahead_come_in_order_until_there_are_none(
     fill(queue, 10)
 
     drain.send_ahead(queue.name, 2)
-    bodies = []
-    while delivery := drain.take(queue.name):
+    bodies: list[bytes] = []
+    while len(bodies) < 10 and (delivery := drain.next(soon())):
         bodies.append(delivery.body)
         drain.acknowledge(delivery)
 
     assert bodies == [str(number).encode() for number in range(10)]
-    fill(queue, 1)
-    assert take(drain, queue).body == b"0"
+    assert drain.next(time.monotonic() + 0.01) is None
+
+
+def test_who_waits_for_what_is_sent_ahead_has_it_when_it_comes(
+    queue: TestQueue, drain: Drain
+) -> None:
+    drain.send_ahead(queue.name, 2)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(drain.next, soon())
+        queue.put_raw({}, b"late")
+        delivery = waiting.result()
+
+    assert delivery is not None
+    assert delivery.body == b"late"
 
 
 def test_what_was_sent_ahead_when_that_ends_is_taken_and_the_rest_stays(
@@ -89,16 +108,15 @@ def test_what_was_sent_ahead_when_that_ends_is_taken_and_the_rest_stays(
 ) -> None:
     fill(queue, 10)
     drain.send_ahead(queue.name, 4)
-    first = take(drain, queue)
+    taken = [drain.next(soon())]
+    eventually(lambda: queue.ready() == 6, 10, "four are sent ahead")
 
-    assert drain.send_no_more()
-    taken = [first]
-    while delivery := drain.take(queue.name):
-        taken.append(delivery)
+    while taken[-1]:
+        taken.append(drain.next(0))
 
-    assert [delivery.body for delivery in taken] == [b"0", b"1", b"2", b"3"]
-    assert not drain.send_no_more()
-    drain.acknowledge(taken[-1])
+    held = [delivery for delivery in taken if delivery]
+    assert [delivery.body for delivery in held] == [b"0", b"1", b"2", b"3"]
+    drain.acknowledge(held[-1])
     drain.drop()
     eventually(lambda: queue.ready() == 6, 10, "the rest is there")
 
@@ -108,10 +126,10 @@ def test_what_was_sent_ahead_is_back_when_the_connection_breaks(
 ) -> None:
     fill(queue, 3)
     drain.send_ahead(queue.name, 3)
-    take(drain, queue)
+    assert drain.next(soon())
     drain._channel.connection.transport.close()
 
-    while drain.take(queue.name):
+    while drain.next(soon()):
         pass
 
     eventually(lambda: queue.ready() == 3, 10, "all are back")
@@ -125,7 +143,8 @@ def test_a_broken_connection_is_replaced_and_its_messages_come_back(
     assert drain._connection is not None
     drain._connection.connection.transport.close()
 
-    assert drain.take(queue.name) is None
+    with pytest.raises(BrokerAway):
+        drain.fetch(queue.name)
     drain.acknowledge(held)
 
     eventually(lambda: queue.ready() == 2, 10, "both are back")
@@ -182,4 +201,7 @@ def test_nothing_is_taken_from_a_broker_that_is_away(drain: Drain, settings: Set
     nobody = {"broker_url": f"amqp://127.0.0.1:{free_port()}//"}
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=nobody)
 
-    assert drain.take("whatever") is None
+    with pytest.raises(BrokerAway):
+        drain.fetch("whatever")
+    drain.send_ahead("whatever", 1)
+    assert drain.next(soon()) is None

@@ -31,6 +31,7 @@ MESSAGES = 20
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Two messages fill a batch, and nothing is held afterwards."""
     monkeypatch.setattr(tasks, "MAX_ROWS", 2 * OF_MESSAGE)
+    monkeypatch.setattr(tasks, "MAX_MESSAGES", 2)
     yield
     tasks._drain.drop()
 
