@@ -30,6 +30,11 @@ class Entries:
     ids: Sequence[int]
     keys: Sequence[Key]
 
+    @property
+    def are_all(self) -> bool:
+        """Whether there were no others."""
+        return len(self.ids) < _ENTRIES and len(self.keys) < MAX_KEYS
+
 
 def record(keys: Sequence[Key]) -> None:
     """Note these messages, in the caller's transaction; the search worker is woken after it."""

@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from core.jobs import Run, only_run
 from core.logs import Event, get_logger
-from messages_app.accept import MESSAGES
 from messages_app.models import Message
 from search.errors import NoIndex
 from search.index import life
+from search.index.documents import Content, contents
 from search.index.layout import Role, Target, alias, layout
 from search.index.writing import Change
 from search.indexing import write_rows
@@ -85,8 +85,8 @@ def _copy(
     copied = Copied(life.copied_up_to(index), _last_id())
     kept_at = time.monotonic()
     while rows := _rows(copied):
-        write_rows([Change(MESSAGES.key_of(row), row) for row in rows], [target])
-        copied = replace(copied, done=rows[-1].pk)
+        write_rows([Change(row.key, row) for row in rows], [target])
+        copied = replace(copied, done=rows[-1].id)
         run.still_alive()
         notice(copied)
         ends = is_over()
@@ -98,9 +98,10 @@ def _copy(
     return True
 
 
-def _rows(copied: Copied) -> list[Message]:
+def _rows(copied: Copied) -> list[Content]:
     """The next ones."""
-    return list(Message.objects.filter(pk__gt=copied.done, pk__lte=copied.of).order_by("pk")[:ROWS])
+    rest = Message.objects.filter(pk__gt=copied.done, pk__lte=copied.of)
+    return list(contents(rest.order_by("pk")[:ROWS]))
 
 
 def _last_id() -> int:

@@ -4,6 +4,7 @@ Entries are removed only after everything they name is in every index that takes
 """
 
 from collections.abc import Sequence
+from enum import Enum, auto
 
 from core.metrics import INDEXED
 from core.natural_keys import in_pieces
@@ -12,19 +13,28 @@ from messages_app.accept import MESSAGES
 from messages_app.models import Message
 from search import backlog
 from search.errors import NoIndex
+from search.index.documents import contents
 from search.index.layout import Target, layout
 from search.index.writing import Change, write
 from search.refused import set_aside
 
 
-def work_off_some() -> int:
-    """Index what the oldest entries of the backlog name; how many messages, 0 when it is empty.
+class Work(Enum):
+    """How much there was to do; after MUCH some may be left."""
+
+    NONE = auto()
+    LITTLE = auto()
+    MUCH = auto()
+
+
+def work_off_some() -> Work:
+    """Index what the oldest entries of the backlog name.
 
     Raises IndexAway, NoIndex, OperationalError.
     """
     entries = backlog.oldest()
     if entries is None:
-        return 0
+        return Work.NONE
     # After the entries: an index whose build begins later than this is filled from a table that
     # has all that they name.
     targets = layout().targets
@@ -33,7 +43,7 @@ def work_off_some() -> int:
     write_rows(_changes(entries.keys), targets)
     backlog.remove(entries)
     INDEXED.inc(len(entries.keys))
-    return len(entries.keys)
+    return Work.LITTLE if entries.are_all else Work.MUCH
 
 
 def write_rows(changes: Sequence[Change], targets: Sequence[Target]) -> None:
@@ -45,8 +55,8 @@ def write_rows(changes: Sequence[Change], targets: Sequence[Target]) -> None:
 def _changes(keys: Sequence[Key]) -> list[Change]:
     """What the table says now of these messages."""
     rows = {
-        MESSAGES.key_of(row): row
+        row.key: row
         for wanted in in_pieces(MESSAGES.key_fields, keys)
-        for row in Message.objects.filter(wanted)
+        for row in contents(Message.objects.filter(wanted))
     }
     return [Change(key, rows.get(key)) for key in keys]

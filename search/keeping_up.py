@@ -11,7 +11,7 @@ from core import ending
 from core.jobs import JobIsRunning
 from search import building
 from search.index.layout import layout
-from search.indexing import work_off_some
+from search.indexing import Work, work_off_some
 from search.wake import EVERY_SECONDS, wake
 
 LOOK_EVERY_SECONDS = 0.2
@@ -30,24 +30,29 @@ def keep_up() -> None:
     limit = time.monotonic() + LIMIT_SECONDS
     until = 0.0  # where there is nothing to do at first, no wake-up was held back either
     while True:
-        if _work():
-            until = time.monotonic() + LOOK_FOR_SECONDS
-            if time.monotonic() > limit or ending.wait(0):
-                wake(at_once=True)
+        work = _work()
+        if work is Work.NONE:
+            if time.monotonic() > until or ending.wait(LOOK_EVERY_SECONDS):
                 return
-        elif time.monotonic() > until or ending.wait(LOOK_EVERY_SECONDS):
+            continue
+        until = time.monotonic() + LOOK_FOR_SECONDS
+        # A little waits for company: each request costs Elasticsearch a round of its log, on disk.
+        is_to_end = ending.wait(LOOK_EVERY_SECONDS if work is Work.LITTLE else 0)
+        if is_to_end or time.monotonic() > limit:
+            wake(at_once=True)
             return
 
 
-def _work() -> bool:
-    """Do some of what there is to do; whether there was anything."""
+def _work() -> Work:
+    """Do some of what there is to do; how much there was."""
     found = layout()
     if not found.targets:
         building.begin()
-        return True
-    if work_off_some():
-        return True
-    return found.build is not None and _build_a_piece()
+        return Work.MUCH
+    work = work_off_some()
+    if work is Work.NONE and found.build is not None and _build_a_piece():
+        return Work.MUCH
+    return work
 
 
 def _build_a_piece() -> bool:

@@ -7,7 +7,7 @@ from core.rows import Key
 from core.transactions import in_transaction
 from search import backlog
 from search.checking import Difference, Kind
-from search.indexing import work_off_some
+from search.indexing import Work, work_off_some
 
 
 def repair(differences: Sequence[Difference]) -> None:
@@ -19,7 +19,7 @@ def repair(differences: Sequence[Difference]) -> None:
     keys = [one.key for one in differences if one.kind is not Kind.NEWER]
     for start in range(0, len(keys), backlog.MAX_KEYS):
         _record(keys[start : start + backlog.MAX_KEYS])
-    while work_off_some():
+    while work_off_some() is not Work.NONE:
         pass
 
 

@@ -19,10 +19,10 @@ from bench.errors import BenchError
 from bench.report import Figure, print_table, write
 from bench.search.corpus import Said, corpus, queries, source_name
 from core.http.paging import Window
-from messages_app.accept import MESSAGES
-from messages_app.models import Message
+from core.versions import FIRST
 from search.index import life
 from search.index.client import patient_client
+from search.index.documents import Content
 from search.index.layout import layout, pattern
 from search.index.querying import ElasticsearchSearch
 from search.index.writing import Change
@@ -89,15 +89,8 @@ def _fill(name: str, size: int) -> tuple[float, float]:
 
 def _change(said: Said) -> Change:
     at = datetime.now(UTC)
-    row = Message(
-        application_token=said.token,
-        chat_number=said.chat,
-        message_number=said.number,
-        body=said.body,
-        created_at=at,
-        updated_at=at,
-    )
-    return Change(MESSAGES.key_of(row), row)
+    row = Content(0, said.token, said.chat, said.number, said.body, at, at, FIRST)
+    return Change(row.key, row)
 
 
 def _one_round(

@@ -43,9 +43,13 @@ _stored = STORED.labels("worker")
 
 
 class _Batch:
-    """Rows that are to be stored together, and the messages that brought them."""
+    """Rows that are to be stored together, and the messages that were taken for them.
+
+    The rows of the first batch came with the task's own message.
+    """
 
     def __init__(self, rows: Sequence[NumberedRow] = ()) -> None:
+        self.messages = 1 if rows else 0
         self.rows: list[NumberedRow] = []
         self.taken: list[Delivery] = []
         #: This one ended the batch, and is to go alone.
@@ -57,6 +61,7 @@ class _Batch:
 
     def take(self, delivery: Delivery, rows: Sequence[NumberedRow]) -> None:
         """These too."""
+        self.messages += 1
         self.taken.append(delivery)
         self._add(rows)
 
@@ -67,11 +72,8 @@ class _Batch:
     @property
     def is_full(self) -> bool:
         """Whether the message before was the last."""
-        return (
-            len(self.rows) >= MAX_ROWS
-            or self._size >= MAX_BYTES
-            or len(self.taken) >= MAX_MESSAGES
-        )
+        is_long = len(self.rows) >= MAX_ROWS or self.messages >= MAX_MESSAGES
+        return is_long or self._size >= MAX_BYTES
 
 
 @shared_task(bind=True, name=TASK)
@@ -134,7 +136,7 @@ def _store_batch(queue: str, batch: _Batch) -> None:
         Event.ROWS_STORED,
         queue=queue,
         rows=len(batch.rows),
-        messages=len(batch.taken),
+        messages=batch.messages,
         seconds=round(time.monotonic() - began, 3),
     )
     if batch.suspect and (suspect_rows := _read(queue, batch.suspect)) is not None:

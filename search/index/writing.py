@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.rows import Key
-from messages_app.models import Message
 from search.errors import IndexAway, NoIndex
 from search.index.client import failures, patient_client
-from search.index.documents import document
+from search.index.documents import Content, document
 from search.index.layout import Target
 from search.index.names import name_of
 
@@ -35,7 +34,7 @@ class Change:
     """What the document of this key is to be: that of the row, or gone without one."""
 
     key: Key
-    row: Message | None
+    row: Content | None
 
     @property
     def version(self) -> int:
@@ -92,9 +91,10 @@ def _requests(
 
 
 def _operation(change: Change, source: dict[str, Any] | None, target: Target) -> _Operation:
+    chat = name_of(change.key[:-1])
     about = {
-        "_id": name_of(change.key),
-        "routing": name_of(change.key[:-1]),
+        "_id": name_of((chat, change.key[-1])),
+        "routing": chat,
         "version": change.version,
         "version_type": "external",
     }

@@ -8,7 +8,7 @@ from core.rows import Key
 from search.index import reading
 from search.index.layout import pattern
 from search.index.names import name_of
-from search.indexing import work_off_some
+from search.indexing import Work, work_off_some
 
 
 class SearchIndex:
@@ -19,7 +19,7 @@ class SearchIndex:
 
     def keep_up(self) -> None:
         """Everything that is recorded is indexed and can be found."""
-        while work_off_some():
+        while work_off_some() is not Work.NONE:
             pass
         reading.refresh()
 

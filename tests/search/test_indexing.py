@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from core.accept.models import DeadLetter
@@ -12,6 +13,7 @@ from messages_app.accept import NewMessage
 from messages_app.models import Message
 from search import backlog, wake
 from search.errors import IndexAway, NoIndex
+from search.index.documents import Content, contents
 from search.index.layout import layout
 from search.index.writing import REMOVED, Change, write
 from search.indexing import work_off_some
@@ -31,11 +33,16 @@ def new_message(key: Key) -> NumberedRow:
     return NewMessage(str(token), int(chat_number), "x").numbered(int(number))
 
 
-def row(chat: str, number: int) -> Message:
+def stored(chat: str, number: int) -> "QuerySet[Message]":
     token, chat_number, message_number = key_of(chat, number)
-    return Message.objects.get(
+    return Message.objects.filter(
         application_token=token, chat_number=chat_number, message_number=message_number
     )
+
+
+def row(chat: str, number: int) -> Content:
+    [content] = contents(stored(chat, number))
+    return content
 
 
 def test_what_is_stored_or_edited_is_recorded_with_it(api: Api, index: SearchIndex) -> None:
@@ -100,7 +107,7 @@ def test_a_row_that_is_gone_leaves_the_index_and_does_not_come_back(
     api.say(chat, "gone", "stays")
     late = Change(key_of(chat, 1), row(chat, 1))
     index.keep_up()
-    row(chat, 1).delete()
+    stored(chat, 1).delete()
     backlog.record([late.key, key_of(chat, 55)])
     index.keep_up()
 
