@@ -67,6 +67,7 @@ COMMANDS: Mapping[str, Command] = {
             Option("threads", [16, 32, 64], "tried for each rival"),
             Option("steady_seconds", 60.0, "for which it must be sustained"),
             Option("clients", [1, 4, 16, 64, 256], "of the curve"),
+            Option("warm_seconds", 90.0, "of load on this system before all else"),
         ),
     ),
     "profile": Command(

@@ -33,7 +33,7 @@ FULL: dict[str, Sequence[str]] = {
 QUICK: dict[str, Sequence[str]] = {
     "post": (
         *("--seconds", "5", "--rounds", "3", "--threads", "32", "--steady-seconds", "10"),
-        *("--clients", "1,16,64"),
+        *("--clients", "1,16,64", "--warm-seconds", "30"),
     ),
     "profile": ("--seconds", "5"),
     "drain": ("--manage-worker", "--rows", "40000", "--per-task", "200", "--rounds", "1"),
