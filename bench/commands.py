@@ -59,6 +59,11 @@ COMMANDS: Mapping[str, Command] = {
     "summary": Command(
         "bench.summary.everything:summary", "docs/performance.md from what was measured last"
     ),
+    "warm": Command(
+        "bench.accepting.warming:warm",
+        "load on this system before anything is measured",
+        (Option("seconds", 90.0), _CONNECTIONS),
+    ),
     "post": Command(
         "bench.accepting.post:post",
         "messages accepted, beside the other designs",
@@ -67,7 +72,6 @@ COMMANDS: Mapping[str, Command] = {
             Option("threads", [16, 32, 64], "tried for each rival"),
             Option("steady_seconds", 60.0, "for which it must be sustained"),
             Option("clients", [1, 4, 16, 64, 256], "of the curve"),
-            Option("warm_seconds", 90.0, "of load on this system before all else"),
         ),
     ),
     "profile": Command(

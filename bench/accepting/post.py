@@ -7,8 +7,7 @@ worked off in the other's time. What this system answered with 201 is looked up 
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from bench import product, texts
-from bench.accepting.arena import THIS, arena, this_system
+from bench.accepting.arena import THIS, arena
 from bench.accepting.clients import by_clients
 from bench.accepting.others import others
 from bench.accepting.paced import paced
@@ -17,10 +16,8 @@ from bench.accepting.sustained import sustained
 from bench.database import Database
 from bench.exact import check_exactly
 from bench.report import write
-from bench.rounds import settle
-from bench.services import Services, services
+from bench.services import services
 from bench.verification import check_chat
-from bench.wrk import load
 
 
 def post(
@@ -31,12 +28,10 @@ def post(
     threads: Sequence[int],
     steady_seconds: float,
     clients: Sequence[int],
-    warm_seconds: float,
 ) -> None:
     """Measure, verify, report. Raises BenchError when an answer turns out not to be true."""
     places = services()
     database = Database(places.database_url)
-    _warm_up(places, database, connections=connections, seconds=warm_seconds)
     with arena(places, database, connections=connections, choices=threads) as here:
         done = side_by_side(here, seconds=seconds, rounds=rounds)
         of_this = [each for each in done if each.target == THIS]
@@ -58,15 +53,3 @@ def post(
             "by_clients": points,
         },
     )
-
-
-def _warm_up(places: Services, database: Database, *, connections: int, seconds: float) -> None:
-    """Let Elasticsearch compile itself: in its first minute or two it takes three times as much.
-
-    Of what is compared only this system has such a part, and it runs on through all rounds.
-    """
-    target = this_system(places, database, product.new_chat(places.base_url))
-    before = target.stored()
-    with texts.request_file() as requests:
-        seen = load(target.address, requests, connections=connections, seconds=seconds)
-    settle(target, before + seen.answered)

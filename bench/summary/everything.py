@@ -16,6 +16,7 @@ from bench.summary.plots import draw
 
 #: The measurements by the names of their commands, with what they are given.
 FULL: dict[str, Sequence[str]] = {
+    "warm": (),
     "post": ("--seconds", "10", "--rounds", "3"),
     "profile": ("--seconds", "15"),
     "servers": (),
@@ -31,9 +32,10 @@ FULL: dict[str, Sequence[str]] = {
     "memory": (),
 }
 QUICK: dict[str, Sequence[str]] = {
+    "warm": ("--seconds", "30"),
     "post": (
         *("--seconds", "5", "--rounds", "3", "--threads", "32", "--steady-seconds", "10"),
-        *("--clients", "1,16,64", "--warm-seconds", "30"),
+        *("--clients", "1,16,64"),
     ),
     "profile": ("--seconds", "5"),
     "drain": ("--manage-worker", "--rows", "40000", "--per-task", "200", "--rounds", "1"),
