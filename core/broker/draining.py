@@ -12,6 +12,7 @@ from typing import Any
 from kombu import Connection
 
 from core.broker.connection import connect, drop
+from core.broker.declaring import open_channel
 from core.broker.publisher import BrokerAway
 from core.broker.stream import Stream
 from core.logs import Event, get_logger
@@ -129,11 +130,10 @@ class Drain:
 
     def _open(self) -> Any:
         """The channel; another than before when that was idle for long."""
-        if self._channel is not None and time.monotonic() - self._used_at < BROKER_IDLE_SECONDS:
-            return self._channel
-        self.drop()
-        self._connection = connect(BROKER_DRAIN_SECONDS, BROKER_HEARTBEAT_SECONDS)
-        self._channel = self._connection.channel()
+        if self._channel is None or time.monotonic() - self._used_at >= BROKER_IDLE_SECONDS:
+            self.drop()
+            self._connection = connect(BROKER_DRAIN_SECONDS, BROKER_HEARTBEAT_SECONDS)
+            self._channel = open_channel(self._connection)
         self._used_at = time.monotonic()
         return self._channel
 

@@ -9,19 +9,16 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-from amqp.exceptions import ChannelError, PreconditionFailed
+from amqp.exceptions import ChannelError
 from kombu import Connection, Producer
 
 from core.breaker import Breaker
 from core.broker.connection import connect, drop, is_configured
-from core.broker.queues import QUEUES
-from core.logs import Event, get_logger
+from core.broker.declaring import open_channel
 from core.metrics import PUBLISHES
 from core.timeouts import BROKER_CONFIRM_SECONDS
 
 __all__ = ["BrokerAway", "Publisher", "is_configured", "publisher"]
-
-logger = get_logger(__name__)
 
 _NO_ROUTE = 312
 _confirmed, _failed = (PUBLISHES.labels(outcome) for outcome in ("confirmed", "failed"))
@@ -105,15 +102,7 @@ def _send(producer: Producer, queue: str, headers: Mapping[str, Any], body: byte
 
 def _declared(connection: Connection) -> Producer:
     """A producer on this connection, once all queues are there."""
-    channel = connection.channel()
-    for queue in QUEUES:
-        try:
-            queue(channel).declare()
-        except PreconditionFailed as error:
-            # It is there, made by another version, and takes messages as well.
-            logger.error(Event.QUEUE_DIFFERS, queue=queue.name, error=error)  # noqa: TRY400
-            channel = connection.channel()
-    return Producer(channel, auto_declare=False)
+    return Producer(open_channel(connection), auto_declare=False)
 
 
 def _probe() -> None:

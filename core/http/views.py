@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -65,6 +66,10 @@ class ApiView(LimitedView, KeyedView, OptionsView):
     def get_renderers(self) -> list[BaseRenderer]:
         """The same of renderers."""
         return _one_of_each(tuple(self.renderer_classes))
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        """And of those who tell who asks."""
+        return _one_of_each(tuple(self.authentication_classes))
 
     @property
     def allowed_methods(self) -> list[str]:

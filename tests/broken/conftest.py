@@ -44,7 +44,7 @@ def open_stage(
     """Opens a stage with the system in this variant."""
     pipeline, publisher = Pipeline(), Publisher()
     queues = work_queue(queue.name, queue.failed), failed_queue(queue.failed)
-    monkeypatch.setattr("core.broker.publisher.QUEUES", queues)
+    monkeypatch.setattr("core.broker.declaring.QUEUES", queues)
     monkeypatch.setattr("core.accept.delivery.publisher", lambda: _Way(publisher, queue.name))
     monkeypatch.setattr(acceptor, "_group_commit", GroupCommit(pipeline.commit))
     # Rows are swept at once, and an audit waits for no worker: there is none.

@@ -37,7 +37,7 @@ class OwnQueues:
         queues += [wake_up_queue(self._names[SEARCH]), failed_queue(failed)]
         publish, state = Publisher.publish, depth._state
         names = self._names
-        monkeypatch.setattr("core.broker.publisher.QUEUES", queues)
+        monkeypatch.setattr("core.broker.declaring.QUEUES", queues)
         monkeypatch.setattr(depth, "QUEUES", queues)
         monkeypatch.setattr(depth, "_state", lambda to, name: state(to, names[name]))
         monkeypatch.setattr(

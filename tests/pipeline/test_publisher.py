@@ -38,7 +38,7 @@ def publisher(
 ) -> Iterator[Publisher]:
     """One that knows of the test's queue alone."""
     queues = (work_queue(queue.name, queue.failed), failed_queue(queue.failed))
-    monkeypatch.setattr("core.broker.publisher.QUEUES", queues)
+    monkeypatch.setattr("core.broker.declaring.QUEUES", queues)
     publisher = Publisher()
     yield publisher
     proxy.thaw()
@@ -76,7 +76,7 @@ def test_a_queue_that_another_version_made_is_used(
 ) -> None:
     made_otherwise = work_queue(queue.name, failed="another")
     queues = (made_otherwise, failed_queue(queue.failed))
-    monkeypatch.setattr("core.broker.publisher.QUEUES", queues)
+    monkeypatch.setattr("core.broker.declaring.QUEUES", queues)
 
     publish(publisher, queue)
 
