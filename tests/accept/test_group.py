@@ -258,6 +258,12 @@ class Suspended:
 
 @pytest.fixture
 def suspended(gate: Gate) -> Iterator[Suspended]:
+    with Suspended(GroupCommit(gate)) as callers:
+        yield callers
+
+
+@pytest.fixture
+def impatient(gate: Gate) -> Iterator[Suspended]:
     with Suspended(GroupCommit(gate, Bounds(wait_seconds=0.3))) as callers:
         yield callers
 
@@ -293,17 +299,17 @@ def test_threads_and_suspended_ones_share_groups_and_either_leads(
 
 
 def test_a_suspended_one_is_turned_away_when_its_turn_does_not_come(
-    suspended: Suspended, gate: Gate
+    impatient: Suspended, gate: Gate
 ) -> None:
-    [first] = suspended.submit(0)
+    [first] = impatient.submit(0)
     eventually(lambda: gate.groups == [[0]], 5, "the first commits")
 
-    [late] = suspended.submit(1)
+    [late] = impatient.submit(1)
 
     assert isinstance(late.exception(5), TurnedAway)
     assert isinstance(first.exception(5), OutcomeOpen)
     gate.passes.release(2)
-    eventually(lambda: suspended.submit(2)[0].result(5) == 20, 5, "it goes on")
+    eventually(lambda: impatient.submit(2)[0].result(5) == 20, 5, "it goes on")
     assert gate.groups == [[0], [2]]
 
 
