@@ -73,7 +73,10 @@ class MessageDocument(Document):  # type: ignore[misc] # it has no types
 
 
 class Content(NamedTuple):
-    """What the table says of a message, as far as its document needs it."""
+    """What the table says of a message, as far as its document needs it.
+
+    `id` is for who reads the table in that order.
+    """
 
     id: int
     application_token: str

@@ -91,10 +91,9 @@ def _requests(
 
 
 def _operation(change: Change, source: dict[str, Any] | None, target: Target) -> _Operation:
-    chat = name_of(change.key[:-1])
     about = {
-        "_id": name_of((chat, change.key[-1])),
-        "routing": chat,
+        "_id": name_of(change.key),
+        "routing": name_of(change.key[:-1]),
         "version": change.version,
         "version_type": "external",
     }

@@ -88,6 +88,8 @@ def test_messages_that_are_sent_ahead_come_in_order_until_there_are_none(
 
     assert bodies == [str(number).encode() for number in range(10)]
     assert drain.next(time.monotonic() + 0.01) is None
+    fill(queue, 1)
+    assert take(drain, queue).body == b"0"
 
 
 def test_who_waits_for_what_is_sent_ahead_has_it_when_it_comes(
