@@ -1,6 +1,6 @@
 """The servers that the measurements start themselves, of a Django project of theirs.
 
-Gunicorn, or granian with the arguments that it has for the product. A project is a package with
+Gunicorn, or granian, by which Django's own handler serves most. A project is a package with
 `settings`.
 """
 
@@ -11,7 +11,6 @@ from functools import partial
 from typing import NamedTuple
 
 from bench.processes import free_port, listens, running
-from chatsystem.management.commands.serve import granian_options
 
 PROCESSES = 2
 _APPLICATION = "bench.wsgi:application"
@@ -32,8 +31,8 @@ def granian(project: str, *, threads: int) -> Iterator[str]:
     """The same by granian."""
     port = free_port()
     place = ("--host", "127.0.0.1", "--port", str(port))
-    options = granian_options(PROCESSES, log_level="warning")
-    options += ["--interface", "wsgi", "--blocking-threads", str(threads)]
+    options = ["--interface", "wsgi", "--workers", str(PROCESSES), "--http", "1", "--no-ws"]
+    options += ["--blocking-threads", str(threads), "--backlog", "4096", "--log-level", "warning"]
     with _serving(project, port, ["granian", *options, *place]) as url:
         yield url
 

@@ -35,8 +35,8 @@ class Choice:
 
 
 CHOICES = (
-    *(Choice("granian", processes, 32) for processes in (1, 2, 3, 4)),
-    Choice("granian", 2, 8),
+    *(Choice("uvicorn", processes, 32) for processes in (1, 2, 3, 4)),
+    Choice("uvicorn", 2, 8),
     Choice("gunicorn", 2, 32),
     Choice("gunicorn", 2, 64),
 )
@@ -60,7 +60,7 @@ def servers(*, seconds: float, rounds: int, connections: int) -> None:
 @contextmanager
 def _serving(choice: Choice) -> Iterator[str]:
     settings = {"WEB_CONCURRENCY": str(choice.processes), "WEB_THREADS": str(choice.threads)}
-    if choice.server == "granian":
+    if choice.server == "uvicorn":
         with product_server(choice.name, settings) as served:
             yield served.url
         return

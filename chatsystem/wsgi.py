@@ -1,4 +1,4 @@
-"""The WSGI application: gunicorn serves it as it is, granian by chatsystem.rsgi."""
+"""The application by WSGI, as gunicorn serves it; uvicorn does by chatsystem.asgi."""
 
 import gc
 import os

@@ -93,8 +93,10 @@ SEARCH_RETRIES = 0
 
 #: A dead service is asked so often whether it is back.
 BREAKER_PROBE_SECONDS = 0.5
-#: A client may be slow to send a body, which holds up nobody else.
-REQUEST_BODY_SECONDS = 60.0
+#: A client may be slow to send a request, or its first one, which holds up nobody else.
+REQUEST_ARRIVAL_SECONDS = 60.0
+#: A client that takes nothing of its answer for so long is given up.
+CLIENT_STALLED_SECONDS = 60.0
 #: For its turn in a group, and once more for the group's end.
 REQUEST_TURN_SECONDS = 10.0
 #: After so long a group is told to come again; less than a turn, so that those who wait are told.

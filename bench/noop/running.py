@@ -1,4 +1,4 @@
-"""They run, by the product's server."""
+"""They run, by the server that serves them fastest."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

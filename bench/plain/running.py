@@ -1,4 +1,4 @@
-"""It runs, on the product's own server with the product's own arguments."""
+"""It runs, on the server that serves it fastest."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

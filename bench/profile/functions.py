@@ -47,6 +47,8 @@ STEPS = (
     ("django/", "handler and middleware"),
     ("asgiref/", "handler and middleware"),
     ("whitenoise/", "handler and middleware"),
+    ("uvicorn/", "server"),
+    ("chatsystem/protocol", "server"),
     ("granian/", "server"),
     ("gunicorn/", "server"),
     ("concurrent/futures", "server"),

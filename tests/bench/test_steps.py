@@ -2,7 +2,7 @@
 
 from bench.profile.functions import OTHER, step_of
 
-SERVER = "callback (granian/wsgi.py:32)"
+SERVER = "run_asgi (uvicorn/protocols/http/httptools_impl.py:421)"
 HANDLER = "__call__ (chatsystem/handler.py:60)"
 VIEW = "post (messages_app/views.py:40)"
 

@@ -1,22 +1,16 @@
 """The event loop of a server: what waits there holds up nobody, and takes no thread."""
 
-import asyncio
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined] # granian says it with "as"
 
-from chatsystem.event_loop import Server
-from core.deadlines import Deadlines
 from tests.live.raw import exchange, raw
 from tests.live.servers import NO_TLS, EmbeddedServer, manage
 
@@ -92,41 +86,6 @@ def test_a_tag_that_cannot_be_read_matches_nothing(messages: str) -> None:
     answer = exchange(messages, raw("PUT", path, JSON, length, b"If-Match: \xff", body=body))
 
     assert answer.status == 412
-
-
-class NeverSends:
-    """A client whose body does not come; its connection ends when it is answered."""
-
-    def __init__(self) -> None:
-        self.answers: list[tuple[Any, ...]] = []
-        self._closed = asyncio.Event()
-
-    async def __call__(self) -> bytes:
-        await self._closed.wait()
-        raise ProtocolClosed
-
-    def response_bytes(self, *answer: Any) -> None:
-        self.answers.append(answer)
-        self._closed.set()
-
-
-def test_a_body_that_does_not_come_in_time_is_a_408() -> None:
-    headers = {"content-length": "10", "content-type": "application/json"}
-    scope: Any = SimpleNamespace(
-        method="POST", path="/api/v1/applications", query_string="", scheme="http",
-        http_version="1.1", client="127.0.0.1:1", server="127.0.0.1:80", headers=headers,
-    )  # fmt: skip
-    server = Server(lambda _environ, _start: [], 1)  # type: ignore[arg-type] # it is never asked
-    server._deadlines = Deadlines(0.05)
-
-    async def talk() -> NeverSends:
-        client = NeverSends()
-        await server.__rsgi__(scope, client)  # type: ignore[arg-type] # as much as is needed
-        return client
-
-    [(status, said, content)] = asyncio.run(talk()).answers
-    assert (status, dict(said)["Connection"]) == (408, "close")
-    assert b"too slowly" in content
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The RSGI application that granian serves."""
+"""The ASGI application that uvicorn serves."""
 
 from chatsystem.wsgi import application as _site  # first, since it sets Django up
 

@@ -1,0 +1,181 @@
+"""Clients that are slow or endless: each is given up in time, and told so where possible."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+import pytest
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from chatsystem import protocol
+from chatsystem.protocol import MAX_HEAD_BYTES, Protocol
+from core.deadlines import Deadlines
+
+SECONDS = 0.2
+WHOLE = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok"
+
+Reader: TypeAlias = asyncio.StreamReader
+Writer: TypeAlias = asyncio.StreamWriter
+Talk = Callable[[Reader, Writer], Awaitable[bytes]]
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Answers what it was sent and by which method, once that is there as a whole."""
+    content = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return
+        content += message["body"]
+        if not message.get("more_body"):
+            break
+    headers = [
+        (b"content-length", str(len(content)).encode()),
+        (b"method", scope["method"].encode()),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "_deadlines", Deadlines(SECONDS))
+
+
+def converse(talk: Talk) -> bytes:
+    """What the server has said when the talk is over."""
+
+    async def run() -> bytes:
+        config = Config(application, http=Protocol, lifespan="off", log_config=None)
+        config.load()
+        state = ServerState()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Protocol(config, state, {}), "127.0.0.1", 0)
+        host, port = server.sockets[0].getsockname()
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            async with asyncio.timeout(20):
+                return await talk(reader, writer)
+        finally:
+            writer.close()
+            server.close()
+            for task in list(state.tasks):
+                await task
+
+    return asyncio.run(run())
+
+
+def sends(*parts: bytes) -> Talk:
+    """Sends these, and then nothing, until the server hangs up."""
+
+    async def talk(reader: Reader, writer: Writer) -> bytes:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        return await reader.read()
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"PO", id="no line"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nX-", id="half a head"),
+        pytest.param(WHOLE[:-1], id="all but the last byte"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n",
+            id="chunks without an end",
+        ),
+    ],
+)
+def test_what_does_not_come_as_a_whole_in_time_is_a_408(begun: bytes) -> None:
+    answer = converse(sends(begun) if begun else sends())
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert answer.endswith(b"content-length: 0\r\n\r\n")
+
+
+def test_the_next_request_of_a_connection_has_its_own_time() -> None:
+    async def talk(reader: Reader, writer: Writer) -> bytes:
+        for _ in range(4):
+            writer.write(WHOLE[:-1])
+            await asyncio.sleep(SECONDS / 2)
+            writer.write(WHOLE[-1:])
+            answer = await reader.readuntil(b"ok")
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            await asyncio.sleep(SECONDS / 2)
+        writer.write(WHOLE[:10])
+        return await reader.read()
+
+    assert converse(talk).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_client_that_trickles_is_given_up_too() -> None:
+    async def talk(reader: Reader, writer: Writer) -> bytes:
+        answer = asyncio.create_task(reader.read())
+        for byte in WHOLE:
+            if answer.done():
+                break
+            writer.write(bytes([byte]))
+            await asyncio.sleep(SECONDS / 10)
+        return await answer
+
+    assert converse(talk).startswith(b"HTTP/1.1 408 ")
+
+
+def test_an_endless_head_is_a_431() -> None:
+    line = b"X-Endless: " + b"x" * 1000 + b"\r\n"
+
+    answer = converse(
+        sends(b"GET / HTTP/1.1\r\nHost: x\r\n", line * (1 + MAX_HEAD_BYTES // len(line)))
+    )
+
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+def test_what_is_no_http_is_a_bare_400() -> None:
+    answer = converse(sends(b"\x16\x03\x01 hello\r\n\r\n"))
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("method", ["BREW", "get", "M-SEARCH", "CONNECT", "POSTS", "PO", "X" * 40])
+@pytest.mark.parametrize("at", [0, 1, 2, 4])
+def test_a_method_is_for_the_application_to_judge(method: str, at: int) -> None:
+    request = WHOLE.replace(b"POST", method.encode())
+
+    async def talk(reader: Reader, writer: Writer) -> bytes:
+        answer = b""
+        for whole in (request, b"\r\n" + request, WHOLE):
+            writer.write(whole[:at])
+            await asyncio.sleep(0.01)  # or they would come as one
+            writer.write(whole[at:])
+            answer += await reader.readuntil(b"ok")
+        return answer
+
+    answers = converse(talk)
+
+    assert answers.count(b"HTTP/1.1 200 ") == 3
+    assert answers.count(b"method: %s\r\n" % method.encode()) == 2
+    assert answers.count(b"method: POST\r\n") == 1
+
+
+def test_a_method_that_is_too_long_is_no_http() -> None:
+    answer = converse(sends(b"X" * 41, b" / HTTP/1.1\r\nHost: x\r\n\r\n"))
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_requests_that_come_together_are_answered_in_order() -> None:
+    other = WHOLE.replace(b"ok", b"no")
+
+    async def talk(reader: Reader, writer: Writer) -> bytes:
+        writer.write(WHOLE + other + WHOLE)
+        answers = [await reader.readuntil(content) for content in (b"ok", b"no", b"ok")]
+        return b"".join(answers)
+
+    assert converse(talk).count(b"HTTP/1.1 200 ") == 3
