@@ -2,7 +2,6 @@
 
 from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from applications import selectors, services
 from applications.cursor import as_cursor, window_at_cursor
@@ -10,6 +9,7 @@ from applications.keys import new_key
 from applications.models import Application
 from applications.representation import represent_application
 from applications.schema import describe_collection, describe_item, describe_key
+from core.http.answers import answer
 from core.http.conditional import expected_versions, shown
 from core.http.paging import Pager, QuerySetSource
 from core.http.parsers import query_parameters
@@ -22,7 +22,7 @@ from core.text import clean_name, field
 class ApplicationCollection(ApiView):
     """All applications."""
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """A page, newest first."""
         parameters = query_parameters(request)
         pager = Pager[Application](
@@ -31,7 +31,7 @@ class ApplicationCollection(ApiView):
             represent=represent_application,
             as_parameters=as_cursor,
         )
-        return Response(pager.page(request, parameters, window_at_cursor(parameters)))
+        return answer(pager.page(request, parameters, window_at_cursor(parameters)))
 
     def post(self, request: Request) -> HttpResponse:
         """Create one; only this answer shows its key, and not to who repeats the request."""
@@ -69,10 +69,10 @@ class ApplicationItem(ApiView):
 class ApplicationKey(ApiView):
     """The key of one application, which nobody can read."""
 
-    def post(self, request: Request, token: str) -> Response:
+    def post(self, request: Request, token: str) -> HttpResponse:
         """Make a new one; the old one stops at once."""
         once = repeatable(request)
         if once is None:
-            return Response({"key": services.rotate_key(token=token)})
+            return answer({"key": services.rotate_key(token=token)})
         key = services.rotate_key_once(token=token, request=once)
-        return Response({"key": key}, headers={REPLAYED: "true"} if once.is_repeat else None)
+        return answer({"key": key}, headers={REPLAYED: "true"} if once.is_repeat else None)

@@ -2,13 +2,13 @@
 
 from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from applications.selectors import require_application
 from chats import selectors, services
 from chats.models import Chat
 from chats.representation import represent_chat, represent_new_chat
 from chats.schema import describe_collection, describe_item
+from core.http.answers import answer
 from core.http.conditional import expected_versions, shown
 from core.http.merged import accepted_rows
 from core.http.paging import Pager, read_window
@@ -24,7 +24,7 @@ class ChatCollection(ApiView):
 
     suspendable_methods = ("POST",)
 
-    def get(self, request: Request, token: str) -> Response:
+    def get(self, request: Request, token: str) -> HttpResponse:
         """A page, by number."""
         parameters = query_parameters(request)
         window = read_window(parameters)
@@ -35,7 +35,7 @@ class ChatCollection(ApiView):
             number_of=lambda chat: chat.chat_number,
             represent=represent_chat,
         )
-        return Response(pager.page(request, parameters, window))
+        return answer(pager.page(request, parameters, window))
 
     def post(self, request: Request, token: str) -> HttpResponse:
         """Create one with the next number."""

@@ -7,13 +7,14 @@ parts those are is for operators (chatsystem.operators); anybody else is told th
 
 from collections.abc import Mapping
 
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from chatsystem.asking import Asking
 from chatsystem.operators import is_operator
 from chatsystem.probes import NotWell, probes
+from core.http.answers import answer
 from core.http.views import ApiView
 from core.logs import Event, get_logger
 from core.timeouts import HEALTH_ESSENTIAL_SECONDS, HEALTH_SECONDS
@@ -37,22 +38,22 @@ class OpenView(ApiView):
 class Live(OpenView):
     """The process answers."""
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """Always 200: whoever restarts the process for a dead database helps nobody."""
-        return Response({"status": "ok"})
+        return answer({"status": "ok"})
 
 
 @extend_schema(exclude=True)
 class Ready(OpenView):
     """The service can be used, possibly with parts missing."""
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """200 while creates and reads work, else 503; to operators also each part by name."""
         parts = ask_parts()
         failing = {name for name, part in parts.items() if part["status"] != "ok"}
         status = "down" if failing & ESSENTIAL else "degraded" if failing else "ok"
         details = {"parts": parts} if is_operator(request._request) else {}
-        return Response(
+        return answer(
             {"status": status, **details},
             status=503 if status == "down" else 200,
             headers={"Retry-After": "1"} if status == "down" else None,

@@ -2,9 +2,9 @@
 
 from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from chats.selectors import require_chat
+from core.http.answers import answer
 from core.http.conditional import expected_versions, shown
 from core.http.merged import accepted_rows
 from core.http.paging import Pager, read_window
@@ -25,7 +25,7 @@ class MessageCollection(ApiView):
 
     suspendable_methods = ("POST",)
 
-    def get(self, request: Request, token: str, chat_number: str) -> Response:
+    def get(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """A page, by number."""
         parameters = query_parameters(request)
         window = read_window(parameters)
@@ -36,7 +36,7 @@ class MessageCollection(ApiView):
             number_of=lambda message: message.message_number,
             represent=represent_message,
         )
-        return Response(pager.page(request, parameters, window))
+        return answer(pager.page(request, parameters, window))
 
     def post(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """Create one with the next number."""

@@ -1,8 +1,9 @@
 """The route of search."""
 
+from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.response import Response
 
+from core.http.answers import answer
 from core.http.paging import Pager, Source, read_window
 from core.http.parsers import query_parameters
 from core.http.views import ApiView
@@ -18,7 +19,7 @@ from search.schema import describe_search
 class MessageSearch(ApiView):
     """The messages of one chat that contain a text."""
 
-    def get(self, request: Request, token: str, chat_number: str) -> Response:
+    def get(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """A page, newest first."""
         parameters = query_parameters(request)
         query = clean_query(parameters.get("query"))
@@ -29,7 +30,7 @@ class MessageSearch(ApiView):
             query=query,
             read=lambda hits: _pager(hits, query).page(request, parameters, window),
         )
-        return Response(found.answer, headers={"Search-Backend": found.backend})
+        return answer(found.answer, headers={"Search-Backend": found.backend})
 
 
 def _pager(hits: Source[Message], query: str) -> Pager[Message]:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from django.http import HttpResponse, HttpResponseNotModified
 from django.utils.http import parse_etags
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from core.errors import Malformed
+from core.http.answers import answer
 from core.http.renderers import JsonRenderer
 from core.versions import Versions
 
@@ -35,7 +35,7 @@ def shown(request: Request, version: int, data: Mapping[str, object]) -> HttpRes
         # middleware would give 0.
         length = len(JsonRenderer().render(data))
         return HttpResponseNotModified(headers={**headers, "Content-Length": str(length)})
-    return Response(data, headers=headers)
+    return answer(data, headers=headers)
 
 
 def expected_versions(request: Request) -> Versions | None:
