@@ -29,9 +29,8 @@ class ChatCollection(ApiView):
         parameters = query_parameters(request)
         window = read_window(parameters)
         require_application(token=token)
-        chats = selectors.chats_of(application_token=token)
         pager = Pager[Chat](
-            source=accepted_rows(chats, "chat_number", (token,)),
+            source=accepted_rows(Chat, (token,)),
             number_of=lambda chat: chat.chat_number,
             represent=represent_chat,
         )

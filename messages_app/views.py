@@ -30,9 +30,8 @@ class MessageCollection(ApiView):
         parameters = query_parameters(request)
         window = read_window(parameters)
         require_chat(application_token=token, chat_number=int(chat_number))
-        messages = selectors.messages_of(application_token=token, chat_number=int(chat_number))
         pager = Pager[Message](
-            source=accepted_rows(messages, "message_number", (token, int(chat_number))),
+            source=accepted_rows(Message, (token, int(chat_number))),
             number_of=lambda message: message.message_number,
             represent=represent_message,
         )

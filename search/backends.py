@@ -11,10 +11,10 @@ from typing import Protocol
 from django.conf import settings
 
 from core.errors import Unavailable
-from core.http.paging import QuerySetSource, Source, Window
+from core.http.paging import Source, Window
+from core.http.stored import StoredRows
 from core.text import fold
 from messages_app.models import Message
-from messages_app.selectors import messages_of
 
 
 class SearchBackend(Protocol):
@@ -47,8 +47,7 @@ class DatabaseSearch:
 
     def hits(self, *, application_token: str, chat_number: int, query: str) -> Source[Message]:
         """A scan of the table that stops when the page is full. Raises ChatTooLarge."""
-        messages = messages_of(application_token=application_token, chat_number=chat_number)
-        rows = QuerySetSource(messages, "message_number")
+        rows = StoredRows(Message, (application_token, chat_number))
         if self.most is not None:
             # The highest number: messages can be fewer, never more.
             highest = rows.numbers(Window(limit=1, descending=True))
@@ -59,7 +58,7 @@ class DatabaseSearch:
 
 @dataclass(frozen=True)
 class _Scan:
-    rows: QuerySetSource[Message]
+    rows: StoredRows[Message]
     folded_query: str
     step: int = 1000
 

@@ -27,7 +27,6 @@ from core.http.merged import accepted_rows
 from core.http.paging import MAX_NUMBER, Source, Window, read_window
 from core.text import clean_query
 from messages_app.models import Message
-from messages_app.selectors import messages_of
 from search.asking import search
 from search.highlight import highlight
 
@@ -100,8 +99,7 @@ def read_piece(source: Source[Message], window: Window) -> Piece:
 
 
 def _conversation(request: HttpRequest, chat: Chat) -> dict[str, Any]:
-    rows = messages_of(application_token=chat.application_token, chat_number=chat.chat_number)
-    piece = read_piece(accepted_rows(rows, "message_number", chat.key), _window(request))
+    piece = read_piece(accepted_rows(Message, chat.key), _window(request))
     shown = [Shown(one, _edit_link(one), folded(one.body)) for one in piece.messages]
     return {"piece": piece, "shown": shown}
 

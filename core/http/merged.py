@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Generic, TypeVar, cast
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 
-from core.http.paging import QuerySetSource, Source, Window
+from core.http.paging import Source, Window
+from core.http.stored import StoredRows
 from core.redis.client import is_configured
 from core.redis.pending import see_pending
 from core.rows import Key, NumberedRow
@@ -18,18 +19,17 @@ from core.rows import Key, NumberedRow
 Row = TypeVar("Row", bound=Model)
 
 
-def accepted_rows(rows: "QuerySet[Row]", number: str, parent: Key) -> Source[Row]:
-    """The stored `rows` of this parent, whose number is in this field, and its pending ones."""
-    stored = QuerySetSource(rows, number)
-    return Merged(stored, parent) if is_configured() else stored
+def accepted_rows(model: type[Row], parent: Key) -> Source[Row]:
+    """The stored rows of this parent, and its pending ones."""
+    stored = StoredRows(model, parent)
+    return Merged(stored) if is_configured() else stored
 
 
 class Merged(Generic[Row]):
     """The rows of one parent as one request sees them."""
 
-    def __init__(self, stored: QuerySetSource[Row], parent: Key) -> None:
+    def __init__(self, stored: StoredRows[Row]) -> None:
         self._stored = stored
-        self._parent = parent
         self._nothing_pends = False
 
     def items(self, window: Window) -> Sequence[Row]:
@@ -61,7 +61,7 @@ class Merged(Generic[Row]):
 
     def _pending(self, window: Window) -> Sequence[NumberedRow]:
         seen = see_pending(
-            self._parent,
+            self._stored.parent,
             after=window.after,
             before=window.before,
             limit=window.limit,

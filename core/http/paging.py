@@ -23,7 +23,6 @@ MAX_NUMBER = 2**63 - 1
 Item = TypeVar("Item")
 Item_co = TypeVar("Item_co", covariant=True)
 Row = TypeVar("Row", bound=Model)
-Read = TypeVar("Read")
 
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,18})\Z", re.ASCII)
 
@@ -50,50 +49,27 @@ class Source(Protocol[Item_co]):
 
 @dataclass(frozen=True)
 class QuerySetSource(Generic[Row]):
-    """Rows of one parent, read along the index that ends in their number.
-
-    Behind a cursor they are first looked for among the next `limit` numbers, where nearly all of
-    them are, since numbers are dense. Asked for "above n" without an end, MariaDB's optimizer may
-    read a chat that makes up most of the table from its first row.
-    """
+    """Rows, whose number is in this field."""
 
     rows: "QuerySet[Row]"
     number: str
 
     def items(self, window: Window) -> Sequence[Row]:
-        """One range of the index, or two where numbers are missing."""
-        return self._read(window, list)
+        """One statement."""
+        return list(in_window(self.rows, self.number, window))
 
     def numbers(self, window: Window) -> Sequence[int]:
-        """The same, without the rows behind the index."""
-        return self._read(window, lambda rows: list(rows.values_list(self.number, flat=True)))
-
-    def _read(self, window: Window, read: "Callable[[QuerySet[Row]], list[Read]]") -> list[Read]:
-        near, rest = _split(window)
-        found = read(self._range(near))
-        if rest and len(found) < window.limit:
-            found += read(self._range(replace(rest, limit=window.limit - len(found))))
-        return found
-
-    def _range(self, window: Window) -> "QuerySet[Row]":
-        bounds = {"gt": window.after, "lt": window.before}
-        wanted = {f"{self.number}__{how}": at for how, at in bounds.items() if at is not None}
-        return self.rows.filter(**wanted).order_by(
-            f"-{self.number}" if window.descending else self.number
-        )[: window.limit]
+        """One statement that reads nothing else of the rows."""
+        rows = in_window(self.rows, self.number, window)
+        return list(rows.values_list(self.number, flat=True))
 
 
-def _split(window: Window) -> tuple[Window, Window | None]:
-    """The `limit` numbers next to the cursor, and what of the window lies behind them."""
-    if window.descending and window.before is not None:
-        edge = window.before - window.limit
-        if edge > (window.after or 0):
-            return replace(window, after=edge - 1), replace(window, before=edge)
-    elif not window.descending and window.after is not None:
-        edge = window.after + window.limit
-        if edge < (window.before or MAX_NUMBER):
-            return replace(window, before=edge + 1), replace(window, after=edge)
-    return window, None
+def in_window(rows: "QuerySet[Row]", number: str, window: Window) -> "QuerySet[Row]":
+    """The rows of the window, in its order."""
+    bounds = {"gt": window.after, "lt": window.before}
+    wanted = {f"{number}__{how}": at for how, at in bounds.items() if at is not None}
+    order = f"-{number}" if window.descending else number
+    return rows.filter(**wanted).order_by(order)[: window.limit]
 
 
 def read_window(parameters: Mapping[str, str], *, descending: bool = False) -> Window:

@@ -11,7 +11,7 @@ import pytest
 from core.accept import reading
 from core.accept.sweeper import sweep
 from core.http import merged
-from core.http.paging import QuerySetSource
+from core.http.stored import StoredRows
 from core.numbering.authority import read_authority
 from core.numbering.models import NumberAuthority
 from messages_app.models import Message
@@ -116,7 +116,7 @@ def test_lists_are_right_at_any_depth_while_the_worker_moves_rows(
         moving = set(draw.sample(range(1, 61), draw.choice((0, 1, 5))))
         with monkeypatch.context() as patch:
             move = once(lambda moving=moving: backlog.work(lambda row: row.number in moving))  # type: ignore[misc]
-            before(patch, QuerySetSource, "items", move)
+            before(patch, StoredRows, "items", move)
             page = api.get(f"{chat}/messages", **window)
 
         assert numbers(page) == expected(range(1, 61), window), (window, moving)
@@ -159,7 +159,7 @@ def test_no_number_is_passed_over_that_a_client_would_never_come_back_to(
         backlog.work(lambda row: row.number == 5)
 
     api.say(chat, "a", "b", "c")
-    before(monkeypatch, QuerySetSource, "items", once(accept_two_and_store_the_second))
+    before(monkeypatch, StoredRows, "items", once(accept_two_and_store_the_second))
 
     shown = numbers(api.get(f"{chat}/messages", order=order))
 
