@@ -46,16 +46,7 @@ def begin(*, anew: bool = False) -> None:
     Raises IndexAway, core.jobs.JobIsRunning.
     """
     with only_run(JOB):
-        found = layout().build
-        if found is not None:
-            if not anew:
-                return
-            life.remove(found)
-        name = settings.ENVIRONMENT.elasticsearch_index
-        name = f"{name}-{timezone.now():%Y%m%d%H%M%S}-{uuid4().hex[:6]}"
-        life.clear_away()
-        life.create(name)
-        logger.warning(Event.INDEX_BUILT, index=name)
+        _begin(anew=anew)
 
 
 def go_on(
@@ -66,15 +57,39 @@ def go_on(
     Raises NoIndex when nothing is being built, IndexAway, core.jobs.JobIsRunning.
     """
     with only_run(JOB) as run:
-        index = layout().build
-        if index is None:
-            raise NoIndex("no index is being built")
-        if not _copy(run, index, is_over, notice):
-            return False
-        life.put_in_place(index)
-        life.clear_away()
-        logger.warning(Event.INDEX_COMPLETE, index=index)
-        return True
+        return _go_on(run, is_over, notice)
+
+
+def rebuild(*, anew: bool, notice: Callable[[Copied], object]) -> None:
+    """Both in one run, so that nobody else goes on with what was just begun. Raises as they do."""
+    with only_run(JOB) as run:
+        _begin(anew=anew)
+        _go_on(run, lambda: False, notice)
+
+
+def _begin(*, anew: bool) -> None:
+    found = layout().build
+    if found is not None:
+        if not anew:
+            return
+        life.remove(found)
+    name = settings.ENVIRONMENT.elasticsearch_index
+    name = f"{name}-{timezone.now():%Y%m%d%H%M%S}-{uuid4().hex[:6]}"
+    life.clear_away()
+    life.create(name)
+    logger.warning(Event.INDEX_BUILT, index=name)
+
+
+def _go_on(run: Run, is_over: Callable[[], bool], notice: Callable[[Copied], object]) -> bool:
+    index = layout().build
+    if index is None:
+        raise NoIndex("no index is being built")
+    if not _copy(run, index, is_over, notice):
+        return False
+    life.put_in_place(index)
+    life.clear_away()
+    logger.warning(Event.INDEX_COMPLETE, index=index)
+    return True
 
 
 def _copy(

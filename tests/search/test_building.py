@@ -1,7 +1,9 @@
 """A build that others write into, that is interrupted or vanishes ends with a complete index."""
 
 import pytest
+from django.core.management import call_command
 
+from core.jobs import JobIsRunning
 from search import building
 from search.checking import check
 from search.errors import NoIndex
@@ -38,6 +40,25 @@ def test_a_new_index_takes_over_and_the_old_one_goes(index: SearchIndex, chat: s
     assert index.names() == {layout().live}
     assert not before & index.names()
     assert layout().build is None
+    assert_in_step()
+
+
+def test_nobody_else_goes_on_with_what_a_rebuild_has_begun(
+    index: SearchIndex, chat: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, refused = life.create, []
+
+    def create_and_be_overtaken(name: str) -> None:
+        create(name)
+        with pytest.raises(JobIsRunning) as error:
+            building.go_on()
+        refused.append(error)
+
+    monkeypatch.setattr(life, "create", create_and_be_overtaken)
+    call_command("search", "rebuild", "--json")
+
+    assert len(refused) == 1
+    assert index.names() == {layout().live}
     assert_in_step()
 
 

@@ -77,14 +77,13 @@ class Command(BaseCommand):
         return {"ok": True, "live": found.live, "build": found.build}
 
     def _rebuild(self, *, anew: bool) -> Result:
-        building.begin(anew=anew)
         with tqdm(unit=" ids", disable=None) as bar:
 
             def show(copied: Copied) -> None:
                 bar.total = copied.of
                 bar.update(copied.done - bar.n)
 
-            building.go_on(notice=show)
+            building.rebuild(anew=anew, notice=show)
         return {"ok": True, "live": layout().live, "build": None}
 
     def _check(self) -> Result:
