@@ -11,7 +11,7 @@ from enum import IntEnum
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from core.deadlines import Deadlines
 from core.timeouts import CLIENT_STALLED_SECONDS, REQUEST_ARRIVAL_SECONDS
@@ -35,6 +35,36 @@ class _Part(IntEnum):
     LINE = 2
     HEADERS = 3
     BODY = 4
+
+
+class _InOnePiece:
+    """Sends the head of an answer together with what follows: each piece costs a system call.
+
+    It stands for the connection where uvicorn writes an answer that has a body, be it empty.
+    """
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._transport = cycle.transport
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        """Keep the head until the next piece comes."""
+        if self._head is None and self._cycle.response_started:
+            self._head = data
+        else:
+            self._transport.write((self._head or b"") + data)
+            self._head = b""
+
+    def close(self) -> None:
+        """After what was to be sent."""
+        if self._head:
+            self._transport.write(self._head)
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether the connection is being closed."""
+        return self._transport.is_closing()
 
 
 class Protocol(HttpToolsProtocol):
@@ -90,6 +120,8 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self._method:
             self.scope["method"], self._method = self._method, ""
+        if self.scope["method"] != "HEAD":
+            self.cycle.transport = _InOnePiece(self.cycle)  # type: ignore[assignment] # as far as it needs one
 
     def on_message_complete(self) -> None:
         """All of it is there."""
