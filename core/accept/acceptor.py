@@ -13,8 +13,8 @@ from core.accept.submission import Repeatable, Submission
 from core.errors import Unavailable
 from core.rows import NewRow, NumberedRow
 
-#: Of 64 clients some 15 are in a group of a process, and with this 25; few clients never wait.
-_BOUNDS = Bounds(crowd=6, linger_seconds=0.003)
+#: Of 64 clients nearly all of a process's are in one group; few clients never wait.
+_BOUNDS = Bounds(crowd=6, linger_seconds=0.001)
 
 _group_commit: GroupCommit[Submission, Sequence[NumberedRow]] = GroupCommit(
     Pipeline().commit, _BOUNDS

@@ -83,9 +83,12 @@ class SuspendedTicket(Ticket[Item, Result]):
         self._over: asyncio.Future[None] | None = None
 
     def call(self) -> None:
-        """Have another thread lead."""
+        """Have another thread lead; of the first on its loop once all that has arrived is in."""
         self.is_called = True
-        self._lead()
+        if suspending.is_suspendable():
+            self.loop.call_soon(self._lead)
+        else:
+            self._lead()
 
     def wait(self) -> bool:
         """As above; it is never to lead itself."""
