@@ -24,8 +24,8 @@ def baselines(services: Services, database: Database) -> list[Baseline]:
     return [
         Baseline(TEXTBOOK, partial(textbook, services, database)),
         Baseline(SYNC, partial(sync, database)),
-        Baseline(DJANGO, noop_django),
-        Baseline(DRF, noop_drf),
+        Baseline(DJANGO, noop_django, has_threads=False),
+        Baseline(DRF, noop_drf, has_threads=False),
     ]
 
 
@@ -33,7 +33,7 @@ def best_threads(
     baseline: Baseline, choices: Sequence[int], requests: Path, connections: int
 ) -> int:
     """The number of threads with which it accepts most; prints what each gave."""
-    if len(choices) == 1:
+    if len(choices) == 1 or not baseline.has_threads:
         return choices[0]
     rates = {threads: _trial(baseline, threads, requests, connections) for threads in choices}
     shown = ", ".join(f"{threads}: {rate:.0f}/s" for threads, rate in rates.items())

@@ -69,7 +69,7 @@ COMMANDS: Mapping[str, Command] = {
         "messages accepted, beside the other designs",
         (
             *_rounds(20.0),
-            Option("threads", [16, 32, 64], "tried for each rival"),
+            Option("threads", [4, 16, 32, 64], "tried for each rival that has threads"),
             Option("steady_seconds", 60.0, "for which it must be sustained"),
             Option("clients", [1, 4, 16, 64, 256], "of the curve"),
         ),

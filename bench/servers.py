@@ -1,7 +1,6 @@
 """The servers that the measurements start themselves, of a Django project of theirs.
 
-Gunicorn, or granian, by which Django's own handler serves most. A project is a package with
-`settings`.
+Gunicorn, or the product's own. A project is a package with `settings`.
 """
 
 import sys
@@ -13,7 +12,6 @@ from typing import NamedTuple
 from bench.processes import free_port, listens, running
 
 PROCESSES = 2
-_APPLICATION = "bench.wsgi:application"
 
 
 @contextmanager
@@ -22,18 +20,16 @@ def gunicorn(project: str, *, threads: int) -> Iterator[str]:
     options = ("--config", "python:bench.gunicorn_settings", "--workers", str(PROCESSES))
     port = free_port()
     place = ("--threads", str(threads), "--bind", f"127.0.0.1:{port}")
-    with _serving(project, port, ["gunicorn", *options, *place]) as url:
+    with _serving(project, port, ["gunicorn", *options, *place, "bench.wsgi"], {}) as url:
         yield url
 
 
 @contextmanager
-def granian(project: str, *, threads: int) -> Iterator[str]:
-    """The same by granian."""
+def same_server(project: str, *, threads: int = 0) -> Iterator[str]:
+    """The same by the product's own server; without threads the views run on its event loop."""
     port = free_port()
-    place = ("--host", "127.0.0.1", "--port", str(port))
-    options = ["--interface", "wsgi", "--workers", str(PROCESSES), "--http", "1", "--no-ws"]
-    options += ["--blocking-threads", str(threads), "--backlog", "4096", "--log-level", "warning"]
-    with _serving(project, port, ["granian", *options, *place]) as url:
+    command = ["bench.same_server", str(port), str(PROCESSES)]
+    with _serving(project, port, command, {"BENCH_THREADS": str(threads)}) as url:
         yield url
 
 
@@ -59,8 +55,10 @@ def product_server(log: str, settings: Mapping[str, str]) -> Iterator[Served]:
 
 
 @contextmanager
-def _serving(project: str, port: int, arguments: Sequence[str]) -> Iterator[str]:
-    command = [sys.executable, "-m", *arguments, _APPLICATION]
+def _serving(
+    project: str, port: int, arguments: Sequence[str], settings: Mapping[str, str]
+) -> Iterator[str]:
+    command = [sys.executable, "-m", *arguments]
     log = f"{project.rpartition('.')[2]}-web"
-    with running(log, command, environment(project), partial(listens, port)):
+    with running(log, command, {**environment(project), **settings}, partial(listens, port)):
         yield f"http://127.0.0.1:{port}"

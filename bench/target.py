@@ -26,7 +26,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Baseline:
-    """Another design; `start` has it run with so many threads in each process of its server."""
+    """Another design; `start` has it run with so many threads in each process of its server.
+
+    Unless it `has_threads` their number means nothing to it.
+    """
 
     name: str
     start: Callable[[int], AbstractContextManager[Target]]
+    has_threads: bool = True

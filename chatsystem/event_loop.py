@@ -7,22 +7,33 @@ comes slowly has neither.
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
-from chatsystem.handler import SiteHandler
 from core import suspending
 from messages_app.bulk import MAX_REQUEST_BYTES
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+class Site(Protocol):
+    """A WSGI application that says which requests may be answered on the loop."""
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse", /
+    ) -> Iterable[bytes]:
+        """Answer one request."""
+
+    def may_be_suspended(self, environ: "WSGIEnvironment") -> bool:
+        """Whether nothing that it needs waits but by core.suspending."""
 
 
 class Answer(NamedTuple):
@@ -36,7 +47,7 @@ class Answer(NamedTuple):
 class Server:
     """The application, with so many threads for what waits by itself."""
 
-    def __init__(self, site: SiteHandler, threads: int) -> None:
+    def __init__(self, site: Site, threads: int) -> None:
         self._site = site
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
 

@@ -23,18 +23,24 @@ MAX_CONNECTIONS = 4096
 def run(host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT. Raises OSError when the port is not to be had."""
     environment = settings.ENVIRONMENT
+    logs = configuration(
+        as_json=environment.logs_json, level=environment.log_level, secrets=environment.secrets
+    )
+    serve("chatsystem.asgi:application", host, port, environment.web_processes, logs)
+
+
+def serve(
+    application: str, host: str, port: int, processes: int, logs: dict[str, Any] | None
+) -> None:
+    """The same of any application. Raises as above."""
     config = Config(
-        "chatsystem.asgi:application",
-        workers=environment.web_processes,
+        application,
+        workers=processes,
         http=Protocol,
         loop="uvloop",
         ws="none",
         lifespan="off",
-        log_config=configuration(
-            as_json=environment.logs_json,
-            level=environment.log_level,
-            secrets=environment.secrets,
-        ),
+        log_config=logs,
         access_log=False,
         # Who asks through which proxy is found out behind this, where it is configured.
         proxy_headers=False,

@@ -49,7 +49,6 @@ STEPS = (
     ("whitenoise/", "handler and middleware"),
     ("uvicorn/", "server"),
     ("chatsystem/protocol", "server"),
-    ("granian/", "server"),
     ("gunicorn/", "server"),
     ("concurrent/futures", "server"),
 )
