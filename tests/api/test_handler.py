@@ -1,5 +1,6 @@
 """The API's own handler says what Django's says: the same status, headers and body."""
 
+import gc
 from io import BytesIO
 from typing import Any
 from wsgiref.util import setup_testing_defaults
@@ -7,7 +8,9 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 from django.conf import settings as django_settings
 from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpRequest
 from pytest_django import Settings
+from rest_framework.views import APIView
 
 from chatsystem.handler import ApiHandler, SiteHandler
 from core.errors import ChatNotFound, Unavailable
@@ -146,3 +149,38 @@ def test_pages_go_through_djangos_own(transactional_db: None) -> None:
     assert status.startswith("200")
     assert any(name == "set-cookie" for name, _ in headers)
     assert "chatsystem" in django_settings.ROOT_URLCONF
+
+
+@pytest.mark.parametrize("kind", ["item", "page", "search", "create", "missing", "refused"])
+def test_nothing_of_a_request_is_left_to_the_garbage_collector(
+    api: Api, chat: str, kind: str
+) -> None:
+    api.say(chat.removeprefix("/api/v1"), "hello")
+    asked: dict[str, tuple[str, str, bytes]] = {
+        "item": ("GET", "/messages/1", b""),
+        "page": ("GET", "/messages", b""),
+        "search": ("GET", "/messages/search", b""),
+        "create": ("POST", "/messages", b'{"body": "hello"}'),
+        "missing": ("GET", "/messages/999", b""),
+        "refused": ("POST", "/messages", b"{"),
+    }
+    method, path, body = asked[kind]
+    handler = ApiHandler()
+
+    def ask() -> str:
+        status, _, _ = answer(handler, method, chat + path, body, QUERY_STRING="query=hello")
+        return str(status)
+
+    first = ask()  # what is found out once stays
+    gc.collect()
+    gc.disable()
+    try:
+        assert [ask() for _ in range(10)] == [first] * 10
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = [each for each in gc.garbage if isinstance(each, HttpRequest | APIView)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert not left

@@ -21,7 +21,10 @@ Talk = Callable[[Reader, Writer], Awaitable[bytes]]
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Answers what it was sent and by which method, once that is there as a whole."""
+    """Answers what it was sent and by which method, once that is there as a whole.
+
+    Where that is nothing, by 204.
+    """
     content = b""
     while True:
         message = await receive()
@@ -30,11 +33,10 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         content += message["body"]
         if not message.get("more_body"):
             break
-    headers = [
-        (b"content-length", str(len(content)).encode()),
-        (b"method", scope["method"].encode()),
-    ]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    status, headers = 204, [(b"method", scope["method"].encode())]
+    if content:
+        status, headers = 200, [*headers, (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
 
@@ -168,6 +170,41 @@ def test_a_method_that_is_too_long_is_no_http() -> None:
     answer = converse(sends(b"X" * 41, b" / HTTP/1.1\r\nHost: x\r\n\r\n"))
 
     assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_an_answer_without_a_body_is_all_there() -> None:
+    async def talk(reader: Reader, writer: Writer) -> bytes:
+        answers = b""
+        for request in (
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+            WHOLE.replace(b"POST", b"HEAD"),
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        ):
+            writer.write(request)
+            answers += await reader.readuntil(b"\r\n\r\n")
+        return answers
+
+    first, second, third = converse(talk).split(b"\r\n\r\n")[:3]
+
+    assert first.startswith(b"HTTP/1.1 204 ")
+    assert second.startswith(b"HTTP/1.1 200 ")
+    assert b"content-length: 2" in second
+    assert third.startswith(b"HTTP/1.1 204 ")
+
+
+def test_who_asks_before_sending_a_body_is_told_to_go_on() -> None:
+    head, _, body = WHOLE.partition(b"\r\n\r\n")
+
+    async def talk(reader: Reader, writer: Writer) -> bytes:
+        writer.write(head + b"\r\nExpect: 100-continue\r\n\r\n")
+        told = await reader.readuntil(b"\r\n\r\n")
+        writer.write(body)
+        return told + await reader.readuntil(b"ok")
+
+    answers = converse(talk)
+
+    assert answers.startswith(b"HTTP/1.1 100 ")
+    assert b"HTTP/1.1 200 " in answers
 
 
 def test_requests_that_come_together_are_answered_in_order() -> None:
