@@ -21,8 +21,9 @@ MAX_HEAD_BYTES = 64 * 1024
 
 #: With which nearly all requests begin.
 _USUAL = (b"GET ", b"HEAD ", b"POST ", b"PUT ", b"PATCH ", b"DELETE ", b"OPTIONS ")
-#: What else may stand for a method (RFC 9110, 5.6.2), and what may become one.
-_METHOD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}) ")
+#: What else may stand for a method (RFC 9110, 5.6.2), and what may become one. PRI is none: with it
+#: begins HTTP/2 (RFC 9113, 3.4).
+_METHOD = re.compile(rb"(?!PRI )([!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}) ")
 _BEGINNING = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{0,40}\Z")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _deadlines = Deadlines(REQUEST_ARRIVAL_SECONDS)

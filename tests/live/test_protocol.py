@@ -166,6 +166,12 @@ def test_a_method_is_for_the_application_to_judge(method: str, at: int) -> None:
     assert answers.count(b"method: POST\r\n") == 1
 
 
+def test_http_2_is_not_spoken() -> None:
+    answer = converse(sends(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
 def test_a_method_that_is_too_long_is_no_http() -> None:
     answer = converse(sends(b"X" * 41, b" / HTTP/1.1\r\nHost: x\r\n\r\n"))
 
