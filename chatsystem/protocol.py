@@ -114,6 +114,9 @@ class Protocol(HttpToolsProtocol):
         """The first byte of a request."""
         super().on_message_begin()
         self._is_incomplete = True
+        if self._part == _Part.METHOD:
+            # It came together with the one before: the parser has its line already.
+            self._part = _Part.HEADERS
 
     def on_headers_complete(self) -> None:
         """Its head is there."""

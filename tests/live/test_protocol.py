@@ -172,6 +172,18 @@ def test_http_2_is_not_spoken() -> None:
     assert answer.startswith(b"HTTP/1.1 400 ")
 
 
+def test_what_follows_of_a_request_that_came_with_another_is_no_method() -> None:
+    head, _, rest = WHOLE.partition(b"\r\n")
+
+    async def talk(reader: Reader, writer: Writer) -> bytes:
+        writer.write(WHOLE + head + b"\r\nX-Note: ")
+        answers = await reader.readuntil(b"ok")
+        writer.write(b"one two\r\n" + rest)
+        return answers + await reader.readuntil(b"ok")
+
+    assert converse(talk).count(b"method: POST\r\n") == 2
+
+
 def test_a_method_that_is_too_long_is_no_http() -> None:
     answer = converse(sends(b"X" * 41, b" / HTTP/1.1\r\nHost: x\r\n\r\n"))
 
