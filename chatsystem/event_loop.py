@@ -60,8 +60,7 @@ class Server:
         content = await _content(receive)
         if content is None:
             return
-        environ = environment(scope)
-        environ["wsgi.input"] = BytesIO(content)
+        environ = environment(scope, content)
         if self._site.may_be_suspended(environ):
             answer = await suspending.call(self._answer, environ)
         else:
@@ -115,8 +114,8 @@ async def _content(receive: ASGIReceiveCallable) -> bytes | None:
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def environment(scope: HTTPScope) -> "WSGIEnvironment":
-    """The request as WSGI has it (PEP 3333), without its body."""
+def environment(scope: HTTPScope, content: bytes) -> "WSGIEnvironment":
+    """The request as WSGI has it (PEP 3333)."""
     server, client = scope["server"] or ("", 0), scope["client"] or ("", 0)
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": scope["method"],
@@ -130,7 +129,7 @@ def environment(scope: HTTPScope) -> "WSGIEnvironment":
         "REMOTE_ADDR": client[0],
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope["scheme"],
-        "wsgi.input": BytesIO(),
+        "wsgi.input": BytesIO(content),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,

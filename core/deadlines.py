@@ -25,9 +25,9 @@ class Deadlines:
         if not self._looks:
             self._look_later(loop)
 
-    def meet(self, give_up: Callable[[], object]) -> bool:
-        """Have it called no more; whether it has not been called by now."""
-        return self._ends.pop(give_up, None) is not None
+    def meet(self, give_up: Callable[[], object]) -> None:
+        """Have it called no more."""
+        self._ends.pop(give_up, None)
 
     def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
         self._looks = True
