@@ -44,7 +44,7 @@ def question_page(
         return None
     message = "This was answered before, and is not done twice. Select again to do it once more."
     admin.message_user(request, message, messages.WARNING)
-    return HttpResponseRedirect(request.path)
+    return HttpResponseRedirect(request.get_full_path())
 
 
 def _ask(

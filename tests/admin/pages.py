@@ -1,6 +1,7 @@
 """The admin as its users meet it: addresses, what a list shows, what a form answers."""
 
 import html
+import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -76,7 +77,8 @@ def confirm(client: Client, question: Any) -> Any:
         "_selected_action": [row.pk for row in context["rows"]],
         context["field"]: context["mark"],
     }
-    return client.post(question.request["PATH_INFO"], sent)
+    [goes_to] = re.findall(r'<form method="post" action="([^"]+)"', question.content.decode())
+    return client.post(html.unescape(goes_to), sent)
 
 
 def new_chats(application: Application, count: int) -> Sequence[Chat]:

@@ -1,5 +1,6 @@
 """Dead letters in the admin: found, shown readable, replayed and discarded; all of it logged."""
 
+import html
 from base64 import b64encode
 from uuid import uuid4
 
@@ -181,6 +182,20 @@ def test_discarded_after_a_question_its_number_is_recorded_as_skipped(
     assert NumberSkip.objects.get().skipped_from == 7
     assert outcome(admin_client, answer) == [f"Discarded: messages {TOKEN}/1/7"]
     assert log() == [(str(letter), "Discarded.")]
+
+
+def test_after_a_question_the_search_is_shown_again(
+    admin_client: Client, letter: DeadLetter
+) -> None:
+    found = f"{address(DeadLetter, 'changelist')}?q={TOKEN}&p=after.9"
+    selected = {"action": "discard", "_selected_action": [letter.pk]}
+    question = admin_client.post(found, selected)
+
+    answer = confirm(admin_client, question)
+    again = confirm(admin_client, question)
+
+    assert answer["Location"] == again["Location"] == found
+    assert html.unescape(question.content.decode()).count(found) == 2
 
 
 def test_a_letter_that_is_gone_meanwhile_is_told(admin_client: Client, letter: DeadLetter) -> None:
