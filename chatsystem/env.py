@@ -66,7 +66,7 @@ class Environment(BaseSettings):
 
     port: int = 8000
     web_concurrency: int = 0
-    web_threads: int = 32
+    web_threads: int = 8
     log_level: str = "INFO"
     metrics_token: str = ""
     operator_networks: str | None = None

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
+#: The extension of ASGI by which the server sends an Answer whole.
+AT_ONCE = "chatsystem.at_once"
+
+
 class Site(Protocol):
     """A WSGI application that says which requests may be answered on the loop."""
 
@@ -40,7 +44,7 @@ class Answer(NamedTuple):
     """As the application gave it."""
 
     status: int
-    headers: Sequence[tuple[bytes, bytes]]
+    headers: Sequence[tuple[str, str]]
     body: bytes
 
 
@@ -52,11 +56,13 @@ class Server:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
 
     async def __call__(
-        self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
+        self, scope: Scope, receive: ASGIReceiveCallable, _send: ASGISendCallable
     ) -> None:
-        """Answer one request."""
+        """Answer one request, at once."""
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
+        # It refers to the scope: there it would make garbage of both.
+        respond = scope["extensions"].pop(AT_ONCE)  # type: ignore[union-attr] # protocol has seen to it
         content = await _content(receive)
         if content is None:
             return
@@ -66,13 +72,7 @@ class Server:
         else:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._threads, self._answer, environ)
-        await send({
-            "type": "http.response.start",
-            "status": answer.status,
-            "headers": answer.headers,
-            "trailers": False,
-        })  # fmt: skip
-        await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+        await respond(answer)  # type: ignore[operator] # likewise
 
     def _answer(self, environ: "WSGIEnvironment") -> Answer:
         started: list[tuple[str, list[tuple[str, str]]]] = []
@@ -91,13 +91,10 @@ class Server:
                 chunks.close()
         status, headers = started[-1]
         code = int(status[:3])
-        encoded = [
-            (name.encode("latin-1"), value.encode("latin-1"))
-            for name, value in headers
-            # uvicorn would wait for so much, which a 304 only tells of.
-            if code != HTTPStatus.NOT_MODIFIED or name != "Content-Length"
-        ]
-        return Answer(code, encoded, content)
+        if code == HTTPStatus.NOT_MODIFIED:
+            # It would be that of the body that is not sent, which nobody has made.
+            headers = [header for header in headers if header[0] != "Content-Length"]
+        return Answer(code, headers, content)
 
 
 async def _content(receive: ASGIReceiveCallable) -> bytes | None:

@@ -8,11 +8,17 @@ import re
 import socket
 from asyncio import Transport
 from enum import IntEnum
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
+from chatsystem.event_loop import AT_ONCE, Answer
 from core.deadlines import Deadlines
 from core.timeouts import CLIENT_STALLED_SECONDS, REQUEST_ARRIVAL_SECONDS
 
@@ -38,34 +44,30 @@ class _Part(IntEnum):
     BODY = 4
 
 
-class _InOnePiece:
-    """Sends the head of an answer together with what follows: each piece costs a system call.
-
-    It stands for the connection where uvicorn writes an answer that has a body, be it empty.
-    """
-
-    def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
-        self._transport = cycle.transport
-        self._head: bytes | None = None
-
-    def write(self, data: bytes) -> None:
-        """Keep the head until the next piece comes."""
-        if self._head is None and self._cycle.response_started:
-            self._head = data
-        else:
-            self._transport.write((self._head or b"") + data)
-            self._head = b""
-
-    def close(self) -> None:
-        """After what was to be sent."""
-        if self._head:
-            self._transport.write(self._head)
-        self._transport.close()
-
-    def is_closing(self) -> bool:
-        """Whether the connection is being closed."""
-        return self._transport.is_closing()
+async def _send(cycle: RequestResponseCycle, answer: Answer) -> None:
+    """Head and body in one piece, since each piece costs a system call; uvicorn sends two."""
+    if cycle.flow.write_paused and not cycle.disconnected:
+        await cycle.flow.drain()
+    if cycle.disconnected:
+        return
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    head = [f"{name}: {value}\r\n" for name, value in answer.headers]
+    if not cycle.keep_alive:
+        head.append("connection: close\r\n")
+    cycle.transport.write(
+        b"".join((
+            STATUS_LINE[answer.status],
+            *(b"%b: %b\r\n" % header for header in cycle.default_headers),
+            "".join(head).encode("latin-1"),
+            b"\r\n",
+            b"" if cycle.scope["method"] == "HEAD" else answer.body,
+        ))
+    )  # fmt: skip
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
 
 
 class Protocol(HttpToolsProtocol):
@@ -124,8 +126,7 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self._method:
             self.scope["method"], self._method = self._method, ""
-        if self.scope["method"] != "HEAD":
-            self.cycle.transport = _InOnePiece(self.cycle)  # type: ignore[assignment] # as far as it needs one
+        self.scope["extensions"] = {AT_ONCE: partial(_send, self.cycle)}  # type: ignore[dict-item] # a call is not foreseen
 
     def on_message_complete(self) -> None:
         """All of it is there."""

@@ -8,7 +8,7 @@ from localstack.services import elasticsearch, mariadb, rabbitmq, redis
 from localstack.services.binaries import SYSTEM_PATH
 from localstack.settings import Settings
 
-WEB_THREADS = 32
+WEB_THREADS = 8
 
 # What only the web server reads: another value is no reason to start the others anew.
 WEB_ONLY = frozenset(

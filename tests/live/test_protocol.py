@@ -1,18 +1,22 @@
 """Clients that are slow or endless: each is given up in time, and told so where possible."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import gc
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeAlias
 
 import pytest
 from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from chatsystem import protocol
+from chatsystem.event_loop import Server
 from chatsystem.protocol import MAX_HEAD_BYTES, Protocol
 from core.deadlines import Deadlines
 
 SECONDS = 0.2
+FATAL = b"no"
 WHOLE = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok"
 
 Reader: TypeAlias = asyncio.StreamReader
@@ -20,24 +24,21 @@ Writer: TypeAlias = asyncio.StreamWriter
 Talk = Callable[[Reader, Writer], Awaitable[bytes]]
 
 
-async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Answers what it was sent and by which method, once that is there as a whole.
+class Site:
+    """Answers what it was sent and by which method; where that is nothing, by 204."""
 
-    Where that is nothing, by 204.
-    """
-    content = b""
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return
-        content += message["body"]
-        if not message.get("more_body"):
-            break
-    status, headers = 204, [(b"method", scope["method"].encode())]
-    if content:
-        status, headers = 200, [*headers, (b"content-length", str(len(content)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        content = environ["wsgi.input"].read()
+        if content == FATAL:
+            raise ValueError(content)
+        headers = [("method", environ["REQUEST_METHOD"])]
+        if content:
+            headers.append(("content-length", str(len(content))))
+        start_response("200 OK" if content else "204 No Content", headers)
+        return [content]
+
+    def may_be_suspended(self, environ: Any) -> bool:
+        return True
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +50,7 @@ def converse(talk: Talk) -> bytes:
     """What the server has said when the talk is over."""
 
     async def run() -> bytes:
-        config = Config(application, http=Protocol, lifespan="off", log_config=None)
+        config = Config(Server(Site(), 1), http=Protocol, lifespan="off", log_config=None)
         config.load()
         state = ServerState()
         loop = asyncio.get_running_loop()
@@ -226,11 +227,50 @@ def test_who_asks_before_sending_a_body_is_told_to_go_on() -> None:
 
 
 def test_requests_that_come_together_are_answered_in_order() -> None:
-    other = WHOLE.replace(b"ok", b"no")
+    other = WHOLE.replace(b"ok", b"2.")
 
     async def talk(reader: Reader, writer: Writer) -> bytes:
         writer.write(WHOLE + other + WHOLE)
-        answers = [await reader.readuntil(content) for content in (b"ok", b"no", b"ok")]
+        answers = [await reader.readuntil(content) for content in (b"ok", b"2.", b"ok")]
         return b"".join(answers)
 
     assert converse(talk).count(b"HTTP/1.1 200 ") == 3
+
+
+def test_a_client_that_closes_after_its_request_is_told_so() -> None:
+    request = WHOLE.replace(b"Host: x", b"Host: x\r\nConnection: close")
+
+    answer = converse(sends(request))
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nconnection: close\r\n" in answer
+    assert answer.endswith(b"\r\n\r\nok")
+
+
+def test_an_application_that_fails_is_a_500() -> None:
+    answer = converse(sends(WHOLE.replace(b"ok", FATAL)))
+
+    assert answer.startswith(b"HTTP/1.1 500 ")
+
+
+def test_nothing_of_a_request_is_left_to_the_garbage_collector() -> None:
+    async def talk(reader: Reader, writer: Writer) -> bytes:
+        answers = b""
+        for _ in range(10):
+            writer.write(WHOLE)
+            answers += await reader.readuntil(b"ok")
+        return answers
+
+    gc.collect()
+    gc.disable()
+    try:
+        converse(talk)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = [each for each in gc.garbage if isinstance(each, RequestResponseCycle)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    # The last one ends with its connection, which refers to itself.
+    assert len(left) <= 1
