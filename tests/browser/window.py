@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.expected_conditions import staleness_of, visibility_of
+from selenium.webdriver.support.expected_conditions import visibility_of
 from selenium.webdriver.support.wait import WebDriverWait
 
 #: At most so long for anything to be seen.
@@ -140,10 +141,12 @@ class Window:
         return bool(self.driver.execute_script(script))
 
     def _leave_by(self, element: WebElement) -> None:
-        page = self.driver.find_element(By.TAG_NAME, "html")
+        """Click on it; another document is there as a whole, which began at another time."""
+        began = self.driver.execute_script("return performance.timeOrigin")
+        script = "return document.readyState == 'complete' && performance.timeOrigin"
         element.click()
-        self.wait(staleness_of(page), "the next page")
-        self.wait(
-            lambda driver: driver.execute_script("return document.readyState") == "complete",
-            "the whole page",
+        # While one document gives way to the other the driver may not know which is asked.
+        waiting = WebDriverWait(self.driver, SEEN_S, ignored_exceptions=[WebDriverException])
+        waiting.until(
+            lambda driver: driver.execute_script(script) not in (began, False), "the next page"
         )
