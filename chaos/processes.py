@@ -17,8 +17,8 @@ def of_part(part: str) -> list[psutil.Process]:
 
 
 def web_processes() -> list[psutil.Process]:
-    """Those that serve; their parent only starts them."""
-    return _children("web")
+    """Those that listen; their parent only starts them, and Python's own helper serves nobody."""
+    return [process for process in _children("web") if _listens(process)]
 
 
 def one_web_process() -> list[psutil.Process]:
@@ -40,6 +40,13 @@ def worker_children() -> list[psutil.Process]:
 def _children(part: str) -> list[psutil.Process]:
     found = of_part(part)
     return [process for process in found if _parent(process) in found]
+
+
+def _listens(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        connections = process.net_connections(kind="tcp")
+        return any(each.status == psutil.CONN_LISTEN for each in connections)
+    return False
 
 
 def _parent(process: psutil.Process) -> psutil.Process | None:

@@ -1,8 +1,9 @@
-"""The web server is stopped or killed while clients write."""
+"""The web server is stopped, killed or replaced while clients write."""
 
 import pytest
 
 from chaos import stack
+from chaos.deploy import Deploy
 from tests.faults.load import Load
 from tests.faults.verdict import judge
 
@@ -24,5 +25,13 @@ def test_killed_under_load(load: Load) -> None:
             with stack.broken("kill", "web"):
                 pass
             load.goes_on()
+
+    judge(load)
+
+
+def test_replaced_process_by_process_under_load(load: Load) -> None:
+    with load.running():
+        Deploy().inject()
+        load.goes_on()
 
     judge(load)
