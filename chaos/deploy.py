@@ -2,15 +2,13 @@
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
-from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 
 from chaos.fault import Fault, Find
-from chaos.processes import of_part, web_processes, worker_parents
+from chaos.processes import connections, of_part, web_processes, worker_parents
 from chaos.waiting import until
 
 _REPLACED_WITHIN_SECONDS = 90.0
@@ -53,7 +51,7 @@ def _serves(process: psutil.Process) -> bool:
         http.request("GET", "/health/live")
         http.getresponse().read()
         port = http.sock.getsockname()[1] if http.sock else 0
-        return any(each.raddr and each.raddr.port == port for each in _connections(process))
+        return any(each.raddr and each.raddr.port == port for each in connections(process))
     except (OSError, HTTPException):
         return False
     finally:
@@ -65,11 +63,5 @@ def is_connected(process: psutil.Process) -> bool:
     port = urlsplit(os.environ["BROKER_URL"]).port
     return any(
         each.raddr and each.raddr.port == port and each.status == psutil.CONN_ESTABLISHED
-        for each in _connections(process)
+        for each in connections(process)
     )
-
-
-def _connections(process: psutil.Process) -> list[Any]:
-    with suppress(psutil.NoSuchProcess):
-        return list(process.net_connections(kind="tcp"))
-    return []

@@ -1,6 +1,7 @@
 """The application's processes one by one, where scripts/stack knows whole parts only."""
 
 from contextlib import suppress
+from typing import Any
 
 import psutil
 
@@ -18,7 +19,11 @@ def of_part(part: str) -> list[psutil.Process]:
 
 def web_processes() -> list[psutil.Process]:
     """Those that listen; their parent only starts them, and Python's own helper serves nobody."""
-    return [process for process in _children("web") if _listens(process)]
+    return [
+        process
+        for process in _children("web")
+        if any(each.status == psutil.CONN_LISTEN for each in connections(process))
+    ]
 
 
 def one_web_process() -> list[psutil.Process]:
@@ -37,16 +42,16 @@ def worker_children() -> list[psutil.Process]:
     return _children("worker")
 
 
+def connections(process: psutil.Process) -> list[Any]:
+    """Its sockets of TCP; none of one that has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return list(process.net_connections(kind="tcp"))
+    return []
+
+
 def _children(part: str) -> list[psutil.Process]:
     found = of_part(part)
     return [process for process in found if _parent(process) in found]
-
-
-def _listens(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        connections = process.net_connections(kind="tcp")
-        return any(each.status == psutil.CONN_LISTEN for each in connections)
-    return False
 
 
 def _parent(process: psutil.Process) -> psutil.Process | None:

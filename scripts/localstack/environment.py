@@ -8,8 +8,6 @@ from localstack.services import elasticsearch, mariadb, rabbitmq, redis
 from localstack.services.binaries import SYSTEM_PATH
 from localstack.settings import Settings
 
-WEB_THREADS = 8
-
 # What only the web server reads: another value is no reason to start the others anew.
 WEB_ONLY = frozenset(
     {"PORT", "BASE_URL", "RATE_LIMIT", "WEB_CONCURRENCY", "WEB_THREADS", "OPERATOR_NETWORKS"}
@@ -32,7 +30,6 @@ def application(settings: Settings) -> dict[str, str]:
         "REQUIRE_KEYS": "0",
         "RATE_LIMIT": "",
         "WEB_CONCURRENCY": str(settings.options.web),
-        "WEB_THREADS": str(WEB_THREADS),
         "OPERATOR_NETWORKS": "127.0.0.1",
         **settings.options.extra,
     }

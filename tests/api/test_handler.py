@@ -1,6 +1,5 @@
 """The API's own handler says what Django's says: the same status, headers and body."""
 
-import gc
 from io import BytesIO
 from typing import Any
 from wsgiref.util import setup_testing_defaults
@@ -15,6 +14,7 @@ from rest_framework.views import APIView
 from chatsystem.handler import ApiHandler, SiteHandler
 from core.errors import ChatNotFound, Unavailable
 from tests.api.client import Api
+from tests.garbage import garbage
 
 ID = "the-same-for-both"
 
@@ -172,15 +172,6 @@ def test_nothing_of_a_request_is_left_to_the_garbage_collector(
         return str(status)
 
     first = ask()  # what is found out once stays
-    gc.collect()
-    gc.disable()
-    try:
+    with garbage(HttpRequest, APIView) as left:
         assert [ask() for _ in range(10)] == [first] * 10
-        gc.set_debug(gc.DEBUG_SAVEALL)
-        gc.collect()
-        left = [each for each in gc.garbage if isinstance(each, HttpRequest | APIView)]
-    finally:
-        gc.set_debug(0)
-        gc.garbage.clear()
-        gc.enable()
     assert not left

@@ -1,7 +1,6 @@
 """Clients that are slow or endless: each is given up in time, and told so where possible."""
 
 import asyncio
-import gc
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeAlias
 
@@ -14,6 +13,7 @@ from chatsystem import protocol
 from chatsystem.event_loop import Server
 from chatsystem.protocol import MAX_HEAD_BYTES, Protocol
 from core.deadlines import Deadlines
+from tests.garbage import garbage
 
 SECONDS = 0.2
 FATAL = b"no"
@@ -261,16 +261,7 @@ def test_nothing_of_a_request_is_left_to_the_garbage_collector() -> None:
             answers += await reader.readuntil(b"ok")
         return answers
 
-    gc.collect()
-    gc.disable()
-    try:
+    with garbage(RequestResponseCycle) as left:
         converse(talk)
-        gc.set_debug(gc.DEBUG_SAVEALL)
-        gc.collect()
-        left = [each for each in gc.garbage if isinstance(each, RequestResponseCycle)]
-    finally:
-        gc.set_debug(0)
-        gc.garbage.clear()
-        gc.enable()
     # The last one ends with its connection, which refers to itself.
     assert len(left) <= 1

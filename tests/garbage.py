@@ -1,0 +1,22 @@
+"""What is left to the garbage collector, which is memory held until its next look."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def garbage(*kinds: type) -> Iterator[list[object]]:
+    """Objects of these kinds that the block leaves; the list is filled at its end."""
+    left: list[object] = []
+    gc.collect()
+    gc.disable()
+    try:
+        yield left
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left += [each for each in gc.garbage if isinstance(each, kinds)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
