@@ -1,25 +1,47 @@
-"""Gunicorn's settings: `gunicorn -c gunicorn.conf.py` serves the same as `manage.py serve`.
+"""Gunicorn's settings: `gunicorn -c gunicorn.conf.py` and `manage.py serve` serve the same."""
 
-What the server itself refuses (malformed HTTP, a request line over 8190 bytes) is a bare status.
-"""
-
+import multiprocessing
 import os
+import resource
+import socket
+import sys
 from typing import Any
 
 from chatsystem import env
+from chatsystem.installation import stop
 from core import timeouts
 from core.logs.configuration import configuration
 
+#: Files of a process besides its connections: services, the database, logs, metrics.
+_OTHER_FILES = 256
+
 _environment = env.read()
 
-wsgi_app = "chatsystem.wsgi:application"
+wsgi_app = "chatsystem.asgi:application"
+worker_class = "api.gunicorn_worker.Worker"
 bind = f"127.0.0.1:{_environment.port}"
-worker_class = "chatsystem.gunicorn.BareErrorsWorker"
+# With one socket for all processes the first to wake would take most connections. Of several on
+# one port the kernel chooses for each connection.
+reuse_port = True
+backlog = 4096
 workers = _environment.web_processes
-threads = _environment.web_threads
+asgi_loop = "uvloop"
+asgi_lifespan = "off"
+http_parser = "fast"
+# What a client has asked for is finished, also when the client is gone.
+asgi_disconnect_grace_period = timeouts.SERVER_GRACEFUL_SECONDS
 graceful_timeout = timeouts.SERVER_GRACEFUL_SECONDS
 timeout = timeouts.SERVER_SILENT_SECONDS
 keepalive = timeouts.SERVER_KEEPALIVE_SECONDS
+limit_request_line = 8190
+limit_request_fields = 100
+limit_request_field_size = 8190
+# The API answers an unknown method by itself.
+permit_unconventional_http_method = True
+# What a proxy vouches for is Django's business (the setting HTTPS).
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+control_socket_disable = True
 accesslog = None
 loglevel = _environment.log_level.lower()
 logconfig_dict = configuration(
@@ -29,9 +51,53 @@ logconfig_dict = configuration(
 logconfig_dict["loggers"]["gunicorn.error"] = {"propagate": True}
 
 
-def on_starting(server: Any) -> None:  # noqa: ARG001 - the name is gunicorn's
+def on_starting(server: Any) -> None:
     """Refuse to start where nothing could work; runs once, before any process is forked."""
-    import django  # noqa: PLC0415 - settings are read here and not when this file is looked at
+    for address in server.cfg.address:
+        _refuse_a_taken_port(address)
+    _raise_limit_of_files()
+    _preflight()
+
+
+def _refuse_a_taken_port(address: Any) -> None:
+    """A second server would share the port with the first."""
+    if not isinstance(address, tuple):
+        return
+    host, port = address
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            stop(f"port {port} of {host} is not to be had: {error}")
+
+
+def _raise_limit_of_files() -> None:
+    """Have as many files as there may be connections, or say that there are fewer."""
+    wanted = _environment.web_connections + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        stop(
+            f"WEB_CONNECTIONS is {_environment.web_connections}, but a process may have {hard} "
+            f"files: set it to {max(hard - _OTHER_FILES, 1)} or less, or raise the hard limit of "
+            "open files"
+        )
+
+
+def _preflight() -> None:
+    """Check in a process of its own, so that the workers inherit nothing of Django."""
+    checker = multiprocessing.get_context("fork").Process(target=_check)
+    checker.start()
+    checker.join()
+    if checker.exitcode:
+        sys.exit(checker.exitcode)
+
+
+def _check() -> None:
+    import django  # noqa: PLC0415 - not for the master
 
     from chatsystem.preflight import preflight  # noqa: PLC0415
 

@@ -47,7 +47,7 @@ class KeyAuthentication(BaseAuthentication):
 class StaffSession(SessionAuthentication):
     """An operator by the admin's login, for requests without a key.
 
-    The API has no sessions (chatsystem.handler), so one is loaded here, where it is needed.
+    The API has no sessions (api.handler), so one is loaded here, where it is needed.
     """
 
     def authenticate(self, request: Request) -> tuple[Identity, None] | None:

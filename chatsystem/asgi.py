@@ -1,11 +1,32 @@
-"""The ASGI application that uvicorn serves."""
+"""The ASGI application that gunicorn serves."""
 
-from chatsystem.wsgi import application as _site  # first, since it sets Django up
+import gc
+import os
 
-# isort: split
+import django
 
-from django.conf import settings
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsystem.settings")
 
-from chatsystem.event_loop import Server
+from chatsystem.sharing import share_counters
 
-application = Server(_site, settings.ENVIRONMENT.web_threads)
+share_counters()
+django.setup(set_prefix=False)
+
+from django.conf import settings  # noqa: E402 - needs Django set up
+
+from api.asgi import Application  # noqa: E402
+from api.handler import SiteHandler  # noqa: E402
+from chatsystem import sampler  # noqa: E402
+
+application = Application(
+    SiteHandler(), settings.ENVIRONMENT.web_threads, settings.ENVIRONMENT.web_queue
+)
+
+# What is loaded by now stays, so it need not be looked through for garbage, over and over; and a
+# busy process makes so many objects that the default has it look 50 times a second.
+gc.collect()
+gc.freeze()
+gc.set_threshold(20_000, 20, 50)
+
+# This module is loaded in each process that serves, after the fork.
+sampler.start()

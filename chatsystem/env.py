@@ -67,6 +67,10 @@ class Environment(BaseSettings):
     port: int = 8000
     web_concurrency: int = 0
     web_threads: int = 8
+    web_queue: int = 256
+    web_connections: int = 10_000
+    web_connections_per_address: int = 2_000
+    web_request_bytes: int = 64 * 1024 * 1024
     log_level: str = "INFO"
     metrics_token: str = ""
     operator_networks: str | None = None
@@ -165,6 +169,10 @@ class Environment(BaseSettings):
             ("port", 1, 65535),
             ("web_concurrency", 0, 256),
             ("web_threads", 1, 1024),
+            ("web_queue", 1, 100_000),
+            ("web_connections", 1, 1_000_000),
+            ("web_connections_per_address", 1, 1_000_000),
+            ("web_request_bytes", 16 * 1024 * 1024, 64 * 1024**3),
             ("reconcile_every_seconds", 1, 86400),
             ("retention_days", 0, 36_500),
             ("elasticsearch_shards", 1, 1024),

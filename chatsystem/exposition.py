@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 from rest_framework.request import Request
 
-from chatsystem.errors import problem
+from api.problems import problem
 from chatsystem.health import OpenView
 from chatsystem.operators import is_operator
 from chatsystem.readings import readings

@@ -55,7 +55,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-#: Of these, what the API's routes go through; the rest of what they need is in chatsystem.handler.
+#: Of these, what the API's routes go through; the rest of what they need is in api.handler.
 API_MIDDLEWARE = [_REQUEST_ID]
 
 if ENVIRONMENT.cors_origins:
@@ -91,9 +91,8 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 ROOT_URLCONF = "chatsystem.urls"
-WSGI_APPLICATION = "chatsystem.wsgi.application"
 APPEND_SLASH = False
-CSRF_FAILURE_VIEW = "chatsystem.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "api.problems.csrf_failure"
 
 TEMPLATES = [
     {
@@ -183,7 +182,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["core.http.renderers.JsonRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.http.negotiation.OneFormat",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "chatsystem.errors.exception_handler",
+    "EXCEPTION_HANDLER": "api.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
 }
 

@@ -7,7 +7,8 @@ from django.views.generic import RedirectView
 
 from applications.urls import urlpatterns as applications
 from chats.urls import urlpatterns as chats
-from chatsystem import dashboard, errors, health
+from api import problems
+from chatsystem import dashboard, health
 from chatsystem.exposition import Metrics
 from chatsystem.schema import DocsView, SchemaView
 from core.http.views import CHAT_NUMBER, TOKEN
@@ -19,10 +20,10 @@ admin.site.site_header = admin.site.site_title = "Chat system"
 admin.site.site_url = None  # there are no other pages to view
 admin.site.index_template = "chatsystem/admin/index.html"
 
-handler400 = errors.bad_request
-handler403 = errors.forbidden
-handler404 = errors.not_found
-handler500 = errors.server_error
+handler400 = problems.bad_request
+handler403 = problems.forbidden
+handler404 = problems.not_found
+handler500 = problems.server_error
 
 urlpatterns = [
     *messages,
@@ -44,5 +45,5 @@ urlpatterns = [
     path("admin/dashboard/data", admin.site.admin_view(dashboard.data), name="dashboard-data"),
     path("admin/", admin.site.urls),
     # With DEBUG on, Django would show a page of its own for an unknown address.
-    re_path(r"", csrf_exempt(errors.not_found)),
+    re_path(r"", csrf_exempt(problems.not_found)),
 ]

@@ -1,6 +1,6 @@
 """What can go wrong, in the language of the domain.
 
-Each error says what happened and carries nothing of HTTP; chatsystem.errors gives it a status.
+Each error says what happened and carries nothing of HTTP; api.problems gives it a status.
 """
 
 from collections.abc import Sequence

@@ -33,6 +33,20 @@ REQUEST_SECONDS = Counter(
     registry=_own,
 )
 
+CONNECTIONS = Gauge(
+    "chatsystem_http_connections",
+    "Connections of clients that are open.",
+    multiprocess_mode="livesum",
+    registry=_own,
+)
+EDGE_REFUSED = Counter(
+    "chatsystem_http_refused",
+    "Clients refused before a view was asked: too many connections, too much memory held, no "
+    "thread in time, or a request that arrived too slowly.",
+    ("bound",),
+    registry=_own,
+)
+
 ACCEPT_SECONDS = Histogram(
     "chatsystem_accept_step_seconds",
     "One step of accepting a group: redis numbers it, publish confirms it in its queue, insert "

@@ -97,6 +97,8 @@ BREAKER_PROBE_SECONDS = 0.5
 REQUEST_ARRIVAL_SECONDS = 60.0
 #: A client that takes nothing of its answer for so long is given up.
 CLIENT_STALLED_SECONDS = 60.0
+#: The rest of a body that was refused is thrown away for so long, so that the client can read why.
+CLIENT_LINGER_SECONDS = 5.0
 #: For its turn in a group, and once more for the group's end.
 REQUEST_TURN_SECONDS = 10.0
 #: After so long a group is told to come again; less than a turn, so that those who wait are told.

@@ -6,8 +6,6 @@ of this happens.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 
 from django.conf import settings
 from rest_framework.exceptions import Throttled
@@ -16,11 +14,10 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from core.addresses import network_of
 from core.limits.gcra import Verdict
 from core.limits.limiter import limiter
 from core.limits.rate import parse_rate
-
-_HOST_BITS = 64
 
 
 def name_of(request: Request) -> str:
@@ -28,21 +25,7 @@ def name_of(request: Request) -> str:
     # `request.auth` would authenticate, and once more a request on which that has failed.
     if vars(request).get("_auth") is not None:
         return f"key:{request.user}"
-    return f"address:{_network(request._request.META.get('REMOTE_ADDR', ''))}"
-
-
-@lru_cache(maxsize=10_000)
-def _network(text: str) -> str:
-    """An IPv6 client has 2^64 addresses to choose from; what is no address is one client."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return "unknown"
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(IPv6Address(int(address) >> _HOST_BITS << _HOST_BITS))
+    return f"address:{network_of(request._request.META.get('REMOTE_ADDR', ''))}"
 
 
 class RateLimit(BaseThrottle):

@@ -14,9 +14,6 @@ from core.errors import Malformed, TooLarge
 MAX_REQUEST_BYTES = 128 * 1024
 _MAX_FORM_FIELDS = 100
 
-#: Set in the environment of a request that did not say its length (core.http.chunked).
-LENGTH_UNKNOWN = "chatsystem.length_unknown"
-
 
 class JsonParser(BaseParser):
     """Strict JSON in UTF-8: no NaN, no lone surrogate, no nesting beyond orjson's 1024 levels."""
@@ -48,9 +45,6 @@ class FormParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, str]:
         """The fields by name. Raises Malformed or TooLarge."""
-        if LENGTH_UNKNOWN in (parser_context or {})["request"].META:
-            # JSON ends where it ends; of a form that broke off nobody would notice.
-            raise Malformed("A form needs a Content-Length.")
         return parse_form(read_limited(stream, parser_context))
 
 

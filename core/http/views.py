@@ -8,12 +8,14 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import MethodNotAllowed, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from core.accept.submission import Repeatable
+from core.errors import TooLarge
 from core.http.answers import answer
 from core.http.conditional import etag
 from core.http.limits import LimitedView
@@ -35,7 +37,9 @@ class OptionsView(APIView):
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """No content."""
-        return HttpResponse()
+        response = HttpResponse(status=HTTPStatus.NO_CONTENT)
+        del response["Content-Type"]
+        return response
 
 
 class KeyedView(APIView):
@@ -83,6 +87,34 @@ class ApiView(LimitedView, KeyedView, OptionsView):
         finally:
             self.request.parser_context.clear()
             vars(self).clear()
+
+    def judge(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase | None:
+        """The answer that the head alone has earned, or None where the body matters."""
+        self.setup(request, *args, **kwargs)
+        try:
+            self.headers = self.default_response_headers
+            self.request = self.initialize_request(request, *args, **kwargs)
+            try:
+                self.initial(self.request, *args, **kwargs)
+                self._check_head()
+            except Exception as error:  # noqa: BLE001 - as in DRF's own dispatch
+                response = self.handle_exception(error)
+            else:
+                return None
+            return self.finalize_response(self.request, response, *args, **kwargs)
+        finally:
+            self.request.parser_context.clear()
+            vars(self).clear()
+
+    def _check_head(self) -> None:
+        """Raises MethodNotAllowed, TooLarge, UnsupportedMediaType."""
+        request = self.request
+        if request.method not in self.allowed_methods:
+            raise MethodNotAllowed(str(request.method))
+        if int(request._request.META.get("CONTENT_LENGTH") or 0) > self.max_request_bytes:
+            raise TooLarge(f"The request may have at most {self.max_request_bytes} bytes.")
+        if self.request.negotiator.select_parser(request, request.parsers) is None:
+            raise UnsupportedMediaType(request.content_type)
 
     @property
     def allowed_methods(self) -> list[str]:

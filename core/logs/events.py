@@ -19,6 +19,10 @@ class Event(StrEnum):
     LIBRARY = "library", "what a library has to say, in `message`"
 
     REQUEST_FAILED = "request.failed", "an unexpected error was answered with 500"
+    EDGE_FULL = (
+        "edge.full",
+        "a web process has refused clients at a bound: connections, memory, queue or slow",
+    )
     DATABASE_FAILED = "database.failed", "the database failed a request, which was answered 503"
 
     SERVICE_AWAY = "service.away", "a service does not answer; it is left alone until it is back"

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from pytest_django import Settings
 from rest_framework.views import APIView
 
-from chatsystem.handler import ApiHandler, SiteHandler
+from api.handler import ApiHandler, SiteHandler
 from core.errors import ChatNotFound, Unavailable
 from tests.api.client import Api
 from tests.garbage import garbage

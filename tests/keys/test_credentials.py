@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from applications.models import Application, OperatorKey
 from applications.services import make_operator_key
-from chatsystem.handler import SiteHandler
+from api.handler import SiteHandler
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.keys.clients import Owner, with_header, with_key

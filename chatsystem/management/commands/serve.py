@@ -1,23 +1,20 @@
 """`manage.py serve`: the web server, as the embedded profile and the stack run it."""
 
-import socket
+import os
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from chatsystem import web_server
-from chatsystem.installation import stop
-from chatsystem.preflight import preflight
-
 
 class Command(BaseCommand):
-    """Check what must hold, then serve."""
+    """Become gunicorn with gunicorn.conf.py, which checks what must hold."""
 
     help = (
-        "Serve the API, the admin and the health routes. WEB_CONCURRENCY processes with "
-        "WEB_THREADS threads each; ends what it has begun on SIGTERM."
+        "Serve the API, the admin and the health routes with gunicorn: WEB_CONCURRENCY processes "
+        "with WEB_THREADS threads each. On SIGTERM, requests under way are finished first."
     )
     requires_system_checks = ()
 
@@ -29,18 +26,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Returns when the server has ended."""
-        preflight()
-        _refuse_a_taken_port(options["host"], options["port"])
-        web_server.run(options["host"], options["port"])
-
-
-def _refuse_a_taken_port(host: str, port: int) -> None:
-    """A second server would share the port with the first."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except (OSError, OverflowError) as error:
-            stop(f"port {port} of {host} is not to be had: {error}")
+        """Does not return."""
+        host = f"[{options['host']}]" if ":" in options["host"] else options["host"]
+        configuration = str(settings.BASE_DIR / "gunicorn.conf.py")
+        bind = f"{host}:{options['port']}"
+        gunicorn = [sys.executable, "-m", "gunicorn", "-c", configuration, "--bind", bind]
+        os.chdir(settings.BASE_DIR)
+        os.execv(sys.executable, gunicorn)

@@ -31,6 +31,7 @@ from core.errors import (
 from core.logs import Event, get_logger
 from core.request import current_request_id
 from core.timeouts import DATABASE_RETRY_AFTER_SECONDS
+from core.uuids import new_id
 
 logger = get_logger(__name__)
 
@@ -45,6 +46,28 @@ _STATUS_OF: Mapping[type[DomainError], int] = {
     TooLarge: 413,
     Unavailable: 503,
 }
+
+
+def bare_problem(status: int, detail: str) -> bytes:
+    """The same as the whole bytes of an answer, for what no request could be made of."""
+    title, request_id = HTTPStatus(status).phrase, new_id()
+    document = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": None,
+        "request_id": request_id,
+        "errors": [],
+    }
+    content = orjson.dumps(_encodable(document))
+    retry = "Retry-After: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
+    head = (
+        f"HTTP/1.1 {status} {title}\r\nContent-Type: {CONTENT_TYPE}\r\n"
+        f"Content-Length: {len(content)}\r\nCache-Control: no-store\r\n{retry}"
+        f"X-Request-ID: {request_id}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + content
 
 
 def problem(

@@ -1,0 +1,291 @@
+"""Gunicorn's ASGI worker, with bounds for clients that are slow, greedy, or many.
+
+Gunicorn parses HTTP, frames answers and supervises the processes. Added here is what it lacks: a
+limit on the time in which a request must arrive, a bound on connections and on what they hold,
+an answer for a client that has closed its sending side, and errors as problem documents.
+
+All use of gunicorn's private API is in this module; tests/live/test_worker.py shows what breaks
+after an upgrade, and pyproject.toml bounds the version.
+"""
+
+import asyncio
+import os
+import socket
+from asyncio import Transport
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.workers.gasgi import ASGIWorker
+
+from api.asgi import CONNECTION
+from core.deadlines import Deadlines
+from core.timeouts import (
+    CLIENT_STALLED_SECONDS,
+    REQUEST_ARRIVAL_SECONDS,
+    SERVER_KEEPALIVE_SECONDS,
+)
+
+if TYPE_CHECKING:
+    from api.connections import Address, Bound
+
+#: The parser is fed piece by piece: what follows a whole request waits outside of it, unparsed.
+_PIECE_BYTES = 16 * 1024
+
+
+class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
+    """One web process."""
+
+    def load_wsgi(self) -> None:
+        """Load the application, and then what needs Django."""
+        super().load_wsgi()
+        # The process that forks this one has neither Django nor counters.
+        from api.connections import Connections  # noqa: PLC0415
+        from api.problems import bare_problem  # noqa: PLC0415
+
+        environment = settings.ENVIRONMENT
+        self.bare_problem = bare_problem
+        self.connections = Connections(
+            environment.web_connections,
+            environment.web_connections_per_address,
+            environment.web_request_bytes,
+        )
+        # It keeps what it finds in the class by which it is called, and looks in its own.
+        ASGIProtocol._check_h1c_protocol_available()
+        self.arrivals = Deadlines(REQUEST_ARRIVAL_SECONDS)
+        self.keepalives = Deadlines(SERVER_KEEPALIVE_SECONDS)
+
+    async def _serve(self) -> None:
+        """As gunicorn's, with its own protocol and the whole backlog."""
+        for listener in self.sockets:
+            server = await self.loop.create_server(
+                partial(Connection, self), sock=listener.sock, backlog=self.cfg.backlog
+            )
+            self.servers.append(server)
+        while self.alive and self.ppid == os.getppid():
+            self.notify()
+            await asyncio.sleep(1.0)
+        # An idle connection would keep the process until it times out.
+        self.connections.close_idle()
+        await self._shutdown()
+
+
+class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
+    """One connection: HTTP/1.1, without upgrades."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(worker)
+        self._connections = worker.connections
+        self._arrivals = worker.arrivals
+        self._keepalives = worker.keepalives
+        self._address: "Address | None" = None
+        #: What came behind a whole request, before that was answered.
+        self._later = b""
+        self._is_parsing = False
+        self._request_bytes = 0
+        self._held_bytes = 0
+        self._is_awaited = False
+        self._has_answer_begun = False
+        self._has_client_ended = False
+        #: False from the first byte of a request to its last.
+        self.is_request_whole = True
+        #: There are too many connections: only health can be asked for on this one.
+        self.is_spare = False
+
+    # --- The connection ---------------------------------------------------------------------
+
+    def connection_made(self, transport: Transport) -> None:
+        """A client is there."""
+        peer = transport.get_extra_info("peername")
+        self._address = self._connections.enter(peer[0] if isinstance(peer, tuple) else "")
+        client = transport.get_extra_info("socket")
+        if client is not None and client.family != socket.AF_UNIX:
+            # A client that takes no answer: the kernel gives it up.
+            milliseconds = int(CLIENT_STALLED_SECONDS * 1000)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+        super().connection_made(transport)
+        self._await_request()
+        if self._connections.is_overfull():
+            self._refuse(503, "There are too many connections.", "connections")
+            return
+        self.is_spare = self._connections.is_full(self._address)
+        self._connections.idle(self._address, self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._leave()
+        super().connection_lost(exc)
+
+    def eof_received(self) -> bool:
+        """The client sends no more; it still gets the answers to what it has sent as a whole."""
+        self._has_client_ended = True
+        self._close_if_cut()
+        return True  # the sending side stays open
+
+    def close(self) -> None:
+        """Close the connection, once what has been written is sent."""
+        self._leave()
+        self._close_transport()
+        if self._request_ready is not None:
+            self._request_ready.set()  # gunicorn's loop waits for it
+
+    def _leave(self) -> None:
+        address, self._address = self._address, None
+        if address is not None:
+            self._await_no_more()
+            self._cancel_keepalive_timer()
+            self._connections.release(address, self._held_bytes)
+            self._connections.leave(address, self)
+
+    # --- A request arrives ------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Some of a request came, or all of it, or several."""
+        if self._later:
+            self._later += data
+        else:
+            self._parse(data)
+        self._hold(self._request_bytes + len(self._later))
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser up to the end of one request; the rest waits for its answer."""
+        self._is_parsing = True
+        for start in range(0, len(data), _PIECE_BYTES):
+            if self._closed:
+                break
+            if self._is_request_under_way():
+                self._later = data[start:]
+                self._pause_reading()
+                break
+            super().data_received(data[start : start + _PIECE_BYTES])
+        self._is_parsing = False
+        self._close_if_cut()
+
+    def _feed_callback_parser(self, data: bytes) -> bool:
+        """Also called by gunicorn, for what its parser holds behind a request."""
+        if self.is_request_whole:
+            self._begin()
+        self._request_bytes += len(data)
+        goes_on: bool = super()._feed_callback_parser(data)
+        if not self._is_parsing:
+            self._close_if_cut()
+        return goes_on
+
+    def _begin(self) -> None:
+        self.is_request_whole = False
+        self._has_answer_begun = False
+        self._await_request()
+        if self._address is not None:
+            self._connections.busy(self._address, self)
+
+    def _on_body(self, chunk: bytes) -> None:
+        # Nobody reads what comes after the answer has begun.
+        if not self._has_answer_begun:
+            super()._on_body(chunk)
+
+    def _on_message_complete(self) -> None:
+        self.is_request_whole = True
+        self._await_no_more()
+        super()._on_message_complete()
+
+    def _is_request_under_way(self) -> bool:
+        """Whether a whole request is there that has not been answered."""
+        return self.is_request_whole and self._current_request is not None
+
+    def _close_if_cut(self) -> None:
+        """Close the connection where its last request will never be whole."""
+        if self._has_client_ended and not self._later and not self._is_request_under_way():
+            self.close()
+
+    def _resume_reading(self) -> None:
+        """What waits is parsed first, once gunicorn has made its parser ready for it."""
+        if self._later:
+            self.worker.loop.call_soon(self._parse_later)
+        else:
+            super()._resume_reading()
+
+    def _parse_later(self) -> None:
+        data, self._later = self._later, b""
+        self._parse(data)
+        if not self._later and not self._closed:
+            super()._resume_reading()
+
+    # --- Bounds -----------------------------------------------------------------------------
+
+    def _hold(self, count: int) -> None:
+        """Hold so many bytes from now on, or refuse the request."""
+        if self._address is None:
+            return
+        if count <= self._held_bytes:
+            self._connections.release(self._address, self._held_bytes - count)
+        elif not self._connections.hold(self._address, count - self._held_bytes):
+            detail = "The server holds too many unfinished requests."
+            self._refuse(503, detail, "memory")
+            return
+        self._held_bytes = count
+
+    def _await_request(self) -> None:
+        if not self._is_awaited:
+            self._is_awaited = True
+            self._arrivals.set(self._give_up)
+
+    def _await_no_more(self) -> None:
+        if self._is_awaited:
+            self._is_awaited = False
+            self._arrivals.meet(self._give_up)
+
+    def _give_up(self) -> None:
+        self._is_awaited = False
+        self._refuse(408, "The request did not arrive in time.", "slow")
+
+    def _refuse(self, status: int, detail: str, bound: "Bound") -> None:
+        self._connections.refused(bound)
+        self._send_error_response(status, detail)
+        self.close()
+
+    def _arm_keepalive_timer(self) -> None:
+        """Between requests. Gunicorn's own timer is one of the loop's, which costs more."""
+        if self.is_request_whole and self._address is not None:
+            self._connections.idle(self._address, self)
+            self._keepalives.set(self.close)
+
+    def _cancel_keepalive_timer(self) -> None:
+        self._keepalives.meet(self.close)
+
+    # --- Answers ----------------------------------------------------------------------------
+
+    def _build_http_scope(self, request: Any, sockname: Any, peername: Any) -> dict[str, Any]:
+        scope: dict[str, Any] = super()._build_http_scope(request, sockname, peername)
+        scope["extensions"] = {CONNECTION: self}
+        return scope
+
+    async def _handle_http_request(self, *args: Any, **kwargs: Any) -> bool:
+        try:
+            keeps_alive: bool = await super()._handle_http_request(*args, **kwargs)
+            return keeps_alive
+        finally:
+            self._request_bytes = 0
+            self._hold(len(self._later))
+
+    def _is_websocket_upgrade(self, request: Any) -> bool:
+        """An offer to upgrade is ignored (RFC 9110, section 7.8)."""
+        return False
+
+    def _will_close(self, request: Any, response_requires_close: bool) -> bool:
+        if self.is_spare or not self.is_request_whole:
+            return True
+        if self._has_client_ended and not self._later and not self._callback_parser.remaining():
+            return True
+        closes: bool = super()._will_close(request, response_requires_close)
+        return closes
+
+    def _send_response_start(self, *args: Any, **kwargs: Any) -> None:
+        self._has_answer_begun = True
+        super()._send_response_start(*args, **kwargs)
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
+        """A problem document, unless an answer has begun, which it would damage."""
+        if not self._closed and not self._has_answer_begun:
+            self._has_answer_begun = True
+            self._safe_write(self.worker.bare_problem(status, message))
