@@ -44,6 +44,9 @@ _PATHS = 2000
 #: Hosts that are remembered as ours. Clients use few, but may spell them in many ways.
 _HOSTS, _HOST_LENGTH = 100, 255
 
+#: A client's fault, although it is one of the 5xx: it is not logged as the server's.
+_NOT_IMPLEMENTED = HTTPStatus.NOT_IMPLEMENTED
+
 _Respond = Callable[[HttpRequest], Any]
 
 
@@ -199,7 +202,7 @@ class ApiHandler:
         return request, respond(request)
 
     def _answered(self, request: ApiRequest, response: HttpResponse, began: float) -> Answer:
-        if response.status_code >= HTTPStatus.BAD_REQUEST:
+        if response.status_code >= HTTPStatus.BAD_REQUEST and response.status_code != _NOT_IMPLEMENTED:
             log_response(
                 "%s: %s", response.reason_phrase, request.path, response=response, request=request
             )
@@ -255,6 +258,8 @@ class ApiHandler:
         response = self._security.process_response(request, HttpResponse())
         response = XFrameOptionsMiddleware(self._call_view).process_response(request, response)
         del response["Content-Type"]
+        # What an item shows is for this client, now.
+        response["Cache-Control"] = "no-store"
         return _encoded(response.items())
 
 

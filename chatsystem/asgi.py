@@ -17,10 +17,13 @@ from django.conf import settings  # noqa: E402 - needs Django set up
 from api.asgi import Application  # noqa: E402
 from api.handler import SiteHandler  # noqa: E402
 from chatsystem import sampler  # noqa: E402
+from chatsystem.schema import render_schemas  # noqa: E402
 
 application = Application(
     SiteHandler(), settings.ENVIRONMENT.web_threads, settings.ENVIRONMENT.web_queue
 )
+
+render_schemas()
 
 # What is loaded by now stays, so it need not be looked through for garbage, over and over; and a
 # busy process makes so many objects that the default has it look 50 times a second.

@@ -1,11 +1,18 @@
 """What of the API's description concerns all routes at once."""
 
+from functools import cache
 from typing import Any
 
+from django.http import HttpResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import requires_csrf_token
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from api.content_security import CSP, CSP_HEADER
 from core.http.views import OptionsView
 
 Endpoint = tuple[str, str, str, Any]
@@ -64,12 +71,47 @@ def _path_parameters(operation: dict[str, Any]) -> set[str]:
     return {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
 
 
-class SchemaView(OptionsView, SpectacularAPIView):
+@cache
+def _rendered(renderer: type[BaseRenderer]) -> bytes:
+    schema = SpectacularAPIView.generator_class().get_schema(public=True)
+    content: bytes = renderer().render(schema, renderer_context={})
+    return content
+
+
+def render_schemas() -> None:
+    """Make the description in each format; to be called before the process serves.
+
+    That takes a tenth of a second, and the library loads parts of itself at the first time, which
+    fails where several threads do it at once.
+    """
+    for renderer in SpectacularAPIView.renderer_classes:
+        _rendered(renderer)
+
+
+class SchemaView(OptionsView):
     """The description itself."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    renderer_classes = SpectacularAPIView.renderer_classes
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
+        """In the format that the client accepts, by default YAML."""
+        renderer = request.accepted_renderer
+        return HttpResponse(_rendered(type(renderer)), content_type=renderer.media_type)
 
 
 # What an operator tries out needs the token of the cookie that his login has left; the API has no
 # middleware that would read it.
 @method_decorator(requires_csrf_token, name="dispatch")
-class DocsView(OptionsView, SpectacularSwaggerView):
+class DocsView(OptionsView, SpectacularSwaggerSplitView):
     """Its page, on which each operation can be tried out."""
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        """With a policy, as the admin's pages have it."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response[CSP_HEADER] = CSP
+        return response

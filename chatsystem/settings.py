@@ -54,6 +54,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "api.content_security.ContentSecurityPolicy",
 ]
 #: Of these, what the API's routes go through; the rest of what they need is in api.handler.
 API_MIDDLEWARE = [_REQUEST_ID]
@@ -64,7 +65,14 @@ if ENVIRONMENT.cors_origins:
         chain.insert(chain.index(_REQUEST_ID) + 1, "corsheaders.middleware.CorsMiddleware")
     CORS_ALLOWED_ORIGINS = names(ENVIRONMENT.cors_origins)
     CORS_URLS_REGEX = r"^/api/"
-    CORS_ALLOW_HEADERS = ("authorization", "content-type", "if-match", "idempotency-key")
+    CORS_ALLOW_HEADERS = (
+        "authorization",
+        "content-type",
+        "idempotency-key",
+        "if-match",
+        "if-none-match",
+        "x-request-id",
+    )
     CORS_EXPOSE_HEADERS = (
         "ETag",
         "Idempotency-Replayed",

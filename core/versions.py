@@ -4,28 +4,40 @@ The comparison is part of the UPDATE: of two rivals that saw the same version on
 and the other is told, however close they come.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from core.errors import Stale
-
-Versions = frozenset[int]
 
 #: Of a row that was never edited.
 FIRST = 1
 
 
+@dataclass(frozen=True)
+class Versions:
+    """The versions on which a change is made: one of `seen`, where that is given, none of `known`."""
+
+    seen: frozenset[int] | None = None
+    known: frozenset[int] = frozenset()
+
+    def condition(self) -> Q:
+        """The same of the column `version`."""
+        wanted = ~Q(version__in=self.known)
+        return wanted if self.seen is None else wanted & Q(version__in=self.seen)
+
+
 def change_row(rows: "QuerySet[Any]", expected: Versions | None, **values: Any) -> bool:
     """Give the one row new values and its next version; False where there is no such row.
 
-    Raises Stale when it has none of the `expected` versions; None expects nothing.
+    Raises Stale when its version is not an expected one; None expects nothing.
     """
-    wanted = rows if expected is None else rows.filter(version__in=expected)
+    wanted = rows if expected is None else rows.filter(expected.condition())
     if wanted.update(**values, updated_at=timezone.now(), version=F("version") + 1):
         return True
     # Not "is there a row": one that came from the queue in between may well be as expected.
-    if expected is not None and rows.exclude(version__in=expected).exists():
+    if expected is not None and rows.exclude(expected.condition()).exists():
         raise Stale
     return False

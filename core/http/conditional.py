@@ -5,7 +5,7 @@ nothing to make. Tags that are none of ours match nothing.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.http import HttpResponse, HttpResponseNotModified
 from django.utils.http import parse_etags
@@ -18,6 +18,9 @@ from core.versions import Versions
 
 #: More would be more than one statement can compare; nobody edits what he saw a hundred times.
 MAX_TAGS = 100
+
+#: What stands for any tag.
+ANY = ["*"]
 
 _TAG = re.compile(r'"([1-9][0-9]{0,17})"\Z')
 
@@ -39,20 +42,40 @@ def shown(request: Request, version: int, data: Mapping[str, object]) -> HttpRes
 
 
 def expected_versions(request: Request) -> Versions | None:
-    """Which versions the client wants to change, by If-Match; None for any. Raises Malformed."""
-    header = request.META.get("HTTP_IF_MATCH")
-    if header is None:
+    """The versions that the client wants to change, by If-Match and If-None-Match; None for any.
+
+    Raises Malformed.
+    """
+    seen, known = _tags(request, "If-Match"), _tags(request, "If-None-Match")
+    if known == ANY:
+        return Versions(seen=frozenset())  # an item that exists is not to be changed
+    if known is None and seen in (None, ANY):
+        return None  # an item that does not exist cannot be changed anyway
+    return Versions(
+        # If-Match compares strongly: a weak tag never matches.
+        seen=None if seen is None or seen == ANY else _versions(seen),
+        known=_versions(tag.removeprefix("W/") for tag in known or ()),
+    )
+
+
+def _tags(request: Request, header: str) -> Sequence[str] | None:
+    """The tags of a header, or ANY; None without it. Raises Malformed."""
+    value = request.META.get(f"HTTP_{header.upper().replace('-', '_')}")
+    if value is None:
         return None
-    tags = parse_etags(header)
-    if tags == ["*"]:
-        return None  # anything that exists, and what does not exist cannot be changed anyway
+    tags = parse_etags(value)
+    if not tags:
+        raise Malformed(f'{header} must be "*" or tags in double quotes, such as "1".')
     if len(tags) > MAX_TAGS:
-        raise Malformed(f"If-Match may name at most {MAX_TAGS} tags.")
-    # The comparison is a strong one: a weak tag never matches.
+        raise Malformed(f"{header} may name at most {MAX_TAGS} tags.")
+    return tags
+
+
+def _versions(tags: Iterable[str]) -> frozenset[int]:
     return frozenset(int(match[1]) for match in map(_TAG.match, tags) if match)
 
 
 def _is_known(request: Request, tag: str) -> bool:
     tags = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
-    # The comparison is a weak one.
-    return tags == ["*"] or tag in (known.removeprefix("W/") for known in tags)
+    # If-None-Match compares weakly.
+    return tags == ANY or tag in (known.removeprefix("W/") for known in tags)
