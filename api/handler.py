@@ -202,13 +202,17 @@ class ApiHandler:
         return request, respond(request)
 
     def _answered(self, request: ApiRequest, response: HttpResponse, began: float) -> Answer:
-        if response.status_code >= HTTPStatus.BAD_REQUEST and response.status_code != _NOT_IMPLEMENTED:
+        if (
+            response.status_code >= HTTPStatus.BAD_REQUEST
+            and response.status_code != _NOT_IMPLEMENTED
+        ):
             log_response(
                 "%s: %s", response.reason_phrase, request.path, response=response, request=request
             )
         headers = _encoded(response.items())
         headers += [
-            header for header in self._headers[request.is_secure()]
+            header
+            for header in self._headers[request.is_secure()]
             if header[0].decode() not in response
         ]
         if not response.has_header("Content-Length"):
