@@ -276,9 +276,9 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         return scope
 
     async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
-        """Answer in this task. Gunicorn starts another, for an application that outlives its answer.
+        """Answer in this task; the next request finds the parser ready.
 
-        This one does not, and the next request finds the parser ready.
+        Gunicorn starts another, for an application that goes on after its answer. This one ends.
         """
         return await self._handle_http_request(request, sockname, peername)
 
