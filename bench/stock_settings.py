@@ -5,6 +5,10 @@ from typing import Any
 import dj_database_url
 
 from bench.services import services
+from chatsystem import env
+
+#: The bounds of the product's server, which reads them from Django's settings.
+ENVIRONMENT = env.read()
 
 ALLOWED_HOSTS = ["127.0.0.1"]
 SECRET_KEY = "only for measurements on the loopback interface"  # noqa: S105 - guards nothing
