@@ -12,6 +12,7 @@ import asyncio
 import os
 import socket
 from asyncio import Transport
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 #: The parser is fed piece by piece: what follows a whole request waits outside of it, unparsed.
 _PIECE_BYTES = 16 * 1024
+#: The process shows this often that it lives.
+_NOTIFY_SECONDS = 1.0
+#: A process that ends closes a connection when it was idle for this long.
+_FAREWELL_SECONDS = 1.0
 
 
 class Log(Logger):  # type: ignore[misc] # gunicorn has no types
@@ -50,6 +55,10 @@ class Log(Logger):  # type: ignore[misc] # gunicorn has no types
 
 class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
     """One web process."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_ending = asyncio.Event()
 
     def load_wsgi(self) -> None:
         """Load the application, and then what needs Django."""
@@ -77,12 +86,40 @@ class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
                 partial(Connection, self), sock=listener.sock, backlog=self.cfg.backlog
             )
             self.servers.append(server)
-        while self.alive and self.ppid == os.getppid():
+        while self.alive and not self._is_ending.is_set() and self.ppid == os.getppid():
             self.notify()
-            await asyncio.sleep(1.0)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_ending.wait(), _NOTIFY_SECONDS)
+        if not self._quick_shutdown:
+            await self._take_leave()
         # An idle connection would keep the process until it times out.
         self.connections.close_idle()
         await self._shutdown()
+
+    async def _take_leave(self) -> None:
+        """Take no more connections, and lose no request that is on its way by one."""
+        accepted = []
+        for listener, server in zip(self.sockets, self.servers, strict=True):
+            # The kernel resets what has connected when the listener is closed.
+            with suppress(BlockingIOError):
+                while True:
+                    accepted.append(listener.sock.accept()[0])
+            server.close()
+        for client in accepted:
+            await self.loop.connect_accepted_socket(partial(Connection, self), client)
+        # From here on each answer ends its connection. Not before: its client would come again.
+        self.alive = False
+        if self.nr_conns:
+            await asyncio.sleep(_FAREWELL_SECONDS)
+
+    def handle_exit_signal(self) -> None:
+        """SIGTERM: the process ends gracefully, beginning at once."""
+        self._is_ending.set()
+
+    def handle_quit_signal(self) -> None:
+        """SIGINT or SIGQUIT: it ends quickly."""
+        super().handle_quit_signal()
+        self._is_ending.set()
 
 
 class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
