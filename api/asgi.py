@@ -16,7 +16,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
@@ -284,7 +284,7 @@ def _split_target(target: bytes) -> tuple[bytes, str | None]:
 
 
 def _decoded(path: bytes) -> str:
-    """The path as Latin-1 (PEP 3333); an escaped slash stays escaped, since it separates nothing."""
+    """The path as Latin-1 (PEP 3333). An escaped slash stays so, because it separates nothing."""
     if b"%" not in path:
         return path.decode("latin-1")
     parts = path.replace(b"%2f", b"%2F").split(b"%2F")

@@ -83,9 +83,10 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._arrivals = worker.arrivals
         self._keepalives = worker.keepalives
         self._lingers = worker.lingers
-        self._address: "Address | None" = None
+        self._address: Address | None = None
         #: What came behind a whole request, before that was answered.
         self._later = b""
+        self._closed: bool
         self._is_parsing = False
         self._request_bytes = 0
         self._held_bytes = 0

@@ -8,9 +8,8 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from django.core.wsgi import get_wsgi_application
-
 from chatsystem.event_loop import Server
+from django.core.wsgi import get_wsgi_application
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -113,7 +113,8 @@ class ApiView(LimitedView, KeyedView, OptionsView):
             raise MethodNotAllowed(str(request.method))
         if int(request._request.META.get("CONTENT_LENGTH") or 0) > self.max_request_bytes:
             raise TooLarge(f"The request may have at most {self.max_request_bytes} bytes.")
-        if self.request.negotiator.select_parser(request, request.parsers) is None:
+        parsers = self.get_parsers()
+        if self.get_content_negotiator().select_parser(request, parsers) is None:
             raise UnsupportedMediaType(request.content_type)
 
     @property

@@ -2,15 +2,14 @@
 
 import re
 
-import httpx
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
+from api.handler import SiteHandler
 from applications.models import Application, OperatorKey
 from applications.services import make_operator_key
-from api.handler import SiteHandler
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.api.test_handler import request
@@ -198,8 +197,8 @@ def test_what_is_tried_out_on_the_page_of_the_api_has_its_token(
     # As it is served: without the middleware of pages, which a test client goes through.
     site = SiteHandler()
     cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    asked: dict[str, Any] = {"PATH_INFO": "/api/v1/docs", "QUERY_STRING": "script="}
-    script = site.answer(request("GET", HTTP_COOKIE=cookie, **asked)).body.decode()
+    docs = request("GET", PATH_INFO="/api/v1/docs", QUERY_STRING="script=", HTTP_COOKIE=cookie)
+    script = site.answer(docs).body.decode()
     [(_, token)] = re.findall(r'headers\["(X-CSRFTOKEN)"\] = "(\w+)"', script)
 
     answer = site.answer(
