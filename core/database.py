@@ -1,10 +1,13 @@
-"""Whether the database answers, and who in this process knows that it does not."""
+"""Whether the database answers and takes writes, and who in this process knows that it does not."""
 
 from functools import cache
+from uuid import uuid4
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
+from django.utils import timezone
 
 from core.breaker import Breaker
+from core.models import Job
 
 
 def ask_database() -> None:
@@ -15,6 +18,26 @@ def ask_database() -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
+    finally:
+        connection.close()
+
+
+def try_to_write() -> None:
+    """Insert a row and take it back. Raises errors of the database, within its limits.
+
+    A database that was set to read only, or whose disk is full, answers all that is read.
+    """
+    try:
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA busy_timeout = 0")
+        with transaction.atomic(durable=True):
+            Job.objects.create(name=f"trial {uuid4().hex}", started_at=timezone.now())
+            transaction.set_rollback(True)
+    except OperationalError as error:
+        # SQLite has one writer at a time: another one is at work, so writing works.
+        if "database is locked" not in str(error):
+            raise
     finally:
         connection.close()
 

@@ -35,7 +35,7 @@ class Publisher:
         self._lock = Lock()
         self._connection: Connection | None = None
         self._producer: Producer | None = None
-        self.breaker = Breaker("rabbitmq", _probe)
+        self.breaker = Breaker("rabbitmq", try_to_publish)
 
     def publish(self, queue: str, headers: Mapping[str, Any], body: bytes) -> None:
         """Return when the queue has the message on disk. Raises BrokerAway, at once where known."""
@@ -105,8 +105,8 @@ def _declared(connection: Connection) -> Producer:
     return Producer(open_channel(connection), auto_declare=False)
 
 
-def _probe() -> None:
-    """Two confirmed publishes to nowhere.
+def try_to_publish() -> None:
+    """Two confirmed publishes to nowhere. Raises what goes wrong with a broker.
 
     A broker that is out of memory takes the first of each connection, and confirms no other.
     """

@@ -26,8 +26,8 @@ class TestQueue:
     def __enter__(self) -> Self:
         self._connection = Connection(os.environ["BROKER_URL"])
         self._channel: Any = self._connection.channel()
-        failed_queue(self.failed)(self._channel).declare()
-        work_queue(self.name, self.failed)(self._channel).declare()
+        failed_queue(self.failed)(self._channel).queue_declare()
+        work_queue(self.name, self.failed)(self._channel).queue_declare()
         return self
 
     def __exit__(self, *_: object) -> None:
