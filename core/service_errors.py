@@ -60,9 +60,14 @@ _REDIS_IS_MISUSED = frozenset(
     }
 )  # fmt: skip
 #: ERR says everything else, so here the text decides.
-_ERR_REFUSES = ("max number of clients", "operation not permitted")
+_ERR_REFUSES = (
+    "max number of clients",
+    "operation not permitted",
+    # A connection whose user's rights were taken, and a command that is longer than a log-in.
+    "Protocol error: unauthenticated",
+)
 _ERR_IS_MISUSED = re.compile(
-    "unknown (sub)?command|wrong number of arguments|error compiling|syntax error|value is not|"
+    "unknown (sub)?command|Protocol error|wrong number of arguments|error compiling|syntax error|value is not|"
     "invalid (db|expire|cursor)|db index|no such key|index out of range|number of keys",
     re.IGNORECASE,
 )
