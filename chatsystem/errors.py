@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
+from applications.services import HasKey
 from core.errors import (
     DomainError,
     FieldError,
@@ -41,6 +42,7 @@ CONTENT_TYPE = "application/problem+json"
 #: Also of the errors that are derived from these.
 STATUS_OF: Mapping[type[DomainError], int] = {
     NotFound: 404,
+    HasKey: 409,
     KeyReused: 422,
     Invalid: 400,
     Malformed: 400,
