@@ -67,8 +67,9 @@ _ERR_REFUSES = (
     "Protocol error: unauthenticated",
 )
 _ERR_IS_MISUSED = re.compile(
-    "unknown (sub)?command|Protocol error|wrong number of arguments|error compiling|syntax error|value is not|"
-    "invalid (db|expire|cursor)|db index|no such key|index out of range|number of keys",
+    "unknown (sub)?command|Protocol error|wrong number of arguments|error compiling|syntax error|"
+    "value is not|invalid (db|expire|cursor)|db index|no such key|index out of range|number of "
+    "keys",
     re.IGNORECASE,
 )
 #: Redis 7 and later; Redis 6.
@@ -80,6 +81,9 @@ _WITHIN_SCRIPT = re.compile(r"script: \S+, on @|Error running script")
 #: precondition failed, resource error, not allowed.
 _BROKER_REFUSES = frozenset({312, 313, 320, 403, 404, 405, 406, 506, 530})
 _BROKER_CONTENT_TOO_LARGE = 311
+_BROKER_PRECONDITION_FAILED = 406
+#: RabbitMQ says by a failed precondition that a message is too large.
+_BROKER_TOO_LARGE = "message size"
 _BROKER_IS_OPEN = frozenset({504, 541})  # channel error, internal error
 #: Invalid path, frame error, syntax error, command invalid, unexpected frame, not implemented.
 _BROKER_IS_MISUSED = frozenset({402, 501, 502, 503, 505, 540})
@@ -207,7 +211,8 @@ def _of_broker(error: BaseException) -> Meaning | None:
     if isinstance(error, MessageNacked):
         return Meaning.NOT_DONE  # the queue is full
     code = getattr(error, "reply_code", None)
-    if code == _BROKER_CONTENT_TOO_LARGE:
+    is_too_large = code == _BROKER_PRECONDITION_FAILED and _BROKER_TOO_LARGE in str(error)
+    if is_too_large or code == _BROKER_CONTENT_TOO_LARGE:
         return Meaning.ROW_AT_FAULT
     if code in _BROKER_REFUSES:
         return Meaning.NOT_DONE

@@ -16,6 +16,7 @@ from core.breaker import Breaker
 from core.broker.connection import connect, drop, is_configured
 from core.broker.declaring import open_channel
 from core.metrics import PUBLISHES
+from core.service_errors import Meaning, meaning_of
 from core.timeouts import BROKER_CONFIRM_SECONDS
 
 __all__ = ["BrokerAway", "Publisher", "is_configured", "publisher"]
@@ -46,7 +47,9 @@ class Publisher:
                 self._publish_to_existing(queue, headers, body)
             except Exception as error:
                 _failed.inc()
-                self.breaker.open(error)
+                # A message that is too large says nothing of the others.
+                if meaning_of(error) is not Meaning.ROW_AT_FAULT:
+                    self.breaker.open(error)
                 raise BrokerAway(f"{type(error).__name__}: {error}") from error
             _confirmed.inc()
 

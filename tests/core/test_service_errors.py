@@ -1,6 +1,7 @@
 """What each error of a service means; one that nobody foresaw loses nothing and is logged."""
 
 from itertools import combinations
+from typing import Any
 
 import pytest
 import redis
@@ -32,6 +33,15 @@ from tests.logs.conftest import Log, log
 __all__ = ["log"]
 
 NOT_DONE, OPEN, ROW, DEFECT = Meaning
+
+
+def parsed(text: str) -> redis.RedisError:
+    """The error that redis-py makes of what a server says."""
+    parser: Any = BaseParser
+    error: redis.RedisError = parser.parse_error(text)
+    return error
+
+
 REFUSALS = (
     "NOREPLICAS Not enough good replicas to write.",
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
@@ -63,13 +73,13 @@ WITHIN = " script: 0e45ca3bf86348d169d966a60888dee214d1e71a, on @user_script:1."
 
 @pytest.mark.parametrize("text", REFUSALS)
 def test_redis_refuses_and_nothing_was_done(text: str, log: Log) -> None:
-    assert meaning_of(BaseParser.parse_error(text)) is NOT_DONE
+    assert meaning_of(parsed(text)) is NOT_DONE
     assert not log.of("service.unforeseen")
 
 
 @pytest.mark.parametrize("code", ["NOREPLICAS", "MISCONF", "READONLY", "OOM", "MASTERDOWN"])
 def test_a_script_is_refused_at_its_first_write(code: str) -> None:
-    assert meaning_of(BaseParser.parse_error(f"{code} some reason.{WITHIN}")) is NOT_DONE
+    assert meaning_of(parsed(f"{code} some reason.{WITHIN}")) is NOT_DONE
 
 
 @pytest.mark.parametrize(
@@ -87,7 +97,7 @@ def test_a_script_is_refused_at_its_first_write(code: str) -> None:
     ],
 )
 def test_redis_may_have_done_a_part(text: str, log: Log) -> None:
-    assert meaning_of(BaseParser.parse_error(text)) is OPEN
+    assert meaning_of(parsed(text)) is OPEN
     assert not log.of("service.unforeseen")
 
 
@@ -108,7 +118,7 @@ def test_redis_did_not_answer(error: Exception) -> None:
     ],
 )
 def test_redis_is_misused_which_is_logged(text: str, log: Log) -> None:
-    assert meaning_of(BaseParser.parse_error(text)) is DEFECT
+    assert meaning_of(parsed(text)) is DEFECT
     [line] = log.of("service.unforeseen")
     assert line["service"] == "redis"
 
@@ -116,8 +126,8 @@ def test_redis_is_misused_which_is_logged(text: str, log: Log) -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        BaseParser.parse_error("WHATEVER this is"),
-        BaseParser.parse_error("ERR upstream timeout of some proxy"),
+        parsed("WHATEVER this is"),
+        parsed("ERR upstream timeout of some proxy"),
         redis.InvalidResponse("Protocol error"),
         AMQPError("?", reply_code=599),
         OperationalError(9999, "?"),
@@ -136,6 +146,7 @@ def test_what_nobody_foresaw_is_open_and_logged(error: Exception, log: Log) -> N
         (PreconditionFailed("inequivalent arg"), NOT_DONE),
         (MessageNacked(), NOT_DONE),
         (ContentTooLarge("CONTENT_TOO_LARGE"), ROW),
+        (PreconditionFailed("message size 16777217 is larger than configured max size"), ROW),
         (InternalError("INTERNAL_ERROR"), OPEN),
         (RecoverableConnectionError("Socket was disconnected"), OPEN),
         (BrokerError("timed out"), OPEN),

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import timedelta
 from threading import Thread
+from typing import Any
 
 import pytest
 import redis
@@ -34,17 +35,22 @@ def soon_steady(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper, "STEADY", timedelta(seconds=0.5))
 
 
+def command(client: Any, *words: str) -> None:
+    """Send it; the client's own method has no types."""
+    client.execute_command(*words)
+
+
 @contextmanager
 def configured(server: RedisServer, **values: str) -> Iterator[None]:
     """The server's settings, with underscores for dashes, are these."""
     admin = server.client()
     names = {name: name.replace("_", "-") for name in values}
-    before = {name: admin.config_get(name)[name] for name in names.values()}
+    before = {name: admin.config_get(name)[name] or "" for name in names.values()}
     for name, value in values.items():
         admin.config_set(names[name], value)
     yield
-    for name, value in before.items():
-        admin.config_set(name, value)
+    for name, former in before.items():
+        admin.config_set(name, former)
 
 
 @contextmanager
@@ -61,9 +67,9 @@ def out_of_memory(server: RedisServer) -> Iterator[None]:
 
 @contextmanager
 def read_only(server: RedisServer) -> Iterator[None]:
-    server.client().execute_command("REPLICAOF", "127.0.0.1", "1")
+    command(server.client(), "REPLICAOF", "127.0.0.1", "1")
     yield
-    server.client().execute_command("REPLICAOF", "NO", "ONE")
+    command(server.client(), "REPLICAOF", "NO", "ONE")
 
 
 @contextmanager
@@ -92,26 +98,26 @@ def no_disk(server: RedisServer) -> Iterator[None]:
 @contextmanager
 def no_permission(server: RedisServer) -> Iterator[None]:
     admin = other_user(server)
-    admin.execute_command("ACL", "SETUSER", "default", "-evalsha")
+    command(admin, "ACL", "SETUSER", "default", "-evalsha")
     yield
-    admin.execute_command("ACL", "SETUSER", "default", "+@all")
+    command(admin, "ACL", "SETUSER", "default", "+@all")
 
 
 @contextmanager
 def no_permission_for_a_write_of_the_script(server: RedisServer) -> Iterator[None]:
     admin = other_user(server)
-    admin.execute_command("ACL", "SETUSER", "default", "-hset")
+    command(admin, "ACL", "SETUSER", "default", "-hset")
     yield
-    admin.execute_command("ACL", "SETUSER", "default", "+@all")
+    command(admin, "ACL", "SETUSER", "default", "+@all")
 
 
 @contextmanager
 def another_password(server: RedisServer) -> Iterator[None]:
     admin = other_user(server)
-    admin.execute_command("ACL", "SETUSER", "default", "resetpass", ">secret")
+    command(admin, "ACL", "SETUSER", "default", "resetpass", ">secret")
     admin.client_kill_filter(_type="normal", skipme=True)
     yield
-    admin.execute_command("ACL", "SETUSER", "default", "nopass")
+    command(admin, "ACL", "SETUSER", "default", "nopass")
 
 
 @contextmanager
@@ -125,7 +131,7 @@ def busy(server: RedisServer) -> Iterator[None]:
         script.start()
         eventually(lambda: is_busy(server), 10, "a busy server")
         yield
-        server.client().execute_command("SCRIPT", "KILL")
+        command(server.client(), "SCRIPT", "KILL")
         script.join()
 
 
@@ -139,11 +145,11 @@ def is_busy(server: RedisServer) -> bool:
 
 def other_user(server: RedisServer) -> redis.Redis:
     """A client that is not the default user, whose rights the tests change."""
-    server.client().execute_command("ACL", "SETUSER", "admin", "on", ">admin", "~*", "&*", "+@all")
+    command(server.client(), "ACL", "SETUSER", "admin", "on", ">admin", "~*", "&*", "+@all")
     return redis.Redis(port=server.port, username="admin", password="admin")  # noqa: S106
 
 
-Fault = Callable[[RedisServer], "contextmanager[None]"]
+Fault = Callable[[RedisServer], AbstractContextManager[None]]
 REFUSALS = (
     no_replicas,
     out_of_memory,

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import OperationalError, transaction
@@ -120,7 +121,8 @@ def refuse_writes(server: RedisServer) -> None:
 
 def lose_its_master(server: RedisServer) -> None:
     server.client().config_set("replica-serve-stale-data", "no")
-    server.client().execute_command("REPLICAOF", "127.0.0.1", "1")
+    admin: Any = server.client()
+    admin.execute_command("REPLICAOF", "127.0.0.1", "1")
 
 
 def run_out_of_memory(server: RedisServer) -> None:

@@ -98,7 +98,7 @@ class TestWorker:
     def counted(self, name: str, **labels: str) -> float:
         """What its processes have counted under this name."""
         registry = CollectorRegistry()
-        MultiProcessCollector(registry, str(self._metrics))  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry, str(self._metrics))
         return registry.get_sample_value(name, labels) or 0
 
     def send(self, task: str) -> None:
