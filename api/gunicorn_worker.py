@@ -10,6 +10,7 @@ after an upgrade, and pyproject.toml bounds the version.
 
 import asyncio
 import os
+import resource
 import socket
 from asyncio import Transport
 from contextlib import suppress
@@ -32,6 +33,9 @@ from core.timeouts import (
 if TYPE_CHECKING:
     from api.connections import Address, Bound
 
+#: Files of a process besides its connections: services, the database, logs, metrics.
+OTHER_FILES = 256
+
 #: The parser is fed piece by piece: what follows a whole request waits outside of it, unparsed.
 _PIECE_BYTES = 16 * 1024
 
@@ -48,8 +52,9 @@ class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
 
         environment = settings.ENVIRONMENT
         self.bare_problem = bare_problem
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.connections = Connections(
-            environment.web_connections,
+            min(environment.web_connections, max(files - OTHER_FILES, 1)),
             environment.web_connections_per_address,
             environment.web_request_bytes,
         )
