@@ -11,18 +11,17 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 from core import suspending
-from core.timeouts import CLIENT_LINGER_SECONDS, REQUEST_TURN_SECONDS
+from core.timeouts import REQUEST_TURN_SECONDS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -168,8 +167,6 @@ class Application:
         if answer is None:
             return
         await _send(send, answer, without_body=scope["method"] == "HEAD")
-        if connection and not connection.is_request_whole:
-            await _linger(receive)
 
     async def _answer(
         self,
@@ -247,19 +244,6 @@ async def _send(send: ASGISendCallable, answer: Answer, *, without_body: bool) -
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-async def _linger(receive: ASGIReceiveCallable) -> None:
-    """Take the rest of a body that was refused, for a while.
-
-    To close a connection on which bytes lie unread resets it, and the client may lose the answer
-    (RFC 9112, section 9.6). The server throws these bytes away as they come.
-    """
-    with suppress(TimeoutError):
-        async with asyncio.timeout(CLIENT_LINGER_SECONDS):
-            while (message := await receive())["type"] == "http.request":
-                if not message["more_body"]:
-                    return
-
-
 def environment(scope: HTTPScope) -> "WSGIEnvironment":
     """The request as WSGI has it (PEP 3333), for Django's requests; its body is empty."""
     server, client = scope["server"] or ("", 0), scope["client"] or ("", 0)
@@ -303,7 +287,7 @@ def _split_target(target: bytes) -> tuple[bytes, str | None]:
 
 
 def _decoded(path: bytes) -> str:
-    """The path as Latin-1 (PEP 3333); an escaped slash stays escaped, since it separates nothing."""
+    """The path as Latin-1 (PEP 3333). An escaped slash stays so, because it separates nothing."""
     if b"%" not in path:
         return path.decode("latin-1")
     parts = path.replace(b"%2f", b"%2F").split(b"%2F")

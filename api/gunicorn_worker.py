@@ -10,6 +10,7 @@ after an upgrade, and pyproject.toml bounds the version.
 
 import asyncio
 import os
+import resource
 import socket
 from asyncio import Transport
 from contextlib import suppress
@@ -24,6 +25,7 @@ from gunicorn.workers.gasgi import ASGIWorker
 from api.asgi import CONNECTION
 from core.deadlines import Deadlines
 from core.timeouts import (
+    CLIENT_LINGER_SECONDS,
     CLIENT_STALLED_SECONDS,
     REQUEST_ARRIVAL_SECONDS,
     SERVER_KEEPALIVE_SECONDS,
@@ -31,6 +33,9 @@ from core.timeouts import (
 
 if TYPE_CHECKING:
     from api.connections import Address, Bound
+
+#: Files of a process besides its connections: services, the database, logs, metrics.
+OTHER_FILES = 256
 
 #: The parser is fed piece by piece: what follows a whole request waits outside of it, unparsed.
 _PIECE_BYTES = 16 * 1024
@@ -69,8 +74,9 @@ class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
 
         environment = settings.ENVIRONMENT
         self.bare_problem = bare_problem
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.connections = Connections(
-            environment.web_connections,
+            min(environment.web_connections, max(files - OTHER_FILES, 1)),
             environment.web_connections_per_address,
             environment.web_request_bytes,
         )
@@ -78,6 +84,7 @@ class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
         ASGIProtocol._check_h1c_protocol_available()
         self.arrivals = Deadlines(REQUEST_ARRIVAL_SECONDS)
         self.keepalives = Deadlines(SERVER_KEEPALIVE_SECONDS)
+        self.lingers = Deadlines(CLIENT_LINGER_SECONDS)
 
     async def _serve(self) -> None:
         """As gunicorn's, with its own protocol and the whole backlog."""
@@ -130,9 +137,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._connections = worker.connections
         self._arrivals = worker.arrivals
         self._keepalives = worker.keepalives
-        self._address: "Address | None" = None
+        self._lingers = worker.lingers
+        self._address: Address | None = None
         #: What came behind a whole request, before that was answered.
         self._later = b""
+        self._closed: bool
         self._is_parsing = False
         self._request_bytes = 0
         self._held_bytes = 0
@@ -171,21 +180,47 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
     def eof_received(self) -> bool:
         """The client sends no more; it still gets the answers to what it has sent as a whole."""
         self._has_client_ended = True
+        if self._closed:
+            self.transport.close()
         self._close_if_cut()
         return True  # the sending side stays open
 
     def close(self) -> None:
         """Close the connection, once what has been written is sent."""
-        self._leave()
         self._close_transport()
         if self._request_ready is not None:
             self._request_ready.set()  # gunicorn's loop waits for it
+
+    def _close_transport(self) -> None:
+        """Close the connection; one whose request has not been read goes on to be read for a while.
+
+        To close it at once would reset it, and the client might lose the answer (RFC 9112, section
+        9.6). What still comes is thrown away.
+        """
+        if self._closed:
+            return
+        lingers = not (self.is_request_whole or self._has_client_ended)
+        if lingers:
+            self._closed = True
+            self._hold(0)
+            self._await_no_more()
+            self._lingers.set(self._abort)
+            with suppress(OSError, RuntimeError):
+                self.transport.write_eof()
+            super()._resume_reading()
+        else:
+            super()._close_transport()
+            self._leave()
+
+    def _abort(self) -> None:
+        self.transport.abort()
 
     def _leave(self) -> None:
         address, self._address = self._address, None
         if address is not None:
             self._await_no_more()
             self._cancel_keepalive_timer()
+            self._lingers.meet(self._abort)
             self._connections.release(address, self._held_bytes)
             self._connections.leave(address, self)
 
@@ -193,6 +228,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
 
     def data_received(self, data: bytes) -> None:
         """Some of a request came, or all of it, or several."""
+        if self._closed:
+            return
         if self._later:
             self._later += data
         else:
@@ -298,6 +335,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
 
     def _arm_keepalive_timer(self) -> None:
         """Between requests. Gunicorn's own timer is one of the loop's, which costs more."""
+        self._close_if_cut()
         if self.is_request_whole and self._address is not None:
             self._connections.idle(self._address, self)
             self._keepalives.set(self.close)

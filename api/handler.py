@@ -28,7 +28,6 @@ from django.utils.module_loading import import_string
 from api.asgi import Answer, Place, Plan
 from api.problems import problem
 from core.http.counted import count_request
-from core.http.parsers import MAX_REQUEST_BYTES
 from core.http.views import ApiView
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ API, HEALTH, METRICS = "/api/", "/health/", "/metrics"
 #: A form of the admin has one message at most, but names many rows of a list.
 MAX_PAGE_REQUEST_BYTES = 1024 * 1024
 
-#: Addresses that are remembered with their views; those of busy chats are asked for again and again.
+#: Addresses that are remembered with their views: those of busy chats come again and again.
 _PATHS = 2000
 #: Hosts that are remembered as ours. Clients use few, but may spell them in many ways.
 _HOSTS, _HOST_LENGTH = 100, 255
@@ -81,7 +80,7 @@ class SiteHandler:
 
     def _page(self, environ: "WSGIEnvironment") -> Answer:
         started: list[tuple[str, list[tuple[str, str]]]] = []
-        chunks: Iterable[bytes] = self._pages(environ, lambda *start: started.append(start[:2]))  # type: ignore[func-returns-value, misc, arg-type]
+        chunks: Iterable[bytes] = self._pages(environ, lambda *start: started.append(start[:2]))  # type: ignore[arg-type] # it returns nothing to write with
         try:
             content = b"".join(chunks)
         finally:

@@ -5,9 +5,9 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
+from api import problems
 from applications.urls import urlpatterns as applications
 from chats.urls import urlpatterns as chats
-from api import problems
 from chatsystem import dashboard, health
 from chatsystem.exposition import Metrics
 from chatsystem.schema import DocsView, SchemaView

@@ -66,10 +66,9 @@ class Kind:
 _kinds: dict[str, Kind] = {}
 
 
-def register(kind: Kind) -> Kind:
-    """Announce a kind; called by the application that owns it, when it is loaded."""
+def register(kind: Kind) -> None:
+    """Announce a kind; called by the application that owns it, when it is ready."""
     _kinds[kind.name] = kind
-    return kind
 
 
 def kinds() -> Mapping[str, Kind]:

@@ -45,8 +45,10 @@ REDIS_SPARE_CONNECTIONS = 64
 REDIS_CACHE_SECONDS = 1
 #: A Redis that fails is waited for so long before the database takes over, with other numbers.
 REDIS_GRACE_SECONDS = 1.5
-#: So long a living process may take to say what it has seen; it looks each half second.
+#: For processes to say what they have seen, when Redis was restarted; each looks each half second.
 REDIS_EXAMINATION_SECONDS = 2.0
+#: A process that has said nothing for so long is dead; on a busy machine one is silent for seconds.
+REDIS_SILENCE_SECONDS = 7.0
 
 # --- RabbitMQ ---------------------------------------------------------------------------------
 

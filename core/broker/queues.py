@@ -8,6 +8,9 @@
                                      │    failed ───────► kept for the operator
                                      └─► search ────────► search worker: indexing
 
+Libraries declare none of them by themselves (`no_declare`): a queue that an older version has made
+otherwise would end their connection. See core.broker.declaring.
+
 Every queue is a quorum queue: on disk and, in a cluster, on several nodes before it is confirmed.
 A full queue of work refuses new messages, and who publishes then delivers by itself. What is in
 `search` only wakes its worker, who looks into the database for what there is to do: of too many
@@ -36,6 +39,7 @@ def work_queue(name: str, failed: str = FAILED) -> Queue:
         exchange="",
         routing_key=name,
         durable=True,
+        no_declare=True,
         queue_arguments={
             **_QUORUM,
             "x-delivery-limit": DELIVERY_LIMIT,
@@ -56,6 +60,7 @@ def wake_up_queue(name: str) -> Queue:
         exchange="",
         routing_key=name,
         durable=True,
+        no_declare=True,
         queue_arguments={**_QUORUM, "x-max-length": MAX_WAKE_UPS, "x-overflow": "drop-head"},
     )
 
@@ -66,7 +71,14 @@ WORK[SEARCH] = wake_up_queue(SEARCH)
 
 def failed_queue(name: str = FAILED) -> Queue:
     """A queue that keeps what failed."""
-    return Queue(name, exchange="", routing_key=name, durable=True, queue_arguments=_QUORUM)
+    return Queue(
+        name,
+        exchange="",
+        routing_key=name,
+        durable=True,
+        no_declare=True,
+        queue_arguments=_QUORUM,
+    )
 
 
 QUEUES = (*WORK.values(), failed_queue())

@@ -135,11 +135,13 @@ IF_KNOWN = [
         description="ETags that the client has, or *: 304 when the item's is one of them.",
     ),
 ]
+#: One tag or more in double quotes, or *.
+TAGS = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 IF_CURRENT = [
     ETAG,
     OpenApiParameter(
         "If-Match",
-        str,
+        {"type": "string", "pattern": TAGS},
         OpenApiParameter.HEADER,
         description="ETags that may be changed, or *: 412 when the item's is none of them.",
     ),

@@ -14,13 +14,15 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from core import database
 from core.accept.submission import Repeatable
-from core.errors import TooLarge
+from core.errors import TooLarge, Unavailable
 from core.http.answers import answer
 from core.http.conditional import etag
 from core.http.limits import LimitedView
 from core.http.parsers import MAX_REQUEST_BYTES
 from core.http.repeats import REPLAYED
+from core.timeouts import DATABASE_RETRY_AFTER_SECONDS
 from core.versions import FIRST
 
 APPLICATIONS = "^api/v1/applications"
@@ -63,6 +65,8 @@ class ApiView(LimitedView, KeyedView, OptionsView):
     #: Those that wait for groups alone (core.suspending), and neither ask the database by
     #: themselves nor take long.
     suspendable_methods: Collection[str] = ()
+    #: Those that fail without the database. While it is known to be away they do so at once.
+    database_methods: Collection[str] = ("GET", "HEAD", "PUT", "PATCH", "DELETE")
 
     def get_parsers(self) -> list[BaseParser]:
         """The parsers; they know nothing of a request, so they need not be made for each."""
@@ -87,6 +91,12 @@ class ApiView(LimitedView, KeyedView, OptionsView):
         finally:
             self.request.parser_context.clear()
             vars(self).clear()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Raises Unavailable, and whatever refuses the request."""
+        if request.method in self.database_methods and database.breaker().is_open:
+            raise Unavailable("The database is away.", DATABASE_RETRY_AFTER_SECONDS)
+        super().initial(request, *args, **kwargs)
 
     def judge(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase | None:
         """The answer that the head alone has earned, or None where the body matters."""
@@ -113,7 +123,8 @@ class ApiView(LimitedView, KeyedView, OptionsView):
             raise MethodNotAllowed(str(request.method))
         if int(request._request.META.get("CONTENT_LENGTH") or 0) > self.max_request_bytes:
             raise TooLarge(f"The request may have at most {self.max_request_bytes} bytes.")
-        if self.request.negotiator.select_parser(request, request.parsers) is None:
+        parsers = self.get_parsers()
+        if self.get_content_negotiator().select_parser(request, parsers) is None:
             raise UnsupportedMediaType(request.content_type)
 
     @property

@@ -24,6 +24,11 @@ class Event(StrEnum):
         "a web process has refused clients at a bound: connections, memory, queue or slow",
     )
     DATABASE_FAILED = "database.failed", "the database failed a request, which was answered 503"
+    SERVICE_FAILED = "service.failed", "another service failed a request, which was answered 503"
+    SERVICE_UNFORESEEN = (
+        "service.unforeseen",
+        "a service answered with an error that no list has, or that is a defect of this program",
+    )
 
     SERVICE_AWAY = "service.away", "a service does not answer; it is left alone until it is back"
     SERVICE_STILL_AWAY = "service.still_away", "it was looked for again"
@@ -52,6 +57,10 @@ class Event(StrEnum):
         "a message of a queue cannot be read; it goes to the failed",
     )
     TASK_FAILED = "task.failed", "a task ended with an unexpected error"
+    SCHEDULED_DROPPED = (
+        "scheduled.dropped",
+        "a scheduled task came back as failed, and is dropped: its next run does the work",
+    )
     DRAIN_ENDED = "drain.ended", "messages that were being taken are handed out again"
     QUEUE_DIFFERS = (
         "queue.differs",

@@ -137,9 +137,3 @@ class MakeRun(EmbeddedServer):
 
     def _is_ready(self) -> bool:
         return "Ctrl-C stops" in self.output.read_text()
-
-
-class GunicornServer(EmbeddedServer):
-    """The same, served by gunicorn."""
-
-    COMMAND = ("-m", "gunicorn", "-c", "gunicorn.conf.py")

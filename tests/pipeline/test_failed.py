@@ -141,13 +141,27 @@ def test_scheduled_work_that_expired_is_dropped(queue: TestQueue) -> None:
     assert not DeadLetter.objects.exists()
 
 
-def test_scheduled_work_that_was_refused_is_kept(queue: TestQueue) -> None:
+def test_scheduled_work_that_was_refused_is_dropped(queue: TestQueue) -> None:
     queue.put_raw(*task("core.tasks.sweep"))
+    queue.put_raw(*task("core.tasks.of_a_later_version"))
     queue.refuse_all()
 
+    assert failed.take_over_failed(queue.failed, scheduled=queue.name) == 2
+
+    assert queue.dead_letters() == 0
+    assert not DeadLetter.objects.exists()
+
+
+def test_what_is_no_scheduled_work_is_kept_wherever_it_came_from(queue: TestQueue) -> None:
+    queue.put_raw({}, b"no task")
+    queue.refuse_all()
+    failed.take_over_failed(queue.failed, scheduled=queue.name)
+    queue.published = 0
+    queue.put_raw(*task("core.accept.tasks.of_a_later_version", 1))
+    queue.refuse_all()
     failed.take_over_failed(queue.failed)
 
-    assert DeadLetter.objects.get().payload["headers"]["task"] == "core.tasks.sweep"
+    assert DeadLetter.objects.count() == 2
 
 
 def test_without_the_broker_nobody_says_that_all_is_taken_over(settings: Settings) -> None:

@@ -149,3 +149,25 @@ def test_a_port_that_is_taken_stops_the_server(tmp_path: Path) -> None:
         start("migrate", settings)
 
         assert_one_sentence(start("serve", settings), f"port {port}")
+
+
+def test_what_is_stored_is_known_without_the_admin() -> None:
+    code = (
+        "from chatsystem import settings\n"
+        "settings.INSTALLED_APPS[0] = 'django.contrib.admin.apps.SimpleAdminConfig'\n"
+        "import django; django.setup()\n"
+        "from core.rows import kinds\n"
+        "from core.counts import counted_of\n"
+        "print(*[(kind.name, counted_of(kind.model).field) for kind in kinds().values()])"
+    )
+    rest = {name: value for name, value in os.environ.items() if name not in SERVICES}
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).resolve().parent.parent.parent,
+        env={**rest, "DJANGO_SETTINGS_MODULE": "chatsystem.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # Parents come before their children.
+    assert ended.stdout == "('chats', 'chats_count') ('messages', 'messages_count')\n"

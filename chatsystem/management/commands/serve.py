@@ -32,4 +32,4 @@ class Command(BaseCommand):
         bind = f"{host}:{options['port']}"
         gunicorn = [sys.executable, "-m", "gunicorn", "-c", configuration, "--bind", bind]
         os.chdir(settings.BASE_DIR)
-        os.execv(sys.executable, gunicorn)
+        os.execv(sys.executable, gunicorn)  # noqa: S606 - there is nothing for a shell in it
