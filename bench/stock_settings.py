@@ -7,8 +7,9 @@ import dj_database_url
 from bench.services import services
 from chatsystem import env
 
-#: The bounds of the product's server, which reads them from Django's settings.
+#: What the product's server needs of a project: its bounds, and the models that its imports reach.
 ENVIRONMENT = env.read()
+SERVER_APPS = ["applications", "core"]
 
 ALLOWED_HOSTS = ["127.0.0.1"]
 SECRET_KEY = "only for measurements on the loopback interface"  # noqa: S105 - guards nothing
