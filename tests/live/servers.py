@@ -143,3 +143,11 @@ class GunicornServer(EmbeddedServer):
     """The same, served by gunicorn."""
 
     COMMAND = ("-m", "gunicorn", "-c", "gunicorn.conf.py")
+
+
+class StackServer(EmbeddedServer):
+    """One more web server on the stack's services, with settings of its own."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        super().__init__(folder, None, **settings)
+        self.environment |= {name: os.environ[name] for name in SERVICES}

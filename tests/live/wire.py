@@ -1,6 +1,8 @@
 """A connection as its bytes: any bytes are sent, and what comes back is read strictly."""
 
+import select
 import socket
+import ssl
 import struct
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple, Self
@@ -35,7 +37,14 @@ class Garbled(AssertionError):
 class Wire:
     """A connection to a server, from any address of this machine."""
 
-    def __init__(self, url: str, *, source: str = "127.0.0.1", within: float = LIMIT_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        source: str = "127.0.0.1",
+        within: float = LIMIT_S,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         address = urlsplit(url)
         assert address.hostname
         assert address.port
@@ -43,6 +52,8 @@ class Wire:
             (address.hostname, address.port), within, (source, 0)
         )
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self._socket = tls.wrap_socket(self._socket, server_hostname=address.hostname)
         self._file: BinaryIO = self._socket.makefile("rb")
 
     def __enter__(self) -> Self:
@@ -56,9 +67,13 @@ class Wire:
         try:
             for segment in segments:
                 self._socket.sendall(segment)
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             return False
         return True
+
+    def says_something(self, within: float) -> bool:
+        """Whether an answer comes, or an end, within so many seconds."""
+        return bool(select.select([self._socket], [], [], within)[0])
 
     def end(self) -> None:
         """Close the sending side."""
@@ -91,7 +106,7 @@ class Wire:
         while True:
             try:
                 line = self._file.readline(65536)
-            except ConnectionError:
+            except (ConnectionError, ssl.SSLError):
                 return None
             if not line:
                 return None
