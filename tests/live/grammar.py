@@ -283,7 +283,7 @@ def _request(draw: st.DrawFn, number: int) -> bytes:
     body = b""
     if kind in ("create", "edit") or draw(st.integers(0, 7)) == 7:
         body = b'{"body": "%s%s"}' % (name, draw(_TEXTS))
-    lines = [
+    lines: list[bytes | None] = [
         b"%s %s %s" % (method, target, draw(_VERSIONS)),
         draw(_HOSTS),
         b"X-Request-ID: " + name,

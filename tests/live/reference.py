@@ -110,8 +110,8 @@ def _mend(error: str, data: bytes, *, is_in_body: bool) -> tuple[str, bytes]:
     Where such a request ends is beyond doubt.
     """
     if "Missing mandatory Host" in error:
-        line, end, headers = data.partition(b"\n")
-        return NO_HOST, line + end + b"Host: x\r\n" + headers
+        first, end, headers = data.partition(b"\n")
+        return NO_HOST, first + end + b"Host: x\r\n" + headers
     shown = re.fullmatch(r"(illegal [a-z ]+): bytearray\((b.*)\)", error)
     if not shown:
         return "", data

@@ -8,7 +8,7 @@ from tests.live.reference import Heard
 #: No line of a head is longer, and no head has more of them.
 _LINE, _FIELDS = 8190, 100
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e]*)?\r\n")
-_TRAILER = re.compile(rb"([!#$%&'*+.^_`|~\w-]+):[\t\x20-\x7e\x80-\xff]*\r\n", re.ASCII)
+_TRAILER = re.compile(rb"([!#$%&'*+.^_`|~\w-]+):[\t\x20-\x7e\x80-\xff]*", re.ASCII)
 #: Where they came as trailers, they would change what was sent before (RFC 9110, section 6.5.1).
 _NO_TRAILERS = (
     b"host",
@@ -48,10 +48,16 @@ def _has_loose_chunks(heard: Heard) -> bool:
 
 
 def _has_loose_trailers(rest: bytes) -> bool:
-    trailers = rest.splitlines(keepends=True)[:-1]
-    return len(trailers) > _FIELDS or any(
-        len(line) > _LINE or not (field := _TRAILER.match(line)) or field[1].lower() in _NO_TRAILERS
-        for line in trailers
+    trailers = rest.split(b"\r\n")[:-2]
+    return (
+        not rest.endswith(b"\r\n")
+        or len(trailers) > _FIELDS
+        or any(
+            len(line) > _LINE - 2
+            or not (field := _TRAILER.fullmatch(line))
+            or field[1].lower() in _NO_TRAILERS
+            for line in trailers
+        )
     )
 
 
