@@ -41,6 +41,8 @@ def line(**changed: object) -> bytes:
         (line(chat=7), "chat must be a string."),
         (line(body=None), "body must be a string."),
         (line(chat=" \u3000"), "chat may not be blank."),
+        (line(chat="\u200b\ufeff"), "chat may not be blank."),
+        (line(application="\u3164"), "application may not be blank."),
         (line(body="\n\t"), "body may not be blank."),
         (line(application="ä" * 256), "application may have at most 255 characters."),
         (line(body="ä" * 8193), "body may have at most 16384 bytes of UTF-8."),
