@@ -78,6 +78,11 @@ def test_empty_lines_and_unknown_fields_are_passed_over(tmp_path: Path) -> None:
     assert (result["lines"], result["messages"], result["empty"]) == (5, 3, 2)
 
 
+def test_what_is_ignored_may_be_nested_as_deeply_as_in_the_api(tmp_path: Path) -> None:
+    deep = line(mood="$").replace(b'"$"', b"[" * 1000 + b"]" * 1000)
+    assert imported(with_between(tmp_path, deep))["messages"] == 3
+
+
 def test_bad_lines_are_not_reported_again_once_they_are_done(tmp_path: Path) -> None:
     file = with_between(tmp_path, b"bad")
     run_import(file)
