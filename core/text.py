@@ -1,10 +1,11 @@
-"""The rules of names and bodies, and the one definition of "alike" for search.
+"""The rules of names and bodies, the one definition of "alike" for search, and of "visible".
 
 The same functions serve the API, the admin and the import, so that no way in is laxer than another.
 Sizes are counted in what the storage counts: characters for names, bytes of UTF-8 for bodies.
 """
 
 import re
+from unicodedata import category
 
 from core.errors import FieldError, Invalid
 
@@ -87,6 +88,21 @@ def fold(text: str) -> str:
     toCasefold), so that fold(a + b) == fold(a) + fold(b).
     """
     return text.casefold()
+
+
+def visible(text: str) -> str:
+    """The text with escapes for all that a terminal or a log obeys and does not show.
+
+    Such are control characters, ends of lines, directions and halves of characters. Spaces of any
+    width and the joiners of scripts and emoji stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if _is_shown(one) else ascii(one)[1:-1] for one in text)
+
+
+def _is_shown(one: str) -> bool:
+    return one.isprintable() or one in "\u200c\u200d" or category(one) == "Zs"
 
 
 def _clean_text(value: object, field: str) -> str:

@@ -6,6 +6,7 @@ looked up, so the cost follows the rows. What is written meanwhile may be missin
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from django.db.models import Q, Sum
@@ -16,6 +17,10 @@ from chats.selectors import chats_of
 from core import stored_numbers
 from core.errors import DomainError
 from messages_app.models import Message
+
+#: What JSON lets through and a terminal obeys, or a reader takes for the end of a line: DEL, C1,
+#: separators of lines and paragraphs, overrides of direction. In JSON all of it is within texts.
+_ACTS = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 STEP = 500
 LISTED = 50
@@ -114,4 +119,5 @@ def _whole(chat_numbers: Sequence[int]) -> Q:
 
 def _line(application: str, chat: str, body: str) -> str:
     said = {"application": application, "chat": chat, "body": body}
-    return json.dumps(said, ensure_ascii=False) + "\n"
+    line = json.dumps(said, ensure_ascii=False)
+    return _ACTS.sub(lambda found: f"\\u{ord(found[0]):04x}", line) + "\n"

@@ -5,14 +5,14 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
 from chatsystem import web_server
 from chatsystem.installation import stop
 from chatsystem.preflight import preflight
+from core.management.printing import LineCommand
 
 
-class Command(BaseCommand):
+class Command(LineCommand):
     """Check what must hold, then serve."""
 
     help = (
