@@ -20,7 +20,9 @@ from core.text import visible
 class Lines(OutputWrapper):
     """A stream that takes one line with each write."""
 
-    def write(self, msg: str = "", style_func: Any = None, ending: str | None = None) -> None:
+    def write(  # type: ignore[override] # as Django's own
+        self, msg: str = "", style_func: Any = None, ending: str | None = None
+    ) -> None:
         """Write it. Text that comes with a style was made for a terminal and passes as it is.
 
         Such are the results of Django's system checks.
