@@ -10,12 +10,14 @@ from typing import NoReturn
 
 from django.core.management.utils import get_random_secret_key
 
+from core.text import visible
+
 
 def stop(sentence: str) -> NoReturn:
     """End the process with this sentence, in a way that no server takes for a crash to repeat."""
     # Celery has put a logger in the place of sys.stderr by now.
     stderr = sys.__stderr__ or sys.stderr
-    stderr.write(f"chatsystem cannot start: {sentence}\n")
+    stderr.write(f"chatsystem cannot start: {visible(sentence)}\n")
     stderr.flush()
     raise SystemExit(78)
 

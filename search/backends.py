@@ -49,9 +49,9 @@ class DatabaseSearch:
         """A scan of the table that stops when the page is full. Raises ChatTooLarge."""
         rows = StoredRows(Message, (application_token, chat_number))
         if self.most is not None:
-            # The highest number: messages can be fewer, never more.
+            # The highest number first: messages can be fewer, where numbers were skipped or purged.
             highest = rows.numbers(Window(limit=1, descending=True))
-            if highest and highest[0] > self.most:
+            if highest and highest[0] > self.most and rows.has_more_than(self.most):
                 raise ChatTooLarge
         return _Scan(rows, fold(query))
 

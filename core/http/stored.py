@@ -39,6 +39,10 @@ class StoredRows(Generic[Row]):
         found = self._numbers_near(near)
         return found + self._behind(rest, window.limit - len(found), self._numbers_of)
 
+    def has_more_than(self, count: int) -> bool:
+        """Whether there are more rows than these; no more of them are looked at."""
+        return self._rows.order_by()[: count + 1].count() > count
+
     def _numbers_near(self, near: Window) -> list[int]:
         dense = range((near.after or 0) + 1, near.before or 0)
         if 0 < len(dense) <= near.limit:

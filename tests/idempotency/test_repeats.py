@@ -1,5 +1,6 @@
 """A request with an Idempotency-Key is done once, however often and however it is sent."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -80,6 +81,53 @@ def test_what_is_compared_is_what_the_request_says(api: Api, chat: str) -> None:
 
     assert same["Idempotency-Replayed"] == "true"
     assert_problem(form, 422)
+
+
+def nested(levels: int, core: str = "") -> str:
+    return "[" * levels + core + "]" * levels
+
+
+#: More levels than orjson writes, and as many as it reads.
+DEEP = [
+    nested(260),
+    nested(1000, '{"b": 1.5, "a": [null, true, ""]}'),
+    '{"a": ' * 700 + "18446744073709551616" + "}" * 700,
+]
+
+
+@pytest.mark.parametrize("deep", DEEP)
+@pytest.mark.parametrize("route", ROUTES)
+def test_what_is_ignored_is_ignored_with_a_key_too(
+    api: Api, chat: str, route: str, deep: str
+) -> None:
+    path, known, _ = ROUTES[route]
+    body = json.dumps({**known, "extra": "$"}).replace('"$"', deep).encode()
+
+    without = api.post(path(chat), body)
+    first = send(api, path(chat), body)
+    again = send(api, path(chat), body)
+
+    assert (without.status_code, first.status_code, again.status_code) == (201, 201, 201)
+    assert again.json() == as_repeated(first.json())
+
+
+def test_deep_values_are_compared_by_what_they_say(api: Api, chat: str) -> None:
+    path = f"{chat}/messages"
+    deep = nested(300, '{"a": 1, "b": [[], ["x"]]}')
+    send(api, path, b'{"body": "x", "extra": %s}' % deep.encode())
+
+    same = nested(300, '{"b":[[],["x"]],"a":1}')
+    others = [
+        nested(301, '{"a": 1, "b": [[], ["x"]]}'),
+        nested(300, '{"a": 1, "b": [["x"], []]}'),
+        nested(300, '{"a": 1, "b": [[], "x"]}'),
+        nested(300, '{"a": "1", "b": [[], ["x"]]}'),
+        nested(300, '{"a": 1, "c": [[], ["x"]]}'),
+    ]
+
+    assert send(api, path, b'{"extra":%s,"body":"x"}' % same.encode())["Idempotency-Replayed"]
+    for other in others:
+        assert_problem(send(api, path, b'{"body": "x", "extra": %s}' % other.encode()), 422)
 
 
 def test_a_key_counts_for_its_path(api: Api, chat: str) -> None:

@@ -92,7 +92,22 @@ def test_a_message_whose_rows_are_stored_by_now_leaves_nothing(queue: TestQueue)
     assert failed.take_over_failed(queue.failed) == 0
 
 
-@pytest.mark.parametrize(("place", "value"), [(0, "yesterday"), (1, "no acceptance"), (2, 7)])
+DEEP = json.loads("[" * 900 + "]" * 900)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (0, "yesterday"),
+        (1, "no acceptance"),
+        (2, 7),
+        (0, DEEP),
+        (2, [7]),
+        (2, DEEP),
+        (3, DEEP),
+        (3, [1, 1, None]),
+    ],
+)
 def test_a_message_with_values_that_are_none_is_kept(
     queue: TestQueue, place: int, value: object
 ) -> None:
