@@ -61,7 +61,9 @@ class DatabaseSearch:
     def hits(self, *, application_token: str, chat_number: int, query: str) -> Source[Message]:
         """A scan of the table that stops when the page is full. Its methods raise ChatTooLarge."""
         chat = (application_token, chat_number)
-        return _Scan(chat, StoredRows(Message, chat), fold(query), _Allowance(self.most))
+        return _Scan(
+            chat, StoredRows(Message, chat), fold(query), _Allowance(self.most, SCANNED_CHARACTERS)
+        )
 
 
 @dataclass
@@ -69,7 +71,7 @@ class _Allowance:
     """What is left to read for all pages of one search: a page, and the one before it."""
 
     messages: int
-    characters: int = SCANNED_CHARACTERS
+    characters: int
 
 
 @dataclass(frozen=True)
@@ -104,23 +106,23 @@ class _Scan:
         rest, step = window, min(FIRST_STEP, self.step)
         while True:
             # One more than is left tells whether that is the end.
-            limit = min(step, self.left.messages + 1)
+            limit = min(step, max(self.left.messages, 0) + 1)
             rows = self.rows.columns(replace(rest, limit=limit), "message_number", "body")
-            size = sum(len(body) for _, body in rows)
-            self._spend(len(rows), size)
             for number, body in rows:
+                self._spend(len(body))
                 if self.folded_query in fold(body):
                     yield number
             if len(rows) < limit:
                 return
             rest = _beyond(rows[-1][0], rest)
+            size = sum(len(body) for _, body in rows)
             step = max(1, min(self.step, STEP_CHARACTERS * len(rows) // max(size, 1)))
 
-    def _spend(self, messages: int, characters: int) -> None:
-        if messages > self.left.messages or characters > self.left.characters:
-            raise ChatTooLarge
-        self.left.messages -= messages
+    def _spend(self, characters: int) -> None:
+        self.left.messages -= 1
         self.left.characters -= characters
+        if self.left.messages < 0 or self.left.characters < 0:
+            raise ChatTooLarge
 
     def _read(self, numbers: Sequence[int]) -> list[Message]:
         token, chat_number = self.chat
