@@ -33,7 +33,7 @@ def ailment() -> str | None:
     except NoIndex:
         return "the search index is not complete, the database answers searches"
     except IndexUnusable as error:
-        return f"the search index is away: {error}"
+        return f"the search index is away, or refuses what it does otherwise: {error}"
     return _lag()
 
 

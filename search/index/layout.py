@@ -70,8 +70,9 @@ def layout(timeout: float = SEARCH_PATIENT_SECONDS) -> Layout:
     """How it is now; the timeout is in seconds. Raises IndexUnusable."""
     asked = client().options(request_timeout=timeout)
     with failures():
-        # By pattern, since a name that is nowhere would be an error.
-        indexes = asked.indices.get_alias(name=pattern())
+        # By pattern, since a name that is nowhere would be an error. Of our indexes alone: else a
+        # blocked index of anybody in the cluster makes Elasticsearch refuse.
+        indexes = asked.indices.get_alias(index=pattern(), name=pattern())
     roles = {alias(role): role for role in Role}
     return Layout({
         roles[name]: index

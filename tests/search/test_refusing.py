@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from threading import Event
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,6 +16,7 @@ from search import checking, health
 from search.checking import check_sample
 from search.errors import IndexAway, IndexUnusable
 from search.index import querying, reading
+from search.index.layout import layout
 from search.models import BacklogEntry
 from search.tasks import check
 from search.tasks import index as index_task
@@ -157,6 +159,17 @@ def test_ready_tells_within_seconds_and_forgets_it_afterwards(
 
     index.keep_up()
     eventually(lambda: part() == {"status": "ok"}, WITHIN_S, "it is forgotten")
+
+
+def test_an_index_of_others_may_be_in_any_state(index: SearchIndex, chat: str) -> None:
+    indices, others = index.server.indices, f"others_{uuid4().hex}"
+    indices.create(index=others, settings={"index.blocks.metadata": True})
+    try:
+        assert layout().live in index.names()
+        assert check_sample() == []
+    finally:
+        indices.put_settings(index=others, settings={"index.blocks.metadata": None})
+        indices.delete(index=others)
 
 
 def test_who_finds_the_server_well_does_not_take_the_index_for_well(
