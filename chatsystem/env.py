@@ -54,7 +54,7 @@ class Environment(BaseSettings):
     elasticsearch_url: str = ""
     elasticsearch_index: str = "messages"
     elasticsearch_shards: int = 1
-    search_scan_messages: int = 20_000
+    search_scan_messages: int | None = None
 
     secret_key: str = ""
     debug: bool = False
@@ -178,10 +178,9 @@ class Environment(BaseSettings):
             ("elasticsearch_shards", 1, 1024),
             ("search_scan_messages", 0, 10_000_000),
         ):
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(
-                    f"{name.upper()} must lie between {low} and {high}, not {getattr(self, name)}"
-                )
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"{name.upper()} must lie between {low} and {high}, not {value}")
         return self
 
     @model_validator(mode="after")
@@ -232,6 +231,13 @@ class Environment(BaseSettings):
             return self.log_format == "json"
         is_read = sys.__stderr__ is not None and sys.__stderr__.isatty()
         return self.profile is Profile.PRODUCTION and not is_read
+
+    @property
+    def scanned_messages(self) -> int:
+        """SEARCH_SCAN_MESSAGES, by default more where there is no other way to search."""
+        if self.search_scan_messages is None:
+            return 20_000 if self.elasticsearch_url else 100_000
+        return self.search_scan_messages
 
     @property
     def secrets(self) -> list[str]:

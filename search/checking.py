@@ -64,7 +64,7 @@ class Difference:
 def check(notice: Callable[[int], object] = lambda _: None) -> Iterator[Difference]:
     """Compare everything, in bounded memory; `notice` gets the number of keys passed by then.
 
-    Raises IndexAway, NoIndex, StillBehind, core.jobs.JobIsRunning.
+    Raises IndexUnusable, StillBehind, core.jobs.JobIsRunning.
     """
     with only_run(JOB) as run:
         under_way = _UnderWay(run, notice)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
 
@@ -33,15 +33,21 @@ class StoredRows(Generic[Row]):
         found = list(self._rows_in(near))
         return found + self._behind(rest, window.limit - len(found), list)
 
+    def columns(self, window: Window, *names: str) -> Sequence[tuple[Any, ...]]:
+        """These columns of the same rows, for a tenth of the time that it takes to make models."""
+        near, rest = _split(window)
+
+        def read(rows: "QuerySet[Row]") -> list[tuple[Any, ...]]:
+            return list(rows.values_list(*names))
+
+        found = read(self._rows_in(near))
+        return found + self._behind(rest, window.limit - len(found), read)
+
     def numbers(self, window: Window) -> Sequence[int]:
         """The same, without the rows behind the index."""
         near, rest = _split(window)
         found = self._numbers_near(near)
         return found + self._behind(rest, window.limit - len(found), self._numbers_of)
-
-    def has_more_than(self, count: int) -> bool:
-        """Whether there are more rows than these; no more of them are looked at."""
-        return self._rows.order_by()[: count + 1].count() > count
 
     def _numbers_near(self, near: Window) -> list[int]:
         dense = range((near.after or 0) + 1, near.before or 0)

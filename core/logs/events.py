@@ -91,4 +91,8 @@ class Event(StrEnum):
     INDEX_WAITS = "index.waits", "the search index cannot be brought in step now"
     INDEX_UNCHECKED = "index.unchecked", "the daily check of the search index was not possible"
     INDEX_DIFFERS = "index.differs", "the daily check found a document that differs from its row"
+    SEARCH_REFUSED = (
+        "search.refused",
+        "Elasticsearch calls a search wrong, a defect; the database answers it",
+    )
     WAKE_LOST = "wake.lost", "the search worker was not woken; beat does it"
