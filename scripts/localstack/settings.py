@@ -24,6 +24,8 @@ class Options:
     workers: int = 1
     extra: Mapping[str, str] = field(default_factory=dict)
     elasticsearch_heap: str = DEFAULT_HEAP
+    # Folders with colons between, whose executables come before the system's.
+    path: str = ""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def programs(layout: Layout, settings: Settings) -> list[Program]:
         Program(
             name=program_name(Part.REDIS),
             part=Part.REDIS,
-            argv=(binary("redis-server"), f"{run}/redis.conf"),
+            argv=(binary("redis-server", settings.options.path), f"{run}/redis.conf"),
             directory=str(run),
             environment={"PATH": SYSTEM_PATH, "LANG": "C.UTF-8"},
             files={f"{run}/redis.conf": configuration},
