@@ -14,7 +14,7 @@ from core.accept.settled import settle_unqueued
 from core.accept.stored import not_stored
 from core.accept.storing import store_each
 from core.broker.draining import SUSPECT_AFTER, Delivery, Drain
-from core.broker.queues import FAILED
+from core.broker.queues import DELIVERY_LIMIT, FAILED
 from core.jobs import only_run
 from core.rows import NumberedRow
 
@@ -22,7 +22,8 @@ JOB = "take-over-failed"
 #: The kind of a letter that is a message which cannot be read.
 MESSAGE = "message"
 MOST = 10_000
-_EXPIRED = "expired"
+#: Why the broker set a message aside.
+_EXPIRED, _HANDED_OUT_TOO_OFTEN = "expired", "delivery_limit"
 
 
 def take_over_failed(queue: str = FAILED) -> int:
@@ -57,18 +58,31 @@ def readable_rows(body: bytes) -> list[NumberedRow]:
 
 
 def _take_over(delivery: Delivery) -> None:
-    if delivery.headers.get("x-first-death-reason") == _EXPIRED:
+    if _reason(delivery) == _EXPIRED:
         return  # scheduled work that came too late; beat sends the next. Rows never expire.
     try:
         rows = readable_rows(delivery.body)
     except UnknownFormat as error:
         _keep(delivery, error)
         return
-    if delivery.attempts < SUSPECT_AFTER:
+    if _tries(delivery) < SUSPECT_AFTER:
         store_each(rows)
     else:
         _set_aside(rows)
     settle_unqueued(rows)
+
+
+def _reason(delivery: Delivery) -> str:
+    return str(delivery.headers.get("x-first-death-reason"))
+
+
+def _tries(delivery: Delivery) -> int:
+    """How often it was taken from the queue of the failed in vain.
+
+    RabbitMQ 4 goes on counting where the queue before has ended, older servers begin at 0.
+    """
+    before = DELIVERY_LIMIT + 1 if _reason(delivery) == _HANDED_OUT_TOO_OFTEN else 1
+    return delivery.attempts - before if delivery.attempts >= before else delivery.attempts
 
 
 def _set_aside(rows: list[NumberedRow]) -> None:
