@@ -58,7 +58,7 @@ def test_env_can_be_read_by_a_shell(stack: Instance) -> None:
 
     assert env["BASE_URL"] == f"http://127.0.0.1:{status['web'].port}"
     assert env["DATABASE_URL"].endswith(f"@127.0.0.1:{status['mariadb'].port}/chatsystem")
-    assert env["REDIS_URL"] == f"redis://127.0.0.1:{status['redis'].port}/0"
+    assert env["REDIS_URL"].endswith(f"@127.0.0.1:{status['redis'].port}/0")
     assert env["BROKER_URL"].endswith(f"@127.0.0.1:{status['rabbitmq'].port}//")
     assert env["ELASTICSEARCH_URL"] == f"http://127.0.0.1:{status['elasticsearch'].port}"
     assert (env["WEB_CONCURRENCY"], env["REQUIRE_KEYS"], env["RATE_LIMIT"]) == ("1", "0", "")
