@@ -24,7 +24,8 @@ FAILED = "failed"
 #: earlier; one that has to wait for a database that is away comes back four times an hour.
 DELIVERY_LIMIT = 20
 #: RabbitMQ 4 has a limit of 20 for each queue that names none, and drops what exceeds it. From the
-#: queue of the failed nothing may be dropped; so many returns take longer than any server lives.
+#: queue of the failed nothing may be dropped: this many returns never happen. RabbitMQ 4 also takes
+#: -1 for no limit, but older servers then drop a message at its first return.
 NO_DELIVERY_LIMIT = 2**31 - 1
 MAX_BYTES = 8 * 1024**3
 MAX_WAKE_UPS = 100
