@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from applications.models import Application
 
@@ -27,7 +28,8 @@ def renamed_by_a_rival(name: str) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_what_a_rival_changed_meanwhile_is_seen_and_may_be_written() -> None:
     """With a snapshot instead, MariaDB 11.8 refuses the update (1020: changed since last read)."""
-    Application.objects.create(token=TOKEN, name="at first")
+    now = timezone.now()
+    Application.objects.create(token=TOKEN, name="at first", created_at=now, updated_at=now)
     ours = Application.objects.filter(token=TOKEN)
 
     with transaction.atomic():
