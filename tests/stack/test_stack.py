@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import pytest
@@ -160,6 +161,29 @@ def test_a_wiped_redis_is_down_and_then_empty(stack: Instance) -> None:
     stack.do("start", "redis")
     with redis.Redis.from_url(stack.env()["REDIS_URL"]) as client:
         assert not client.exists("written-before")
+
+
+def test_servers_of_a_chosen_folder_are_used_until_up_is_told_otherwise(
+    stack: Instance, tmp_path: Path
+) -> None:
+    def command() -> str:
+        [pid] = stack.status()["redis"].pids
+        return psutil.Process(pid).cmdline()[0]
+
+    systems = command()
+    chosen = tmp_path / "redis-server"
+    chosen.symlink_to(systems)
+    stack.environ["STACK_PATH"] = str(tmp_path)
+    stack.up()
+    assert command() == str(chosen)
+
+    del stack.environ["STACK_PATH"]
+    stack.do("kill", "redis")
+    stack.do("start", "redis")
+    assert command() == str(chosen)
+
+    stack.up()
+    assert command() == systems
 
 
 def test_wiping_the_database_is_refused(stack: Instance) -> None:
