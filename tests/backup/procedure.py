@@ -102,7 +102,7 @@ def prepare(folder: Path, redis_data: Path, environment: Any) -> Procedure:
             "REDIS_URL": environment.redis_url,
             "REDIS_HOST": str(redis.hostname),
             "REDIS_PORT": str(redis.port),
-            "REDISCLI_AUTH": redis.password or "",
+            "REDISCLI_AUTH": str(redis.password),
             "REDIS_DATA": str(redis_data),
             "BROKER_URL": "",
             "ELASTICSEARCH_URL": environment.elasticsearch_url,
