@@ -1,7 +1,9 @@
 """What must be there before Django can be set up, and the end of the process where it is not."""
 
 import os
+import stat
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +11,15 @@ from tempfile import NamedTemporaryFile
 from typing import NoReturn
 
 from django.core.management.utils import get_random_secret_key
+
+from chatsystem.values import SECRET_KEY_CHARACTERS, guessable
+
+#: What other users of the machine may do with a file.
+_OTHERS = 0o077
+#: Names that this service gives to files in VAR_DIR, or what they begin with.
+_OURS = ("chatsystem.sqlite3", "test.sqlite3", "beat-schedule", "secret_key", "metrics")
+#: VAR_DIR where none is given.
+DEFAULT_FOLDER = Path(__file__).resolve().parent.parent / "var"
 
 
 def stop(sentence: str) -> NoReturn:
@@ -20,12 +31,50 @@ def stop(sentence: str) -> NoReturn:
     raise SystemExit(78)
 
 
+def keep_private() -> None:
+    """Close to other users whatever this process and its children make from now on.
+
+    The database holds all messages and sessions, beat's schedule is read with pickle, an export has
+    whole conversations: nobody else may read or write them, whatever umask the process was given.
+    """
+    os.umask(_OTHERS)
+
+
 def make_folder(folder: Path) -> None:
-    """Make sure of the folder, or end the process."""
+    """Make sure of the folder and close what is ours in it, or end the process.
+
+    The folder itself is closed only where nothing else lies in it: as root a service that closed
+    /srv or /tmp would lock out the whole machine. `is_open` tells of one that was left open.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        names = [path.name for path in folder.iterdir()]
     except OSError as error:
         stop(f"VAR_DIR {folder} cannot be made: {error.strerror}")
+    ours = [name for name in names if name.startswith(_OURS)]
+    close(folder / name for name in ours)
+    if ours == names or folder == DEFAULT_FOLDER:
+        close([folder])
+
+
+def close(paths: Iterable[Path]) -> None:
+    """Close those of the files and folders that are there and belong to this user."""
+    for path in paths:
+        with suppress(OSError):
+            found = path.stat()
+            is_shared = bool(found.st_mode & stat.S_ISVTX)
+            if found.st_uid == os.geteuid() and found.st_mode & _OTHERS and not is_shared:
+                path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
+
+
+def is_open(folder: Path) -> bool:
+    """Whether other users may look into the folder."""
+    return bool(folder.stat().st_mode & _OTHERS)
+
+
+def database_files(name: str) -> list[Path]:
+    """A SQLite database and the files that SQLite keeps beside it."""
+    return [Path(f"{name}{ending}") for ending in ("", "-wal", "-shm", "-journal")]
 
 
 def embedded_secret_key(folder: Path) -> str:
@@ -38,7 +87,10 @@ def embedded_secret_key(folder: Path) -> str:
             # A link appears whole or not at all, and never replaces a rival's.
             with suppress(FileExistsError):
                 os.link(draft.name, path)
-    return path.read_text()
+    key = path.read_text()
+    if why := guessable(key, SECRET_KEY_CHARACTERS):
+        stop(f"the key in {path} {why}: remove the file, and a new key is made")
+    return key
 
 
 def package_folder(name: str) -> Path:

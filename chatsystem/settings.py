@@ -19,6 +19,7 @@ EMBEDDED = ENVIRONMENT.profile is env.Profile.EMBEDDED
 BASE_DIR = env.BASE_DIR
 
 VAR_DIR = ENVIRONMENT.var_dir
+installation.keep_private()
 installation.make_folder(VAR_DIR)
 SECRET_KEY = ENVIRONMENT.secret_key or installation.embedded_secret_key(VAR_DIR)
 DEBUG = ENVIRONMENT.debug
@@ -117,6 +118,8 @@ DATABASES = {
         test_file=VAR_DIR / "test.sqlite3",
     )
 }
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    installation.close(installation.database_files(DATABASES["default"]["NAME"]))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Redis, RabbitMQ, Elasticsearch
@@ -126,6 +129,8 @@ CACHES: dict[str, dict[str, Any]] = {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": ENVIRONMENT.redis_url,
         "OPTIONS": {
+            # By default it would be pickle, with which a write to Redis runs code here.
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
             "SOCKET_CONNECT_TIMEOUT": timeouts.REDIS_CACHE_SECONDS,
             "SOCKET_TIMEOUT": timeouts.REDIS_CACHE_SECONDS,
             "IGNORE_EXCEPTIONS": True,
@@ -219,6 +224,8 @@ _COLLECTED = BASE_DIR / "static"
 STATIC_ROOT = _COLLECTED if _COLLECTED.is_dir() else None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
+# Collected files are for everybody, whoever serves them; nothing is uploaded.
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755
 # The plots of the dashboard: the script comes with the Python package, which is not loaded for it.
 STATICFILES_DIRS = [("plotly", installation.package_folder("plotly") / "package_data")]
 

@@ -21,6 +21,10 @@ class Event(StrEnum):
     REQUEST_FAILED = "request.failed", "an unexpected error was answered with 500"
     DATABASE_FAILED = "database.failed", "the database failed a request, which was answered 503"
 
+    FOLDER_OPEN = (
+        "folder.open",
+        "other users may look into `VAR_DIR`: close it, or choose a folder of the service's own",
+    )
     SERVICE_AWAY = "service.away", "a service does not answer; it is left alone until it is back"
     SERVICE_STILL_AWAY = "service.still_away", "it was looked for again"
     SERVICE_BACK = "service.back", "it answers again"
