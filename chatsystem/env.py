@@ -66,6 +66,8 @@ class Environment(BaseSettings):
     https: bool = False
     cors_origins: str = ""
     rate_limit: str = ""
+    login_attempts: int = 10
+    session_idle_minutes: int = 60
 
     port: int = 8000
     web_concurrency: int = 0
@@ -168,6 +170,8 @@ class Environment(BaseSettings):
     def _numbers_are_in_range(self) -> Self:
         for name, low, high in (
             ("port", 1, 65535),
+            ("login_attempts", 1, 10_000),
+            ("session_idle_minutes", 1, 43_200),
             ("web_concurrency", 0, 256),
             ("web_threads", 1, 1024),
             ("reconcile_every_seconds", 1, 86400),

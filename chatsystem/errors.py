@@ -95,6 +95,11 @@ def _database_problem(request: HttpRequest | Request, error: Exception) -> HttpR
     return problem(request, 503, "The database is away.", headers=headers)
 
 
+def _unavailable_problem(request: HttpRequest, error: Unavailable) -> HttpResponse:
+    headers = {"Retry-After": str(error.retry_after)}
+    return problem(request, 503, error.detail, headers=headers)
+
+
 def _domain_problem(request: Request, error: DomainError) -> HttpResponse:
     status = next(status for kind, status in _STATUS_OF.items() if isinstance(error, kind))
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else {}
@@ -145,6 +150,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: something failed in a page of the admin, or outside of a view."""
     error = sys.exception()  # the one that Django is handling, which it does not hand over
+    if isinstance(error, Unavailable):
+        return _unavailable_problem(request, error)
     if isinstance(error, OperationalError | InterfaceError):
         return _database_problem(request, error)
     return problem(request, 500)

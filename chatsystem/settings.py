@@ -5,7 +5,7 @@ from typing import Any
 import django_stubs_ext
 
 from chatsystem import env, installation
-from chatsystem.databases import database
+from chatsystem.databases import caches, database
 from chatsystem.periodic import beat_schedule
 from chatsystem.values import names
 from core import timeouts
@@ -26,6 +26,7 @@ DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = names(ENVIRONMENT.allowed_hosts)
 
 INSTALLED_APPS = [
+    "chatsystem.apps.ChatsystemConfig",  # first: its createsuperuser goes before Django's
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -40,7 +41,6 @@ INSTALLED_APPS = [
     "chats",
     "messages_app",
     "search",
-    "chatsystem.apps.ChatsystemConfig",
 ]
 
 _REQUEST_ID = "core.http.request_id.RequestIdMiddleware"
@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "core.admin.sessions.IdleSessions",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -78,6 +79,21 @@ if ENVIRONMENT.cors_origins:
         "X-Request-ID",
     )
 
+# People: passwords, and the sessions of those who have logged in
+
+PASSWORD_HASHERS = ["core.passwords.Hasher"]
+_VALIDATION = "django.contrib.auth.password_validation"
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {"NAME": f"{_VALIDATION}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_VALIDATION}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
+    {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
+]
+# The server says when a session ends (core.admin.sessions), and so does the end of the browser.
+SESSION_COOKIE_AGE = 60 * ENVIRONMENT.session_idle_minutes
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # Where clients come by HTTPS a proxy ends it and says so; without, nothing may be made to need it.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.https
 if ENVIRONMENT.https:
@@ -124,21 +140,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Redis, RabbitMQ, Elasticsearch
 
-CACHES: dict[str, dict[str, Any]] = {
-    "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": ENVIRONMENT.redis_url,
-        "OPTIONS": {
-            # By default it would be pickle, with which a write to Redis runs code here.
-            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-            "SOCKET_CONNECT_TIMEOUT": timeouts.REDIS_CACHE_SECONDS,
-            "SOCKET_TIMEOUT": timeouts.REDIS_CACHE_SECONDS,
-            "IGNORE_EXCEPTIONS": True,
-        },
-    }
-    if ENVIRONMENT.redis_url
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-}
+CACHES = caches(ENVIRONMENT.redis_url)
 
 CELERY_BROKER_URL = ENVIRONMENT.broker_url or "memory://"
 CELERY_BROKER_CONNECTION_TIMEOUT = timeouts.CELERY_CONNECT_SECONDS

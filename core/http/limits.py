@@ -28,12 +28,15 @@ def name_of(request: Request) -> str:
     # `request.auth` would authenticate, and once more a request on which that has failed.
     if vars(request).get("_auth") is not None:
         return f"key:{request.user}"
-    return f"address:{_network(request._request.META.get('REMOTE_ADDR', ''))}"
+    return f"address:{network_of(request._request.META.get('REMOTE_ADDR', ''))}"
 
 
 @lru_cache(maxsize=10_000)
-def _network(text: str) -> str:
-    """An IPv6 client has 2^64 addresses to choose from; what is no address is one client."""
+def network_of(text: str) -> str:
+    """What an address is counted under: an IPv6 client has 2^64 to choose from.
+
+    Whatever is no address is one client.
+    """
     try:
         address = ip_address(text)
     except ValueError:

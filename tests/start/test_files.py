@@ -72,7 +72,7 @@ def test_all_that_runs_writes_for_its_user_alone(tmp_path: Path) -> None:
             wanted = ["secret_key", "chatsystem.sqlite3", "chatsystem.sqlite3-wal"]
             wanted += ["chatsystem.sqlite3-shm", "beat-schedule*", "metrics/*.db"]
             for pattern in wanted:
-                eventually(lambda pattern=pattern: any(folder.glob(pattern)), 60, pattern)
+                eventually(lambda: any(folder.glob(pattern)), 60, pattern)  # noqa: B023 - at once
             found = open_paths(folder)
     finally:
         for process in started:
