@@ -17,6 +17,7 @@ from core.accept.submission import Repeatable
 from core.http.answers import answer
 from core.http.conditional import etag
 from core.http.limits import LimitedView
+from core.http.origins import refuse_other_sites
 from core.http.parsers import MAX_REQUEST_BYTES
 from core.http.repeats import REPLAYED
 from core.versions import FIRST
@@ -39,12 +40,14 @@ class OptionsView(APIView):
 
 
 class KeyedView(APIView):
-    """A view that asks for keys where they are required, and nobody where they are not."""
+    """A view that asks for a key; where none is required it refuses pages of other sites."""
 
     def perform_authentication(self, request: Request) -> None:
-        """Raises AuthenticationFailed, KeysAway."""
+        """Raises AuthenticationFailed, KeysAway, PermissionDenied."""
         if settings.ENVIRONMENT.keys_required:
             super().perform_authentication(request)
+        else:
+            refuse_other_sites(request._request)
 
     def check_permissions(self, request: Request) -> None:
         """Raises NotAuthenticated, PermissionDenied, ApplicationNotFound."""
