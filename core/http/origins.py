@@ -26,17 +26,16 @@ def refuse_other_sites(request: HttpRequest) -> None:
     if origin in getattr(settings, "CORS_ALLOWED_ORIGINS", ()):
         return
     site = request.META.get("HTTP_SEC_FETCH_SITE")
-    if site is not None:
-        is_own = site in _OWN
-    else:
-        is_own = origin is None or _host_of(origin) == request.get_host().lower()
-    if not is_own:
+    is_foreign = _is_foreign(origin, request.get_host()) if site is None else site not in _OWN
+    if is_foreign:
         raise PermissionDenied("Pages of other sites may not do this: see CORS_ORIGINS.")
 
 
-def _host_of(origin: str) -> str:
-    """With its port; nothing of what is no origin, such as "null"."""
+def _is_foreign(origin: str | None, own: str) -> bool:
+    """Whether an old browser names another site, or hides it; what no browser sends is no site's."""
+    if origin is None or "://" not in origin:
+        return origin == "null"
     try:
-        return urlsplit(origin).netloc.lower()
+        return urlsplit(origin).netloc.lower() != own.lower()
     except ValueError:
-        return ""
+        return True

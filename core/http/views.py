@@ -1,11 +1,12 @@
 """The base of all API views: what DRF does by default and this API promises otherwise."""
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.parsers import BaseParser
@@ -59,6 +60,17 @@ class ApiView(LimitedView, KeyedView, OptionsView):
     """A view that knows how many bytes it takes, and how much a client may ask of it."""
 
     max_request_bytes = MAX_REQUEST_BYTES
+    #: A member of the staff who uses the API by the admin's session needs, by the request's method,
+    #: this permission for each of these models: the one that the admin asks for the same.
+    models: ClassVar[Sequence[type[Model]]] = ()
+    actions: ClassVar[Mapping[str, str]] = {
+        "GET": "view",
+        "HEAD": "view",
+        "POST": "add",
+        "PUT": "change",
+        "PATCH": "change",
+        "DELETE": "delete",
+    }
     #: Those that wait for groups alone (core.suspending), and neither ask the database by
     #: themselves nor take long.
     suspendable_methods: Collection[str] = ()
