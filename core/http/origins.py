@@ -32,7 +32,7 @@ def refuse_other_sites(request: HttpRequest) -> None:
 
 
 def _is_foreign(origin: str | None, own: str) -> bool:
-    """Whether an old browser names another site, or hides it; what no browser sends is no site's."""
+    """Whether an old browser names another site, or hides it. Browsers send no junk."""
     if origin is None or "://" not in origin:
         return origin == "null"
     try:
