@@ -42,9 +42,9 @@ class KeysAway(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An application by its token, or an operator, who has none.
+    """An application by its token, or an operator, without one.
 
-    `user` is the operator who has logged in; one with a key is nobody of the admin's users.
+    `user` is set for the admin's session and None for a key, which belongs to no user.
     """
 
     application_token: str | None

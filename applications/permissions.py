@@ -1,6 +1,6 @@
-"""Who may do what: an application what lies below its own address, an operator's key everything.
+"""Permissions of the API: an application's key opens its own address, an operator's key everything.
 
-A member of the staff, by the admin's session, may do what the admin's pages let him do.
+A member of the staff, by the admin's session, needs the permissions that the admin's pages ask for.
 
 An application that is another's is answered as one that does not exist, before anything is looked
 up or read of the request, so that nothing tells the two apart.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # DRF's views load this module
 class KeyOpens(BasePermission):
     """The key opens this address; one without a token in it is for operators."""
 
-    message = "Only an operator who has the permission may do this."
+    message = "Only an operator with the permission may do this."
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         """False is 401 for a request without a key, else 403. Raises ApplicationNotFound."""

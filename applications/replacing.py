@@ -25,7 +25,7 @@ class Once(Protocol):
     """Something that is to be done once, however often it is asked for."""
 
     def refuse_repeat(self) -> None:
-        """Raises whatever says that it was done."""
+        """Raise an error if it was done before."""
 
     def claim(self) -> None:
         """Remember, in this transaction, that it is done. Raises IntegrityError if it was."""
@@ -34,7 +34,7 @@ class Once(Protocol):
 def replace_hash(rows: "QuerySet[Any]", new: KeyHash, once: Once | None = None) -> bool:
     """Give the one row another `key_hash`; false where there is no row.
 
-    Raises OperationalError, and what `once` raises: then the row is as it was.
+    Raises OperationalError and the errors of `once`; the row is unchanged then.
     """
     if not _end_key(rows, lambda row: row.update(key_hash=new), once):
         return False
@@ -53,7 +53,7 @@ def _end_key(
     """Make the change by which the key of the one row is good no more."""
     while (row := rows.values_list("key_hash").first()) is not None:
         [old] = row
-        # Asked after the key was read: a key that a rival has made by now is not the one to end.
+        # Checked after the key was read: otherwise this could end the key that a rival has made.
         if once:
             once.refuse_repeat()
         if in_transaction(partial(_change, rows, old, change, once, redis_knows=_told(old))):

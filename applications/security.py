@@ -34,5 +34,5 @@ class StaffScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
             "in": "cookie",
             "name": settings.SESSION_COOKIE_NAME,
             "description": "The admin's session of a member of the staff, who needs the same "
-            "permissions as there. What changes something needs the header X-CSRFToken as well.",
+            "permissions as there. Changes need the header X-CSRFToken as well.",
         }

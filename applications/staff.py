@@ -1,7 +1,7 @@
-"""What a member of the staff does by the API: it is permitted and logged as in the admin.
+"""The API by the admin's session: permissions and log entries are the same as in the admin.
 
-A key opens what is its own, and an operator's key everything; neither belongs to a user of the
-admin, so neither has permissions, nor a place in the admin's log.
+Keys of applications and operators belong to no user of the admin. So they have no permissions, and
+their changes are not in the admin's log.
 """
 
 from collections.abc import Sequence
@@ -25,15 +25,15 @@ from core.rows import NumberedRow
 if TYPE_CHECKING:  # DRF's views load this module
     from rest_framework.views import APIView
 
-#: As Django's ModelAdmin has it: who may change something may see it.
+#: The permission to change something includes the permission to see it, as in Django's ModelAdmin.
 _ENOUGH = {"view": ("view", "change")}
 
 
 def may(user: User, view: "APIView", method: str) -> bool:
-    """Whether the user may do by this view what he may do on the pages of the admin."""
+    """Whether the user has the permissions that the admin asks for the same request."""
     action = view.actions.get(method)  # type: ignore[attr-defined] # core.http.views.ApiView
     if action is None:
-        return True  # OPTIONS, and what the view answers with 405
+        return True  # OPTIONS, and methods that get 405
     models: Sequence[type[Model]] = view.models  # type: ignore[attr-defined] # likewise
     return bool(models) and all(_may(user, action, model) for model in models)
 
@@ -86,14 +86,14 @@ def note_edited(request: Request, row: Model, field: str) -> None:
 
 
 def _staff_of(request: Request) -> User | None:
-    """Who has logged in; None for keys, and where nobody is asked."""
+    """The user of the session; None for keys, and where no keys are required."""
     if not settings.ENVIRONMENT.keys_required:
         return None
     return cast("Identity", request.user).user
 
 
 def _write_added(user: User, rows: "QuerySet[Any]") -> None:
-    """Leave out what is logged: a repeat logs what the first request did not come to log."""
+    """Log those that are not logged yet: a repeated request may come after one that failed here."""
     kind = ContentType.objects.get_for_model(rows.model)
     entries = LogEntry.objects.filter(content_type=kind, action_flag=ADDITION)
     added = list(rows)

@@ -14,9 +14,9 @@ from django.core.management.utils import get_random_secret_key
 
 from chatsystem.values import SECRET_KEY_CHARACTERS, guessable
 
-#: What other users of the machine may do with a file.
+#: The permission bits of other users.
 _OTHERS = 0o077
-#: Names that this service gives to files in VAR_DIR, or what they begin with.
+#: Names of this service's files in VAR_DIR begin so.
 _OURS = ("chatsystem.sqlite3", "test.sqlite3", "beat-schedule", "secret_key", "metrics")
 #: VAR_DIR where none is given.
 DEFAULT_FOLDER = Path(__file__).resolve().parent.parent / "var"
@@ -32,19 +32,19 @@ def stop(sentence: str) -> NoReturn:
 
 
 def keep_private() -> None:
-    """Close to other users whatever this process and its children make from now on.
+    """Close all files that this process and its children make to other users.
 
-    The database holds all messages and sessions, beat's schedule is read with pickle, an export has
-    whole conversations: nobody else may read or write them, whatever umask the process was given.
+    The database holds all messages and sessions, an export whole conversations, and beat's schedule
+    is read with pickle. So the umask that the process was given does not count.
     """
     os.umask(_OTHERS)
 
 
 def make_folder(folder: Path) -> None:
-    """Make sure of the folder and close what is ours in it, or end the process.
+    """Make the folder if it is missing, and close this service's files in it; or end the process.
 
-    The folder itself is closed only where nothing else lies in it: as root a service that closed
-    /srv or /tmp would lock out the whole machine. `is_open` tells of one that was left open.
+    The folder itself is closed only if nothing else lies in it: a service that runs as root and
+    closed /srv would lock out the whole machine. `is_open` finds a folder that was left open.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

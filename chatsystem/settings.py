@@ -79,7 +79,7 @@ if ENVIRONMENT.cors_origins:
         "X-Request-ID",
     )
 
-# People: passwords, and the sessions of those who have logged in
+# Passwords and sessions of the admin
 
 PASSWORD_HASHERS = ["core.passwords.Hasher"]
 _VALIDATION = "django.contrib.auth.password_validation"
@@ -89,7 +89,7 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
     {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
 ]
-# The server says when a session ends (core.admin.sessions), and so does the end of the browser.
+# A session ends when it is idle (core.admin.sessions), or with the browser.
 SESSION_COOKIE_AGE = 60 * ENVIRONMENT.session_idle_minutes
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -226,7 +226,7 @@ _COLLECTED = BASE_DIR / "static"
 STATIC_ROOT = _COLLECTED if _COLLECTED.is_dir() else None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
-# Collected files are for everybody, whoever serves them; nothing is uploaded.
+# Another user may serve the collected files. There are no uploads.
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755
 # The plots of the dashboard: the script comes with the Python package, which is not loaded for it.
 STATICFILES_DIRS = [("plotly", installation.package_folder("plotly") / "package_data")]

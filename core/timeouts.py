@@ -105,7 +105,7 @@ REQUEST_NUMBER_SECONDS = 8.0
 REQUEST_LIMIT_TURN_SECONDS = 0.5
 #: For its turn to have a password hashed; those before it take half a second each.
 PASSWORD_TURN_SECONDS = 10.0
-#: What a login is told to wait while too many others are checked.
+#: A login is told to wait so long while too many others are checked.
 PASSWORD_RETRY_AFTER_SECONDS = 2
 
 # --- Health -----------------------------------------------------------------------------------

@@ -62,14 +62,14 @@ class AddsWithKey(ModelAdmin[Any]):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
     ) -> HttpResponse:
-        """A form to add with carries a mark; shown again, because something is wrong, the same."""
+        """The form for a new row, with a mark that it keeps when it is shown again with errors."""
         if options.get("add"):
             mark = request.POST.get(FIELD) or new_mark(request)
             context |= {"field": FIELD, "mark": mark}
         return super().render_change_form(request, context, *args, **options)
 
     def refuse_repeat(self, request: HttpRequest) -> None:
-        """Raises AddedBefore. A form that was sent by a program needs no mark."""
+        """Raises AddedBefore if the form has a mark that was answered. Programs need no mark."""
         mark = request.POST.get(FIELD)
         if mark is not None and not take_mark(request, mark):
             raise AddedBefore
@@ -77,7 +77,7 @@ class AddsWithKey(ModelAdmin[Any]):
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """The page with the key, whatever was to come next: it could show it no more."""
+        """The page with the key, in place of the next page, which could not show it."""
         return _page(self, request, [NewKey(obj, vars(obj).pop(_SHOWN))])
 
 
@@ -89,7 +89,7 @@ class AddedBefore(DomainError):
 
 
 def show_key(holder: Model, key: str) -> None:
-    """Let the answer to the form show the key of what was just added."""
+    """Remember the key of a new row until the answer to its form shows it."""
     vars(holder)[_SHOWN] = key
 
 

@@ -23,7 +23,7 @@ def note(request: HttpRequest, row: Model, flag: int, what: str) -> None:
 def write(user: Any, rows: Iterable[Model], flag: int, what: str | list[dict[str, Any]]) -> None:
     """Log that the user has done this to each of the rows.
 
-    A list says in Django's own form what Django's pages do.
+    `what` is a sentence, or a list in the form of Django's own entries.
     """
     named = list(rows)
     if named:

@@ -1,7 +1,7 @@
 """Logging in to the admin: wrong passwords are limited, and so is the work that they make.
 
 A wrong password counts for the address that it comes from and, together with those from other
-addresses, for the name. One address cannot use up what a name has, so nobody shuts out a user from
+addresses, for the name. One address cannot reach the limit of a name, so it cannot shut out a user
 elsewhere. A browser in which a user has logged in before has a signed cookie and is counted by
 itself: while a crowd of addresses tries a name, its owner still gets in.
 """
@@ -72,19 +72,23 @@ class LoginForm(AdminAuthenticationForm):
         name = self.cleaned_data.get("username")
         if self.request is None or name is None or not self.cleaned_data.get("password"):
             return super().clean()
-        # Counted first: whoever is refused takes no room from others.
+        # Counted first, so that refused attempts take no room from others.
         counted = self._count(self.request, name)
+        is_wrong = False
         try:
             with _place_in(self._room):
-                cleaned = super().clean()
+                return super().clean()
         except PasswordsBusy:
-            _give_back(counted)
             raise self._refused(_BUSY) from None
-        _give_back(counted)
-        return cleaned
+        except ValidationError:
+            is_wrong = True
+            raise
+        finally:
+            if not is_wrong:
+                _give_back(counted)
 
     def _count(self, request: HttpRequest, name: str) -> list[str]:
-        """What the attempt was counted under. Raises ValidationError."""
+        """Count the attempt; returns its counters. Raises ValidationError."""
         counted = []
         for counter, most in _counters(request, name):
             counted.append(counter)
@@ -129,7 +133,7 @@ def login(request: HttpRequest) -> HttpResponse:
 
 
 def _counters(request: HttpRequest, name: str) -> list[tuple[str, int]]:
-    """What an attempt is counted under, each with the most that it may have."""
+    """The counters of an attempt, each with its limit."""
     most = settings.ENVIRONMENT.login_attempts
     if browser := _known_browser(request, name):
         return [(f"browser {browser}", most)]

@@ -1,6 +1,6 @@
 """Sessions that end when nobody uses them: SESSION_IDLE_MINUTES after the last page.
 
-A page that asks for data by itself does not count, or a dashboard that was left open would keep its
+Requests that a page sends by itself do not count: a dashboard that was left open would keep its
 user logged in for ever.
 """
 
@@ -39,17 +39,17 @@ class IdleSessions:
         """Answer, then put off the end."""
         response = self._get_response(request)
         view = getattr(request.resolver_match, "func", None)
-        # Whoever has not looked into the session so far need not know who asks.
+        # A view that did not read the session needs no login.
         if request.session.accessed and not getattr(view, _BY_ITSELF, False):
             put_off_end(request.session)
         return response
 
 
 def put_off_end(session: Any) -> None:
-    """Somebody who is logged in has used the session just now.
+    """Put off the end of the session of a user who is logged in.
 
-    Its end alone is written, so nothing that another request writes is lost. Where the database
-    takes no writes the session ends early, and pages go on.
+    Only the end is written, so the data that another request writes are kept. If the database takes
+    no writes, the session ends early and the page is shown.
     """
     if not session.session_key or SESSION_KEY not in session:
         return

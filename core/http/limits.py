@@ -33,9 +33,9 @@ def name_of(request: Request) -> str:
 
 @lru_cache(maxsize=10_000)
 def network_of(text: str) -> str:
-    """What an address is counted under: an IPv6 client has 2^64 to choose from.
+    """The network by which a client is counted: an IPv6 client has 2^64 addresses to choose from.
 
-    Whatever is no address is one client.
+    All texts that are no address are one client.
     """
     try:
         address = ip_address(text)

@@ -13,8 +13,8 @@ from django.http import HttpRequest
 from rest_framework.exceptions import PermissionDenied
 
 _READING = ("GET", "HEAD", "OPTIONS")
-#: Sec-Fetch-Site of what this service's own pages, or the user himself, have asked for. Other ports
-#: of this machine are "same-site", and not among them.
+#: Sec-Fetch-Site of requests by this service's own pages, or by the user directly. Other ports of
+#: this machine are "same-site", which is not enough.
 _OWN = ("same-origin", "none")
 
 

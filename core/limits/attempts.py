@@ -1,8 +1,8 @@
 """Attempts that are counted for some minutes, by all processes together where there is a Redis.
 
-They are counted in Django's cache before they are judged, so a hundred at once do not pass one
-limit together; what turns out to be no offence is given back. Without Redis, or while it is away,
-each process counts alone.
+An attempt is counted in Django's cache before it is judged, so a hundred at once do not pass one
+limit together. One that succeeds is given back. Without Redis, or while it is away, each process
+counts alone.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def count(name: str) -> int:
 
 
 def give_back(name: str) -> None:
-    """An attempt that was counted was none."""
+    """Take back an attempt that was counted."""
     for cache in _caches():
         if _add(cache, _key(name), -1):
             return
@@ -57,5 +57,5 @@ def _add(cache: BaseCache, key: str, number: int) -> int | None:
 
 
 def _key(name: str) -> str:
-    """Of a fixed length, and without what a client has sent."""
+    """A digest: of a fixed length, and without the text that a client has sent."""
     return f"attempts:{blake2b(name.encode(errors='replace'), digest_size=16).hexdigest()}"

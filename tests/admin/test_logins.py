@@ -15,6 +15,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
 
@@ -153,6 +154,19 @@ def test_another_cookie_makes_no_browser_known(forged: str) -> None:
 
 def test_right_passwords_are_not_counted() -> None:
     assert all(got_in(try_to_log_in(RIGHT)) for _ in range(15))
+
+
+def test_a_database_that_fails_is_no_wrong_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError(2006, "Server has gone away")
+
+    with monkeypatch.context() as away:
+        away.setattr("django.contrib.auth.forms.authenticate", fail)
+        browser = Client(raise_request_exception=False)
+        for _ in range(12):
+            assert try_to_log_in(RIGHT, browser=browser).status_code == 503
+
+    assert got_in(try_to_log_in(RIGHT))
 
 
 def test_an_attempt_that_was_turned_away_for_the_crowd_is_not_counted(
