@@ -133,6 +133,11 @@ def _service_problem(request: HttpRequest | Request, error: BaseException | None
     return problem(request, 503, "A part of the service is away.", headers=headers)
 
 
+def _unavailable_problem(request: HttpRequest, error: Unavailable) -> HttpResponse:
+    headers = {"Retry-After": str(error.retry_after)}
+    return problem(request, 503, error.detail, headers=headers)
+
+
 def _domain_problem(request: Request, error: DomainError) -> HttpResponse:
     status = next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 0)
     if not status:
@@ -186,4 +191,6 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: something failed in a page of the admin, or outside of a view."""
     error = sys.exception()  # the one that Django is handling, which it does not hand over
+    if isinstance(error, Unavailable):
+        return _unavailable_problem(request, error)
     return _service_problem(request, error) if _is_outage(error) else problem(request, 500)

@@ -85,7 +85,7 @@ def for_example(**fields: object) -> list[OpenApiExample]:
 
 def problems(*statuses: int) -> dict[tuple[int, str], Shape]:
     """These statuses, each with a problem document; any request may be one without a key."""
-    return {(status, PROBLEM): ProblemShape for status in sorted({401, *statuses})}
+    return {(status, PROBLEM): ProblemShape for status in sorted({401, 403, *statuses})}
 
 
 def page_of(shape: Shape) -> serializers.Serializer[object]:

@@ -22,7 +22,7 @@ SERVICES = {"mariadb", "redis", "rabbitmq", "elasticsearch"}
 APPLICATION = {"web", "worker", "search", "background", "beat", "migrate"}
 SETTINGS = {name.upper() for name in Environment.model_fields}
 SECRETS = {
-    "SECRET_KEY": "s" * 50,
+    "SECRET_KEY": "0c4f1ba2d6e8937501a2f4b6c8d0e1f3",
     "DATABASE_PASSWORD": "d",
     "REDIS_PASSWORD": "r",
     "BROKER_PASSWORD": "b",
