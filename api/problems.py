@@ -18,9 +18,9 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
-from applications.services import HasKey
 from core.database import note_failure
 from core.errors import (
+    Conflict,
     DomainError,
     FieldError,
     Invalid,
@@ -44,7 +44,7 @@ CONTENT_TYPE = "application/problem+json"
 #: Also of the errors that are derived from these.
 STATUS_OF: Mapping[type[DomainError], int] = {
     NotFound: 404,
-    HasKey: 409,
+    Conflict: 409,
     KeyReused: 422,
     Invalid: 400,
     Malformed: 400,

@@ -12,13 +12,13 @@ from applications.keys import hash_of, new_key
 from applications.models import Application, OperatorKey
 from applications.replacing import remove_with_key, replace_hash
 from core.accept.submission import Repeatable
-from core.errors import ApplicationNotFound, DomainError, NotFound
+from core.errors import ApplicationNotFound, NotFound
 from core.idempotency.applications import claim_application, find_application
 from core.transactions import in_transaction
 from core.versions import Versions, change_row
 
 
-class HasKey(DomainError):
+class HasKey(Conflict):
     """A key was asked for as the first, and there is one."""
 
     def __init__(self, detail: str = "The application has a key already.") -> None:
