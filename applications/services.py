@@ -12,7 +12,7 @@ from applications.keys import hash_of, new_key
 from applications.models import Application, OperatorKey
 from applications.replacing import remove_with_key, replace_hash
 from core.accept.submission import Repeatable
-from core.errors import ApplicationNotFound, NotFound
+from core.errors import ApplicationNotFound, Conflict, NotFound
 from core.idempotency.applications import claim_application, find_application
 from core.transactions import in_transaction
 from core.versions import Versions, change_row
