@@ -17,7 +17,7 @@ from django.template.response import TemplateResponse
 
 from core.admin.confirming import FIELD, Question, new_mark, question_page, take_mark
 from core.admin.log import CHANGE, note
-from core.errors import DomainError
+from core.errors import Conflict, DomainError
 
 #: Where a new row keeps its key until it is shown.
 _SHOWN = "key_to_show"
@@ -81,7 +81,7 @@ class AddsWithKey(ModelAdmin[Any]):
         return _page(self, request, [NewKey(obj, vars(obj).pop(_SHOWN))])
 
 
-class AddedBefore(DomainError):
+class AddedBefore(Conflict):
     """A form was sent twice."""
 
     def __init__(self) -> None:

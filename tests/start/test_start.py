@@ -184,7 +184,8 @@ def test_a_port_that_is_taken_stops_the_server(tmp_path: Path) -> None:
 def test_what_is_stored_is_known_without_the_admin() -> None:
     code = (
         "from chatsystem import settings\n"
-        "settings.INSTALLED_APPS[0] = 'django.contrib.admin.apps.SimpleAdminConfig'\n"
+        "place = settings.INSTALLED_APPS.index('django.contrib.admin')\n"
+        "settings.INSTALLED_APPS[place] = 'django.contrib.admin.apps.SimpleAdminConfig'\n"
         "import django; django.setup()\n"
         "from core.rows import kinds\n"
         "from core.counts import counted_of\n"
