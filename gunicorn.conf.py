@@ -40,7 +40,7 @@ permit_unconventional_http_method = True
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 control_socket_disable = True
-accesslog = None
+logger_class = "api.gunicorn_worker.Log"
 loglevel = _environment.log_level.lower()
 logconfig_dict = configuration(
     as_json=_environment.logs_json, level=_environment.log_level, secrets=_environment.secrets

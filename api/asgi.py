@@ -203,6 +203,9 @@ def _require_well_formed(environ: "WSGIEnvironment") -> None:
     """Raises Refused for a request that HTTP/1.1 forbids and the server lets through."""
     if environ["SERVER_PROTOCOL"] == "HTTP/1.1" and "HTTP_HOST" not in environ:
         raise Refused(HTTPStatus.BAD_REQUEST, "The request has no Host.")
+    if environ["REQUEST_METHOD"] != environ["REQUEST_METHOD"].upper():
+        # Django would take it for the one in upper case, which no proxy does.
+        raise Refused(HTTPStatus.NOT_IMPLEMENTED, "Methods are written in upper case.")
     coding = environ.get("HTTP_TRANSFER_ENCODING")
     if coding is not None and coding.lower() != "chunked":
         detail = "Of the transfer codings only chunked is understood."

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.glogging import Logger
 from gunicorn.workers.gasgi import ASGIWorker
 
 from api.asgi import CONNECTION
@@ -38,10 +39,31 @@ OTHER_FILES = 256
 
 #: The parser is fed piece by piece: what follows a whole request waits outside of it, unparsed.
 _PIECE_BYTES = 16 * 1024
+#: The process shows this often that it lives.
+_NOTIFY_SECONDS = 1.0
+#: A process that ends closes a connection when it was idle for this long.
+_FAREWELL_SECONDS = 1.0
+
+
+class Log(Logger):  # type: ignore[misc] # gunicorn has no types
+    """Gunicorn's log, without lines about requests.
+
+    A `logconfig_dict` switches those on, and a line costs a tenth of a create even where no handler
+    takes it.
+    """
+
+    @property
+    def access_log_enabled(self) -> bool:
+        """Never."""
+        return False
 
 
 class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
     """One web process."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_ending = asyncio.Event()
 
     def load_wsgi(self) -> None:
         """Load the application, and then what needs Django."""
@@ -71,12 +93,40 @@ class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
                 partial(Connection, self), sock=listener.sock, backlog=self.cfg.backlog
             )
             self.servers.append(server)
-        while self.alive and self.ppid == os.getppid():
+        while self.alive and not self._is_ending.is_set() and self.ppid == os.getppid():
             self.notify()
-            await asyncio.sleep(1.0)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_ending.wait(), _NOTIFY_SECONDS)
+        if not self._quick_shutdown:
+            await self._take_leave()
         # An idle connection would keep the process until it times out.
         self.connections.close_idle()
         await self._shutdown()
+
+    async def _take_leave(self) -> None:
+        """Take no more connections, and lose no request that is on its way by one."""
+        accepted = []
+        for listener, server in zip(self.sockets, self.servers, strict=True):
+            # The kernel resets what has connected when the listener is closed.
+            with suppress(BlockingIOError):
+                while True:
+                    accepted.append(listener.sock.accept()[0])
+            server.close()
+        for client in accepted:
+            await self.loop.connect_accepted_socket(partial(Connection, self), client)
+        # From here on each answer ends its connection. Not before: its client would come again.
+        self.alive = False
+        if self.nr_conns:
+            await asyncio.sleep(_FAREWELL_SECONDS)
+
+    def handle_exit_signal(self) -> None:
+        """SIGTERM: the process ends gracefully, beginning at once."""
+        self._is_ending.set()
+
+    def handle_quit_signal(self) -> None:
+        """SIGINT or SIGQUIT: it ends quickly."""
+        super().handle_quit_signal()
+        self._is_ending.set()
 
 
 class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
@@ -208,6 +258,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
             self._begin()
         self._request_bytes += len(data)
         goes_on: bool = super()._feed_callback_parser(data)
+        if goes_on and not self.is_request_whole:
+            self._await_request()
         if not self._is_parsing:
             self._close_if_cut()
         return goes_on
@@ -215,7 +267,6 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
     def _begin(self) -> None:
         self.is_request_whole = False
         self._has_answer_begun = False
-        self._await_request()
         if self._address is not None:
             self._connections.busy(self._address, self)
 
@@ -302,6 +353,13 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         scope: dict[str, Any] = super()._build_http_scope(request, sockname, peername)
         scope["extensions"] = {CONNECTION: self}
         return scope
+
+    async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
+        """Answer in this task; the next request finds the parser ready.
+
+        Gunicorn starts another, for an application that goes on after its answer. This one ends.
+        """
+        return await self._handle_http_request(request, sockname, peername)
 
     async def _handle_http_request(self, *args: Any, **kwargs: Any) -> bool:
         try:

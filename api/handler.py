@@ -208,13 +208,12 @@ class ApiHandler:
             log_response(
                 "%s: %s", response.reason_phrase, request.path, response=response, request=request
             )
-        headers = _encoded(response.items())
-        headers += [
-            header
-            for header in self._headers[request.is_secure()]
-            if header[0].decode() not in response
-        ]
-        if not response.has_header("Content-Length"):
+        items = list(response.items())
+        given = {name.lower() for name, _ in items}
+        headers = _encoded(items)
+        common = self._headers[request.is_secure()]
+        headers += [header for name, header in common.items() if name not in given]
+        if "content-length" not in given:
             headers.append((b"Content-Length", b"%d" % len(response.content)))
         count_request(request, response.status_code, time.perf_counter() - began)
         return Answer(response.status_code, headers, response.content)
@@ -253,8 +252,8 @@ class ApiHandler:
         view_class = getattr(self._match(path).func, "cls", ApiView)
         return view_class if issubclass(view_class, ApiView) else ApiView
 
-    def _common_headers(self, *, secure: bool) -> list[tuple[bytes, bytes]]:
-        """What the middleware of pages puts into any answer, asked once."""
+    def _common_headers(self, *, secure: bool) -> dict[str, tuple[bytes, bytes]]:
+        """What the middleware of pages puts into any answer, by lower-case names; asked once."""
         environ: dict[str, Any] = {"wsgi.url_scheme": "https" if secure else "http"}
         setup_testing_defaults(environ)
         request = ApiRequest(environ)
@@ -263,7 +262,8 @@ class ApiHandler:
         del response["Content-Type"]
         # What an item shows is for this client, now.
         response["Cache-Control"] = "no-store"
-        return _encoded(response.items())
+        names = [name.lower() for name, _ in response.items()]
+        return dict(zip(names, _encoded(response.items()), strict=True))
 
 
 #: Stands for: the body has to be read before there is an answer.

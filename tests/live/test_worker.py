@@ -379,7 +379,7 @@ def test_http_2_is_not_spoken() -> None:
     assert statuses(converse(sends(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))) == [400]
 
 
-@pytest.mark.parametrize("method", ["BREW", "get", "M-SEARCH", "POSTS", "PO", "X" * 40])
+@pytest.mark.parametrize("method", ["BREW", "M-SEARCH", "POSTS", "PO", "X" * 40])
 def test_a_method_is_for_the_application_to_judge(method: str) -> None:
     request = WHOLE.replace(b"POST", method.encode())
 
