@@ -359,11 +359,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
 
         Gunicorn starts another, for an application that goes on after its answer. This one ends.
         """
-        return await self._handle_http_request(request, sockname, peername)
-
-    async def _handle_http_request(self, *args: Any, **kwargs: Any) -> bool:
         try:
-            keeps_alive: bool = await super()._handle_http_request(*args, **kwargs)
+            keeps_alive: bool = await self._handle_http_request(request, sockname, peername)
             return keeps_alive
         finally:
             self._request_bytes = 0

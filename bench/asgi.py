@@ -31,7 +31,7 @@ class _Site:
 
     def answer(self, environ: "WSGIEnvironment") -> Answer:
         started: list[tuple[str, list[tuple[str, str]]]] = []
-        chunks = _project(environ, lambda *start: started.append(start[:2]))
+        chunks = _project(environ, lambda *start: started.append(start[:2]))  # type: ignore[arg-type] # it returns nothing to write with
         content = b"".join(chunks)
         chunks.close()
         status, headers = started[-1]

@@ -5,9 +5,9 @@ from typing import Any
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
 from api.asgi import CONNECTION
+from bench.servers_compared.clients import STREAM_PATH
 from chatsystem.asgi import application as _product
 
-STREAM_PATH = "/stream"
 _CHUNK = bytes(64 * 1024)
 _CHUNKS = 1024
 

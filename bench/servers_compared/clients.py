@@ -12,8 +12,9 @@ from statistics import quantiles
 from urllib.parse import urlsplit
 
 from bench.errors import BenchError
-from bench.servers_compared.application import STREAM_PATH
 
+#: Where the long answer is.
+STREAM_PATH = "/stream"
 _BODY = b'{"body": "x"}'
 _LIMIT_SECONDS = 30.0
 #: One address may have so many of the idle connections, fewer than the product allows it.

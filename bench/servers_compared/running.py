@@ -160,9 +160,9 @@ def _beside_others(
                 found[f"POST p99 {beside}"][each.name].append(seen.p99_ms)
     for _ in range(rounds):
         for each in contenders:
-            seen = clients.stream(each.served.url, partial(memory, each.served))
-            found["stream: first byte, ms"][each.name].append(seen.first_byte_ms)
-            found["stream: MiB more"][each.name].append(seen.grown_bytes / _MIB)
+            stream = clients.stream(each.served.url, partial(memory, each.served))
+            found["stream: first byte, ms"][each.name].append(stream.first_byte_ms)
+            found["stream: MiB more"][each.name].append(stream.grown_bytes / _MIB)
     for each in contenders:
         held = partial(memory, each.served)
         idle = asyncio.run(clients.idle(each.served.url, held, connections))
