@@ -9,10 +9,12 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
+from core.management.printing import LineCommand
+
 _PASSWORD = "DJANGO_SUPERUSER_PASSWORD"  # noqa: S105 - the name of a variable
 
 
-class Command(createsuperuser.Command):
+class Command(LineCommand, createsuperuser.Command):
     """Without a terminal Django would take any password."""
 
     def handle(self, *args: Any, **options: Any) -> None:
