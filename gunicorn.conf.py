@@ -7,13 +7,11 @@ import socket
 import sys
 from typing import Any
 
+from api.gunicorn_worker import OTHER_FILES
 from chatsystem import env
 from chatsystem.installation import stop
 from core import timeouts
 from core.logs.configuration import configuration
-
-#: Files of a process besides its connections: services, the database, logs, metrics.
-_OTHER_FILES = 256
 
 _environment = env.read()
 
@@ -42,7 +40,7 @@ permit_unconventional_http_method = True
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 control_socket_disable = True
-accesslog = None
+logger_class = "api.gunicorn_worker.Log"
 loglevel = _environment.log_level.lower()
 logconfig_dict = configuration(
     as_json=_environment.logs_json, level=_environment.log_level, secrets=_environment.secrets
@@ -55,7 +53,7 @@ def on_starting(server: Any) -> None:
     """Refuse to start where nothing could work; runs once, before any process is forked."""
     for address in server.cfg.address:
         _refuse_a_taken_port(address)
-    _raise_limit_of_files()
+    _raise_limit_of_files(server.log)
     _preflight()
 
 
@@ -72,18 +70,19 @@ def _refuse_a_taken_port(address: Any) -> None:
             stop(f"port {port} of {host} is not to be had: {error}")
 
 
-def _raise_limit_of_files() -> None:
+def _raise_limit_of_files(log: Any) -> None:
     """Have as many files as there may be connections, or say that there are fewer."""
-    wanted = _environment.web_connections + _OTHER_FILES
+    wanted = _environment.web_connections + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < allowed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     if allowed < wanted:
-        stop(
-            f"WEB_CONNECTIONS is {_environment.web_connections}, but a process may have {hard} "
-            f"files: set it to {max(hard - _OTHER_FILES, 1)} or less, or raise the hard limit of "
-            "open files"
+        log.warning(
+            "WEB_CONNECTIONS is %d, but a process may have %d files: it takes %d connections",
+            _environment.web_connections,
+            hard,
+            hard - OTHER_FILES,
         )
 
 

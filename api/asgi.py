@@ -11,18 +11,17 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 from core import suspending
-from core.timeouts import CLIENT_LINGER_SECONDS, REQUEST_TURN_SECONDS
+from core.timeouts import REQUEST_TURN_SECONDS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -168,8 +167,6 @@ class Application:
         if answer is None:
             return
         await _send(send, answer, without_body=scope["method"] == "HEAD")
-        if connection and not connection.is_request_whole:
-            await _linger(receive)
 
     async def _answer(
         self,
@@ -206,6 +203,9 @@ def _require_well_formed(environ: "WSGIEnvironment") -> None:
     """Raises Refused for a request that HTTP/1.1 forbids and the server lets through."""
     if environ["SERVER_PROTOCOL"] == "HTTP/1.1" and "HTTP_HOST" not in environ:
         raise Refused(HTTPStatus.BAD_REQUEST, "The request has no Host.")
+    if environ["REQUEST_METHOD"] != environ["REQUEST_METHOD"].upper():
+        # Django would take it for the one in upper case, which no proxy does.
+        raise Refused(HTTPStatus.NOT_IMPLEMENTED, "Methods are written in upper case.")
     coding = environ.get("HTTP_TRANSFER_ENCODING")
     if coding is not None and coding.lower() != "chunked":
         detail = "Of the transfer codings only chunked is understood."
@@ -242,19 +242,6 @@ async def _send(send: ASGISendCallable, answer: Answer, *, without_body: bool) -
     })  # fmt: skip
     body = b"" if without_body else answer.body
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-async def _linger(receive: ASGIReceiveCallable) -> None:
-    """Take the rest of a body that was refused, for a while.
-
-    To close a connection on which bytes lie unread resets it, and the client may lose the answer
-    (RFC 9112, section 9.6). The server throws these bytes away as they come.
-    """
-    with suppress(TimeoutError):
-        async with asyncio.timeout(CLIENT_LINGER_SECONDS):
-            while (message := await receive())["type"] == "http.request":
-                if not message["more_body"]:
-                    return
 
 
 def environment(scope: HTTPScope) -> "WSGIEnvironment":
@@ -300,7 +287,7 @@ def _split_target(target: bytes) -> tuple[bytes, str | None]:
 
 
 def _decoded(path: bytes) -> str:
-    """The path as Latin-1 (PEP 3333); an escaped slash stays escaped, since it separates nothing."""
+    """The path as Latin-1 (PEP 3333). An escaped slash stays so, because it separates nothing."""
     if b"%" not in path:
         return path.decode("latin-1")
     parts = path.replace(b"%2f", b"%2F").split(b"%2F")

@@ -10,18 +10,22 @@ after an upgrade, and pyproject.toml bounds the version.
 
 import asyncio
 import os
+import resource
 import socket
 from asyncio import Transport
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.glogging import Logger
 from gunicorn.workers.gasgi import ASGIWorker
 
 from api.asgi import CONNECTION
 from core.deadlines import Deadlines
 from core.timeouts import (
+    CLIENT_LINGER_SECONDS,
     CLIENT_STALLED_SECONDS,
     REQUEST_ARRIVAL_SECONDS,
     SERVER_KEEPALIVE_SECONDS,
@@ -30,12 +34,36 @@ from core.timeouts import (
 if TYPE_CHECKING:
     from api.connections import Address, Bound
 
+#: Files of a process besides its connections: services, the database, logs, metrics.
+OTHER_FILES = 256
+
 #: The parser is fed piece by piece: what follows a whole request waits outside of it, unparsed.
 _PIECE_BYTES = 16 * 1024
+#: The process shows this often that it lives.
+_NOTIFY_SECONDS = 1.0
+#: A process that ends closes a connection when it was idle for this long.
+_FAREWELL_SECONDS = 1.0
+
+
+class Log(Logger):  # type: ignore[misc] # gunicorn has no types
+    """Gunicorn's log, without lines about requests.
+
+    A `logconfig_dict` switches those on, and a line costs a tenth of a create even where no handler
+    takes it.
+    """
+
+    @property
+    def access_log_enabled(self) -> bool:
+        """Never."""
+        return False
 
 
 class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
     """One web process."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._is_ending = asyncio.Event()
 
     def load_wsgi(self) -> None:
         """Load the application, and then what needs Django."""
@@ -46,8 +74,9 @@ class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
 
         environment = settings.ENVIRONMENT
         self.bare_problem = bare_problem
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.connections = Connections(
-            environment.web_connections,
+            min(environment.web_connections, max(files - OTHER_FILES, 1)),
             environment.web_connections_per_address,
             environment.web_request_bytes,
         )
@@ -55,6 +84,7 @@ class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
         ASGIProtocol._check_h1c_protocol_available()
         self.arrivals = Deadlines(REQUEST_ARRIVAL_SECONDS)
         self.keepalives = Deadlines(SERVER_KEEPALIVE_SECONDS)
+        self.lingers = Deadlines(CLIENT_LINGER_SECONDS)
 
     async def _serve(self) -> None:
         """As gunicorn's, with its own protocol and the whole backlog."""
@@ -63,12 +93,40 @@ class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
                 partial(Connection, self), sock=listener.sock, backlog=self.cfg.backlog
             )
             self.servers.append(server)
-        while self.alive and self.ppid == os.getppid():
+        while self.alive and not self._is_ending.is_set() and self.ppid == os.getppid():
             self.notify()
-            await asyncio.sleep(1.0)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_ending.wait(), _NOTIFY_SECONDS)
+        if not self._quick_shutdown:
+            await self._take_leave()
         # An idle connection would keep the process until it times out.
         self.connections.close_idle()
         await self._shutdown()
+
+    async def _take_leave(self) -> None:
+        """Take no more connections, and lose no request that is on its way by one."""
+        accepted = []
+        for listener, server in zip(self.sockets, self.servers, strict=True):
+            # The kernel resets what has connected when the listener is closed.
+            with suppress(BlockingIOError):
+                while True:
+                    accepted.append(listener.sock.accept()[0])
+            server.close()
+        for client in accepted:
+            await self.loop.connect_accepted_socket(partial(Connection, self), client)
+        # From here on each answer ends its connection. Not before: its client would come again.
+        self.alive = False
+        if self.nr_conns:
+            await asyncio.sleep(_FAREWELL_SECONDS)
+
+    def handle_exit_signal(self) -> None:
+        """SIGTERM: the process ends gracefully, beginning at once."""
+        self._is_ending.set()
+
+    def handle_quit_signal(self) -> None:
+        """SIGINT or SIGQUIT: it ends quickly."""
+        super().handle_quit_signal()
+        self._is_ending.set()
 
 
 class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
@@ -79,9 +137,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._connections = worker.connections
         self._arrivals = worker.arrivals
         self._keepalives = worker.keepalives
-        self._address: "Address | None" = None
+        self._lingers = worker.lingers
+        self._address: Address | None = None
         #: What came behind a whole request, before that was answered.
         self._later = b""
+        self._closed: bool
         self._is_parsing = False
         self._request_bytes = 0
         self._held_bytes = 0
@@ -120,21 +180,47 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
     def eof_received(self) -> bool:
         """The client sends no more; it still gets the answers to what it has sent as a whole."""
         self._has_client_ended = True
+        if self._closed:
+            self.transport.close()
         self._close_if_cut()
         return True  # the sending side stays open
 
     def close(self) -> None:
         """Close the connection, once what has been written is sent."""
-        self._leave()
         self._close_transport()
         if self._request_ready is not None:
             self._request_ready.set()  # gunicorn's loop waits for it
+
+    def _close_transport(self) -> None:
+        """Close the connection; one whose request has not been read goes on to be read for a while.
+
+        To close it at once would reset it, and the client might lose the answer (RFC 9112, section
+        9.6). What still comes is thrown away.
+        """
+        if self._closed:
+            return
+        lingers = not (self.is_request_whole or self._has_client_ended)
+        if lingers:
+            self._closed = True
+            self._hold(0)
+            self._await_no_more()
+            self._lingers.set(self._abort)
+            with suppress(OSError, RuntimeError):
+                self.transport.write_eof()
+            super()._resume_reading()
+        else:
+            super()._close_transport()
+            self._leave()
+
+    def _abort(self) -> None:
+        self.transport.abort()
 
     def _leave(self) -> None:
         address, self._address = self._address, None
         if address is not None:
             self._await_no_more()
             self._cancel_keepalive_timer()
+            self._lingers.meet(self._abort)
             self._connections.release(address, self._held_bytes)
             self._connections.leave(address, self)
 
@@ -142,6 +228,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
 
     def data_received(self, data: bytes) -> None:
         """Some of a request came, or all of it, or several."""
+        if self._closed:
+            return
         if self._later:
             self._later += data
         else:
@@ -170,6 +258,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
             self._begin()
         self._request_bytes += len(data)
         goes_on: bool = super()._feed_callback_parser(data)
+        if goes_on and not self.is_request_whole:
+            self._await_request()
         if not self._is_parsing:
             self._close_if_cut()
         return goes_on
@@ -177,7 +267,6 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
     def _begin(self) -> None:
         self.is_request_whole = False
         self._has_answer_begun = False
-        self._await_request()
         if self._address is not None:
             self._connections.busy(self._address, self)
 
@@ -248,6 +337,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
 
     def _arm_keepalive_timer(self) -> None:
         """Between requests. Gunicorn's own timer is one of the loop's, which costs more."""
+        self._close_if_cut()
         if self.is_request_whole and self._address is not None:
             self._connections.idle(self._address, self)
             self._keepalives.set(self.close)
@@ -264,9 +354,13 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         scope["extensions"] = {CONNECTION: self}
         return scope
 
-    async def _handle_http_request(self, *args: Any, **kwargs: Any) -> bool:
+    async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
+        """Answer in this task; the next request finds the parser ready.
+
+        Gunicorn starts another, for an application that goes on after its answer. This one ends.
+        """
         try:
-            keeps_alive: bool = await super()._handle_http_request(*args, **kwargs)
+            keeps_alive: bool = await self._handle_http_request(request, sockname, peername)
             return keeps_alive
         finally:
             self._request_bytes = 0

@@ -28,7 +28,6 @@ from django.utils.module_loading import import_string
 from api.asgi import Answer, Place, Plan
 from api.problems import problem
 from core.http.counted import count_request
-from core.http.parsers import MAX_REQUEST_BYTES
 from core.http.views import ApiView
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ API, HEALTH, METRICS = "/api/", "/health/", "/metrics"
 #: A form of the admin has one message at most, but names many rows of a list.
 MAX_PAGE_REQUEST_BYTES = 1024 * 1024
 
-#: Addresses that are remembered with their views; those of busy chats are asked for again and again.
+#: Addresses that are remembered with their views: those of busy chats come again and again.
 _PATHS = 2000
 #: Hosts that are remembered as ours. Clients use few, but may spell them in many ways.
 _HOSTS, _HOST_LENGTH = 100, 255
@@ -81,7 +80,7 @@ class SiteHandler:
 
     def _page(self, environ: "WSGIEnvironment") -> Answer:
         started: list[tuple[str, list[tuple[str, str]]]] = []
-        chunks: Iterable[bytes] = self._pages(environ, lambda *start: started.append(start[:2]))  # type: ignore[func-returns-value, misc, arg-type]
+        chunks: Iterable[bytes] = self._pages(environ, lambda *start: started.append(start[:2]))  # type: ignore[arg-type] # it returns nothing to write with
         try:
             content = b"".join(chunks)
         finally:
@@ -202,16 +201,19 @@ class ApiHandler:
         return request, respond(request)
 
     def _answered(self, request: ApiRequest, response: HttpResponse, began: float) -> Answer:
-        if response.status_code >= HTTPStatus.BAD_REQUEST and response.status_code != _NOT_IMPLEMENTED:
+        if (
+            response.status_code >= HTTPStatus.BAD_REQUEST
+            and response.status_code != _NOT_IMPLEMENTED
+        ):
             log_response(
                 "%s: %s", response.reason_phrase, request.path, response=response, request=request
             )
-        headers = _encoded(response.items())
-        headers += [
-            header for header in self._headers[request.is_secure()]
-            if header[0].decode() not in response
-        ]
-        if not response.has_header("Content-Length"):
+        items = list(response.items())
+        given = {name.lower() for name, _ in items}
+        headers = _encoded(items)
+        common = self._headers[request.is_secure()]
+        headers += [header for name, header in common.items() if name not in given]
+        if "content-length" not in given:
             headers.append((b"Content-Length", b"%d" % len(response.content)))
         count_request(request, response.status_code, time.perf_counter() - began)
         return Answer(response.status_code, headers, response.content)
@@ -250,8 +252,8 @@ class ApiHandler:
         view_class = getattr(self._match(path).func, "cls", ApiView)
         return view_class if issubclass(view_class, ApiView) else ApiView
 
-    def _common_headers(self, *, secure: bool) -> list[tuple[bytes, bytes]]:
-        """What the middleware of pages puts into any answer, asked once."""
+    def _common_headers(self, *, secure: bool) -> dict[str, tuple[bytes, bytes]]:
+        """What the middleware of pages puts into any answer, by lower-case names; asked once."""
         environ: dict[str, Any] = {"wsgi.url_scheme": "https" if secure else "http"}
         setup_testing_defaults(environ)
         request = ApiRequest(environ)
@@ -260,7 +262,8 @@ class ApiHandler:
         del response["Content-Type"]
         # What an item shows is for this client, now.
         response["Cache-Control"] = "no-store"
-        return _encoded(response.items())
+        names = [name.lower() for name, _ in response.items()]
+        return dict(zip(names, _encoded(response.items()), strict=True))
 
 
 #: Stands for: the body has to be read before there is an answer.

@@ -1,7 +1,8 @@
 """The error format of the whole API: RFC 9457 problem documents, built here and nowhere else.
 
-Domain errors get their status, DRF's and Django's their document; what nobody expected is logged
-with its traceback and answered as a bare 500.
+Domain errors get their status, DRF's and Django's their document. A service that fails is answered
+503, whatever its error, unless the error is a defect of this program or of these values: that is
+logged with its traceback and answered as a bare 500, like everything else that nobody expected.
 """
 
 import sys
@@ -12,12 +13,14 @@ from typing import Any
 import orjson
 from django.core.exceptions import SuspiciousOperation
 from django.core.signals import got_request_exception
-from django.db import InterfaceError, OperationalError
+from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
+from core.database import note_failure
 from core.errors import (
+    Conflict,
     DomainError,
     FieldError,
     Invalid,
@@ -30,6 +33,7 @@ from core.errors import (
 )
 from core.logs import Event, get_logger
 from core.request import current_request_id
+from core.service_errors import Meaning, meaning_of
 from core.timeouts import DATABASE_RETRY_AFTER_SECONDS
 from core.uuids import new_id
 
@@ -37,8 +41,10 @@ logger = get_logger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 
-_STATUS_OF: Mapping[type[DomainError], int] = {
+#: Also of the errors that are derived from these.
+STATUS_OF: Mapping[type[DomainError], int] = {
     NotFound: 404,
+    Conflict: 409,
     KeyReused: 422,
     Invalid: 400,
     Malformed: 400,
@@ -101,8 +107,8 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
             return _domain_problem(request, error)
         case APIException():
             return _api_problem(request, error)
-        case OperationalError() | InterfaceError():
-            return _database_problem(request, error)
+        case _ if _is_outage(error):
+            return _service_problem(request, error)
         case SuspiciousOperation():
             return bad_request(request._request)
         case _:
@@ -112,14 +118,31 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
             return problem(request, 500)
 
 
-def _database_problem(request: HttpRequest | Request, error: Exception) -> HttpResponse:
-    logger.error(Event.DATABASE_FAILED, error=error)
+def _is_outage(error: BaseException | None) -> bool:
+    """Whether a service failed in a way that passes, or that nobody knows."""
+    return error is not None and meaning_of(error) in (Meaning.NOT_DONE, Meaning.OPEN)
+
+
+def _service_problem(request: HttpRequest | Request, error: BaseException | None) -> HttpResponse:
     headers = {"Retry-After": str(DATABASE_RETRY_AFTER_SECONDS)}
-    return problem(request, 503, "The database is away.", headers=headers)
+    if isinstance(error, DatabaseError):
+        logger.error(Event.DATABASE_FAILED, error=error)
+        note_failure(error)
+        return problem(request, 503, "The database is away.", headers=headers)
+    logger.error(Event.SERVICE_FAILED, error=error)
+    return problem(request, 503, "A part of the service is away.", headers=headers)
+
+
+def _unavailable_problem(request: HttpRequest, error: Unavailable) -> HttpResponse:
+    headers = {"Retry-After": str(error.retry_after)}
+    return problem(request, 503, error.detail, headers=headers)
 
 
 def _domain_problem(request: Request, error: DomainError) -> HttpResponse:
-    status = next(status for kind, status in _STATUS_OF.items() if isinstance(error, kind))
+    status = next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 0)
+    if not status:
+        logger.error(Event.REQUEST_FAILED, path=request.path, exc_info=error)
+        return problem(request, 500)
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else {}
     errors = error.errors if isinstance(error, Invalid) else ()
     return problem(request, status, error.detail, errors=errors, headers=headers)
@@ -168,6 +191,6 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: something failed in a page of the admin, or outside of a view."""
     error = sys.exception()  # the one that Django is handling, which it does not hand over
-    if isinstance(error, OperationalError | InterfaceError):
-        return _database_problem(request, error)
-    return problem(request, 500)
+    if isinstance(error, Unavailable):
+        return _unavailable_problem(request, error)
+    return _service_problem(request, error) if _is_outage(error) else problem(request, 500)

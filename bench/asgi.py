@@ -1,32 +1,45 @@
 """What the product's server serves of the project that DJANGO_SETTINGS_MODULE names.
 
-Its views have so many threads (BENCH_THREADS); with none they run on the event loop, as the
-product's creates do.
+Its views have BENCH_THREADS threads; with none they run on the event loop, as the product's creates
+do.
 """
 
 import os
-from collections.abc import Iterable
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from django.core.wsgi import get_wsgi_application
 
-from chatsystem.event_loop import Server
+from api.asgi import Answer, Application, Place, Plan
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
+
+_MAX_REQUEST_BYTES = 1024 * 1024
+_QUEUE = 256
 
 _threads = int(os.environ["BENCH_THREADS"])
 _project = get_wsgi_application()
 
 
 class _Site:
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse", /
-    ) -> Iterable[bytes]:
-        return _project(environ, start_response)
+    def plan(self, environ: "WSGIEnvironment") -> Plan:
+        return Plan(Place.REQUESTS if _threads else Place.LOOP, _MAX_REQUEST_BYTES)
 
-    def may_be_suspended(self, environ: "WSGIEnvironment") -> bool:
-        return not _threads
+    def judge(self, environ: "WSGIEnvironment") -> Answer | None:
+        return None
+
+    def answer(self, environ: "WSGIEnvironment") -> Answer:
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+        chunks = _project(environ, lambda *start: started.append(start[:2]))  # type: ignore[arg-type] # it returns nothing to write with
+        content = b"".join(chunks)
+        chunks.close()
+        status, headers = started[-1]
+        encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        return Answer(int(status[:3]), encoded, content)
+
+    def refuse(self, environ: "WSGIEnvironment", status: HTTPStatus, detail: str) -> Answer:
+        return Answer(status, [], detail.encode())
 
 
-application = Server(_Site(), max(_threads, 1))
+application = Application(_Site(), max(_threads, 1), _QUEUE)

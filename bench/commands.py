@@ -90,9 +90,9 @@ COMMANDS: Mapping[str, Command] = {
         in_product=True,
     ),
     "servers": Command(
-        "bench.servers_compared:servers",
-        "web servers, and numbers of threads, compared",
-        _rounds(6.0),
+        "bench.servers_compared.running:servers",
+        "this system on several HTTP servers, compared",
+        (*_rounds(6.0), Option("processes", 2, "of each server")),
     ),
     "contract": Command(
         "bench.contract:contract", "what keys, idempotency and limits cost", _rounds(10.0, 5)

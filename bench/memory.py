@@ -10,18 +10,16 @@ its worker part hold together is looked at meanwhile; pages that they share coun
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
-
-import psutil
 
 from bench import product, stack
 from bench.client import Client
 from bench.database import Database
 from bench.errors import BenchError
 from bench.mixture import EXISTING, mixture
-from bench.processes import bytes_held
+from bench.processes import bytes_held, family
 from bench.product import Chat
 from bench.reads.asked import short
 from bench.report import Figure, print_table, write
@@ -100,9 +98,7 @@ def _checked(load: Load) -> Load:
 
 def _largest(pid: int) -> float:
     """MiB of the largest of this process and its children: the one that serves."""
-    server = psutil.Process(pid)
-    family = (server, *server.children(recursive=True))
-    return max(float(process.memory_full_info().uss) for process in family) / _MIB
+    return max(float(process.memory_full_info().uss) for process in family(pid)) / _MIB
 
 
 def _peaks(base_url: str, file: Path, seconds: float, connections: int) -> dict[str, float]:
@@ -126,12 +122,7 @@ def _is_over(load: "Future[Load]") -> bool:
 
 def _together(pids: Sequence[int]) -> float:
     """MiB of these processes and of all that they have started by now."""
-    family: set[psutil.Process] = set()
-    for pid in pids:
-        with suppress(psutil.NoSuchProcess):
-            process = psutil.Process(pid)
-            family |= {process, *process.children(recursive=True)}
-    return sum(map(bytes_held, family)) / _MIB
+    return sum(map(bytes_held, set(chain.from_iterable(map(family, pids))))) / _MIB
 
 
 def _report(requests: int, seen: Sequence[Held], peaks: dict[str, float]) -> None:

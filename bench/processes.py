@@ -52,6 +52,15 @@ def running(
         _end(child)
 
 
+def family(pid: int) -> list[psutil.Process]:
+    """The process and all that it has started; empty where it has ended."""
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
 def bytes_held(process: psutil.Process) -> int:
     """Its memory; pages that several share count once among them. 0 where it has ended."""
     try:

@@ -1,8 +1,13 @@
-"""The product's server for another project: `python -m bench.same_server PORT PROCESSES`."""
+"""Gunicorn's settings for another project: the product's, without its checks at the start."""
 
-import sys
+from runpy import run_path
 
-from chatsystem.web_server import serve
+from bench.processes import ROOT
 
-if __name__ == "__main__":
-    serve("bench.asgi:application", "127.0.0.1", int(sys.argv[1]), int(sys.argv[2]), logs=None)
+_CHECKS = "on_starting"
+
+globals().update({
+    name: value
+    for name, value in run_path(str(ROOT / "gunicorn.conf.py")).items()
+    if not name.startswith("_") and name != _CHECKS
+})  # fmt: skip

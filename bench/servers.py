@@ -1,6 +1,6 @@
 """The servers that the measurements start themselves, of a Django project of theirs.
 
-Gunicorn, or the product's own. A project is a package with `settings`.
+Gunicorn with threads, or as the product has it. A project is a package with `settings`.
 """
 
 import sys
@@ -17,19 +17,16 @@ PROCESSES = 2
 @contextmanager
 def gunicorn(project: str, *, threads: int) -> Iterator[str]:
     """The URL where it serves the project; so many threads in each of its processes."""
-    options = ("--config", "python:bench.gunicorn_settings", "--workers", str(PROCESSES))
-    port = free_port()
-    place = ("--threads", str(threads), "--bind", f"127.0.0.1:{port}")
-    with _serving(project, port, ["gunicorn", *options, *place, "bench.wsgi"], {}) as url:
+    command = _gunicorn("bench.threaded_server", "bench.wsgi")
+    with _serving(project, [*command, "--threads", str(threads)], {}) as url:
         yield url
 
 
 @contextmanager
 def same_server(project: str, *, threads: int = 0) -> Iterator[str]:
-    """The same by the product's own server; without threads the views run on its event loop."""
-    port = free_port()
-    command = ["bench.same_server", str(port), str(PROCESSES)]
-    with _serving(project, port, command, {"BENCH_THREADS": str(threads)}) as url:
+    """The same as the product is served; without threads the views run on the event loop."""
+    command = _gunicorn("bench.same_server", "bench.asgi")
+    with _serving(project, command, {"BENCH_THREADS": str(threads)}) as url:
         yield url
 
 
@@ -54,11 +51,17 @@ def product_server(log: str, settings: Mapping[str, str]) -> Iterator[Served]:
         yield Served(f"http://127.0.0.1:{port}", pid)
 
 
+def _gunicorn(settings: str, application: str) -> Sequence[str]:
+    options = ("--config", f"python:{settings}", "--workers", str(PROCESSES))
+    return (sys.executable, "-m", "gunicorn", *options, f"{application}:application")
+
+
 @contextmanager
-def _serving(
-    project: str, port: int, arguments: Sequence[str], settings: Mapping[str, str]
-) -> Iterator[str]:
-    command = [sys.executable, "-m", *arguments]
+def _serving(project: str, command: Sequence[str], settings: Mapping[str, str]) -> Iterator[str]:
+    port = free_port()
     log = f"{project.rpartition('.')[2]}-web"
-    with running(log, command, {**environment(project), **settings}, partial(listens, port)):
+    place = ("--bind", f"127.0.0.1:{port}")
+    with running(
+        log, [*command, *place], {**environment(project), **settings}, partial(listens, port)
+    ):
         yield f"http://127.0.0.1:{port}"

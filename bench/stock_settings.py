@@ -5,6 +5,11 @@ from typing import Any
 import dj_database_url
 
 from bench.services import services
+from chatsystem import env
+
+#: What the product's server needs of a project: its bounds, and the models that its imports reach.
+ENVIRONMENT = env.read()
+SERVER_APPS = ["applications", "core"]
 
 ALLOWED_HOSTS = ["127.0.0.1"]
 SECRET_KEY = "only for measurements on the loopback interface"  # noqa: S105 - guards nothing

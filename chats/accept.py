@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from applications.models import Application
 from chats.models import Chat
 from core.errors import ApplicationNotFound
-from core.rows import Key, Kind, NewRow, register
+from core.rows import Key, Kind, NewRow
 
-CHATS = register(
-    Kind(
-        name="chats",
-        model=Chat,
-        parent=Application,
-        parent_fields=("token",),
-        key_fields=("application_token", "chat_number"),
-        own_fields=("name",),
-        parent_missing=ApplicationNotFound,
-    )
+CHATS = Kind(
+    name="chats",
+    model=Chat,
+    parent=Application,
+    parent_fields=("token",),
+    key_fields=("application_token", "chat_number"),
+    own_fields=("name",),
+    parent_missing=ApplicationNotFound,
 )
 
 

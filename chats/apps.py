@@ -9,10 +9,13 @@ class ChatsConfig(AppConfig):
     name = "chats"
 
     def ready(self) -> None:
-        """Announce chats_count to the count job."""
+        """Announce the kind of row, and chats_count to the count job."""
         from applications.models import Application
+        from chats.accept import CHATS
         from chats.models import Chat
+        from core import rows
         from core.counts import Counted, register
 
         key = {"token": "application_token"}
+        rows.register(CHATS)
         register(Counted(parent=Application, field="chats_count", child=Chat, key=key))

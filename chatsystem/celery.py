@@ -44,8 +44,11 @@ def keep_logging(**_: Any) -> None:
 
 
 @task_failure.connect
-def log_failure(sender: Any, exception: BaseException, **_: Any) -> None:
-    """Celery's own line would quote the error, and the error what a client sent."""
+def note_failure(sender: Any, exception: BaseException, **_: Any) -> None:
+    """Log and count it. Celery's own line would quote the error, which may quote a client."""
+    from core.metrics import TASKS_FAILED  # noqa: PLC0415 - reads the settings
+
+    TASKS_FAILED.labels(sender.name).inc()
     logger.error(Event.TASK_FAILED, task=sender.name, exc_info=exception)
 
 

@@ -1,8 +1,9 @@
 """Whether the service works, and which of its parts do.
 
 Each configured part is asked with a short limit, all at once, so that a dead one delays the answer
-by its limit and not by the sum. Creates and reads need the database; the rest only degrades. Which
-parts those are is for operators (chatsystem.operators); anybody else is told the status alone.
+by its limit and not by the sum. The service is down where reads or creates do not work: reads need
+the database, creates need its writes or all that does without them for a while. The rest degrades.
+Operators are told of each part (chatsystem.operators), anybody else the status alone.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,9 @@ from core.timeouts import HEALTH_ESSENTIAL_SECONDS, HEALTH_SECONDS
 
 logger = get_logger(__name__)
 
-ESSENTIAL = frozenset({"database"})
+READS, WRITES = "database", "database_writes"
+#: Where all of these work, creates are accepted without the database's writes, for a while.
+ACCEPTING = frozenset({"redis", "numbering", "rabbitmq"})
 
 _asking: Asking[Mapping[str, int] | None] = Asking("health", at_once=16)
 
@@ -32,11 +35,14 @@ class OpenView(ApiView):
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = ()
+    database_methods = ()
 
 
 @extend_schema(exclude=True)
 class Live(OpenView):
     """The process answers."""
+
+    suspendable_methods = ("GET", "HEAD")
 
     def get(self, request: Request) -> HttpResponse:
         """Always 200: whoever restarts the process for a dead database helps nobody."""
@@ -50,8 +56,7 @@ class Ready(OpenView):
     def get(self, request: Request) -> HttpResponse:
         """200 while creates and reads work, else 503; to operators also each part by name."""
         parts = ask_parts()
-        failing = {name for name, part in parts.items() if part["status"] != "ok"}
-        status = "down" if failing & ESSENTIAL else "degraded" if failing else "ok"
+        status = status_of(parts)
         details = {"parts": parts} if is_operator(request._request) else {}
         return answer(
             {"status": status, **details},
@@ -60,11 +65,20 @@ class Ready(OpenView):
         )
 
 
+def status_of(parts: Mapping[str, Mapping[str, str | int]]) -> str:
+    """What the states of the parts make of the whole: ok, degraded or down."""
+    working = {name for name, part in parts.items() if part["status"] == "ok"}
+    if READS not in working or not (WRITES in working or working >= ACCEPTING):
+        return "down"
+    return "ok" if len(working) == len(parts) else "degraded"
+
+
 def ask_parts() -> dict[str, dict[str, str | int]]:
     """The state of each part that is switched on."""
     asked = probes()
     limits = {
-        name: HEALTH_ESSENTIAL_SECONDS if name in ESSENTIAL else HEALTH_SECONDS for name in asked
+        name: HEALTH_ESSENTIAL_SECONDS if name in (READS, WRITES) else HEALTH_SECONDS
+        for name in asked
     }
     answers = _asking.ask(asked, limits)
     return {name: _part(name, answers[name]) for name in asked}

@@ -1,4 +1,7 @@
-"""One question to each part of the service, raising what is wrong with it; quick to fail.
+"""One trial of each part of the service, raising what is wrong with it; quick to fail.
+
+A part is tried by what requests do with it: many servers that answer a ping refuse every write.
+What requests have met lately is a part, too.
 
 The clients are imported where they are used: a process that has no such service would start a
 second later and carry them all its life.
@@ -11,12 +14,15 @@ from django.db import connection
 
 from chatsystem.schedule import scheduled
 from core.broker.depth import states_of
+from core.broker.publisher import try_to_publish
 from core.broker.queues import WORK
-from core.database import ask_database
+from core.database import ask_database, try_to_write
+from core.http.experience import experience
 from core.models import DeadLetter
 from core.numbering.authority import read_authority
 from core.numbering.models import Source
 from core.timeouts import HEALTH_PART_SECONDS
+from search.health import ailment
 
 #: So many dead letters are counted; of more it is enough to know that there are.
 COUNTED = 1000
@@ -34,11 +40,13 @@ def probes() -> Mapping[str, Probe]:
     environment = settings.ENVIRONMENT
     switched_on = {
         "database": (ask_database, True),
+        "database_writes": (try_to_write, True),
+        "requests": (_look_at_requests, True),
         "dead_letters": (_count_dead_letters, True),
         "schedule": (_look_at_schedule, True),
         "redis": (_ask_redis, environment.redis_url),
         "numbering": (_ask_numbering, environment.redis_url),
-        "rabbitmq": (_ask_rabbitmq, environment.broker_url),
+        "rabbitmq": (try_to_publish, environment.broker_url),
         "workers": (_ask_for_workers, environment.broker_url),
         "elasticsearch": (ask_elasticsearch, environment.elasticsearch_url),
         "search_index": (_ask_search_index, environment.elasticsearch_url),
@@ -73,18 +81,21 @@ def _look_at_schedule() -> None:
         raise NotWell(f"late: {', '.join(late)}")
 
 
+def _look_at_requests() -> None:
+    if failing := experience.failing():
+        raise NotWell(f"answered with errors of the service only: {', '.join(failing)}")
+
+
 def _ask_redis() -> None:
     import redis  # noqa: PLC0415 - see above
+
+    from core.redis import trial  # noqa: PLC0415 - see above
 
     url = settings.ENVIRONMENT.redis_url
     with redis.Redis.from_url(
         url, socket_timeout=HEALTH_PART_SECONDS, socket_connect_timeout=HEALTH_PART_SECONDS
     ) as client:
-        client.ping()
-
-
-def _ask_rabbitmq() -> None:
-    states_of()
+        trial.try_to_write(client)
 
 
 def _ask_for_workers() -> None:
@@ -104,7 +115,5 @@ def ask_elasticsearch() -> None:
 
 
 def _ask_search_index() -> None:
-    from search.index.layout import layout  # noqa: PLC0415 - see above
-
-    if layout().live is None:
-        raise NotWell("the search index is not complete, the database answers")
+    if (reason := ailment()) is not None:
+        raise NotWell(reason)

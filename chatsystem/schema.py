@@ -8,7 +8,6 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import requires_csrf_token
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -72,10 +71,12 @@ def _path_parameters(operation: dict[str, Any]) -> set[str]:
 
 
 @cache
-def _rendered(renderer: type[BaseRenderer]) -> bytes:
-    schema = SpectacularAPIView.generator_class().get_schema(public=True)
-    content: bytes = renderer().render(schema, renderer_context={})
-    return content
+def _rendered(media_type: str) -> bytes:
+    schema = SpectacularAPIView.generator_class().get_schema(public=True)  # type: ignore[no-untyped-call] # the library's
+    renderers = (renderer() for renderer in SpectacularAPIView.renderer_classes)
+    renderer = next(one for one in renderers if one.media_type == media_type)
+    content = renderer.render(schema, renderer_context={})
+    return content.encode() if isinstance(content, str) else content
 
 
 def render_schemas() -> None:
@@ -85,7 +86,7 @@ def render_schemas() -> None:
     fails where several threads do it at once.
     """
     for renderer in SpectacularAPIView.renderer_classes:
-        _rendered(renderer)
+        _rendered(renderer.media_type)
 
 
 class SchemaView(OptionsView):
@@ -98,8 +99,8 @@ class SchemaView(OptionsView):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
         """In the format that the client accepts, by default YAML."""
-        renderer = request.accepted_renderer
-        return HttpResponse(_rendered(type(renderer)), content_type=renderer.media_type)
+        media_type = request.accepted_renderer.media_type
+        return HttpResponse(_rendered(media_type), content_type=media_type)
 
 
 # What an operator tries out needs the token of the cookie that his login has left; the API has no

@@ -23,7 +23,8 @@ from core import flags
 from core.jobs import Run, only_run
 from core.models import CountState, Parent
 from core.natural_keys import with_keys
-from core.transactions import in_transaction, lost_deadlock
+from core.service_errors import is_deadlock
+from core.transactions import in_transaction
 
 JOB = "reconcile_counts"
 BATCH = 200
@@ -177,7 +178,7 @@ def _update(rows: "QuerySet[Any]", **values: Any) -> None:
     try:
         in_transaction(partial(rows.update, **values))
     except OperationalError as error:
-        if not lost_deadlock(error):
+        if not is_deadlock(error):
             raise
         for pk in list(rows.values_list("pk", flat=True)):
             in_transaction(partial(rows.filter(pk=pk).update, **values))

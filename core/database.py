@@ -1,10 +1,17 @@
-"""Whether the database answers, and who in this process knows that it does not."""
+"""Whether the database answers and takes writes, and who in this process knows that it does not."""
 
 from functools import cache
+from uuid import uuid4
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
+from django.utils import timezone
 
 from core.breaker import Breaker
+from core.models import Job
+
+#: MariaDB's and MySQL's clients: cannot connect, gone away, lost during a query; the server's:
+#: too many connections, shutdown in progress.
+_CONNECTION_BROKE = frozenset({2002, 2003, 2005, 2006, 2012, 2013, 2026, 1040, 1053})
 
 
 def ask_database() -> None:
@@ -19,6 +26,26 @@ def ask_database() -> None:
         connection.close()
 
 
+def try_to_write() -> None:
+    """Insert a row and take it back. Raises errors of the database, within its limits.
+
+    A database that was set to read only, or whose disk is full, answers all that is read.
+    """
+    try:
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA busy_timeout = 0")
+        with transaction.atomic(durable=True):
+            Job.objects.create(name=f"trial {uuid4().hex}", started_at=timezone.now())
+            transaction.set_rollback(True)
+    except OperationalError as error:
+        # SQLite has one writer at a time: another one is at work, so writing works.
+        if "database is locked" not in str(error):
+            raise
+    finally:
+        connection.close()
+
+
 def renew_connection() -> None:
     """As Django before each request, for a thread that lives on and has none of its own.
 
@@ -26,6 +53,12 @@ def renew_connection() -> None:
     """
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
+
+
+def note_failure(error: Exception) -> None:
+    """Leave the database alone for now, if this error says that its connection broke."""
+    if error.args and error.args[0] in _CONNECTION_BROKE:
+        breaker().open(error)
 
 
 @cache

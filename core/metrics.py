@@ -113,6 +113,13 @@ INDEXED = Counter(
     registry=_own,
 )
 
+TASKS_FAILED = Counter(
+    "chatsystem_tasks_failed",
+    "Runs of tasks that failed; of a scheduled one the next run does the work.",
+    ("task",),
+    registry=_own,
+)
+
 BREAKER_OPEN = Gauge(
     "chatsystem_breaker_open",
     "Processes that leave this service alone now, since it has failed.",

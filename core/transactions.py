@@ -7,23 +7,17 @@ that was waited for in vain has cost its time already, and a lost connection may
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import OperationalError, transaction
+from django.db import transaction
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from core.service_errors import is_deadlock
 from core.timeouts import DATABASE_DEADLOCK_ATTEMPTS
 
 Result = TypeVar("Result")
 
-_DEADLOCK = 1213  # MySQL's ER_LOCK_DEADLOCK; SQLite has one writer at a time
-
-
-def lost_deadlock(error: BaseException) -> bool:
-    """Whether the database rolled the transaction back for the sake of a rival."""
-    return isinstance(error, OperationalError) and error.args[:1] == (_DEADLOCK,)
-
 
 @retry(
-    retry=retry_if_exception(lost_deadlock),
+    retry=retry_if_exception(is_deadlock),
     stop=stop_after_attempt(DATABASE_DEADLOCK_ATTEMPTS),
     wait=wait_random_exponential(multiplier=0.02, max=0.5),
     reraise=True,

@@ -18,7 +18,7 @@ FIRST = 1
 
 @dataclass(frozen=True)
 class Versions:
-    """The versions on which a change is made: one of `seen`, where that is given, none of `known`."""
+    """The versions on which a change is made: one of `seen` (None: any), and none of `known`."""
 
     seen: frozenset[int] | None = None
     known: frozenset[int] = frozenset()

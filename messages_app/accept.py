@@ -4,19 +4,17 @@ from dataclasses import dataclass
 
 from chats.models import Chat
 from core.errors import ChatNotFound
-from core.rows import Key, Kind, NewRow, register
+from core.rows import Key, Kind, NewRow
 from messages_app.models import Message
 
-MESSAGES = register(
-    Kind(
-        name="messages",
-        model=Message,
-        parent=Chat,
-        parent_fields=("application_token", "chat_number"),
-        key_fields=("application_token", "chat_number", "message_number"),
-        own_fields=("body",),
-        parent_missing=ChatNotFound,
-    )
+MESSAGES = Kind(
+    name="messages",
+    model=Message,
+    parent=Chat,
+    parent_fields=("application_token", "chat_number"),
+    key_fields=("application_token", "chat_number", "message_number"),
+    own_fields=("body",),
+    parent_missing=ChatNotFound,
 )
 
 

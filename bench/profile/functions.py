@@ -33,7 +33,6 @@ STEPS = (
     ("core/accept/tickets", "group commit"),
     ("core/suspending", "server"),
     ("core/deadlines", "server"),
-    ("chatsystem/event_loop", "server"),
     ("asyncio/", "server"),
     ("core/accept/", "rows of the group"),
     ("core/rows", "rows of the group"),
@@ -43,12 +42,11 @@ STEPS = (
     ("chats/", "view, validation, answer"),
     ("views.py", "view, validation, answer"),
     ("rest_framework/", "Django REST framework"),
-    ("chatsystem/handler", "handler and middleware"),
+    ("api/handler", "handler and middleware"),
     ("django/", "handler and middleware"),
     ("asgiref/", "handler and middleware"),
     ("whitenoise/", "handler and middleware"),
-    ("uvicorn/", "server"),
-    ("chatsystem/protocol", "server"),
+    ("api/", "server"),
     ("gunicorn/", "server"),
     ("concurrent/futures", "server"),
 )
@@ -87,7 +85,7 @@ def _shares(counted: Iterable[tuple[str, int]], total: int) -> dict[str, float]:
 
 
 def _listener(address: str) -> int:
-    """The process that serves there: the parent of those that share its socket."""
+    """The process that serves there: the one that listens, or the parent of all that do."""
     port = urlsplit(address).port
     listening = {
         found.pid
@@ -96,7 +94,8 @@ def _listener(address: str) -> int:
     }
     if not listening:
         raise BenchError(f"nobody is seen to listen on port {port}")
-    return min(listening)
+    parents = {psutil.Process(pid).ppid() for pid in listening}
+    return min(listening if listening & parents or len(parents) > 1 else parents)
 
 
 def _record(pid: int, seconds: float) -> Iterator[tuple[list[str], int]]:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from django.db import DataError, IntegrityError
+from django.db import Error, IntegrityError
 
 from core.accept.repeats import named
 from core.accept.statement import insert as insert_numbered
@@ -20,6 +20,7 @@ from core.idempotency.records import Record
 from core.metrics import ACCEPT_SECONDS, ACCEPTED
 from core.numbering.database import take_numbers
 from core.rows import Key, NewRow, NumberedRow
+from core.service_errors import blames_row
 from core.transactions import in_transaction
 
 Outcome = NumberedRow | Exception
@@ -62,7 +63,9 @@ def _store(submissions: Sequence[Submission], before: Callable[[], object]) -> O
     together = _first_of_each_key(submissions)
     try:
         done = dict(zip(together, attempt([submissions[at] for at in together]), strict=True))
-    except (DataError, IntegrityError):
+    except Error as error:
+        if not blames_row(error):
+            raise
         done = {}
     return [done[at] if at in done else _alone(attempt, one) for at, one in enumerate(submissions)]
 

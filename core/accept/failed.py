@@ -1,7 +1,8 @@
 """What the broker has set aside comes into the database: as the rows it holds, else as it is.
 
 A message gets into the queue of the failed when it cannot be read, or was handed out too often. Its
-rows are stored if that can be done, and what cannot be stored is set aside row by row.
+rows are stored if that can be done, and what cannot be stored is set aside row by row. Scheduled
+work is dropped, since beat sends it again.
 """
 
 from base64 import b64encode
@@ -14,19 +15,25 @@ from core.accept.settled import settle_unqueued
 from core.accept.stored import not_stored
 from core.accept.storing import store_each
 from core.broker.draining import SUSPECT_AFTER, Delivery, Drain
-from core.broker.queues import FAILED
+from core.broker.queues import DELIVERY_LIMIT, FAILED, MAINTENANCE
 from core.jobs import only_run
+from core.logs import Event, get_logger
 from core.rows import NumberedRow
+
+logger = get_logger(__name__)
 
 JOB = "take-over-failed"
 #: The kind of a letter that is a message which cannot be read.
 MESSAGE = "message"
 MOST = 10_000
-_EXPIRED = "expired"
+#: Why the broker set a message aside.
+_EXPIRED, _HANDED_OUT_TOO_OFTEN = "expired", "delivery_limit"
 
 
-def take_over_failed(queue: str = FAILED) -> int:
+def take_over_failed(queue: str = FAILED, scheduled: str = MAINTENANCE) -> int:
     """Empty the queue of the failed; how many messages there were.
+
+    Those that come from the queue `scheduled` are scheduled work.
 
     Raises BrokerAway, core.jobs.JobIsRunning, and OperationalError: what was not taken over stays.
     """
@@ -35,7 +42,7 @@ def take_over_failed(queue: str = FAILED) -> int:
         drain = Drain()
         try:
             while taken < MOST and (delivery := drain.fetch(queue)):
-                _take_over(delivery)
+                _take_over(delivery, scheduled)
                 drain.acknowledge(delivery)
                 taken += 1
                 run.still_alive()
@@ -56,19 +63,44 @@ def readable_rows(body: bytes) -> list[NumberedRow]:
     return rows
 
 
-def _take_over(delivery: Delivery) -> None:
-    if delivery.headers.get("x-first-death-reason") == _EXPIRED:
-        return  # scheduled work that came too late; beat sends the next. Rows never expire.
+def _take_over(delivery: Delivery, scheduled: str) -> None:
+    if _is_scheduled(delivery, scheduled):
+        return
     try:
         rows = readable_rows(delivery.body)
     except UnknownFormat as error:
         _keep(delivery, error)
         return
-    if delivery.attempts < SUSPECT_AFTER:
+    if _tries(delivery) < SUSPECT_AFTER:
         store_each(rows)
     else:
         _set_aside(rows)
     settle_unqueued(rows)
+
+
+def _is_scheduled(delivery: Delivery, scheduled: str) -> bool:
+    """Whether it is a task of beat: one that came too late, killed its workers, or is unknown."""
+    headers = delivery.headers
+    reason, task = _reason(delivery), headers.get("task")
+    if reason == _EXPIRED:
+        return True  # rows never expire
+    if headers.get("x-first-death-queue") != scheduled or not task:
+        return False
+    logger.warning(Event.SCHEDULED_DROPPED, task=task, reason=reason)
+    return True
+
+
+def _reason(delivery: Delivery) -> str:
+    return str(delivery.headers.get("x-first-death-reason"))
+
+
+def _tries(delivery: Delivery) -> int:
+    """How often it was taken from the queue of the failed in vain.
+
+    RabbitMQ 4 goes on counting where the queue before has ended, older servers begin at 0.
+    """
+    before = DELIVERY_LIMIT + 1 if _reason(delivery) == _HANDED_OUT_TOO_OFTEN else 1
+    return delivery.attempts - before if delivery.attempts >= before else delivery.attempts
 
 
 def _set_aside(rows: list[NumberedRow]) -> None:

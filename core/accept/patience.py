@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 from random import uniform
 
-from django.db import Error, InterfaceError, OperationalError, connection
+from django.db import Error, connection
 
 from core import ending
 from core.logs import Event, get_logger
+from core.service_errors import meaning_of
 from core.timeouts import (
     DATABASE_FIRST_PAUSE_SECONDS,
     DATABASE_LONGEST_PAUSE_SECONDS,
@@ -28,14 +29,17 @@ class GaveUp(Exception):
 def patiently(work: Callable[[], None], meanwhile: Callable[[], None]) -> None:
     """Return when `work` has succeeded; `meanwhile` is called before each of the pauses.
 
-    Raises GaveUp, and what `work` raises that is not the absence of the database.
+    Any error of the database is waited out: what blames a row has been dealt with by `work`, and
+    the rest passes, be it an outage, a missing migration or an error that nobody knows. Raises
+    GaveUp, and what `work` raises that is not of the database.
     """
     until = time.monotonic() + DATABASE_OUTAGE_SECONDS
     longest = DATABASE_FIRST_PAUSE_SECONDS
     while True:
         try:
             return work()
-        except (OperationalError, InterfaceError) as error:
+        except Error as error:
+            meaning_of(error)  # tells of one that nobody knows
             _close()
             logger.warning(Event.ROWS_WAIT, error=error)
             if ending.wait(uniform(longest / 2, longest)) or time.monotonic() > until:  # noqa: S311

@@ -77,8 +77,9 @@ class Pipeline:
             except RedisAway as away:
                 self._wait_or_take_over(away)
             except Unanswered as error:
-                self._failing_since = self._failing_since or time.monotonic()
                 gathering.fail_waiting(OutcomeOpen(f"Redis did not answer: {error}"))
+                if self._is_failing_for_long():
+                    self._take_over(error)
 
     def _attempt(self, gathering: Gathering) -> None:
         authority = self._keeper.authority()
@@ -110,14 +111,21 @@ class Pipeline:
         self._keeper.look_again()
 
     def _wait_or_take_over(self, away: RedisAway) -> None:
+        if self._is_failing_for_long():
+            self._take_over(away)
+        else:
+            time.sleep(0.05)
+
+    def _is_failing_for_long(self) -> bool:
+        """Whether no group has got its numbers for longer than the grace."""
         now = time.monotonic()
         self._failing_since = self._failing_since or now
-        if now - self._failing_since < REDIS_GRACE_SECONDS:
-            time.sleep(0.05)
-            return
+        return now - self._failing_since >= REDIS_GRACE_SECONDS
+
+    def _take_over(self, reason: Exception) -> None:
         authority = self._keeper.authority()
         if authority.source is Source.REDIS:
-            take_over_for_database(authority.term.epoch, f"Redis is away: {away}"[:200])
+            take_over_for_database(authority.term.epoch, f"Redis is away: {reason}"[:200])
         self._keeper.look_again()
 
 

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-import redis
-from django.db import DataError, IntegrityError, OperationalError
+from django.db import Error
 
 from core.accept.dead_letters import set_aside
 from core.accept.purged import late
@@ -20,15 +19,14 @@ from core.accept.statement import insert
 from core.accept.stored import acceptances
 from core.idempotency.records import keep
 from core.logs import Event, get_logger
-from core.logs.errors import ERRORS_OF_DATA
-from core.redis.client import client, is_configured
+from core.redis.guard import NoRedis, ask
 from core.redis.keys import attempt
 from core.rows import NumberedRow
+from core.service_errors import blames_row, is_duplicate
 from core.transactions import in_transaction
 
 logger = get_logger(__name__)
 
-_DUPLICATE = 1062  # MySQL's ER_DUP_ENTRY
 #: So many rows of a batch are named in a log.
 _NAMED = 20
 _MARK_SECONDS = 3600
@@ -45,8 +43,8 @@ class _CameLate(Exception):
 def store_numbered(rows: Sequence[NumberedRow]) -> None:
     """Return when each row is in its table exactly once, or a dead letter, or known as purged.
 
-    Raises OperationalError or InterfaceError when the database cannot do it now: then some rows
-    may be stored, and all of them are to be given again.
+    Raises django.db.Error when the database cannot do it now: then some rows may be stored, and
+    all of them are to be given again.
     """
     if not rows:
         return
@@ -64,13 +62,13 @@ def _store(rows: Sequence[NumberedRow]) -> None:
         logger.info(Event.ROWS_PURGED, **_named(purged.rows))
         acceptances = {row.acceptance for row in purged.rows}
         store_numbered([row for row in rows if row.acceptance not in acceptances])
-    except (DataError, IntegrityError, OperationalError) as error:
-        if _is_duplicate(error):
+    except Error as error:
+        if is_duplicate(error):
             left = _not_stored(rows)
             if len(left) == len(rows):
                 raise  # nobody's row is in the way, so nobody's row may be blamed
             store_numbered(left)
-        elif not _blames_data(error):
+        elif not blames_row(error):
             raise
         elif len(rows) == 1:
             set_aside(rows[0], f"{type(error).__name__}: {error}", error)
@@ -85,16 +83,6 @@ def _insert(rows: Sequence[NumberedRow]) -> None:
         keep(rows)
     if purged := late(rows):
         raise _CameLate(purged)
-
-
-def _is_duplicate(error: Exception) -> bool:
-    if not isinstance(error, IntegrityError):
-        return False
-    return error.args[:1] == (_DUPLICATE,) or str(error).startswith("UNIQUE constraint")
-
-
-def _blames_data(error: Exception) -> bool:
-    return not isinstance(error, OperationalError) or error.args[0] in ERRORS_OF_DATA
 
 
 def _not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
@@ -138,18 +126,15 @@ def store_each(rows: Sequence[NumberedRow]) -> None:
 
 def _mark(row: NumberedRow) -> bool:
     """Whether the row had no mark of another process; without Redis none has."""
-    if not is_configured():
-        return True
+    key, me = attempt(row.acceptance), f"{platform.node()}/{os.getpid()}"
     try:
-        key, me = attempt(row.acceptance), f"{platform.node()}/{os.getpid()}"
-        if client().set(key, me, nx=True, ex=_MARK_SECONDS):
+        if ask(lambda server: server.set(key, me, nx=True, ex=_MARK_SECONDS)):
             return True
-        return client().get(key) == me.encode()
-    except redis.RedisError:
+        return bool(ask(lambda server: server.get(key)) == me.encode())
+    except NoRedis:
         return True
 
 
 def _unmark(row: NumberedRow) -> None:
-    if is_configured():
-        with suppress(redis.RedisError):
-            client().delete(attempt(row.acceptance))
+    with suppress(NoRedis):
+        ask(lambda server: server.delete(attempt(row.acceptance)))

@@ -7,6 +7,8 @@ from typing import Any
 from celery.worker import consumer
 from kombu import Connection, Message
 
+from core.broker.declaring import open_channel
+from core.broker.queues import QUEUES
 from core.logs import Event, get_logger
 
 logger = get_logger(__name__)
@@ -22,10 +24,15 @@ class Consumer(consumer.Consumer):
         default_steps = [step for step in _Blueprint.default_steps if "DelayedDelivery" not in step]
 
     def ensure_connected(self, conn: Connection) -> Connection:
-        """Look for the broker every two seconds; Celery's own pauses grow to half a minute."""
+        """Look for the broker every two seconds, then declare the queues.
+
+        Celery's own pauses grow to half a minute, and a queue that differs would end its consumer.
+        """
         patient = partial(conn.ensure_connection, interval_step=0)
         vars(conn)["ensure_connection"] = patient
         connected: Connection = super().ensure_connected(conn)
+        consumed = self.app.amqp.queues.consume_from.values()
+        open_channel(connected, [queue for queue in consumed if queue not in QUEUES]).close()
         return connected
 
     def on_decode_error(self, message: Message, exc: Exception) -> None:

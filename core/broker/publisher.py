@@ -16,6 +16,7 @@ from core.breaker import Breaker
 from core.broker.connection import connect, drop, is_configured
 from core.broker.declaring import open_channel
 from core.metrics import PUBLISHES
+from core.service_errors import Meaning, meaning_of
 from core.timeouts import BROKER_CONFIRM_SECONDS
 
 __all__ = ["BrokerAway", "Publisher", "is_configured", "publisher"]
@@ -35,7 +36,7 @@ class Publisher:
         self._lock = Lock()
         self._connection: Connection | None = None
         self._producer: Producer | None = None
-        self.breaker = Breaker("rabbitmq", _probe)
+        self.breaker = Breaker("rabbitmq", try_to_publish)
 
     def publish(self, queue: str, headers: Mapping[str, Any], body: bytes) -> None:
         """Return when the queue has the message on disk. Raises BrokerAway, at once where known."""
@@ -46,7 +47,9 @@ class Publisher:
                 self._publish_to_existing(queue, headers, body)
             except Exception as error:
                 _failed.inc()
-                self.breaker.open(error)
+                # A message that is too large says nothing of the others.
+                if meaning_of(error) is not Meaning.ROW_AT_FAULT:
+                    self.breaker.open(error)
                 raise BrokerAway(f"{type(error).__name__}: {error}") from error
             _confirmed.inc()
 
@@ -105,8 +108,8 @@ def _declared(connection: Connection) -> Producer:
     return Producer(open_channel(connection), auto_declare=False)
 
 
-def _probe() -> None:
-    """Two confirmed publishes to nowhere.
+def try_to_publish() -> None:
+    """Two confirmed publishes to nowhere. Raises what goes wrong with a broker.
 
     A broker that is out of memory takes the first of each connection, and confirms no other.
     """

@@ -8,6 +8,9 @@
                                      │    failed ───────► kept for the operator
                                      └─► search ────────► search worker: indexing
 
+Libraries declare none of them by themselves (`no_declare`): a queue that an older version has made
+otherwise would end their connection. See core.broker.declaring.
+
 Every queue is a quorum queue: on disk and, in a cluster, on several nodes before it is confirmed.
 A full queue of work refuses new messages, and who publishes then delivers by itself. What is in
 `search` only wakes its worker, who looks into the database for what there is to do: of too many
@@ -23,6 +26,10 @@ FAILED = "failed"
 #: A message that came back so often is not handed out again. One that kills its worker is found out
 #: earlier; one that has to wait for a database that is away comes back four times an hour.
 DELIVERY_LIMIT = 20
+#: RabbitMQ 4 has a limit of 20 for each queue that names none, and drops what exceeds it. From the
+#: queue of the failed nothing may be dropped: this many returns never happen. RabbitMQ 4 also takes
+#: -1 for no limit, but older servers then drop a message at its first return.
+NO_DELIVERY_LIMIT = 2**31 - 1
 MAX_BYTES = 8 * 1024**3
 MAX_WAKE_UPS = 100
 
@@ -36,6 +43,7 @@ def work_queue(name: str, failed: str = FAILED) -> Queue:
         exchange="",
         routing_key=name,
         durable=True,
+        no_declare=True,
         queue_arguments={
             **_QUORUM,
             "x-delivery-limit": DELIVERY_LIMIT,
@@ -56,6 +64,7 @@ def wake_up_queue(name: str) -> Queue:
         exchange="",
         routing_key=name,
         durable=True,
+        no_declare=True,
         queue_arguments={**_QUORUM, "x-max-length": MAX_WAKE_UPS, "x-overflow": "drop-head"},
     )
 
@@ -65,8 +74,15 @@ WORK[SEARCH] = wake_up_queue(SEARCH)
 
 
 def failed_queue(name: str = FAILED) -> Queue:
-    """A queue that keeps what failed."""
-    return Queue(name, exchange="", routing_key=name, durable=True, queue_arguments=_QUORUM)
+    """A queue that keeps what failed, however often it is taken in vain."""
+    return Queue(
+        name,
+        exchange="",
+        routing_key=name,
+        durable=True,
+        no_declare=True,
+        queue_arguments={**_QUORUM, "x-delivery-limit": NO_DELIVERY_LIMIT},
+    )
 
 
 QUEUES = (*WORK.values(), failed_queue())

@@ -8,6 +8,7 @@ from django.contrib.admindocs.views import simplify_regex
 from django.http import HttpRequest, HttpResponseBase
 
 from core import metrics
+from core.http.experience import experience
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -19,6 +20,7 @@ def count_request(request: HttpRequest, status: int, seconds: float) -> None:
     count, add = _counters(method, match.route if match else "", status)
     count()
     add(seconds)
+    experience.note(request.method, request.path_info, status)
 
 
 class CountRequests:

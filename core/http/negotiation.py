@@ -25,7 +25,11 @@ class OneFormat(DefaultContentNegotiation):
     ) -> Any:
         """The renderer and its media type. Raises NotAcceptable."""
         renderer, *others = renderers
-        accepts = request._request.META.get("HTTP_ACCEPT", "*/*")
+        accepts = request._request.META.get("HTTP_ACCEPT") or "*/*"
         if not others and accepts in ("*/*", renderer.media_type):
             return renderer, renderer.media_type
         return super().select_renderer(request, renderers, format_suffix)
+
+    def get_accept_list(self, request: Request) -> list[str]:
+        """The media types that the client accepts; an empty header says nothing."""
+        return [name.strip() for name in (request.META.get("HTTP_ACCEPT") or "*/*").split(",")]

@@ -1,11 +1,12 @@
 """The base of all API views: what DRF does by default and this API promises otherwise."""
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import MethodNotAllowed, UnsupportedMediaType
@@ -14,13 +15,16 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from core import database
 from core.accept.submission import Repeatable
-from core.errors import TooLarge
+from core.errors import TooLarge, Unavailable
 from core.http.answers import answer
 from core.http.conditional import etag
 from core.http.limits import LimitedView
+from core.http.origins import refuse_other_sites
 from core.http.parsers import MAX_REQUEST_BYTES
 from core.http.repeats import REPLAYED
+from core.timeouts import DATABASE_RETRY_AFTER_SECONDS
 from core.versions import FIRST
 
 APPLICATIONS = "^api/v1/applications"
@@ -43,12 +47,14 @@ class OptionsView(APIView):
 
 
 class KeyedView(APIView):
-    """A view that asks for keys where they are required, and nobody where they are not."""
+    """A view that asks for a key; where none is required it refuses pages of other sites."""
 
     def perform_authentication(self, request: Request) -> None:
-        """Raises AuthenticationFailed, KeysAway."""
+        """Raises AuthenticationFailed, KeysAway, PermissionDenied."""
         if settings.ENVIRONMENT.keys_required:
             super().perform_authentication(request)
+        else:
+            refuse_other_sites(request._request)
 
     def check_permissions(self, request: Request) -> None:
         """Raises NotAuthenticated, PermissionDenied, ApplicationNotFound."""
@@ -60,9 +66,22 @@ class ApiView(LimitedView, KeyedView, OptionsView):
     """A view that knows how many bytes it takes, and how much a client may ask of it."""
 
     max_request_bytes = MAX_REQUEST_BYTES
+    #: A member of the staff who uses the API by the admin's session needs, by the request's method,
+    #: this permission for each of these models: the one that the admin asks for the same.
+    models: ClassVar[Sequence[type[Model]]] = ()
+    actions: ClassVar[Mapping[str, str]] = {
+        "GET": "view",
+        "HEAD": "view",
+        "POST": "add",
+        "PUT": "change",
+        "PATCH": "change",
+        "DELETE": "delete",
+    }
     #: Those that wait for groups alone (core.suspending), and neither ask the database by
     #: themselves nor take long.
     suspendable_methods: Collection[str] = ()
+    #: Those that fail without the database. While it is known to be away they do so at once.
+    database_methods: Collection[str] = ("GET", "HEAD", "PUT", "PATCH", "DELETE")
 
     def get_parsers(self) -> list[BaseParser]:
         """The parsers; they know nothing of a request, so they need not be made for each."""
@@ -87,6 +106,12 @@ class ApiView(LimitedView, KeyedView, OptionsView):
         finally:
             self.request.parser_context.clear()
             vars(self).clear()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Raises Unavailable, and whatever refuses the request."""
+        if request.method in self.database_methods and database.breaker().is_open:
+            raise Unavailable("The database is away.", DATABASE_RETRY_AFTER_SECONDS)
+        super().initial(request, *args, **kwargs)
 
     def judge(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase | None:
         """The answer that the head alone has earned, or None where the body matters."""
@@ -113,7 +138,8 @@ class ApiView(LimitedView, KeyedView, OptionsView):
             raise MethodNotAllowed(str(request.method))
         if int(request._request.META.get("CONTENT_LENGTH") or 0) > self.max_request_bytes:
             raise TooLarge(f"The request may have at most {self.max_request_bytes} bytes.")
-        if self.request.negotiator.select_parser(request, request.parsers) is None:
+        parsers = self.get_parsers()
+        if self.get_content_negotiator().select_parser(request, parsers) is None:
             raise UnsupportedMediaType(request.content_type)
 
     @property

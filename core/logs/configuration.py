@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-OURS = ("applications", "chats", "chatsystem", "core", "messages_app", "search")
+OURS = ("api", "applications", "chats", "chatsystem", "core", "messages_app", "search")
 #: What speaks of each request or task, or of what only the client did wrong.
 QUIET = {
     # Each 4xx is the client's affair and in its answer; the server's own failures are logged.

@@ -12,9 +12,7 @@ import redis
 from amqp.exceptions import AMQPError
 from django.db import InterfaceError, OperationalError
 
-#: MySQL's errors of the data that its driver takes for errors of the server:
-#: ER_TRUNCATED_WRONG_VALUE, ER_TRUNCATED_WRONG_VALUE_FOR_FIELD, ER_NET_PACKET_TOO_LARGE.
-ERRORS_OF_DATA = frozenset({1292, 1366, 1153})
+from core.service_errors import blames_row
 
 _OF_SERVICES = (OSError, InterfaceError, redis.RedisError, AMQPError)
 _OURS = ("applications.", "chats.", "chatsystem.", "core.", "messages_app.", "search.")
@@ -37,7 +35,7 @@ def traceback_of(error: BaseException) -> str:
 
 def _may_be_quoted(error: BaseException) -> bool:
     if isinstance(error, OperationalError):
-        return not (error.args and error.args[0] in ERRORS_OF_DATA)
+        return not blames_row(error)
     if isinstance(error, ValueError):
         return False
     return isinstance(error, _OF_SERVICES) or type(error).__module__.startswith(_OURS)

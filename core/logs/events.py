@@ -24,7 +24,20 @@ class Event(StrEnum):
         "a web process has refused clients at a bound: connections, memory, queue or slow",
     )
     DATABASE_FAILED = "database.failed", "the database failed a request, which was answered 503"
+    SERVICE_FAILED = "service.failed", "another service failed a request, which was answered 503"
+    SERVICE_UNFORESEEN = (
+        "service.unforeseen",
+        "a service answered with an error that no list has, or that is a defect of this program",
+    )
 
+    FOLDER_OPEN = (
+        "folder.open",
+        "other users may look into `VAR_DIR`: close it, or choose a folder of the service's own",
+    )
+    LOGINS_REFUSED = (
+        "logins.refused",
+        "too many wrong passwords by address, name or browser; for minutes no more are looked at",
+    )
     SERVICE_AWAY = "service.away", "a service does not answer; it is left alone until it is back"
     SERVICE_STILL_AWAY = "service.still_away", "it was looked for again"
     SERVICE_BACK = "service.back", "it answers again"
@@ -52,6 +65,10 @@ class Event(StrEnum):
         "a message of a queue cannot be read; it goes to the failed",
     )
     TASK_FAILED = "task.failed", "a task ended with an unexpected error"
+    SCHEDULED_DROPPED = (
+        "scheduled.dropped",
+        "a scheduled task came back as failed, and is dropped: its next run does the work",
+    )
     DRAIN_ENDED = "drain.ended", "messages that were being taken are handed out again"
     QUEUE_DIFFERS = (
         "queue.differs",
@@ -82,4 +99,8 @@ class Event(StrEnum):
     INDEX_WAITS = "index.waits", "the search index cannot be brought in step now"
     INDEX_UNCHECKED = "index.unchecked", "the daily check of the search index was not possible"
     INDEX_DIFFERS = "index.differs", "the daily check found a document that differs from its row"
+    SEARCH_REFUSED = (
+        "search.refused",
+        "Elasticsearch calls a search wrong, a defect; the database answers it",
+    )
     WAKE_LOST = "wake.lost", "the search worker was not woken; beat does it"

@@ -1,11 +1,12 @@
 """The numbers that Redis gives: a block for each parent, and one script for all that is done to it.
 
-A call is sent once. That it was not sent, was refused, or was sent and not answered are three
-different things here, because only after the first two may a row be numbered elsewhere.
+A call is sent once. Only where it was surely not done, because it was not sent or the server
+refused it, may a row be numbered elsewhere. Whatever else goes wrong leaves the outcome open.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha1
@@ -15,28 +16,29 @@ from typing import Any
 
 import redis
 
+from core.logs import Event, get_logger
 from core.numbering.term import Term
 from core.redis import keys
-from core.redis.client import AWAY, pool
+from core.redis.client import pool
 from core.redis.guard import breaker
 from core.rows import Lease
+from core.service_errors import Meaning, meaning_of
 from core.timeouts import REDIS_ANSWER_SECONDS
+
+logger = get_logger(__name__)
 
 _SOURCE = (Path(__file__).parent / "blocks.lua").read_text()
 
 #: So long a request with a key may be repeated.
 REMEMBERED_SECONDS = 24 * 3600
 
-#: How a server says that it takes no writes now: out of memory, loading, a replica, a full disk.
-_REFUSALS = ("OOM", "LOADING", "READONLY", "MISCONF", "BUSY", "MASTERDOWN", "CLUSTERDOWN")
-
 
 class RedisAway(Exception):
-    """Nothing was done: Redis cannot be reached, or takes no writes."""
+    """Nothing was done: Redis cannot be reached, or refuses."""
 
 
 class Unanswered(Exception):
-    """The call was sent and its answer did not come: nobody knows whether it was done."""
+    """The call was sent, and its answer did not come or says nothing: it may have been done."""
 
 
 class Untrusted(Exception):
@@ -124,18 +126,21 @@ class Blocks:
             arguments += one.parent, prefix, one.child_lease, len(one.requests)
             for asked in one.requests:
                 arguments += asked.key, asked.record, len(asked.payloads), *asked.payloads
-        [answers] = self._call(term, "accept", names, arguments)
-        return [Given(bool(low), list(map(_read_answer, requests))) for low, requests in answers]
+        with _readable():
+            [answers] = self._call(term, "accept", names, arguments)
+            return [_given(one, answer) for one, answer in zip(wanted, answers, strict=True)]
 
     def open(self, term: Term, parent: str, ceiling: int) -> Block:
         """The parent's block, opened empty above the ceiling where it is unknown."""
         names = [keys.block(parent)]
-        return Block(*self._call(term, "open", names, [ceiling]))
+        with _readable():
+            return Block(*self._call(term, "open", names, [ceiling]))
 
     def install(self, term: Term, parent: str, block: Block, lease: Lease) -> None:
         """Put the lease behind the block, unless somebody else has by now."""
         names = [keys.block(parent)]
-        self._call(term, "install", names, [block.last, lease.first, lease.last])
+        with _readable():
+            self._call(term, "install", names, [block.last, lease.first, lease.last])
 
     def _call(
         self, term: Term, operation: str, names: Sequence[str], arguments: Sequence[Any]
@@ -167,16 +172,12 @@ class Blocks:
         except redis.exceptions.NoScriptError as error:
             self._clock_ahead = 0
             raise Untrusted("the script is not there") from error
-        except redis.exceptions.BusyLoadingError as error:
-            raise RedisAway(str(error)) from error
-        except redis.ResponseError as error:
-            if not _is_refusal(error):
-                raise
-            raise RedisAway(str(error)) from error
-        except AWAY as error:
-            self._clock_ahead = 0
-            breaker().open(error)
-            raise Unanswered(str(error)) from error
+        except redis.RedisError as error:
+            if not isinstance(error, redis.ResponseError):
+                self._clock_ahead = 0
+                breaker().open(error)
+            failure = Unanswered if meaning_of(error) is Meaning.OPEN else RedisAway
+            raise failure(str(error)) from error
         finally:
             pool().release(connection)
 
@@ -184,10 +185,16 @@ class Blocks:
     def _answer(connection: Any, *command: Any) -> Any:
         try:
             connection.send_packed_command(connection.pack_command(*command), check_health=False)
-        except AWAY as error:
+        except (redis.ConnectionError, redis.TimeoutError) as error:
             # What did not go out whole is never run, since the connection is closed now.
             raise RedisAway(str(error)) from error
         return connection.read_response()
+
+
+def _given(wanted: Wanted, answer: Any) -> Given:
+    low, requests = answer
+    of_each = zip(wanted.requests, requests, strict=True)
+    return Given(bool(low), [_read_answer(one) for _, one in of_each])
 
 
 def _read_answer(answer: Any) -> int | Known | None:
@@ -198,15 +205,23 @@ def _read_answer(answer: Any) -> int | Known | None:
     return Known(int(first), record, pending)
 
 
-def _is_refusal(error: redis.ResponseError) -> bool:
-    refusals = (redis.exceptions.OutOfMemoryError, redis.exceptions.ReadOnlyError)
-    return isinstance(error, refusals) or str(error).startswith(_REFUSALS)
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Around a call: an answer of another shape than the script's leaves the outcome open."""
+    try:
+        yield
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        logger.error(Event.SERVICE_UNFORESEEN, service="redis", error=error)  # noqa: TRY400
+        # The next answer on the same connection may be that of another call.
+        pool().disconnect(inuse_connections=False)
+        raise Unanswered(f"an answer of another shape: {type(error).__name__}") from error
 
 
 def _connect() -> Any:  # redis-py's connections are not typed
     """A connection that is alive as far as can be seen from here. Raises RedisAway."""
     try:
         return pool().get_connection()
-    except (*AWAY, redis.ResponseError) as error:
+    except redis.RedisError as error:
+        meaning_of(error)  # logs an error that nobody knows
         breaker().open(error)
         raise RedisAway(str(error)) from error

@@ -28,6 +28,7 @@ from core.numbering.models import NumberAuthority, NumberingProcess, Source
 from core.numbering.provision import provide_numbers
 from core.numbering.term import Term
 from core.redis.client import client
+from core.redis.trial import try_to_write
 from core.rows import Key
 
 logger = get_logger(__name__)
@@ -144,7 +145,7 @@ class Keeper:
     def _probe(self) -> None:
         """Whether Redis can be written to."""
         try:
-            client().set(f"probe:{self.process}", 1, ex=60)
+            try_to_write(client())
         except redis.RedisError:
             self._reaches_since = None
         else:

@@ -18,9 +18,6 @@ from core.timeouts import (
     REDIS_SPARE_CONNECTIONS,
 )
 
-#: What redis-py raises for a server that cannot be reached or does not answer in time.
-AWAY = (redis.ConnectionError, redis.TimeoutError)
-
 
 def is_configured() -> bool:
     """Whether this installation has a Redis at all; without, the database does its work."""
@@ -45,5 +42,5 @@ def pool() -> redis.ConnectionPool:
 
 @cache
 def client() -> redis.Redis:
-    """For reads, and for writes that may be repeated. Raises one of AWAY."""
+    """For reads, and for writes that may be repeated. Raises redis.RedisError."""
     return redis.Redis(connection_pool=pool())

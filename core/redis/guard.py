@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import redis
 
 from core.breaker import Breaker
-from core.redis.client import AWAY, client, is_configured
+from core.redis.client import client, is_configured
+from core.service_errors import meaning_of
 
 Answer = TypeVar("Answer")
 
@@ -37,9 +38,9 @@ def ask(work: Callable[[Any], Answer]) -> Answer:
         raise NoRedis("known to be away")
     try:
         return work(client())
-    except AWAY as error:
-        breaker().open(error)
-        raise NoRedis(str(error)) from error
-    except redis.ResponseError as error:
-        # A replica, a full disk: it refuses this, and may answer something else.
+    except redis.RedisError as error:
+        meaning_of(error)  # logs an error that nobody knows
+        # A server that answers may refuse this, as a replica or for a full disk, and take the next.
+        if not isinstance(error, redis.ResponseError):
+            breaker().open(error)
         raise NoRedis(str(error)) from error

@@ -76,6 +76,11 @@ def owing(rate: str, name: str) -> bytes:
     return f"owing:{rate}:{name}".encode("utf-8", "backslashreplace")
 
 
+def trial(name: str, kind: str) -> str:
+    """A key on which it is tried whether Redis takes writes."""
+    return f"trial:{{{name}}}:{kind}"
+
+
 def untagged(key: str) -> str:
     """The parent's name in such a key."""
     _, _, name = key.partition(":")

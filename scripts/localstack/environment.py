@@ -10,7 +10,10 @@ from localstack.settings import Settings
 
 # What only the web server reads: another value is no reason to start the others anew.
 WEB_ONLY = frozenset(
-    {"PORT", "BASE_URL", "RATE_LIMIT", "WEB_CONCURRENCY", "WEB_THREADS", "OPERATOR_NETWORKS"}
+    {
+        *("PORT", "BASE_URL", "RATE_LIMIT", "OPERATOR_NETWORKS", "WEB_CONCURRENCY", "WEB_THREADS"),
+        *("WEB_QUEUE", "WEB_CONNECTIONS", "WEB_CONNECTIONS_PER_ADDRESS", "WEB_REQUEST_BYTES"),
+    }
 )
 
 

@@ -129,7 +129,7 @@ def test_who_has_seen_an_older_one_may_not(api: Api, item: tuple[str, str], meth
 
 @pytest.mark.parametrize(
     "expected",
-    ['W/"1"', '"01"', '"1 "', '"-1"', '"१"', '"x"', '"*"', "1", '"1', "", ",", "junk", '"' * 9],
+    ['W/"1"', '"01"', '"1 "', '"-1"', '"१"', '"x"', '"*"', '"1-gzip"'],
 )
 def test_what_is_no_tag_of_the_item_matches_nothing(api: Api, expected: str) -> None:
     application = api.new_application()
@@ -137,6 +137,31 @@ def test_what_is_no_tag_of_the_item_matches_nothing(api: Api, expected: str) -> 
     answer = api.put(application, {"name": "new"}, **{"If-Match": expected})
 
     assert_problem(answer, 412)
+
+
+@pytest.mark.parametrize("tags", ["1", '"1', "", ",", "junk", '"' * 9, "é"])
+def test_a_change_on_condition_of_no_tag_is_a_400(api: Api, tags: str) -> None:
+    application = api.new_application()
+
+    answer = api.put(application, {"name": "new"}, **{"If-Match": tags})
+
+    assert_problem(answer, 400)
+    assert "If-Match" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("method", ["put", "patch"])
+@pytest.mark.parametrize("known", ["*", "{}", "W/{}", '"x", {}'])
+def test_a_change_of_anything_but_what_is_known_is_stale(
+    api: Api, item: tuple[str, str], method: str, known: str
+) -> None:
+    path, field = item
+    header = known.format(api.get(path)["ETag"])
+
+    refused = getattr(api, method)(path, {field: "new"}, **{"If-None-Match": header})
+    changed = getattr(api, method)(path, {field: "new"}, **{"If-None-Match": '"99"'})
+
+    assert_problem(refused, 412)
+    assert (changed.status_code, changed.json()[field]) == (200, "new")
 
 
 def test_more_tags_than_can_be_compared_are_a_400(api: Api) -> None:
@@ -149,7 +174,7 @@ def test_more_tags_than_can_be_compared_are_a_400(api: Api) -> None:
         assert answer.status_code == status
 
 
-@pytest.mark.parametrize("expected", ["*", '"1"', "junk"])
+@pytest.mark.parametrize("expected", ["*", '"1"', '"x"'])
 def test_what_does_not_exist_is_not_stale(api: Api, expected: str) -> None:
     chat = api.new_chat()
     for path in (f"/applications/{'0' * 24}", f"{chat}1", f"{chat}/messages/1"):

@@ -1,15 +1,43 @@
 """Whatever goes wrong, on either side, the answer is a problem document that says so."""
 
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pkgutil import walk_packages
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+import redis
+from django.db import (
+    DataError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
+from kombu.exceptions import OperationalError as BrokerError
 
+from api.problems import STATUS_OF
 from applications import selectors
+from core import database
+from core.breaker import Breaker
+from core.errors import DomainError
+from core.logs.configuration import OURS
+from core.timeouts import DATABASE_RETRY_AFTER_SECONDS
 from tests.api.client import Api
 from tests.api.problems import assert_problem
+from tests.live.servers import ROOT
 
 UNKNOWN = "0" * 24
+
+
+@pytest.fixture(autouse=True)
+def breaker(monkeypatch: pytest.MonkeyPatch) -> Breaker:
+    """The database's, for one test: nobody looks whether the database is back."""
+    breaker = Breaker("database", lambda: None)
+    monkeypatch.setattr(breaker, "_watch", lambda: None)
+    monkeypatch.setattr(database, "breaker", cache(lambda: breaker))
+    return breaker
 
 
 def test_the_last_of_duplicate_keys_counts(api: Api) -> None:
@@ -105,3 +133,95 @@ def test_a_sane_request_id_is_kept_and_another_is_replaced(api: Api) -> None:
         answer = api.client.get("/api/v1/nothing", headers={"X-Request-ID": given})
         assert (answer["X-Request-ID"] == given) is kept
         assert_problem(answer, 404)
+
+
+def derived(kind: type[DomainError]) -> Iterator[type[DomainError]]:
+    """All errors that are derived from this one."""
+    for each in kind.__subclasses__():
+        yield each
+        yield from derived(each)
+
+
+def test_every_error_of_the_domain_has_a_status() -> None:
+    for package in OURS:
+        for module in walk_packages([str(ROOT / package)], f"{package}."):
+            # What a web process loads last begins to serve.
+            if ".migrations." not in module.name and module.name != "chatsystem.asgi":
+                import_module(module.name)
+
+    # Imports and exports are commands: no request meets their errors.
+    found = {
+        kind
+        for kind in derived(DomainError)
+        if kind.__module__.startswith(tuple(OURS))
+        and not kind.__module__.startswith("messages_app.conversations")
+    }
+
+    assert len(found) > 10
+    assert [kind for kind in found if not set(kind.__mro__) & STATUS_OF.keys()] == []
+
+
+def test_an_error_of_the_domain_without_a_status_is_a_500(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unheard(DomainError):
+        pass
+
+    def fail(*_: object, **__: object) -> None:
+        raise Unheard("of")
+
+    monkeypatch.setattr(selectors, "get_application", fail)
+
+    assert_problem(api.get(f"/applications/{UNKNOWN}"), 500)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ProgrammingError(1146, "Table 'x' doesn't exist"), 503),
+        (InternalError("database disk image is malformed"), 503),
+        (InterfaceError(0, ""), 503),
+        (OperationalError(9999, "unheard of"), 503),
+        (redis.ResponseError("NOREPLICAS Not enough good replicas to write."), 503),
+        (redis.ResponseError("UNHEARD of"), 503),
+        (BrokerError("connection refused"), 503),
+        (ProgrammingError(1064, "You have an error in your SQL syntax"), 500),
+        (DataError(1406, "Data too long"), 500),
+    ],
+)
+def test_a_service_that_fails_is_a_503_unless_it_was_misused(
+    error: Exception, status: int, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(selectors, "get_application", fail)
+
+    answer = api.get(f"/applications/{UNKNOWN}")
+
+    assert_problem(answer, status)
+    assert ("Retry-After" in answer.headers) is (status == 503)
+
+
+def test_reads_fail_at_once_while_the_database_is_known_to_be_away(
+    api: Api,
+) -> None:
+    chat = api.new_chat()
+    api.say(chat, "said")
+
+    database.note_failure(OperationalError(2013, "Lost connection"))
+
+    for path in (chat, f"{chat}/messages", f"{chat}/messages/1"):
+        answer = api.get(path)
+        assert_problem(answer, 503)
+        assert answer["Retry-After"] == str(DATABASE_RETRY_AFTER_SECONDS)
+    assert api.client.get("/health/live").status_code == 200
+
+
+@pytest.mark.parametrize("code", [1205, 1213, 1290, 1366])
+def test_an_error_that_leaves_the_connection_is_no_reason_to_leave_the_database_alone(
+    breaker: Breaker, code: int
+) -> None:
+    database.note_failure(OperationalError(code, "refused"))
+
+    assert not breaker.is_open

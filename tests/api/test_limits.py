@@ -124,7 +124,7 @@ def test_every_answer_of_a_route_counts_and_tells(api: Api, settings: Settings) 
     limit(settings, "100/h")
     answers = {
         201: api.post("/applications", {"name": "x"}),
-        200: api.client.options("/api/v1/applications"),
+        204: api.client.options("/api/v1/applications"),
         400: api.post("/applications", b"{"),
         404: api.get(UNKNOWN),
         405: api.client.delete("/api/v1/applications"),

@@ -135,7 +135,8 @@ def test_head_is_get_and_options_tells_the_methods(api: Api) -> None:
     options = api.client.options("/api/v1/applications")
 
     assert (head.status_code, head.content) == (200, b"")
-    assert (options.status_code, options.content) == (200, b"")
+    assert (options.status_code, options.content) == (204, b"")
+    assert "Content-Type" not in options
     assert set(options["Allow"].split(", ")) == {"GET", "POST", "HEAD", "OPTIONS"}
 
 
@@ -146,8 +147,13 @@ def test_the_other_routes_answer_options_too(api: Api, path: str) -> None:
     for end in ("", "/"):
         options = api.client.options(f"{path}{end}", headers={"Accept": "text/html"})
 
-        assert options.status_code in (200, 406)
+        assert options.status_code in (204, 406)
         assert api.client.get(f"{path}{end}").status_code == 200
+
+
+def test_an_empty_accept_says_nothing(api: Api) -> None:
+    for path in ("/api/v1/applications", "/api/v1/schema"):
+        assert api.client.get(path, headers={"Accept": ""}).status_code == 200
 
 
 def test_unknown_fields_are_ignored(api: Api) -> None:

@@ -2,7 +2,7 @@
 
 from bench.profile.functions import OTHER, step_of
 
-SERVER = "run_asgi (uvicorn/protocols/http/httptools_impl.py:421)"
+SERVER = "_handle_connection (gunicorn/asgi/protocol.py:1370)"
 HANDLER = "__call__ (api/handler.py:60)"
 VIEW = "post (messages_app/views.py:40)"
 

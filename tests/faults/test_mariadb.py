@@ -1,12 +1,18 @@
-"""MariaDB is away for half a minute: Redis and the queue accept what they have numbers for."""
+"""MariaDB is away, or takes no writes: Redis and the queue accept what they have numbers for."""
 
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from chaos import stack
 from chaos.client import Client
+from chaos.database import query
+from chaos.healing import is_ready
 from chaos.waiting import until
+from core.broker.queues import FAILED
 from tests.faults.load import Load
 from tests.faults.verdict import judge
 
@@ -28,3 +34,49 @@ def test_killed_under_load(load: Load, client: Client) -> None:
     assert {attempt.status for attempt in meanwhile} <= {201, 503}
     assert [attempt for attempt in meanwhile if attempt.is_accepted]
     judge(load)
+
+
+@contextmanager
+def read_only() -> Iterator[None]:
+    """The server answers, and takes no writes of anybody but its administrator."""
+    set_globally("read_only=1")
+    try:
+        yield
+    finally:
+        set_globally("read_only=0")
+
+
+def set_globally(setting: str) -> None:
+    [(server,)] = query("SELECT @@socket")
+    command = ["mariadb", "--no-defaults", f"--socket={server}", "--user=root"]
+    subprocess.run([*command, f"--execute=SET GLOBAL {setting}"], check=True)
+
+
+def test_a_server_that_takes_no_writes_degrades_and_loses_nothing(
+    load: Load, client: Client
+) -> None:
+    load.write(5)
+    message = f"{load.chats[0].children}/1"
+
+    with read_only():
+        until(lambda: not is_ready(), "it is told", within=3)
+        load.write(5)
+        edited = client.send("PATCH", message, {"body": "edited"})
+        assert (edited.status, bool(edited.retry_after)) == (503, True)
+        assert client.send("GET", message).status == 200
+
+    until(is_ready, "all is well")
+    assert client.send("PATCH", message, client.get(message)).status == 200
+    judge(load)
+
+
+def test_an_outage_of_more_than_a_minute_leaves_no_dead_letter() -> None:
+    """The tasks of each minute fail at least once meanwhile."""
+    before = query("SELECT COUNT(*) FROM dead_letters")
+
+    with stack.broken("stop", "mariadb", lasting=75):
+        pass
+    until(is_ready, "all is well", within=180)
+    until(lambda: not stack.queued(FAILED), "nothing is left among the failed", within=90)
+
+    assert query("SELECT COUNT(*) FROM dead_letters") == before

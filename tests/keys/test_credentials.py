@@ -2,17 +2,17 @@
 
 import re
 
-import httpx
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from pytest_django import Settings
 
+from api.handler import SiteHandler
 from applications.models import Application, OperatorKey
 from applications.services import make_operator_key
-from api.handler import SiteHandler
 from tests.api.client import Api
 from tests.api.problems import assert_problem
+from tests.api.test_handler import request
 from tests.keys.clients import Owner, with_header, with_key
 
 WRONG = {
@@ -130,7 +130,9 @@ def test_no_key_gets_into_a_log(
 
 @pytest.fixture
 def staff(db: None) -> User:
-    return User.objects.create_user("staff", is_staff=True)
+    user = User.objects.create_user("staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(content_type__model="application"))
+    return user
 
 
 def session_of(user: User, *, csrf: bool = False) -> Api:
@@ -139,7 +141,7 @@ def session_of(user: User, *, csrf: bool = False) -> Api:
     return Api(client=client)
 
 
-def test_a_login_of_the_staff_is_an_operators(staff: User, owner: Owner) -> None:
+def test_a_login_of_the_staff_opens_what_it_may(staff: User, owner: Owner) -> None:
     api = session_of(staff)
 
     assert api.get("/applications").status_code == 200
@@ -195,13 +197,20 @@ def test_what_is_tried_out_on_the_page_of_the_api_has_its_token(
     admin.get("/admin/")
     cookies = {name: cookie.value for name, cookie in admin.cookies.items()}
     # As it is served: without the middleware of pages, which a test client goes through.
-    served = httpx.WSGITransport(app=SiteHandler())
-    with httpx.Client(transport=served, base_url="http://testserver", cookies=cookies) as browser:
-        page = browser.get("/api/v1/docs").text
-        [(header, token)] = re.findall(r'headers\["(X-CSRFTOKEN)"\] = "(\w+)"', page)
+    site = SiteHandler()
+    cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    docs = request("GET", PATH_INFO="/api/v1/docs", QUERY_STRING="script=", HTTP_COOKIE=cookie)
+    script = site.answer(docs).body.decode()
+    [(_, token)] = re.findall(r'headers\["(X-CSRFTOKEN)"\] = "(\w+)"', script)
 
-        answer = browser.post(
-            "/api/v1/applications", json={"name": "tried out"}, headers={header: token}
+    answer = site.answer(
+        request(
+            "POST",
+            b'{"name": "tried out"}',
+            PATH_INFO="/api/v1/applications",
+            HTTP_COOKIE=cookie,
+            HTTP_X_CSRFTOKEN=token,
         )
+    )
 
-    assert answer.status_code == 201, answer.text
+    assert answer.status == 201, answer.body

@@ -54,6 +54,8 @@ def _targets() -> Iterator[BadBytes]:
 def _methods() -> Iterator[BadBytes]:
     for method in (b"FOO", b"PROPFIND", b"TRACE", b"X" * 5000, b"\xff", b"GET\0", b"", b"G T"):
         yield BadBytes(405, raw(method, APPLICATIONS))
+    for method in (b"get", b"Get", b"post"):
+        yield BadBytes(501, raw(method, APPLICATIONS))
     yield BadBytes(405, raw("CONNECT", APPLICATIONS))
     yield BadBytes(404, raw("CONNECT", b"localhost:80"))
 

@@ -139,12 +139,6 @@ class MakeRun(EmbeddedServer):
         return "Ctrl-C stops" in self.output.read_text()
 
 
-class GunicornServer(EmbeddedServer):
-    """The same, served by gunicorn."""
-
-    COMMAND = ("-m", "gunicorn", "-c", "gunicorn.conf.py")
-
-
 class StackServer(EmbeddedServer):
     """One more web server on the stack's services, with settings of its own."""
 

@@ -51,7 +51,7 @@ class OwnQueues:
         self._connection = Connection(os.environ["BROKER_URL"])
         self._channel: Any = self._connection.channel()
         for queue in reversed(self._queues):
-            queue(self._channel).declare()
+            queue(self._channel).queue_declare()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -52,6 +52,7 @@ class Services:
             "core.accept.tasks.COMPANY_SECONDS": 0.0,
             "core.breaker.BREAKER_PROBE_SECONDS": 0.02,
             "core.numbering.examination.REDIS_EXAMINATION_SECONDS": 0.5,
+            "core.numbering.examination.REDIS_SILENCE_SECONDS": 0.5,
             "core.numbering.keeper.TICK_SECONDS": 0.1,
             "core.numbering.keeper.STEADY": brief,
             "core.numbering.keeper.FRESH": 3 * brief,

@@ -1,7 +1,12 @@
 """Numbers from Redis: 1 to N without a gap in ordinary running, and never one twice."""
 
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from threading import Timer
 
 import pytest
 from django.utils import timezone
@@ -11,8 +16,9 @@ from applications.models import Application
 from chats.models import Chat
 from core.numbering.blocks import script
 from core.numbering.models import NumberAuthority, NumberingProcess, NumberSkip
-from tests.live.servers import eventually
+from tests.live.servers import ROOT, eventually
 from tests.numbering.processes import Process
+from tests.pipeline.worker import database_url
 from tests.redis_server import RedisServer
 
 
@@ -59,6 +65,69 @@ def test_redis_restarted_with_its_data_leaves_no_gap(
     redis_server.restart()
     assert process.chats(token, 2) == [4, 5]
     assert not NumberSkip.objects.exists()
+
+
+@pytest.fixture
+def other(token: str, redis_server: RedisServer) -> Iterator[subprocess.Popen[str]]:
+    """Another process, which answers each line with a new number."""
+    command = [sys.executable, "-m", "tests.numbering.other_process", token]
+    command += [database_url(), redis_server.url]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as process:  # type: ignore[call-overload]
+        yield process
+        process.kill()
+
+
+def number_of_other(other: subprocess.Popen[str]) -> int:
+    assert other.stdin is not None
+    assert other.stdout is not None
+    other.stdin.write("\n")
+    other.stdin.flush()
+    return int(other.stdout.readline())
+
+
+@pytest.mark.parametrize("stopped_before", [True, False])
+def test_a_process_that_stands_still_for_seconds_costs_a_restart_no_numbers(
+    stopped_before: bool,
+    process: Process,
+    token: str,
+    redis_server: RedisServer,
+    other: subprocess.Popen[str],
+) -> None:
+    assert process.chats(token, 2) == [1, 2]
+    assert number_of_other(other) == 3
+    if stopped_before:
+        other.send_signal(signal.SIGSTOP)
+    redis_server.restart()
+    other.send_signal(signal.SIGSTOP)
+    wakes = Timer(4, other.send_signal, [signal.SIGCONT])
+    wakes.start()
+
+    began = time.monotonic()
+    assert process.chats(token) == [4]
+    took = time.monotonic() - began
+
+    assert number_of_other(other) == 5
+    assert not NumberSkip.objects.exists()
+    assert NumberAuthority.objects.get().epoch == 1
+    assert took < 8
+    wakes.join()
+
+
+def test_a_process_that_was_killed_holds_up_a_restart_for_seconds_only(
+    process: Process, token: str, redis_server: RedisServer, other: subprocess.Popen[str]
+) -> None:
+    process.chats(token, 2)
+    number_of_other(other)
+    other.kill()
+    redis_server.restart()
+
+    began = time.monotonic()
+    [number] = process.chats(token)
+
+    assert time.monotonic() - began < 8
+    assert number > 4
+    assert NumberAuthority.objects.get().epoch == 2
 
 
 def test_after_redis_lost_its_data_no_number_is_given_again(

@@ -95,6 +95,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> None:
     with_steps(monkeypatch, examination, "announce_examination")
     with_steps(monkeypatch, examination, "lock_authority")
     monkeypatch.setattr(examination, "REDIS_EXAMINATION_SECONDS", 0.5)
+    monkeypatch.setattr(examination, "REDIS_SILENCE_SECONDS", 0.5)
     monkeypatch.setattr("core.numbering.keeper.TICK_SECONDS", 0.05)
 
 

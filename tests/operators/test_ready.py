@@ -1,17 +1,26 @@
 """What `/health/ready` says of parts that do not work, how soon, and to whom."""
 
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import OperationalError, transaction
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
 from chatsystem import schedule
+from chatsystem.health import status_of
 from chatsystem.models import ScheduledRun
 from core.broker.depth import QueueState
+from core.database import try_to_write
+from core.http.experience import experience
+from core.models import Job
 from core.tasks import reconcile_counts
+from tests.api.client import Api
 from tests.redis_server import RedisServer
 
 SWEEP = "core.tasks.sweep"
@@ -104,6 +113,153 @@ def test_a_redis_that_is_away_degrades_within_a_second(
     assert answer.status_code == 200
     assert answer.json()["status"] == "degraded"
     assert answer.json()["parts"]["redis"]["status"] == "failing"
+
+
+def refuse_writes(server: RedisServer) -> None:
+    server.client().config_set("min-replicas-to-write", 1)
+
+
+def lose_its_master(server: RedisServer) -> None:
+    server.client().config_set("replica-serve-stale-data", "no")
+    admin: Any = server.client()
+    admin.execute_command("REPLICAOF", "127.0.0.1", "1")
+
+
+def run_out_of_memory(server: RedisServer) -> None:
+    server.client().config_set("maxmemory", 1)
+
+
+@pytest.mark.parametrize("fault", [refuse_writes, lose_its_master, run_out_of_memory])
+def test_a_redis_that_takes_no_writes_degrades(
+    fault: Callable[[RedisServer], None],
+    redis_server: RedisServer,
+    transactional_db: None,
+    client: Client,
+) -> None:
+    assert client.get("/health/ready").json()["parts"]["redis"] == {"status": "ok"}
+    fault(redis_server)
+
+    answer = client.get("/health/ready").json()
+
+    assert answer["status"] == "degraded"
+    assert answer["parts"]["redis"]["status"] == "failing"
+
+
+@pytest.mark.parametrize(
+    ("failing", "status"),
+    [
+        ((), "ok"),
+        (("search_index",), "degraded"),
+        (("database",), "down"),
+        (("database_writes",), "degraded"),
+        (("database_writes", "redis"), "down"),
+        (("database_writes", "numbering"), "down"),
+        (("database_writes", "rabbitmq"), "down"),
+        (("redis", "rabbitmq"), "degraded"),
+    ],
+)
+def test_the_service_is_down_where_creates_or_reads_do_not_work(
+    failing: tuple[str, ...], status: str
+) -> None:
+    names = "database", "database_writes", "redis", "numbering", "rabbitmq", "search_index"
+    parts = {name: {"status": "failing" if name in failing else "ok"} for name in names}
+
+    assert status_of(parts) == status
+
+
+def test_without_redis_creates_need_the_writes_of_the_database() -> None:
+    assert status_of({"database": {"status": "ok"}, "database_writes": {"status": "no"}}) == "down"
+
+
+def test_a_writer_at_work_is_no_fault(transactional_db: None) -> None:
+    with transaction.atomic():
+        Job.objects.create(name="at work")
+        run_in_thread(try_to_write)
+
+
+def run_in_thread(work: Callable[[], None]) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(work).result(10)
+
+
+def test_what_is_tried_leaves_nothing(transactional_db: None) -> None:
+    run_in_thread(try_to_write)
+
+    assert not Job.objects.filter(name__startswith="trial").exists()
+
+
+@pytest.fixture
+def hour(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets so many seconds pass, for what requests have met."""
+    now = [1000.0]
+    monkeypatch.setattr(experience, "_clock", lambda: now[0])
+    monkeypatch.setattr(experience, "_failed", {})
+
+    def pass_by(seconds: float) -> None:
+        now[0] += seconds
+
+    return pass_by
+
+
+def requests_part(client: Client) -> dict[str, str]:
+    part: dict[str, str] = client.get("/health/ready").json()["parts"]["requests"]
+    return part
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"), [("post", "creates"), ("get", "reads"), ("patch", "edits")]
+)
+def test_requests_that_fail_again_and_again_degrade_whatever_the_reason(
+    method: str,
+    kind: str,
+    api: Api,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    hour: Callable[[float], None],
+) -> None:
+    chat = api.new_chat()
+    api.say(chat, "x")
+    path = f"{chat}/messages" if method == "post" else f"{chat}/messages/1"
+    body = () if method == "get" else ({"body": "x"},)
+
+    def send() -> int:
+        return getattr(api, method)(path, *body).status_code  # type: ignore[no-any-return]
+
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError(9999, "a reason that nobody foresaw")
+
+    with monkeypatch.context() as failing:
+        failing.setattr("messages_app.services.create_message", fail)
+        failing.setattr("messages_app.services.edit_message", fail)
+        failing.setattr("messages_app.selectors.get_message", fail)
+        assert send() == 503
+        assert requests_part(client) == {"status": "ok"}
+        hour(4)
+        assert send() == 503
+
+        assert client.get("/health/ready").json()["status"] == "degraded"
+        assert kind in requests_part(client)["reason"]
+
+    hour(31)
+    assert requests_part(client) == {"status": "ok"}, "nobody has met it again"
+    assert send() in (200, 201)
+    assert experience.failing() == []
+
+
+def test_one_success_ends_it(hour: Callable[[float], None]) -> None:
+    path = "/api/v1/applications"
+    experience.note("POST", path, 503)
+    hour(4)
+    experience.note("POST", path, 400)
+    experience.note("POST", path, 500)
+    assert experience.failing() == ["creates"]
+
+    experience.note("GET", path, 200)
+    experience.note("GET", "/health/ready", 503)
+    experience.note("GET", f"{path}/x/chats/1/messages/search", 503)
+    assert experience.failing() == ["creates"]
+    experience.note("POST", path, 201)
+    assert experience.failing() == []
 
 
 def test_a_queue_without_workers_is_named(

@@ -26,8 +26,8 @@ class TestQueue:
     def __enter__(self) -> Self:
         self._connection = Connection(os.environ["BROKER_URL"])
         self._channel: Any = self._connection.channel()
-        failed_queue(self.failed)(self._channel).declare()
-        work_queue(self.name, self.failed)(self._channel).declare()
+        failed_queue(self.failed)(self._channel).queue_declare()
+        work_queue(self.name, self.failed)(self._channel).queue_declare()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -42,6 +42,12 @@ class TestQueue:
     def lose_all(self) -> None:
         """As if the broker had lost its data, and the queue were declared anew."""
         self._channel.queue_purge(self.name)
+
+    def make_otherwise(self) -> None:
+        """As an older version would have made it."""
+        self.delete()
+        arguments = {"x-queue-type": "quorum", "x-delivery-limit": 7}
+        self._channel.queue_declare(self.name, durable=True, auto_delete=False, arguments=arguments)
 
     def put(self, *messages: Sequence[NumberedRow]) -> None:
         """Publish a task message for each of these groups of rows."""
@@ -71,6 +77,12 @@ class TestQueue:
             message = self._channel.basic_get(self.name)
             self._channel.basic_reject(message.delivery_tag, requeue=False)
         eventually(lambda: self.dead_letters() == self.published, 10, "the dead letters")
+
+    def take_in_vain(self) -> None:
+        """The message that waits is handed out, and given back."""
+        eventually(lambda: self.ready() == 1, 10, "the message")
+        message = self._channel.basic_get(self.name)
+        self._channel.basic_reject(message.delivery_tag, requeue=True)
 
     def ready(self) -> int:
         """How many messages wait and are held by nobody."""

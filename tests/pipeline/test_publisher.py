@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from amqp.exceptions import PreconditionFailed
 from pytest_django import Settings
 
 from core.accept.envelope import task_message
@@ -52,6 +53,21 @@ def publish(publisher: Publisher, queue: TestQueue, number: int = 1) -> None:
 
 def is_well(publisher: Publisher) -> bool:
     return not publisher.breaker.is_open
+
+
+def test_a_message_that_is_too_large_keeps_no_other_from_its_queue(
+    publisher: Publisher, queue: TestQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PreconditionFailed("message size 20000000 is larger than configured max size")
+
+    with monkeypatch.context() as large:
+        large.setattr("core.broker.publisher._send", refuse)
+        with pytest.raises(BrokerAway):
+            publish(publisher, queue)
+
+    publish(publisher, queue)
+    assert queue.ready() == 1
 
 
 def test_a_message_is_in_its_queue(publisher: Publisher, queue: TestQueue) -> None:

@@ -4,13 +4,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from django.db import OperationalError
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
 
+from applications.services import create_application
 from chats.accept import NewChat
 from chats.models import Chat
 from core.accept import statement
+from core.accept.database import store
 from core.accept.models import DeadLetter
+from core.accept.patience import patiently
 from core.accept.storing import store_each, store_numbered
+from core.accept.submission import Submission
 from core.redis.client import client
 from core.redis.keys import attempt
 from core.rows import Lease, NumberedRow
@@ -166,16 +176,51 @@ def test_kinds_may_be_mixed_and_children_may_come_before_their_parents() -> None
     assert Message.objects.count() == 3
 
 
-def test_a_failure_of_the_database_blames_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    def disk_full(_: object) -> None:
-        raise OperationalError(1021, "Disk full")
+OUTAGES = (
+    OperationalError(1021, "Disk full"),
+    OperationalError(1290, "The server is running with the --read-only option"),
+    OperationalError(1054, "Unknown column 'author' in 'field list'"),
+    ProgrammingError(1146, "Table 'messages' doesn't exist"),
+    IntegrityError(1364, "Field 'author' doesn't have a default value"),
+    InternalError(999, "an error that no list has"),
+)
 
-    monkeypatch.setattr("core.accept.storing.insert", disk_full)
 
-    with pytest.raises(OperationalError):
-        store_numbered(messages(3))
+@pytest.mark.parametrize("error", OUTAGES, ids=str)
+def test_a_failure_of_the_database_blames_no_row_and_is_waited_out(
+    error: DatabaseError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [error, error]
 
+    def insert(rows: Sequence[NumberedRow]) -> None:
+        if failures:
+            raise failures.pop()
+        statement.insert(rows)
+
+    monkeypatch.setattr("core.accept.storing.insert", insert)
+
+    patiently(lambda: store_numbered(messages(3)), meanwhile=lambda: None)
+
+    assert stored_numbers() == [1, 2, 3]
     assert not DeadLetter.objects.exists()
+
+
+def test_a_row_that_the_server_calls_its_own_error_takes_no_other_request_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    token = create_application(name="x").token
+
+    def insert(rows: Sequence[NumberedRow]) -> None:
+        if any("bad" in row.values for row in rows):
+            raise OperationalError(1366, "Incorrect string value")
+        statement.insert(rows)
+
+    monkeypatch.setattr("core.accept.database.insert_numbered", insert)
+
+    outcomes = store([Submission([NewChat(token, name)]) for name in ("one", "bad", "two")])
+
+    assert isinstance(outcomes[1], OperationalError)
+    assert list(Chat.objects.order_by("pk").values_list("name", flat=True)) == ["one", "two"]
 
 
 def test_each_row_is_stored_alone_and_leaves_no_mark(redis_server: RedisServer) -> None:

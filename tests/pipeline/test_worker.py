@@ -9,6 +9,7 @@ import pytest
 
 from core.accept.envelope import task_message
 from core.accept.models import DeadLetter
+from core.broker.task import task
 from core.rows import NumberedRow
 from messages_app.accept import NewMessage
 from messages_app.models import Message
@@ -173,6 +174,50 @@ def test_a_worker_that_waits_for_its_database_ends_when_told_to_and_loses_nothin
     eventually(lambda: queue.ready() == 2, WITHIN_S, "both messages are back")
     assert len(stored()) == 5
     assert_stored_once(queue, start_worker(), 15)
+
+
+def test_a_scheduled_task_that_fails_is_counted_and_is_no_dead_letter(
+    queue: TestQueue, start_worker: StartWorker, database_proxy: Proxy
+) -> None:
+    worker = start_worker(DATABASE_URL=through(database_proxy, database_url()))
+    queue.put_raw(*task("core.tasks.forget_requests"))
+    eventually(lambda: worker.has_logged("keys.forgotten"), WITHIN_S, "it is at work")
+    database_proxy.close()
+
+    scheduled = ("core.tasks.forget_requests", "core.tasks.reconcile_counts")
+    for name in scheduled:
+        queue.put_raw(*task(name))
+    for name in scheduled:
+        failed = f"task.failed task={name}"
+        eventually(lambda failed=failed: worker.has_logged(failed), WITHIN_S, failed)  # type: ignore[misc]
+    worker.stop()
+
+    assert (queue.ready(), queue.dead_letters()) == (0, 0)
+    for name in scheduled:
+        assert worker.counted("chatsystem_tasks_failed_total", task=name) == 1
+
+
+def test_a_queue_that_was_made_otherwise_is_told_and_used(
+    queue: TestQueue, start_worker: StartWorker
+) -> None:
+    queue.make_otherwise()
+    queue.put(messages(1, 5))
+
+    worker = start_worker()
+
+    assert_stored_once(queue, worker, 5)
+    assert worker.has_logged(f"queue.differs queue={queue.name}")
+
+
+def test_beat_sends_to_a_queue_that_was_made_otherwise(
+    queue: TestQueue, start_worker: StartWorker
+) -> None:
+    queue.make_otherwise()
+    worker = start_worker()
+
+    worker.send("core.tasks.forget_requests")
+
+    eventually(lambda: worker.has_logged("keys.forgotten"), WITHIN_S, "the task")
 
 
 def test_a_worker_goes_on_when_its_database_is_back(

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import psutil
 from django.db import connection
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from tests.live.servers import ROOT
 from tests.pipeline.queue import TestQueue
@@ -36,11 +38,13 @@ class TestWorker:
         self.fault_file = folder / "fault"
         self.log = folder / "worker.log"
         self._queue = queue
+        self._metrics = folder / "metrics"
         self._environment = {
             **os.environ,
             "DATABASE_URL": database_url(),
             "REDIS_URL": "",
             "VAR_DIR": str(folder),
+            "PROMETHEUS_MULTIPROC_DIR": str(self._metrics),
             "TEST_QUEUE": queue.name,
             "TEST_FAILED": queue.failed,
             "FAULT": fault,
@@ -90,6 +94,18 @@ class TestWorker:
     def done(self) -> int:
         """How many messages it has stored and, but for one at the most, acknowledged."""
         return sum(map(int, re.findall(r"rows\.stored .* messages=(\d+)", self.log.read_text())))
+
+    def counted(self, name: str, **labels: str) -> float:
+        """What its processes have counted under this name."""
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, str(self._metrics))
+        return registry.get_sample_value(name, labels) or 0
+
+    def send(self, task: str) -> None:
+        """Send a task to its queue by Celery, as beat does."""
+        code = f"from {self._application} import app; app.send_task({task!r})"
+        command = [sys.executable, "-c", code]
+        subprocess.run(command, cwd=ROOT, env=self._environment, check=True)
 
     def has_logged(self, text: str) -> bool:
         """Whether this is in its log."""

@@ -6,10 +6,11 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+
+from core.management.printing import LineCommand
 
 
-class Command(BaseCommand):
+class Command(LineCommand):
     """Become gunicorn with gunicorn.conf.py, which checks what must hold."""
 
     help = (
@@ -32,4 +33,4 @@ class Command(BaseCommand):
         bind = f"{host}:{options['port']}"
         gunicorn = [sys.executable, "-m", "gunicorn", "-c", configuration, "--bind", bind]
         os.chdir(settings.BASE_DIR)
-        os.execv(sys.executable, gunicorn)
+        os.execv(sys.executable, gunicorn)  # noqa: S606 - there is nothing for a shell in it

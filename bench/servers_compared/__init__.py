@@ -1,0 +1,1 @@
+"""HTTP servers compared, each with the product behind it."""
