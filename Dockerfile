@@ -30,7 +30,7 @@ COPY --from=build /venv /venv
 WORKDIR /srv/chatsystem
 # Owned by root: what runs cannot change itself.
 COPY --from=application /srv/chatsystem .
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PORT=8000 VAR_DIR=/tmp
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PORT=8000 VAR_DIR=/tmp/chatsystem
 USER chatsystem
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD \

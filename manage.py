@@ -12,7 +12,9 @@ def main() -> None:
     from django.db import InterfaceError, OperationalError
 
     from chatsystem.preflight import stop_for_database
+    from core.management.printing import print_exception
 
+    sys.excepthook = print_exception
     try:
         execute_from_command_line(sys.argv)
     except (OperationalError, InterfaceError) as error:

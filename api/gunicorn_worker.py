@@ -252,6 +252,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
 
     def _feed_callback_parser(self, data: bytes) -> bool:
         """Also called by gunicorn, for what its parser holds behind a request."""
+        if self._closed:
+            return False
         if self.is_request_whole:
             self._begin()
         self._request_bytes += len(data)
@@ -339,6 +341,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         if self.is_request_whole and self._address is not None:
             self._connections.idle(self._address, self)
             self._keepalives.set(self.close)
+        # The client may have ended since gunicorn decided to keep the connection.
+        self._close_if_cut()
 
     def _cancel_keepalive_timer(self) -> None:
         self._keepalives.meet(self.close)
@@ -367,7 +371,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         return False
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
-        if self.is_spare or not self.is_request_whole:
+        if self.is_spare or not self.is_request_whole or _asks_to_close(request):
             return True
         if self._has_client_ended and not self._later and not self._callback_parser.remaining():
             return True
@@ -383,3 +387,10 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         if not self._closed and not self._has_answer_begun:
             self._has_answer_begun = True
             self._safe_write(self.worker.bare_problem(status, message))
+
+
+def _asks_to_close(request: Any) -> bool:
+    """Whether any Connection header does; gunicorn looks at the first, its parser at the last."""
+    return any(
+        name == b"connection" and b"close" in value.lower() for name, value in request.headers_bytes
+    )

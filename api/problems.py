@@ -18,9 +18,9 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
-from applications.services import HasKey
 from core.database import note_failure
 from core.errors import (
+    Conflict,
     DomainError,
     FieldError,
     Invalid,
@@ -44,7 +44,7 @@ CONTENT_TYPE = "application/problem+json"
 #: Also of the errors that are derived from these.
 STATUS_OF: Mapping[type[DomainError], int] = {
     NotFound: 404,
-    HasKey: 409,
+    Conflict: 409,
     KeyReused: 422,
     Invalid: 400,
     Malformed: 400,
@@ -133,6 +133,11 @@ def _service_problem(request: HttpRequest | Request, error: BaseException | None
     return problem(request, 503, "A part of the service is away.", headers=headers)
 
 
+def _unavailable_problem(request: HttpRequest, error: Unavailable) -> HttpResponse:
+    headers = {"Retry-After": str(error.retry_after)}
+    return problem(request, 503, error.detail, headers=headers)
+
+
 def _domain_problem(request: Request, error: DomainError) -> HttpResponse:
     status = next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 0)
     if not status:
@@ -186,4 +191,6 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: something failed in a page of the admin, or outside of a view."""
     error = sys.exception()  # the one that Django is handling, which it does not hand over
+    if isinstance(error, Unavailable):
+        return _unavailable_problem(request, error)
     return _service_problem(request, error) if _is_outage(error) else problem(request, 500)

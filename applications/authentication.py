@@ -16,8 +16,9 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from applications.identities import OPERATOR, Identity, identify
+from applications.identities import Identity, identify
 from applications.keys import KeyHash, hash_of
+from core.admin.sessions import put_off_end
 
 SCHEME = "Bearer"
 _CREDENTIALS = re.compile(rf"(?i:{SCHEME}) +([0-9a-f]{{64}})")
@@ -45,7 +46,7 @@ class KeyAuthentication(BaseAuthentication):
 
 
 class StaffSession(SessionAuthentication):
-    """An operator by the admin's login, for requests without a key.
+    """A member of the staff by the admin's login, for requests without a key.
 
     The API has no sessions (api.handler), so one is loaded here, where it is needed.
     """
@@ -59,8 +60,9 @@ class StaffSession(SessionAuthentication):
         bodiless = copy(request._request)
         bodiless.POST = QueryDict()
         bodiless.session = import_module(settings.SESSION_ENGINE).SessionStore(cookie)
-        user = get_user(bodiless)
-        if not cast("User", user).is_staff:
+        user = cast("User", get_user(bodiless))
+        if not user.is_staff:
             return None
         self.enforce_csrf(bodiless)  # type: ignore[arg-type] # Django's kind is what it reads
-        return OPERATOR, None
+        put_off_end(bodiless.session)
+        return Identity(None, user), None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from secrets import compare_digest
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import InterfaceError, OperationalError
 from django.db.models import F, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
@@ -41,9 +42,13 @@ class KeysAway(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An application by its token, or an operator, who has none."""
+    """An application by its token, or an operator, without one.
+
+    `user` is set for the admin's session and None for a key, which belongs to no user.
+    """
 
     application_token: str | None
+    user: User | None = None
 
     def __str__(self) -> str:
         return self.application_token or _OPERATOR

@@ -7,7 +7,7 @@ epoch begins in the same transaction.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from django.db.models import QuerySet
 
@@ -21,9 +21,22 @@ from core.redis.guard import NoRedis
 from core.transactions import in_transaction
 
 
-def replace_hash(rows: "QuerySet[Any]", new: KeyHash) -> bool:
-    """Give the one row another `key_hash`; false where there is no row. Raises OperationalError."""
-    if not _end_key(rows, lambda row: row.update(key_hash=new)):
+class Once(Protocol):
+    """Something that is to be done once, however often it is asked for."""
+
+    def refuse_repeat(self) -> None:
+        """Raise an error if it was done before."""
+
+    def claim(self) -> None:
+        """Remember, in this transaction, that it is done. Raises IntegrityError if it was."""
+
+
+def replace_hash(rows: "QuerySet[Any]", new: KeyHash, once: Once | None = None) -> bool:
+    """Give the one row another `key_hash`; false where there is no row.
+
+    Raises OperationalError and the errors of `once`; the row is unchanged then.
+    """
+    if not _end_key(rows, lambda row: row.update(key_hash=new), once):
         return False
     tell_redis(new)
     return True
@@ -34,11 +47,16 @@ def remove_with_key(rows: "QuerySet[Any]") -> bool:
     return _end_key(rows, lambda row: row.delete()[0])
 
 
-def _end_key(rows: "QuerySet[Any]", change: "Callable[[QuerySet[Any]], int]") -> bool:
+def _end_key(
+    rows: "QuerySet[Any]", change: "Callable[[QuerySet[Any]], int]", once: Once | None = None
+) -> bool:
     """Make the change by which the key of the one row is good no more."""
     while (row := rows.values_list("key_hash").first()) is not None:
         [old] = row
-        if in_transaction(partial(_change, rows, old, change, redis_knows=_told(old))):
+        # Checked after the key was read: otherwise this could end the key that a rival has made.
+        if once:
+            once.refuse_repeat()
+        if in_transaction(partial(_change, rows, old, change, once, redis_knows=_told(old))):
             forget_identities()
             return True
         # Somebody else was quicker: theirs is the one to end now.
@@ -61,10 +79,15 @@ def _change(
     rows: "QuerySet[Any]",
     old: KeyHash | None,
     change: "Callable[[QuerySet[Any]], int]",
+    once: Once | None,
     *,
     redis_knows: bool,
 ) -> bool:
     if not redis_knows:
         authority = lock_authority()
         begin_epoch(authority, Source(authority.source), "a key was replaced while Redis was away")
-    return bool(change(rows.filter(key_hash=old)))
+    if not change(rows.filter(key_hash=old)):
+        return False
+    if once:
+        once.claim()
+    return True

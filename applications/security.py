@@ -33,6 +33,6 @@ class StaffScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
             "type": "apiKey",
             "in": "cookie",
             "name": settings.SESSION_COOKIE_NAME,
-            "description": "The admin's session of a member of the staff, who is an operator. "
-            "What changes something needs the header X-CSRFToken as well.",
+            "description": "The admin's session of a member of the staff, who needs the same "
+            "permissions as there. Changes need the header X-CSRFToken as well.",
         }

@@ -1,8 +1,9 @@
 """What can be done to an application. Names come in clean (core.text)."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
@@ -11,17 +12,24 @@ from applications.keys import hash_of, new_key
 from applications.models import Application, OperatorKey
 from applications.replacing import remove_with_key, replace_hash
 from core.accept.submission import Repeatable
-from core.errors import ApplicationNotFound, DomainError
+from core.errors import ApplicationNotFound, Conflict, NotFound
 from core.idempotency.applications import claim_application, find_application
 from core.transactions import in_transaction
 from core.versions import Versions, change_row
 
 
-class HasKey(DomainError):
+class HasKey(Conflict):
     """A key was asked for as the first, and there is one."""
 
+    def __init__(self, detail: str = "The application has a key already.") -> None:
+        super().__init__(detail)
+
+
+class OperatorKeyNotFound(NotFound):
+    """No operator's key has this name."""
+
     def __init__(self) -> None:
-        super().__init__("The application has a key already.")
+        super().__init__("There is no key of this name.")
 
 
 def create_application(
@@ -84,16 +92,45 @@ def rotate_key(*, token: str) -> str:
     return key
 
 
+# A rival that claims the request first is found by the next attempt.
+@retry(retry=retry_if_exception_type(IntegrityError), stop=stop_after_attempt(3), reraise=True)
 def rotate_key_once(*, token: str, request: Repeatable) -> str | None:
-    """The same, but for a repeat of the request, which gets none. Raises KeyReused too."""
-    if find_application(request.key):
+    """The same, but for a repeat of the request, which gets none. Raises KeyReused too.
+
+    The key and the request that made it are stored together, so of two at the same time one
+    replaces the key, and the other leaves that one as it is.
+    """
+    key = new_key()
+    try:
+        if not replace_hash(
+            Application.objects.filter(token=token), hash_of(key), _Rotation(token, request)
+        ):
+            raise ApplicationNotFound
+    except _Repeated:
         request.is_repeat = True
         return None
-    key = rotate_key(token=token)
-    # Afterwards: who dies before has shown nobody the key, so the repeat may make another.
-    with suppress(IntegrityError):
-        claim_application(request.key, token, timezone.now())
     return key
+
+
+class _Repeated(Exception):
+    """The request was done before."""
+
+
+@dataclass(frozen=True)
+class _Rotation:
+    """A key is replaced once for a request."""
+
+    token: str
+    request: Repeatable
+
+    def refuse_repeat(self) -> None:
+        """Raises _Repeated, KeyReused."""
+        if find_application(self.request.key):
+            raise _Repeated
+
+    def claim(self) -> None:
+        """Raises IntegrityError."""
+        claim_application(self.request.key, self.token, timezone.now())
 
 
 def first_key(*, token: str) -> str:
@@ -107,11 +144,31 @@ def first_key(*, token: str) -> str:
 
 def make_operator_key(*, name: str) -> str:
     """A key that opens every application, in place of the one that this name had."""
+    with suppress(OperatorKeyNotFound):
+        return rotate_operator_key(name=name)
+    with suppress(HasKey):
+        return first_operator_key(name=name)
+    return rotate_operator_key(name=name)
+
+
+def first_operator_key(*, name: str) -> str:
+    """A key that opens every application. Raises HasKey where this name has one."""
     key = new_key()
     key_hash = hash_of(key)
-    if not replace_hash(OperatorKey.objects.filter(name=name), key_hash):
-        OperatorKey.objects.create(name=name, key_hash=key_hash)
-        tell_redis(key_hash)
+    try:
+        with transaction.atomic():
+            OperatorKey.objects.create(name=name, key_hash=key_hash)
+    except IntegrityError:
+        raise HasKey("There is a key of this name, which can be replaced.") from None
+    tell_redis(key_hash)
+    return key
+
+
+def rotate_operator_key(*, name: str) -> str:
+    """A key in place of the one that this name has. Raises OperatorKeyNotFound."""
+    key = new_key()
+    if not replace_hash(OperatorKey.objects.filter(name=name), hash_of(key)):
+        raise OperatorKeyNotFound
     return key
 
 

@@ -9,6 +9,7 @@ from applications.keys import new_key
 from applications.models import Application
 from applications.representation import represent_application
 from applications.schema import describe_collection, describe_item, describe_key
+from applications.staff import note_edited, note_new_application, note_new_key
 from core.http.answers import answer
 from core.http.conditional import expected_versions, shown
 from core.http.paging import Pager, QuerySetSource
@@ -21,6 +22,8 @@ from core.text import clean_name, field
 @describe_collection
 class ApplicationCollection(ApiView):
     """All applications."""
+
+    models = (Application,)
 
     def get(self, request: Request) -> HttpResponse:
         """A page, newest first."""
@@ -39,6 +42,7 @@ class ApplicationCollection(ApiView):
         name = clean_name(field(request.data, "name"))
         key = new_key()
         application = services.create_application(name=name, key=key, request=once)
+        note_new_application(request, application.token)
         data = represent_application(application)
         data["key"] = None if once and once.is_repeat else key
         return created(request, application.token, data, once, version=application.version)
@@ -47,6 +51,8 @@ class ApplicationCollection(ApiView):
 @describe_item
 class ApplicationItem(ApiView):
     """One application."""
+
+    models = (Application,)
 
     def get(self, request: Request, token: str) -> HttpResponse:
         """Show it."""
@@ -60,6 +66,7 @@ class ApplicationItem(ApiView):
             name=clean_name(field(request.data, "name")),
             expected=expected_versions(request),
         )
+        note_edited(request, application, "Name")
         return shown(request, application.version, represent_application(application))
 
     patch = put
@@ -69,10 +76,16 @@ class ApplicationItem(ApiView):
 class ApplicationKey(ApiView):
     """The key of one application, which nobody can read."""
 
+    models = (Application,)
+    actions = {**ApiView.actions, "POST": "change"}  # as the button in the admin
+
     def post(self, request: Request, token: str) -> HttpResponse:
         """Make a new one; the old one stops at once."""
         once = repeatable(request)
         if once is None:
-            return answer({"key": services.rotate_key(token=token)})
-        key = services.rotate_key_once(token=token, request=once)
-        return answer({"key": key}, headers={REPLAYED: "true"} if once.is_repeat else None)
+            key: str | None = services.rotate_key(token=token)
+        else:
+            key = services.rotate_key_once(token=token, request=once)
+        if key is not None:
+            note_new_key(request, token)
+        return answer({"key": key}, headers={REPLAYED: "true"} if once and once.is_repeat else None)

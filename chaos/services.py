@@ -12,7 +12,7 @@ from chaos.rabbitmqctl import Node
 #: Of Redis's log some groups of the last moment; a whole minute would be an older copy.
 _CUT_BYTES = 20_000
 _SET_WATERMARK = "set_vm_memory_high_watermark"
-#: What RabbitMQ starts with unless it is told otherwise.
+#: What RabbitMQ 3 starts with unless it is told otherwise; RabbitMQ 4 starts with more.
 _WATERMARK = "0.4"
 
 

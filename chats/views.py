@@ -4,6 +4,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from applications.selectors import require_application
+from applications.staff import note_added, note_edited
 from chats import selectors, services
 from chats.models import Chat
 from chats.representation import represent_chat, represent_new_chat
@@ -21,6 +22,8 @@ from core.text import clean_name, field
 @describe_collection
 class ChatCollection(ApiView):
     """The chats of one application."""
+
+    models = (Chat,)
 
     suspendable_methods = ("POST",)
 
@@ -41,12 +44,15 @@ class ChatCollection(ApiView):
         once = repeatable(request)
         name = clean_name(field(request.data, "name"))
         chat = services.create_chat(application_token=token, name=name, request=once)
+        note_added(request, [chat])
         return created(request, chat.number, represent_new_chat(chat), once)
 
 
 @describe_item
 class ChatItem(ApiView):
     """One chat."""
+
+    models = (Chat,)
 
     def get(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """Show it."""
@@ -61,6 +67,7 @@ class ChatItem(ApiView):
             name=clean_name(field(request.data, "name")),
             expected=expected_versions(request),
         )
+        note_edited(request, chat, "Name")
         return shown(request, chat.version, represent_chat(chat))
 
     patch = put

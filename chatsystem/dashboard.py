@@ -16,6 +16,7 @@ from chatsystem.history import SHOWN, plots, recent_samples
 from chatsystem.models import Sample
 from chatsystem.sampler import EVERY_SECONDS
 from chatsystem.schedule import scheduled
+from core.admin.sessions import asked_by_a_page
 from core.counts import JOB as COUNT_JOB
 from core.models import Job
 
@@ -36,6 +37,7 @@ def page(request: HttpRequest) -> HttpResponse:
     return answer
 
 
+@asked_by_a_page
 def data(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
     """All that the page shows, as JSON."""
     now = timezone.now()

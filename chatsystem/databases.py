@@ -1,4 +1,4 @@
-"""Django's description of a database, with the limits that every wait on it has."""
+"""Django's descriptions of the database and the cache, with the limits of every wait on them."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,9 @@ from typing import Any
 import dj_database_url
 
 from core import timeouts
+
+#: Where a process counts alone (core.limits.attempts, which knows the same name).
+PROCESS = "process"
 
 
 def database(url: str, test_file: Path | None = None) -> dict[str, Any]:
@@ -21,6 +24,29 @@ def database(url: str, test_file: Path | None = None) -> dict[str, Any]:
         settings["OPTIONS"] = {**settings.get("OPTIONS", {}), **_server_options()}
         settings["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_bin"}
     return settings
+
+
+def caches(redis_url: str) -> dict[str, dict[str, Any]]:
+    """The cache that all processes share in Redis, and the one of each process alone."""
+    alone = {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": PROCESS,
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+    if not redis_url:
+        return {"default": alone, PROCESS: alone}
+    shared = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": redis_url,
+        "OPTIONS": {
+            # By default it would be pickle, by which a write to Redis runs code here.
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "SOCKET_CONNECT_TIMEOUT": timeouts.REDIS_CACHE_SECONDS,
+            "SOCKET_TIMEOUT": timeouts.REDIS_CACHE_SECONDS,
+            "IGNORE_EXCEPTIONS": True,
+        },
+    }
+    return {"default": shared, PROCESS: alone}
 
 
 def _sqlite_options() -> dict[str, Any]:

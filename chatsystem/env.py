@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from chatsystem.installation import stop
-from chatsystem.values import checked_url, names, networks
+from chatsystem.installation import DEFAULT_FOLDER, stop
+from chatsystem.values import SECRET_KEY_CHARACTERS, checked_url, guessable, names, networks
 from core.limits.rate import parse_rate
 from core.logs.redaction import passwords
 
@@ -27,6 +27,9 @@ DATABASE_SCHEMES = ("sqlite", "mysql")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 BROKER_SCHEMES = ("amqp", "amqps")
 HTTP_SCHEMES = ("http", "https")
+
+_TOKEN_CHARACTERS = 16
+_MAKE_ONE = "such as `openssl rand -hex 32` makes"
 
 LOOPBACK = "127.0.0.0/8,::1"
 
@@ -47,14 +50,14 @@ class Environment(BaseSettings):
 
     model_config = SettingsConfigDict(case_sensitive=False, extra="ignore", frozen=True)
 
-    var_dir: Path = BASE_DIR / "var"
+    var_dir: Path = DEFAULT_FOLDER
     database_url: str = ""
     redis_url: str = ""
     broker_url: str = ""
     elasticsearch_url: str = ""
     elasticsearch_index: str = "messages"
     elasticsearch_shards: int = 1
-    search_scan_messages: int = 20_000
+    search_scan_messages: int | None = None
 
     secret_key: str = ""
     debug: bool = False
@@ -63,6 +66,8 @@ class Environment(BaseSettings):
     https: bool = False
     cors_origins: str = ""
     rate_limit: str = ""
+    login_attempts: int = 10
+    session_idle_minutes: int = 60
 
     port: int = 8000
     web_concurrency: int = 0
@@ -136,10 +141,12 @@ class Environment(BaseSettings):
     @field_validator("metrics_token")
     @classmethod
     def _token_is_long(cls, value: str) -> str:
-        if value and not re.fullmatch(r"[!-~]{16,}", value):
+        if value and not re.fullmatch(rf"[!-~]{{{_TOKEN_CHARACTERS},}}", value):
             raise ValueError(
                 "METRICS_TOKEN must be 16 or more visible ASCII characters without spaces"
             )
+        if value and (why := guessable(value, _TOKEN_CHARACTERS)):
+            raise ValueError(f"METRICS_TOKEN {why}: give a random one, {_MAKE_ONE}")
         return value
 
     @field_validator("operator_networks")
@@ -167,6 +174,8 @@ class Environment(BaseSettings):
     def _numbers_are_in_range(self) -> Self:
         for name, low, high in (
             ("port", 1, 65535),
+            ("login_attempts", 1, 10_000),
+            ("session_idle_minutes", 1, 43_200),
             ("web_concurrency", 0, 256),
             ("web_threads", 1, 1024),
             ("web_queue", 1, 100_000),
@@ -178,10 +187,9 @@ class Environment(BaseSettings):
             ("elasticsearch_shards", 1, 1024),
             ("search_scan_messages", 0, 10_000_000),
         ):
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(
-                    f"{name.upper()} must lie between {low} and {high}, not {getattr(self, name)}"
-                )
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"{name.upper()} must lie between {low} and {high}, not {value}")
         return self
 
     @model_validator(mode="after")
@@ -192,9 +200,11 @@ class Environment(BaseSettings):
                 "set): DEBUG shows internals to anyone, so switch one of them off"
             )
         if self.profile is Profile.PRODUCTION and not self.secret_key:
-            raise ValueError(
-                "SECRET_KEY is empty: in production give a long random value of your own"
-            )
+            raise ValueError(f"SECRET_KEY is empty: in production give a random value, {_MAKE_ONE}")
+        if self.profile is Profile.PRODUCTION and (
+            why := guessable(self.secret_key, SECRET_KEY_CHARACTERS)
+        ):
+            raise ValueError(f"SECRET_KEY {why}: give a random value, {_MAKE_ONE}")
         if not self.debug and not self.allowed_hosts.strip(" ,"):
             raise ValueError("ALLOWED_HOSTS is empty: no client could be served")
         if self.broker_url and self.database_url.partition(":")[0] != "mysql":
@@ -232,6 +242,13 @@ class Environment(BaseSettings):
             return self.log_format == "json"
         is_read = sys.__stderr__ is not None and sys.__stderr__.isatty()
         return self.profile is Profile.PRODUCTION and not is_read
+
+    @property
+    def scanned_messages(self) -> int:
+        """SEARCH_SCAN_MESSAGES, by default more where there is no other way to search."""
+        if self.search_scan_messages is None:
+            return 20_000 if self.elasticsearch_url else 100_000
+        return self.search_scan_messages
 
     @property
     def secrets(self) -> list[str]:

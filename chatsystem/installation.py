@@ -1,7 +1,9 @@
 """What must be there before Django can be set up, and the end of the process where it is not."""
 
 import os
+import stat
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,22 +12,70 @@ from typing import NoReturn
 
 from django.core.management.utils import get_random_secret_key
 
+from chatsystem.values import SECRET_KEY_CHARACTERS, guessable
+from core.text import visible
+
+#: The permission bits of other users.
+_OTHERS = 0o077
+#: Names of this service's files in VAR_DIR begin so.
+_OURS = ("chatsystem.sqlite3", "test.sqlite3", "beat-schedule", "secret_key", "metrics")
+#: VAR_DIR where none is given.
+DEFAULT_FOLDER = Path(__file__).resolve().parent.parent / "var"
+
 
 def stop(sentence: str) -> NoReturn:
     """End the process with this sentence, in a way that no server takes for a crash to repeat."""
     # Celery has put a logger in the place of sys.stderr by now.
     stderr = sys.__stderr__ or sys.stderr
-    stderr.write(f"chatsystem cannot start: {sentence}\n")
+    stderr.write(f"chatsystem cannot start: {visible(sentence)}\n")
     stderr.flush()
     raise SystemExit(78)
 
 
+def keep_private() -> None:
+    """Close all files that this process and its children make to other users.
+
+    The database holds all messages and sessions, an export whole conversations, and beat's schedule
+    is read with pickle. So the umask that the process was given does not count.
+    """
+    os.umask(_OTHERS)
+
+
 def make_folder(folder: Path) -> None:
-    """Make sure of the folder, or end the process."""
+    """Make the folder if it is missing, and close this service's files in it; or end the process.
+
+    The folder itself is closed only if nothing else lies in it: a service that runs as root and
+    closed /srv would lock out the whole machine. `is_open` finds a folder that was left open.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        names = [path.name for path in folder.iterdir()]
     except OSError as error:
         stop(f"VAR_DIR {folder} cannot be made: {error.strerror}")
+    ours = [name for name in names if name.startswith(_OURS)]
+    close(folder / name for name in ours)
+    if ours == names or folder == DEFAULT_FOLDER:
+        close([folder])
+
+
+def close(paths: Iterable[Path]) -> None:
+    """Close those of the files and folders that are there and belong to this user."""
+    for path in paths:
+        with suppress(OSError):
+            found = path.stat()
+            is_shared = bool(found.st_mode & stat.S_ISVTX)
+            if found.st_uid == os.geteuid() and found.st_mode & _OTHERS and not is_shared:
+                path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
+
+
+def is_open(folder: Path) -> bool:
+    """Whether other users may look into the folder."""
+    return bool(folder.stat().st_mode & _OTHERS)
+
+
+def database_files(name: str) -> list[Path]:
+    """A SQLite database and the files that SQLite keeps beside it."""
+    return [Path(f"{name}{ending}") for ending in ("", "-wal", "-shm", "-journal")]
 
 
 def embedded_secret_key(folder: Path) -> str:
@@ -38,7 +88,10 @@ def embedded_secret_key(folder: Path) -> str:
             # A link appears whole or not at all, and never replaces a rival's.
             with suppress(FileExistsError):
                 os.link(draft.name, path)
-    return path.read_text()
+    key = path.read_text()
+    if why := guessable(key, SECRET_KEY_CHARACTERS):
+        stop(f"the key in {path} {why}: remove the file, and a new key is made")
+    return key
 
 
 def package_folder(name: str) -> Path:

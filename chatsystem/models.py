@@ -17,7 +17,10 @@ class ScheduledRun(models.Model):
 
 
 class Sample(models.Model):
-    """What was to be seen from one host at one instant: figures by the names of their metrics."""
+    """What was to be seen at one instant: figures by the names of their metrics.
+
+    `host` tells apart what counts by itself; see core.counter_files.identity.
+    """
 
     host = models.CharField(max_length=64)
     instant = models.DateTimeField(db_index=True)

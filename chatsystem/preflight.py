@@ -11,8 +11,11 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from chatsystem.installation import stop
+from chatsystem.installation import is_open, stop
 from chatsystem.values import without_password
+from core.logs import Event, get_logger
+
+logger = get_logger(__name__)
 
 
 def preflight() -> None:
@@ -20,6 +23,8 @@ def preflight() -> None:
     for message in run_checks():
         if isinstance(message, Error):
             stop(f"{message.msg} ({message.id})")
+    if is_open(settings.VAR_DIR):
+        logger.warning(Event.FOLDER_OPEN, folder=str(settings.VAR_DIR))
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

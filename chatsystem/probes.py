@@ -22,6 +22,7 @@ from core.models import DeadLetter
 from core.numbering.authority import read_authority
 from core.numbering.models import Source
 from core.timeouts import HEALTH_PART_SECONDS
+from search.health import ailment
 
 #: So many dead letters are counted; of more it is enough to know that there are.
 COUNTED = 1000
@@ -114,7 +115,5 @@ def ask_elasticsearch() -> None:
 
 
 def _ask_search_index() -> None:
-    from search.index.layout import layout  # noqa: PLC0415 - see above
-
-    if layout().live is None:
-        raise NotWell("the search index is not complete, the database answers")
+    if (reason := ailment()) is not None:
+        raise NotWell(reason)

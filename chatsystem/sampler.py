@@ -1,10 +1,11 @@
 """Every ten seconds a sample of what is to be seen, kept in the database for the dashboard.
 
-Each web process has a thread for it; of those of a host the first that comes takes the sample, so
-one that stands still costs none. It needs the database alone: what is down is missing in it.
+Each web process has a thread for it; of those that count together the first that comes takes the
+sample, so one that stands still costs none. Together are all that share a directory of counters, as
+containers with names of hosts of their own may: what they count is the same sum, to be drawn once.
+It needs the database alone: what is down is missing in it.
 """
 
-import platform
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from prometheus_client.metrics_core import Metric
 
 from chatsystem.models import Sample
 from chatsystem.readings import readings
+from core.counter_files import identity
 from core.logs import Event, get_logger
 from core.metrics import counted
 
@@ -67,7 +69,7 @@ def _run() -> None:
 
 def take_sample(now: datetime) -> None:
     """Keep what is to be seen now, unless another process has. Raises errors of the database."""
-    host = platform.node()[:64]
+    host = identity()[:64]
     instant = datetime.fromtimestamp(int(now.timestamp()) // EVERY_SECONDS * EVERY_SECONDS, UTC)
     if Sample.objects.filter(host=host, instant=instant).exists():
         return

@@ -5,7 +5,7 @@ from typing import Any
 import django_stubs_ext
 
 from chatsystem import env, installation
-from chatsystem.databases import database
+from chatsystem.databases import caches, database
 from chatsystem.periodic import beat_schedule
 from chatsystem.values import names
 from core import timeouts
@@ -19,12 +19,14 @@ EMBEDDED = ENVIRONMENT.profile is env.Profile.EMBEDDED
 BASE_DIR = env.BASE_DIR
 
 VAR_DIR = ENVIRONMENT.var_dir
+installation.keep_private()
 installation.make_folder(VAR_DIR)
 SECRET_KEY = ENVIRONMENT.secret_key or installation.embedded_secret_key(VAR_DIR)
 DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = names(ENVIRONMENT.allowed_hosts)
 
 INSTALLED_APPS = [
+    "chatsystem.apps.ChatsystemConfig",  # first: its createsuperuser goes before Django's
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -39,7 +41,6 @@ INSTALLED_APPS = [
     "chats",
     "messages_app",
     "search",
-    "chatsystem.apps.ChatsystemConfig",
 ]
 
 _REQUEST_ID = "core.http.request_id.RequestIdMiddleware"
@@ -52,6 +53,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "core.admin.sessions.IdleSessions",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "api.content_security.ContentSecurityPolicy",
@@ -85,6 +87,21 @@ if ENVIRONMENT.cors_origins:
         "X-Request-ID",
     )
 
+# Passwords and sessions of the admin
+
+PASSWORD_HASHERS = ["core.passwords.Hasher"]
+_VALIDATION = "django.contrib.auth.password_validation"
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {"NAME": f"{_VALIDATION}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_VALIDATION}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
+    {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
+]
+# A session ends when it is idle (core.admin.sessions), or with the browser.
+SESSION_COOKIE_AGE = 60 * ENVIRONMENT.session_idle_minutes
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # Where clients come by HTTPS a proxy ends it and says so; without, nothing may be made to need it.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.https
 if ENVIRONMENT.https:
@@ -124,23 +141,13 @@ DATABASES = {
         test_file=VAR_DIR / "test.sqlite3",
     )
 }
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    installation.close(installation.database_files(DATABASES["default"]["NAME"]))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Redis, RabbitMQ, Elasticsearch
 
-CACHES: dict[str, dict[str, Any]] = {
-    "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": ENVIRONMENT.redis_url,
-        "OPTIONS": {
-            "SOCKET_CONNECT_TIMEOUT": timeouts.REDIS_CACHE_SECONDS,
-            "SOCKET_TIMEOUT": timeouts.REDIS_CACHE_SECONDS,
-            "IGNORE_EXCEPTIONS": True,
-        },
-    }
-    if ENVIRONMENT.redis_url
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-}
+CACHES = caches(ENVIRONMENT.redis_url)
 
 CELERY_BROKER_URL = ENVIRONMENT.broker_url or "memory://"
 CELERY_BROKER_CONNECTION_TIMEOUT = timeouts.CELERY_CONNECT_SECONDS
@@ -231,6 +238,8 @@ _COLLECTED = BASE_DIR / "static"
 STATIC_ROOT = _COLLECTED if _COLLECTED.is_dir() else None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
+# Another user may serve the collected files. There are no uploads.
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755
 # The plots of the dashboard: the script comes with the Python package, which is not loaded for it.
 STATICFILES_DIRS = [("plotly", installation.package_folder("plotly") / "package_data")]
 

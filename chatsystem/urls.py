@@ -11,6 +11,7 @@ from chats.urls import urlpatterns as chats
 from chatsystem import dashboard, health
 from chatsystem.exposition import Metrics
 from chatsystem.schema import DocsView, SchemaView
+from core.admin import logins
 from core.http.views import CHAT_NUMBER, TOKEN
 from messages_app.urls import urlpatterns as messages
 from search.conversation import conversation
@@ -18,6 +19,7 @@ from search.urls import urlpatterns as search
 
 admin.site.site_header = admin.site.site_title = "Chat system"
 admin.site.site_url = None  # there are no other pages to view
+admin.site.login_form = logins.LoginForm
 admin.site.index_template = "chatsystem/admin/index.html"
 
 handler400 = problems.bad_request
@@ -43,6 +45,7 @@ urlpatterns = [
     ),
     path("admin/dashboard/", admin.site.admin_view(dashboard.page), name="dashboard"),
     path("admin/dashboard/data", admin.site.admin_view(dashboard.data), name="dashboard-data"),
+    path("admin/login/", logins.login),
     path("admin/", admin.site.urls),
     # With DEBUG on, Django would show a page of its own for an unknown address.
     re_path(r"", csrf_exempt(problems.not_found)),

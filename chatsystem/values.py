@@ -1,8 +1,15 @@
-"""How values are written in the environment: lists, networks, URLs."""
+"""How values are written in the environment: lists, networks, URLs, secrets."""
 
+import re
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
+
+#: So many the secret needs that signs sessions.
+SECRET_KEY_CHARACTERS = 32
+#: A secret that was drawn at random has more.
+_FEWEST_DIFFERENT = 5
+_PLACEHOLDER = re.compile(r"change.?me|example|insecure|placeholder|random.value", re.IGNORECASE)
 
 
 def names(value: str) -> list[str]:
@@ -38,6 +45,20 @@ def checked_url(name: str, value: str, schemes: tuple[str, ...], need_host: tupl
     if parts.scheme == "mysql" and not parts.path.strip("/"):
         raise ValueError(f"{name} names no database: mysql://user:password@host:3306/database")
     return value
+
+
+def guessable(secret: str, fewest: int) -> str:
+    """Why somebody could guess the secret, or nothing. It needs `fewest` characters."""
+    if len(secret) < fewest:
+        return f"has only {len(secret)} characters of at least {fewest}"
+    if len(set(secret)) < _FEWEST_DIFFERENT:
+        return "consists of very few different characters"
+    # A text that repeats a shorter one is found within its double before its end.
+    if secret in (secret + secret)[1:-1]:
+        return "repeats a shorter text"
+    if _PLACEHOLDER.search(secret):
+        return "is a placeholder of an example"
+    return ""
 
 
 def without_password(url: str) -> str:

@@ -72,6 +72,10 @@ class Stale(DomainError):
         super().__init__("It was changed since: read it again.")
 
 
+class Conflict(DomainError):
+    """The request contradicts what there is."""
+
+
 class KeyReused(DomainError):
     """An Idempotency-Key stands for another request already."""
 

@@ -251,8 +251,16 @@ def _size(values: Sequence[str]) -> int:
 
 
 def from_payload(kind: Kind, key: Key, payload: Sequence[Any], request_id: str = "") -> NumberedRow:
-    """The row of a payload that was read from JSON."""
+    """The row of a payload that was read from JSON. Raises ValueError, TypeError for what is none.
+
+    Types are checked here, once for all readers: a list in the place of a text may be too deep for
+    whatever the row meets next.
+    """
     accepted_us, acceptance, values, lease, *rest = payload
+    if _types(accepted_us, *(lease or ())) != {int}:
+        raise ValueError("numbers of a row are of another type")
+    if _types(acceptance, *values, *(rest[0] if rest else ())) != {str}:
+        raise ValueError("texts of a row are of another type")
     return NumberedRow(
         kind,
         key,
@@ -263,3 +271,7 @@ def from_payload(kind: Kind, key: Key, payload: Sequence[Any], request_id: str =
         RequestKey(*rest[0]) if rest else None,
         request_id=request_id,
     )
+
+
+def _types(*values: object) -> set[type]:
+    return set(map(type, values))

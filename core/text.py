@@ -1,10 +1,11 @@
-"""The rules of names and bodies, and the one definition of "alike" for search.
+"""The rules of names and bodies, the one definition of "alike" for search, and of "visible".
 
 The same functions serve the API, the admin and the import, so that no way in is laxer than another.
 Sizes are counted in what the storage counts: characters for names, bytes of UTF-8 for bodies.
 """
 
 import re
+from unicodedata import category
 
 from core.errors import FieldError, Invalid
 
@@ -14,6 +15,19 @@ MAX_QUERY_CHARACTERS = 256
 
 _MISSING = object()
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+#: Default_Ignorable_Code_Point of Unicode 16, which Python does not know of
+#: (https://www.unicode.org/Public/16.0.0/ucd/DerivedCoreProperties.txt): soft hyphen, joiners,
+#: directions, fillers, variation selectors, tags.
+_IGNORABLE = (
+    "\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff"
+)
+#: What that property leaves out and shows nothing all the same: control characters, the blank of
+#: Braille, marks of annotations, and the null notehead.
+_BLANK = "\x00-\x1f\x7f-\x9f\u2800\ufff9-\ufffb\U0001d159"
+_SHOWS_NOTHING = re.compile(rf"[\s{_IGNORABLE}{_BLANK}]*")
 
 
 def field(data: object, name: str) -> object:
@@ -30,9 +44,12 @@ def field(data: object, name: str) -> object:
 
 
 def clean_name(value: object, field: str = "name") -> str:
-    """The name without white space around it, 1 to 255 characters. Raises Invalid."""
+    """The name without white space around it, 1 to 255 characters. Raises Invalid.
+
+    A name that shows nothing is blank: people could not tell it from another one.
+    """
     text = _clean_text(value, field).strip()
-    if not text:
+    if _SHOWS_NOTHING.fullmatch(text):
         raise Invalid(FieldError(field, "blank", f"{field} may not be blank."))
     if len(text) > MAX_NAME_CHARACTERS:
         message = f"{field} may have at most {MAX_NAME_CHARACTERS} characters."
@@ -41,7 +58,10 @@ def clean_name(value: object, field: str = "name") -> str:
 
 
 def clean_body(value: object, field: str = "body") -> str:
-    """The body exactly as given, not blank, at most 16 KiB of UTF-8. Raises Invalid."""
+    """The body exactly as given, at most 16 KiB of UTF-8. Raises Invalid.
+
+    Anything but white space alone: what a body means is its author's affair.
+    """
     text = _clean_text(value, field)
     if not text or text.isspace():
         raise Invalid(FieldError(field, "blank", f"{field} may not be blank."))
@@ -68,6 +88,21 @@ def fold(text: str) -> str:
     toCasefold), so that fold(a + b) == fold(a) + fold(b).
     """
     return text.casefold()
+
+
+def visible(text: str) -> str:
+    """The text with escapes for all that a terminal or a log obeys and does not show.
+
+    Such are control characters, ends of lines, directions and halves of characters. Spaces of any
+    width and the joiners of scripts and emoji stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if _is_shown(one) else ascii(one)[1:-1] for one in text)
+
+
+def _is_shown(one: str) -> bool:
+    return one.isprintable() or one in "\u200c\u200d" or category(one) == "Zs"
 
 
 def _clean_text(value: object, field: str) -> str:

@@ -41,7 +41,7 @@ REDIS_ANSWER_SECONDS = 2.0
 REDIS_RETRIES = 0
 #: Beside one for each thread that serves: the keeper, probes, limits.
 REDIS_SPARE_CONNECTIONS = 64
-#: Sessions of the admin go on without.
+#: Counting logins goes on without, in each process.
 REDIS_CACHE_SECONDS = 1
 #: A Redis that fails is waited for so long before the database takes over, with other numbers.
 REDIS_GRACE_SECONDS = 1.5
@@ -107,6 +107,10 @@ REQUEST_TURN_SECONDS = 10.0
 REQUEST_NUMBER_SECONDS = 8.0
 #: For its turn at the rate limit, which is counted without Redis otherwise.
 REQUEST_LIMIT_TURN_SECONDS = 0.5
+#: For its turn to have a password hashed; those before it take half a second each.
+PASSWORD_TURN_SECONDS = 10.0
+#: A login is told to wait so long while too many others are checked.
+PASSWORD_RETRY_AFTER_SECONDS = 2
 
 # --- Health -----------------------------------------------------------------------------------
 

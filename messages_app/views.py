@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from applications.staff import note_added, note_edited
 from chats.selectors import require_chat
 from core.http.answers import answer
 from core.http.conditional import expected_versions, shown
@@ -22,6 +23,8 @@ from messages_app.schema import describe_bulk, describe_collection, describe_ite
 @describe_collection
 class MessageCollection(ApiView):
     """The messages of one chat."""
+
+    models = (Message,)
 
     suspendable_methods = ("POST",)
 
@@ -46,12 +49,15 @@ class MessageCollection(ApiView):
             body=clean_body(field(request.data, "body")),
             request=once,
         )
+        note_added(request, [message])
         return created(request, message.number, represent_new_message(message), once)
 
 
 @describe_bulk
 class MessageBulk(ApiView):
     """Many new messages at once."""
+
+    models = (Message,)
 
     max_request_bytes = MAX_REQUEST_BYTES
 
@@ -64,12 +70,15 @@ class MessageBulk(ApiView):
             bodies=clean_bodies(request.data),
             request=once,
         )
+        note_added(request, messages)
         return created_many(list(map(represent_new_message, messages)), once)
 
 
 @describe_item
 class MessageItem(ApiView):
     """One message."""
+
+    models = (Message,)
 
     def get(
         self, request: Request, token: str, chat_number: str, message_number: str
@@ -93,6 +102,7 @@ class MessageItem(ApiView):
             body=clean_body(field(request.data, "body")),
             expected=expected_versions(request),
         )
+        note_edited(request, message, "Body")
         return shown(request, message.version, represent_message(message))
 
     patch = put

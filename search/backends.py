@@ -6,15 +6,23 @@ Whatever the backend, a message is a hit exactly when its folded body contains t
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from itertools import islice
+from typing import ClassVar, Protocol
 
 from django.conf import settings
 
 from core.errors import Unavailable
 from core.http.paging import Source, Window
 from core.http.stored import StoredRows
+from core.rows import Key
 from core.text import fold
 from messages_app.models import Message
+
+#: Characters that one search may read of the table: 2,000 of the longest bodies.
+SCANNED_CHARACTERS = 32 * 1024 * 1024
+#: About so many of them are held in memory at a time.
+STEP_CHARACTERS = 1024 * 1024
+FIRST_STEP = 100
 
 
 class SearchBackend(Protocol):
@@ -29,58 +37,100 @@ class SearchBackend(Protocol):
 
 
 class ChatTooLarge(Unavailable):
-    """Only the index could search this chat, and it cannot be asked now."""
+    """Only the index could do this search, and it cannot be asked."""
 
     def __init__(self) -> None:
-        super().__init__("Search is away, and the chat is too large to do without.", retry_after=5)
+        super().__init__(
+            "The chat is too large for this search without the index: too much would have to be "
+            "read.",
+            retry_after=5,
+        )
 
 
 @dataclass(frozen=True)
 class DatabaseSearch:
     """Reads the chat from the page's end on and compares.
 
-    `most`: a chat with more messages is not searched, since its scan would hold up the others.
+    `most` is how many messages one search may read: more would hold up the others. So a chat that
+    has no more is always answered, and a larger one where the page is full by then.
     """
 
-    most: int | None = None
+    most: int = 20_000
     name: str = "database"
 
     def hits(self, *, application_token: str, chat_number: int, query: str) -> Source[Message]:
-        """A scan of the table that stops when the page is full. Raises ChatTooLarge."""
-        rows = StoredRows(Message, (application_token, chat_number))
-        if self.most is not None:
-            # The highest number: messages can be fewer, never more.
-            highest = rows.numbers(Window(limit=1, descending=True))
-            if highest and highest[0] > self.most:
-                raise ChatTooLarge
-        return _Scan(rows, fold(query))
+        """A scan of the table that stops when the page is full. Its methods raise ChatTooLarge."""
+        chat = (application_token, chat_number)
+        return _Scan(
+            chat, StoredRows(Message, chat), fold(query), _Allowance(self.most, SCANNED_CHARACTERS)
+        )
+
+
+@dataclass
+class _Allowance:
+    """What is left to read for all pages of one search: a page, and the one before it."""
+
+    messages: int
+    characters: int
 
 
 @dataclass(frozen=True)
 class _Scan:
+    chat: Key
     rows: StoredRows[Message]
     folded_query: str
-    step: int = 1000
+    left: _Allowance
+    step: ClassVar[int] = 1000
 
     def items(self, window: Window) -> Sequence[Message]:
         found: list[Message] = []
-        for message in self._read(window):
-            if self.folded_query in fold(message.body):
-                found.append(message)
-                if len(found) == window.limit:
-                    break
+        numbers = self._matching(window)
+        # Some may have been purged since their numbers were read.
+        while some := list(islice(numbers, window.limit - len(found))):
+            found += self._read(some)
         return found
 
     def numbers(self, window: Window) -> Sequence[int]:
-        return [message.message_number for message in self.items(window)]
+        """Fewer than there are, but not none, where no more may be read: then the page is short."""
+        found: list[int] = []
+        try:
+            for number in islice(self._matching(window), window.limit):
+                found.append(number)  # noqa: PERF402 - those before the end of the room count
+        except ChatTooLarge:
+            if not found:
+                raise
+        return found
 
-    def _read(self, window: Window) -> Iterator[Message]:
-        """The whole window, in steps along the index."""
-        rest: Window | None = replace(window, limit=self.step)
-        while rest:
-            rows = self.rows.items(rest)
-            yield from rows
-            rest = _beyond(rows[-1].message_number, rest) if len(rows) == self.step else None
+    def _matching(self, window: Window) -> Iterator[int]:
+        """The numbers of all hits of the window, in its order. Raises ChatTooLarge."""
+        rest, step = window, min(FIRST_STEP, self.step)
+        while True:
+            # One more than is left tells whether that is the end.
+            limit = min(step, max(self.left.messages, 0) + 1)
+            rows = self.rows.columns(replace(rest, limit=limit), "message_number", "body")
+            for number, body in rows:
+                self._spend(len(body))
+                if self.folded_query in fold(body):
+                    yield number
+            if len(rows) < limit:
+                return
+            rest = _beyond(rows[-1][0], rest)
+            size = sum(len(body) for _, body in rows)
+            step = max(1, min(self.step, STEP_CHARACTERS * len(rows) // max(size, 1)))
+
+    def _spend(self, characters: int) -> None:
+        self.left.messages -= 1
+        self.left.characters -= characters
+        if self.left.messages < 0 or self.left.characters < 0:
+            raise ChatTooLarge
+
+    def _read(self, numbers: Sequence[int]) -> list[Message]:
+        token, chat_number = self.chat
+        rows = Message.objects.filter(
+            application_token=token, chat_number=chat_number, message_number__in=numbers
+        )
+        by_number = {row.message_number: row for row in rows}
+        return [by_number[number] for number in numbers if number in by_number]
 
 
 def _beyond(number: int, window: Window) -> Window:
@@ -90,10 +140,8 @@ def _beyond(number: int, window: Window) -> Window:
 def backends() -> Iterator[SearchBackend]:
     """Those to ask, the next one where the one before raises IndexUnusable."""
     environment = settings.ENVIRONMENT
-    if not environment.elasticsearch_url:
-        yield DatabaseSearch()
-        return
-    from search.index.querying import ElasticsearchSearch  # noqa: PLC0415 - see search.index
+    if environment.elasticsearch_url:
+        from search.index.querying import ElasticsearchSearch  # noqa: PLC0415 - see search.index
 
-    yield ElasticsearchSearch()
-    yield DatabaseSearch(most=environment.search_scan_messages)
+        yield ElasticsearchSearch()
+    yield DatabaseSearch(most=environment.scanned_messages)

@@ -43,7 +43,7 @@ class Copied:
 def begin(*, anew: bool = False) -> None:
     """Make an index to be built, unless one is; `anew`: that one is given up.
 
-    Raises IndexAway, core.jobs.JobIsRunning.
+    Raises IndexUnusable, core.jobs.JobIsRunning.
     """
     with only_run(JOB):
         _begin(anew=anew)
@@ -54,7 +54,7 @@ def go_on(
 ) -> bool:
     """Go on with the build until it is complete, or `is_over`; whether it is complete.
 
-    Raises NoIndex when nothing is being built, IndexAway, core.jobs.JobIsRunning.
+    Raises IndexUnusable, NoIndex when nothing is being built, core.jobs.JobIsRunning.
     """
     with only_run(JOB) as run:
         return _go_on(run, is_over, notice)

@@ -64,26 +64,43 @@ class Difference:
 def check(notice: Callable[[int], object] = lambda _: None) -> Iterator[Difference]:
     """Compare everything, in bounded memory; `notice` gets the number of keys passed by then.
 
-    Raises IndexAway, NoIndex, StillBehind, core.jobs.JobIsRunning.
+    Raises IndexUnusable, StillBehind, core.jobs.JobIsRunning.
     """
     with only_run(JOB) as run:
-        suspects = _suspects(run, notice)
+        under_way = _UnderWay(run, notice)
+        suspects = _suspects(under_way)
         while some := list(islice(suspects, SUSPECTS)):
-            yield from _judged(some)
+            yield from _judged(under_way, some)
 
 
 def check_sample() -> list[Difference]:
     """Compare some messages of the table and some of the index, by chance. Raises as above."""
-    with only_run(JOB):
+    with only_run(JOB) as run:
+        under_way = _UnderWay(run, lambda _: None)
         return [
-            *_judged(_some_keys_of_the_table()),
-            *_judged(reading.some_keys(SAMPLE, seed=random.getrandbits(31))),
+            *_judged(under_way, _some_keys_of_the_table()),
+            *_judged(under_way, reading.some_keys(SAMPLE, seed=random.getrandbits(31))),
         ]
 
 
-def _judged(suspects: Sequence[Key]) -> Iterator[Difference]:
+@dataclass
+class _UnderWay:
+    """A check that goes on, and how many keys it has passed."""
+
+    run: Run
+    notice: Callable[[int], object]
+    passed: int = 0
+
+    def go_on(self) -> None:
+        """Hold on to the job and tell the caller; to be called every few seconds."""
+        self.run.still_alive()
+        self.notice(self.passed)
+
+
+def _judged(under_way: _UnderWay, suspects: Sequence[Key]) -> Iterator[Difference]:
+    under_way.go_on()
     before = _versions_in_table(suspects)
-    _wait_for_backlog()
+    _wait_for_backlog(under_way)
     documents = reading.versions_of(suspects)
     after = _versions_in_table(suspects)
     for key in suspects:
@@ -103,12 +120,13 @@ def _difference(before: int | None, document: int | None, after: int | None) -> 
     return Kind.NEWER if document > after else None
 
 
-def _wait_for_backlog() -> None:
+def _wait_for_backlog(under_way: _UnderWay) -> None:
     last = backlog.last_id()
     limit = time.monotonic() + WAIT_SECONDS
     while not backlog.is_worked_off(last):
         if time.monotonic() > limit:
             raise StillBehind
+        under_way.go_on()
         time.sleep(LOOK_EVERY_SECONDS)
 
 
@@ -120,20 +138,18 @@ def _versions_in_table(keys: Sequence[Key]) -> Mapping[Key, int]:
     }
 
 
-def _suspects(run: Run, notice: Callable[[int], object]) -> Iterator[Key]:
+def _suspects(under_way: _UnderWay) -> Iterator[Key]:
     """The keys that are on one side only or in two versions, at a glance."""
     reading.refresh()
     both = merge(_all_rows(), reading.all_versions(), key=attrgetter("key"))
-    passed = 0
     for key, found in groupby(both, key=attrgetter("key")):
         versions = [one.version for one in found]
         if len(versions) == 1 or versions[0] != versions[1]:
             yield key
-        passed += 1
-        if passed % ROWS == 0:
-            run.still_alive()
-            notice(passed)
-    notice(passed)
+        under_way.passed += 1
+        if under_way.passed % ROWS == 0:
+            under_way.go_on()
+    under_way.go_on()
 
 
 def _all_rows() -> Iterator[Versioned]:

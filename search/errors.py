@@ -2,12 +2,20 @@
 
 
 class IndexUnusable(Exception):
-    """The root of both: what can be done without the index is done without it."""
+    """The root of all: what can be done without the index is done without it."""
 
 
 class IndexAway(IndexUnusable):
-    """Elasticsearch cannot be reached, does not answer in time, or is overloaded."""
+    """Elasticsearch is out of reach, slow or overloaded, or refuses what it does otherwise."""
+
+
+class RequestTooLarge(IndexAway):
+    """The server, or a proxy before it, takes no request of this size."""
 
 
 class NoIndex(IndexUnusable):
     """Elasticsearch is there, and what was asked for is not: the index is yet to be built."""
+
+
+class RequestRefused(IndexUnusable):
+    """Elasticsearch calls this request wrong: a defect here, which says nothing of the next one."""

@@ -30,7 +30,7 @@ class Work(Enum):
 def work_off_some() -> Work:
     """Index what the oldest entries of the backlog name.
 
-    Raises IndexAway, NoIndex, OperationalError.
+    Raises IndexUnusable, OperationalError.
     """
     entries = backlog.oldest()
     if entries is None:
@@ -47,7 +47,7 @@ def work_off_some() -> Work:
 
 
 def write_rows(changes: Sequence[Change], targets: Sequence[Target]) -> None:
-    """Make these changes, and set aside what is refused. Raises IndexAway, NoIndex."""
+    """Make these changes, and set aside what is refused. Raises IndexUnusable."""
     for refused in write(changes, targets):
         set_aside(refused)
 

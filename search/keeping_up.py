@@ -25,7 +25,7 @@ LIMIT_SECONDS = 60.0
 def keep_up() -> None:
     """Return when the index is complete and in step with the table.
 
-    Raises IndexAway; NoIndex when the index vanishes under this; OperationalError.
+    Raises IndexUnusable, OperationalError.
     """
     limit = time.monotonic() + LIMIT_SECONDS
     until = 0.0  # where there is nothing to do at first, no wake-up was held back either

@@ -14,7 +14,7 @@ def repair(differences: Sequence[Difference]) -> None:
     """Index these messages anew, whether a search worker runs or not.
 
     A document that is newer than its row stays: versions cannot go back, so that takes a rebuild.
-    Raises IndexAway, NoIndex.
+    Raises IndexUnusable.
     """
     keys = [one.key for one in differences if one.kind is not Kind.NEWER]
     for start in range(0, len(keys), backlog.MAX_KEYS):

@@ -16,7 +16,9 @@ from messages_app.schema import MessageShape
 class HitShape(MessageShape):
     """A message that contains the query."""
 
-    highlight = serializers.CharField(help_text="The body as HTML, hits between <mark> tags.")
+    highlight = serializers.CharField(
+        help_text="The body as HTML, hits between <mark> tags; of a very long one an excerpt."
+    )
 
 
 _QUERY = OpenApiParameter(

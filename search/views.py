@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from chats.models import Chat
 from core.http.answers import answer
 from core.http.paging import Pager, Source, read_window
 from core.http.parsers import query_parameters
@@ -20,6 +21,7 @@ class MessageSearch(ApiView):
     """The messages of one chat that contain a text."""
 
     database_methods = ()  # the index may know all that is needed
+    models = (Chat, Message)  # as the page of a conversation
 
     def get(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """A page, newest first."""

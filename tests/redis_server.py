@@ -4,11 +4,15 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+from secrets import token_hex
 from typing import Self
 
 import redis
 
 from tests.live.servers import eventually, free_port
+
+#: Production has one, too.
+PASSWORD = token_hex()
 
 
 class RedisServer:
@@ -19,7 +23,7 @@ class RedisServer:
         self.folder.mkdir(parents=True)
         self._copy = folder / "copy"
         self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.url = f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
         self._snapshot: dict[bytes, bytes] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -36,6 +40,7 @@ class RedisServer:
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
         command += ["--dir", str(self.folder), "--save", "", "--appendonly", "yes"]
         command += ["--appendfsync", "always", "--maxmemory-policy", "noeviction"]
+        command += ["--requirepass", PASSWORD]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         eventually(self._answers, 20, "redis")
 

@@ -10,9 +10,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from applications.admin.new_keys import replace_keys, show_key
+from applications.admin.new_keys import AddsWithKey, replace_keys, show_key
+from applications.keys import new_key
 from applications.models import TOKEN_BYTES, Application
-from applications.services import create_application, first_key, rename_application, rotate_key
+from applications.services import create_application, rename_application, rotate_key
 from core.admin.cells import list_link, preview
 from core.admin.fields import NameField
 from core.admin.records import RecordAdmin
@@ -32,7 +33,7 @@ class ApplicationForm(forms.ModelForm[Application]):
 
 
 @admin.register(Application)
-class ApplicationAdmin(RecordAdmin[Application]):
+class ApplicationAdmin(AddsWithKey, RecordAdmin[Application]):
     """Applications, each with a link to its chats, and with a button that replaces its key."""
 
     actions = ("replace_keys",)
@@ -64,18 +65,21 @@ class ApplicationAdmin(RecordAdmin[Application]):
         return rows.filter(token__gte=beginning, token__lt=end).order_by("-token")
 
     def create(self, values: Mapping[str, Any]) -> Application:
-        """By the same service as the API."""
-        return create_application(name=values["name"])
+        """By the same service as the API, with its key."""
+        key = new_key()
+        application = create_application(name=values["name"], key=key)
+        show_key(application, key)
+        return application
 
     def edit(self, row: Application, values: Mapping[str, Any]) -> Application:
         """By the same service as the API."""
         return rename_application(token=row.token, name=values["name"])
 
     def save_model(self, request: HttpRequest, obj: Application, form: Any, change: bool) -> None:
-        """As any record; a new one gets its key."""
-        super().save_model(request, obj, form, change)
+        """As any record; a new one is added once."""
         if not change:
-            show_key(self, request, first_key(token=obj.token))
+            self.refuse_repeat(request)
+        super().save_model(request, obj, form, change)
 
     @admin.action(description="Replace their keys", permissions=["change"])
     def replace_keys(

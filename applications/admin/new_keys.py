@@ -1,24 +1,26 @@
 """New keys in the admin: each is on one page, once, and nowhere afterwards.
 
-The page with the keys is the answer to the question whether they are to be replaced, so a key is
-neither in the session, which is stored, nor in an address; a browser keeps none of the admin's
-pages. Sent again, the answer does nothing (core.admin.confirming).
+The page with a key is the very answer to the form that made it, so a key is neither in a cookie nor
+in the session, which is stored, nor in an address; a browser keeps none of the admin's pages. Sent
+again, the form does nothing (core.admin.confirming).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from core.admin.confirming import Question, question_page
+from core.admin.confirming import FIELD, Question, new_mark, question_page, take_mark
 from core.admin.log import CHANGE, note
-from core.errors import DomainError
+from core.errors import Conflict, DomainError
+
+#: Where a new row keeps its key until it is shown.
+_SHOWN = "key_to_show"
 
 Holder = TypeVar("Holder", bound=Model)
 
@@ -49,7 +51,49 @@ def replace_keys(
     page = question_page(admin, request, holders, _REPLACE)
     if page is not None:
         return page
-    keys = [_replaced(request, holder, replace) for holder in holders]
+    return _page(admin, request, [_replaced(request, holder, replace) for holder in holders])
+
+
+class AddsWithKey(ModelAdmin[Any]):
+    """The admin of something that gets its first key when it is added."""
+
+    add_form_template = "applications/admin/add_form.html"
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        """The form for a new row, with a mark that it keeps when it is shown again with errors."""
+        if options.get("add"):
+            mark = request.POST.get(FIELD) or new_mark(request)
+            context |= {"field": FIELD, "mark": mark}
+        return super().render_change_form(request, context, *args, **options)
+
+    def refuse_repeat(self, request: HttpRequest) -> None:
+        """Raises AddedBefore if the form has a mark that was answered. Programs need no mark."""
+        mark = request.POST.get(FIELD)
+        if mark is not None and not take_mark(request, mark):
+            raise AddedBefore
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """The page with the key, in place of the next page, which could not show it."""
+        return _page(self, request, [NewKey(obj, vars(obj).pop(_SHOWN))])
+
+
+class AddedBefore(Conflict):
+    """A form was sent twice."""
+
+    def __init__(self) -> None:
+        super().__init__("This was added before, and is not added twice.")
+
+
+def show_key(holder: Model, key: str) -> None:
+    """Remember the key of a new row until the answer to its form shows it."""
+    vars(holder)[_SHOWN] = key
+
+
+def _page(admin: ModelAdmin[Any], request: HttpRequest, keys: Sequence[NewKey]) -> HttpResponse:
     context = {
         **admin.admin_site.each_context(request),
         "title": "New keys",
@@ -58,11 +102,6 @@ def replace_keys(
         "keys": keys,
     }
     return TemplateResponse(request, "applications/admin/new_keys.html", context)
-
-
-def show_key(admin: ModelAdmin[Any], request: HttpRequest, key: str) -> None:
-    """The first key of what was just added, above the next page."""
-    admin.message_user(request, f"The key, shown this once: {key}", messages.WARNING)
 
 
 def _replaced(request: HttpRequest, holder: Holder, replace: Callable[[Holder], str]) -> NewKey:

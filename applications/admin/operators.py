@@ -8,9 +8,9 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from applications.admin.new_keys import replace_keys, show_key
+from applications.admin.new_keys import AddsWithKey, replace_keys, show_key
 from applications.models import OperatorKey
-from applications.services import make_operator_key, revoke_operator_key
+from applications.services import first_operator_key, revoke_operator_key, rotate_operator_key
 from core.admin.confirming import Question, question_page
 from core.admin.fields import NameField
 from core.admin.lists import KeysetAdmin
@@ -41,7 +41,7 @@ class OperatorKeyForm(forms.ModelForm[OperatorKey]):
 
 
 @admin.register(OperatorKey)
-class OperatorKeyAdmin(KeysetAdmin[OperatorKey]):
+class OperatorKeyAdmin(AddsWithKey, KeysetAdmin[OperatorKey]):
     """The names alone: of a key nobody sees more than once."""
 
     actions = ("replace_keys", "revoke")
@@ -63,14 +63,16 @@ class OperatorKeyAdmin(KeysetAdmin[OperatorKey]):
 
     def save_model(self, request: HttpRequest, obj: OperatorKey, form: Any, change: bool) -> None:
         """By the service that the command uses."""
-        key = make_operator_key(name=form.cleaned_data["name"])
-        obj.__dict__.update(OperatorKey.objects.get(name=form.cleaned_data["name"]).__dict__)
-        show_key(self, request, key)
+        name = form.cleaned_data["name"]
+        self.refuse_repeat(request)
+        key = first_operator_key(name=name)
+        obj.__dict__.update(OperatorKey.objects.get(name=name).__dict__)
+        show_key(obj, key)
 
     @admin.action(description="Replace their keys", permissions=["change"])
     def replace_keys(self, request: HttpRequest, keys: "QuerySet[OperatorKey]") -> HttpResponse:
         """A new key for each, shown on the page that answers."""
-        return replace_keys(self, request, keys, lambda key: make_operator_key(name=key.name))
+        return replace_keys(self, request, keys, lambda key: rotate_operator_key(name=key.name))
 
     @admin.action(description="Revoke: they open nothing any more", permissions=["revoke"])
     def revoke(self, request: HttpRequest, keys: "QuerySet[OperatorKey]") -> HttpResponse | None:

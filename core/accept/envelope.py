@@ -56,11 +56,19 @@ def rows_of(envelope: dict[str, Any]) -> list[NumberedRow]:
         request_ids = _request_ids(envelope)
         return [
             from_payload(kind, (*parent, first + place), payload, next(request_ids, ""))
-            for parent, first, payloads in envelope["ranges"]
+            for parent, first, payloads in map(_checked, envelope["ranges"])
             for place, payload in enumerate(payloads)
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise UnknownFormat(f"{type(error).__name__}: {error}") from error
+
+
+def _checked(of_range: Sequence[Any]) -> Sequence[Any]:
+    """The range, if its parent is a key and its number a number. Raises ValueError."""
+    parent, first, _ = of_range
+    if type(first) is not int or not all(type(part) in (str, int) for part in parent):
+        raise ValueError("a range has no key")
+    return of_range
 
 
 def _request_ids(envelope: dict[str, Any]) -> Iterator[str]:

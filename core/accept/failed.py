@@ -15,7 +15,7 @@ from core.accept.settled import settle_unqueued
 from core.accept.stored import not_stored
 from core.accept.storing import store_each
 from core.broker.draining import SUSPECT_AFTER, Delivery, Drain
-from core.broker.queues import FAILED, MAINTENANCE
+from core.broker.queues import DELIVERY_LIMIT, FAILED, MAINTENANCE
 from core.jobs import only_run
 from core.logs import Event, get_logger
 from core.rows import NumberedRow
@@ -26,6 +26,8 @@ JOB = "take-over-failed"
 #: The kind of a letter that is a message which cannot be read.
 MESSAGE = "message"
 MOST = 10_000
+#: Why the broker set a message aside.
+_EXPIRED, _HANDED_OUT_TOO_OFTEN = "expired", "delivery_limit"
 
 
 def take_over_failed(queue: str = FAILED, scheduled: str = MAINTENANCE) -> int:
@@ -69,7 +71,7 @@ def _take_over(delivery: Delivery, scheduled: str) -> None:
     except UnknownFormat as error:
         _keep(delivery, error)
         return
-    if delivery.attempts < SUSPECT_AFTER:
+    if _tries(delivery) < SUSPECT_AFTER:
         store_each(rows)
     else:
         _set_aside(rows)
@@ -79,13 +81,26 @@ def _take_over(delivery: Delivery, scheduled: str) -> None:
 def _is_scheduled(delivery: Delivery, scheduled: str) -> bool:
     """Whether it is a task of beat: one that came too late, killed its workers, or is unknown."""
     headers = delivery.headers
-    reason, task = headers.get("x-first-death-reason"), headers.get("task")
-    if reason == "expired":
+    reason, task = _reason(delivery), headers.get("task")
+    if reason == _EXPIRED:
         return True  # rows never expire
     if headers.get("x-first-death-queue") != scheduled or not task:
         return False
     logger.warning(Event.SCHEDULED_DROPPED, task=task, reason=reason)
     return True
+
+
+def _reason(delivery: Delivery) -> str:
+    return str(delivery.headers.get("x-first-death-reason"))
+
+
+def _tries(delivery: Delivery) -> int:
+    """How often it was taken from the queue of the failed in vain.
+
+    RabbitMQ 4 goes on counting where the queue before has ended, older servers begin at 0.
+    """
+    before = DELIVERY_LIMIT + 1 if _reason(delivery) == _HANDED_OUT_TOO_OFTEN else 1
+    return delivery.attempts - before if delivery.attempts >= before else delivery.attempts
 
 
 def _set_aside(rows: list[NumberedRow]) -> None:

@@ -83,12 +83,14 @@ def _sweep(run: Run, swept: Swept, *, of_any_age: bool) -> None:
     while parents := overdue.parents_with_rows(accepted_by, swept.left, PARENTS):
         progress = {} if of_any_age else overdue.progress_of(kinds())
         due = {kind: min(accepted_by, progress.get(kind, accepted_by)) for kind in kinds()}
-        for rows in _batches(_due_rows(parents, due, swept)):
+        for rows in _batches(_due_rows(parents, due, swept, run)):
             run.still_alive()
             store_numbered(rows)
             settle_unqueued(rows)
             swept.stored += len(rows)
             _stored.inc(len(rows))
+            if time.monotonic() > end:
+                break  # one parent may have more than a sweep has time for
         run.still_alive()
         swept.left += overdue.tidy(parents, accepted_by)
         if time.monotonic() > end:
@@ -97,7 +99,7 @@ def _sweep(run: Run, swept: Swept, *, of_any_age: bool) -> None:
 
 
 def _due_rows(
-    parents: Sequence[str], due: Mapping[str, int], swept: Swept
+    parents: Sequence[str], due: Mapping[str, int], swept: Swept, run: Run
 ) -> Iterator[NumberedRow]:
     """The rows of these parents that were accepted by when those of their kind are due."""
     for parent, first in overdue.first_members(parents, FIRST_ROWS).items():
@@ -108,6 +110,7 @@ def _due_rows(
             except Undecodable as error:
                 set_member_aside(parent, member, error)
                 swept.set_aside += 1
+                run.still_alive()
                 continue
             if pending.accepted_ms > due[kind_of(key).name]:
                 break  # what follows was accepted later

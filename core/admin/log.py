@@ -1,6 +1,6 @@
 """The admin's log: who changed what, the latest first. Nobody changes it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -12,14 +12,22 @@ from django.utils.safestring import SafeString
 from core.admin.cells import preview
 from core.admin.lists import ReadOnlyAdmin
 
-__all__ = ["CHANGE", "DELETION", "note"]
+__all__ = ["CHANGE", "DELETION", "note", "write"]
 
 
 def note(request: HttpRequest, row: Model, flag: int, what: str) -> None:
     """Log that the user of this request has done this to the row."""
-    user: Any = request.user
-    rows: Sequence[Model] = [row]
-    LogEntry.objects.log_actions(user.pk, rows, flag, what, single_object=True)
+    write(request.user, [row], flag, what)
+
+
+def write(user: Any, rows: Iterable[Model], flag: int, what: str | list[dict[str, Any]]) -> None:
+    """Log that the user has done this to each of the rows.
+
+    `what` is a sentence, or a list in the form of Django's own entries.
+    """
+    named = list(rows)
+    if named:
+        LogEntry.objects.log_actions(user.pk, named, flag, what)
 
 
 @admin.register(LogEntry)

@@ -37,7 +37,7 @@ def _glances(kind: Kind, walk: Walk) -> Iterator[Glance]:
     count = counted_of(kind.model).field
     for parents in pages(kind, walk.after):
         epoch = epoch_of_blocks()
-        stats = stats_of(kind, parents)
+        stats = stats_of(kind, parents, walk.pause)
         # Afterwards: a number that is given meanwhile makes a suspect, who is then looked at.
         of_redis = numbered_by_redis([parent_name(parent.key) for parent in parents])
         suspects = [

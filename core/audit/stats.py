@@ -4,13 +4,13 @@ A parent with many children is counted in pieces of consecutive numbers; only wi
 is noticed that an acceptance is there twice, which is where a row that was numbered twice would be.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 from django.db.models import Count, Max, Min, QuerySet
 
+from core import stored_numbers
 from core.models import Parent
 from core.natural_keys import behind, with_keys
 from core.rows import Key, Kind
@@ -47,21 +47,33 @@ def pages(kind: Kind, after: Sequence[Any] | None) -> Iterator[list[Parent]]:
 
 def _light(parents: Sequence[Parent]) -> Iterator[list[Parent]]:
     some: list[Parent] = []
-    most = 0
+    together = 0
     for parent in parents:
-        if some and most + parent.number_ceiling > PIECE:
+        most = _most(parent)
+        if some and together + most > PIECE:
             yield some
-            some, most = [], 0
+            some, together = [], 0
         some.append(parent)
-        most += parent.number_ceiling
+        together += most
     if some:
         yield some
 
 
-def stats_of(kind: Kind, parents: Sequence[Parent]) -> Mapping[Key, Stats]:
-    """What there is of such rows, by parent; those without any are left out."""
-    if len(parents) == 1 and parents[0].number_ceiling > PIECE:
-        return {parents[0].key: _in_pieces(kind, parents[0])}
+def _most(parent: Parent) -> int:
+    """At most so many children are stored; a ceiling may have been raised far above them."""
+    ceiling = parent.number_ceiling
+    return ceiling if ceiling <= PIECE else stored_numbers.spread(parent.key)
+
+
+def stats_of(
+    kind: Kind, parents: Sequence[Parent], pause: Callable[[], object] = lambda: None
+) -> Mapping[Key, Stats]:
+    """What there is of such rows, by parent; those without any are left out.
+
+    `pause` is called between statements.
+    """
+    if len(parents) == 1 and _most(parents[0]) > PIECE:
+        return {parents[0].key: _in_pieces(kind, parents[0].key, pause)}
     *shared, _ = kind.key_fields
     wanted = with_keys(shared, [parent.key for parent in parents])
     return dict(_grouped(kind, kind.model._default_manager.filter(wanted)))
@@ -73,16 +85,15 @@ def children(kind: Kind, parent: Key) -> "QuerySet[Any]":
     return kind.model._default_manager.filter(**dict(zip(shared, parent, strict=True)))
 
 
-def _in_pieces(kind: Kind, parent: Parent) -> Stats:
+def _in_pieces(kind: Kind, parent: Key, pause: Callable[[], object]) -> Stats:
     number = kind.key_fields[-1]
-    rows = children(kind, parent.key)
-    pieces = [
-        rows.filter(**{f"{number}__gte": first, f"{number}__lt": first + PIECE})
-        for first in range(0, parent.number_ceiling + 1, PIECE)
-    ]
-    above = rows.filter(**{f"{number}__gte": (parent.number_ceiling // PIECE + 1) * PIECE})
-    found = (dict(_grouped(kind, piece)).get(parent.key, Stats()) for piece in [*pieces, above])
-    return reduce(Stats.with_higher, found)
+    rows = children(kind, parent)
+    found = Stats()
+    for piece in stored_numbers.ranges(parent, PIECE):
+        here = rows.filter(**{f"{number}__gte": piece.start, f"{number}__lt": piece.stop})
+        found = found.with_higher(dict(_grouped(kind, here)).get(parent, Stats()))
+        pause()
+    return found
 
 
 def _grouped(kind: Kind, rows: "QuerySet[Any]") -> Iterator[tuple[Key, Stats]]:

@@ -26,6 +26,10 @@ FAILED = "failed"
 #: A message that came back so often is not handed out again. One that kills its worker is found out
 #: earlier; one that has to wait for a database that is away comes back four times an hour.
 DELIVERY_LIMIT = 20
+#: RabbitMQ 4 has a limit of 20 for each queue that names none, and drops what exceeds it. From the
+#: queue of the failed nothing may be dropped: this many returns never happen. RabbitMQ 4 also takes
+#: -1 for no limit, but older servers then drop a message at its first return.
+NO_DELIVERY_LIMIT = 2**31 - 1
 MAX_BYTES = 8 * 1024**3
 MAX_WAKE_UPS = 100
 
@@ -70,14 +74,14 @@ WORK[SEARCH] = wake_up_queue(SEARCH)
 
 
 def failed_queue(name: str = FAILED) -> Queue:
-    """A queue that keeps what failed."""
+    """A queue that keeps what failed, however often it is taken in vain."""
     return Queue(
         name,
         exchange="",
         routing_key=name,
         durable=True,
         no_declare=True,
-        queue_arguments=_QUORUM,
+        queue_arguments={**_QUORUM, "x-delivery-limit": NO_DELIVERY_LIMIT},
     )
 
 

@@ -47,9 +47,12 @@ def expected_versions(request: Request) -> Versions | None:
     Raises Malformed.
     """
     seen, known = _tags(request, "If-Match"), _tags(request, "If-None-Match")
+    if seen == []:
+        # Without a tag it would match nothing for ever, and the client would not learn why.
+        raise Malformed('If-Match must be "*" or tags in double quotes, such as "1".')
     if known == ANY:
         return Versions(seen=frozenset())  # an item that exists is not to be changed
-    if known is None and seen in (None, ANY):
+    if not known and seen in (None, ANY):
         return None  # an item that does not exist cannot be changed anyway
     return Versions(
         # If-Match compares strongly: a weak tag never matches.
@@ -64,8 +67,6 @@ def _tags(request: Request, header: str) -> Sequence[str] | None:
     if value is None:
         return None
     tags = parse_etags(value)
-    if not tags:
-        raise Malformed(f'{header} must be "*" or tags in double quotes, such as "1".')
     if len(tags) > MAX_TAGS:
         raise Malformed(f"{header} may name at most {MAX_TAGS} tags.")
     return tags

@@ -4,6 +4,7 @@ A key counts for one path, in whatever form its values are sent: what is compare
 """
 
 import re
+from collections.abc import Iterator
 from hashlib import blake2b
 
 import orjson
@@ -30,13 +31,36 @@ def repeatable(request: Request) -> Repeatable | None:
         message = f"{HEADER} must be 1 to 255 visible ASCII characters."
         raise Invalid(FieldError(HEADER, "invalid", message))
     path = asked.path.rstrip("/")
-    says = orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)
     return Repeatable(
         RequestKey(
             _digest(f"{path} {key}".encode()),
-            _digest(says),
+            _digest(_canonical(request.data)),
         )
     )
+
+
+def _canonical(value: object) -> bytes:
+    """The same bytes for equal values, whatever the order of their names."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        # orjson reads 1024 levels and writes 254.
+        return b"".join(_pieces(value))
+
+
+def _pieces(value: object) -> Iterator[bytes]:
+    """A nested value piece by piece, each list and object with its length. Without recursion."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            yield b"{%d:" % len(one)
+            left += (part for name in sorted(one, reverse=True) for part in (one[name], name))
+        elif isinstance(one, list):
+            yield b"[%d:" % len(one)
+            left += reversed(one)
+        else:
+            yield orjson.dumps(one)
 
 
 def _digest(content: bytes) -> str:

@@ -43,15 +43,21 @@ class ProblemShape(serializers.Serializer[object]):
 
 #: Not blank, by Python's idea of space, and without a NUL.
 _TEXT = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
+#: With a character that shows something (core.text); a pattern reaches no further than U+FFFF.
+_NAME = (
+    r"^[^\u0000]*[^\s\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]"
+    r"[^\u0000]*$"
+)
 
 
-def text(most_characters: int, description: str) -> serializers.CharField:
+def text(most_characters: int, description: str, *, pattern: str = _TEXT) -> serializers.CharField:
     """A text of a request."""
     shape = {
         "type": "string",
         "minLength": 1,
         "maxLength": most_characters,
-        "pattern": _TEXT,
+        "pattern": pattern,
         "description": description,
     }
 
@@ -65,7 +71,11 @@ def text(most_characters: int, description: str) -> serializers.CharField:
 class NameShape(serializers.Serializer[object]):
     """The request that creates or renames."""
 
-    name = text(MAX_NAME_CHARACTERS, "Space around it is taken off.")
+    name = text(
+        MAX_NAME_CHARACTERS,
+        "Space around it is taken off; something of it must be visible.",
+        pattern=_NAME,
+    )
 
 
 def for_example(**fields: object) -> list[OpenApiExample]:
@@ -75,7 +85,7 @@ def for_example(**fields: object) -> list[OpenApiExample]:
 
 def problems(*statuses: int) -> dict[tuple[int, str], Shape]:
     """These statuses, each with a problem document; any request may be one without a key."""
-    return {(status, PROBLEM): ProblemShape for status in sorted({401, *statuses})}
+    return {(status, PROBLEM): ProblemShape for status in sorted({401, 403, *statuses})}
 
 
 def page_of(shape: Shape) -> serializers.Serializer[object]:

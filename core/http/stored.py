@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
 
@@ -32,6 +32,16 @@ class StoredRows(Generic[Row]):
         near, rest = _split(window)
         found = list(self._rows_in(near))
         return found + self._behind(rest, window.limit - len(found), list)
+
+    def columns(self, window: Window, *names: str) -> Sequence[tuple[Any, ...]]:
+        """These columns of the same rows, for a tenth of the time that it takes to make models."""
+        near, rest = _split(window)
+
+        def read(rows: "QuerySet[Row]") -> list[tuple[Any, ...]]:
+            return list(rows.values_list(*names))
+
+        found = read(self._rows_in(near))
+        return found + self._behind(rest, window.limit - len(found), read)
 
     def numbers(self, window: Window) -> Sequence[int]:
         """The same, without the rows behind the index."""

@@ -1,11 +1,12 @@
 """The base of all API views: what DRF does by default and this API promises otherwise."""
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import MethodNotAllowed, UnsupportedMediaType
@@ -20,6 +21,7 @@ from core.errors import TooLarge, Unavailable
 from core.http.answers import answer
 from core.http.conditional import etag
 from core.http.limits import LimitedView
+from core.http.origins import refuse_other_sites
 from core.http.parsers import MAX_REQUEST_BYTES
 from core.http.repeats import REPLAYED
 from core.timeouts import DATABASE_RETRY_AFTER_SECONDS
@@ -45,12 +47,14 @@ class OptionsView(APIView):
 
 
 class KeyedView(APIView):
-    """A view that asks for keys where they are required, and nobody where they are not."""
+    """A view that asks for a key; where none is required it refuses pages of other sites."""
 
     def perform_authentication(self, request: Request) -> None:
-        """Raises AuthenticationFailed, KeysAway."""
+        """Raises AuthenticationFailed, KeysAway, PermissionDenied."""
         if settings.ENVIRONMENT.keys_required:
             super().perform_authentication(request)
+        else:
+            refuse_other_sites(request._request)
 
     def check_permissions(self, request: Request) -> None:
         """Raises NotAuthenticated, PermissionDenied, ApplicationNotFound."""
@@ -62,6 +66,17 @@ class ApiView(LimitedView, KeyedView, OptionsView):
     """A view that knows how many bytes it takes, and how much a client may ask of it."""
 
     max_request_bytes = MAX_REQUEST_BYTES
+    #: A member of the staff who uses the API by the admin's session needs, by the request's method,
+    #: this permission for each of these models: the one that the admin asks for the same.
+    models: ClassVar[Sequence[type[Model]]] = ()
+    actions: ClassVar[Mapping[str, str]] = {
+        "GET": "view",
+        "HEAD": "view",
+        "POST": "add",
+        "PUT": "change",
+        "PATCH": "change",
+        "DELETE": "delete",
+    }
     #: Those that wait for groups alone (core.suspending), and neither ask the database by
     #: themselves nor take long.
     suspendable_methods: Collection[str] = ()

@@ -30,6 +30,14 @@ class Event(StrEnum):
         "a service answered with an error that no list has, or that is a defect of this program",
     )
 
+    FOLDER_OPEN = (
+        "folder.open",
+        "other users may look into `VAR_DIR`: close it, or choose a folder of the service's own",
+    )
+    LOGINS_REFUSED = (
+        "logins.refused",
+        "too many wrong passwords by address, name or browser; for minutes no more are looked at",
+    )
     SERVICE_AWAY = "service.away", "a service does not answer; it is left alone until it is back"
     SERVICE_STILL_AWAY = "service.still_away", "it was looked for again"
     SERVICE_BACK = "service.back", "it answers again"
@@ -91,4 +99,8 @@ class Event(StrEnum):
     INDEX_WAITS = "index.waits", "the search index cannot be brought in step now"
     INDEX_UNCHECKED = "index.unchecked", "the daily check of the search index was not possible"
     INDEX_DIFFERS = "index.differs", "the daily check found a document that differs from its row"
+    SEARCH_REFUSED = (
+        "search.refused",
+        "Elasticsearch calls a search wrong, a defect; the database answers it",
+    )
     WAKE_LOST = "wake.lost", "the search worker was not woken; beat does it"

@@ -19,6 +19,7 @@ from core.logs.errors import told, traceback_of
 from core.logs.events import Event
 from core.logs.redaction import Redaction
 from core.request import current_request_id
+from core.text import visible
 
 MAX_CHARACTERS = 2000
 MAX_TRACEBACK = 20_000
@@ -59,7 +60,7 @@ def _fields(said: Fields, redact: Redaction) -> Fields:
     told_fields: Fields = _plain(fields, redact)
     if error is not None:
         lines = redact(traceback_of(error))[-MAX_TRACEBACK:].splitlines()
-        told_fields["traceback"] = "\n".join(map(_visible, lines))
+        told_fields["traceback"] = "\n".join(map(visible, lines))
     return told_fields
 
 
@@ -87,13 +88,7 @@ def _plain(value: Any, redact: Redaction) -> Any:
         case list() | tuple() | set() | frozenset():
             return [plain(one) for one in list(value)[:_MAX_ITEMS]]
         case _:
-            return _visible(redact(str(value))[:MAX_CHARACTERS])
-
-
-def _visible(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+            return visible(redact(str(value))[:MAX_CHARACTERS])
 
 
 def _as_json(fields: Fields) -> str:

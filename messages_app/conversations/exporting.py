@@ -1,19 +1,26 @@
 """The conversations of an application as lines, chat by chat, in bounded memory.
 
-Numbers are dense, so each step is a range of the natural key with both its ends: with only one end
-MariaDB reads all from the first row on, time and again. What is written meanwhile may be missing.
+Each step is a range of the natural key with both its ends: with only one end MariaDB reads all from
+the first row on, time and again. Numbers are dense, and where they are not the next stored one is
+looked up, so the cost follows the rows. What is written meanwhile may be missing.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from django.db.models import F, Q, Sum
+from django.db.models import Q, Sum
 
 from applications.models import Application
 from chats.models import Chat
 from chats.selectors import chats_of
+from core import stored_numbers
 from core.errors import DomainError
 from messages_app.models import Message
+
+#: What JSON lets through and a terminal obeys, or a reader takes for the end of a line: DEL, C1,
+#: separators of lines and paragraphs, overrides of direction. In JSON all of it is within texts.
+_ACTS = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 STEP = 500
 LISTED = 50
@@ -46,8 +53,7 @@ def find_application(token_or_name: str) -> Application:
 def count_messages(application: Application) -> int:
     """About how many lines there will be."""
     chats = chats_of(application_token=application.token)
-    numbers = Sum(F("number_ceiling") - F("purged_through"))
-    return chats.aggregate(total=numbers)["total"] or 0
+    return chats.aggregate(total=Sum("messages_count"))["total"] or 0
 
 
 def steps_of(application: Application) -> Iterator[list[str]]:
@@ -69,8 +75,9 @@ def steps_of(application: Application) -> Iterator[list[str]]:
 
 def _chats(application: Application) -> Iterator[list[Chat]]:
     chats = chats_of(application_token=application.token).order_by("chat_number")
-    for start in range(0, application.number_ceiling, STEP):
-        yield list(chats.filter(chat_number__range=(start + 1, start + STEP)))
+    ceiling = application.number_ceiling
+    for numbers in stored_numbers.ranges((application.token,), STEP, through=ceiling):
+        yield list(chats.filter(chat_number__range=(numbers[0], numbers[-1])))
 
 
 def _ranges(chats: Iterable[Chat]) -> Iterator[Q]:
@@ -78,7 +85,7 @@ def _ranges(chats: Iterable[Chat]) -> Iterator[Q]:
     together: list[int] = []
     expected = 0
     for chat in chats:
-        most = chat.number_ceiling - chat.purged_through
+        most = _most(chat)
         expected += most
         if together and expected > STEP:
             yield _whole(together)
@@ -92,10 +99,18 @@ def _ranges(chats: Iterable[Chat]) -> Iterator[Q]:
         yield _whole(together)
 
 
+def _most(chat: Chat) -> int:
+    """At most so many messages are stored; a ceiling may have been raised far above them."""
+    numbers = chat.number_ceiling - chat.purged_through
+    return numbers if numbers <= STEP else stored_numbers.spread(chat.key)
+
+
 def _parts(chat: Chat) -> Iterator[Q]:
-    for start in range(chat.purged_through, chat.number_ceiling, STEP):
-        numbers = (start + 1, start + STEP)
-        yield Q(chat_number=chat.chat_number, message_number__range=numbers)
+    ceiling = chat.number_ceiling
+    for numbers in stored_numbers.ranges(
+        chat.key, STEP, after=chat.purged_through, through=ceiling
+    ):
+        yield Q(chat_number=chat.chat_number, message_number__range=(numbers[0], numbers[-1]))
 
 
 def _whole(chat_numbers: Sequence[int]) -> Q:
@@ -104,4 +119,5 @@ def _whole(chat_numbers: Sequence[int]) -> Q:
 
 def _line(application: str, chat: str, body: str) -> str:
     said = {"application": application, "chat": chat, "body": body}
-    return json.dumps(said, ensure_ascii=False) + "\n"
+    line = json.dumps(said, ensure_ascii=False)
+    return _ACTS.sub(lambda found: f"\\u{ord(found[0]):04x}", line) + "\n"

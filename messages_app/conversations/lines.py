@@ -2,8 +2,13 @@
 
 A line knows its number and a digest of all its bytes. The last one may lack its end: whoever writes
 the file may not be done with it.
+
+A byte order mark in front of a line is no part of its content: a file may begin with one, and so
+does each of several that were joined. The digest covers it, as it covers all bytes: an import that
+was begun before marks were taken off is still found by it.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -52,17 +57,19 @@ class _Beginning:
 
     def add(self, part: bytes) -> None:
         """Take what follows; keep of it what the bound allows."""
-        if self.size <= MAX_LINE_BYTES:
+        if self.size <= MAX_LINE_BYTES + len(BOM_UTF8):
             self._content += part
         self.size += len(part)
         self._digest.update(part)
 
     def line(self, *, has_end: bool = True) -> Line:
         """The line as it is now."""
+        content = self._content.removeprefix(BOM_UTF8)
+        mark = len(self._content) - len(content)
         return Line(
             number=self.number,
-            content=self._content[:MAX_LINE_BYTES],
+            content=content[:MAX_LINE_BYTES],
             digest=self._digest.digest(),
-            is_too_long=self.size > MAX_LINE_BYTES,
+            is_too_long=self.size - mark > MAX_LINE_BYTES,
             has_end=has_end,
         )

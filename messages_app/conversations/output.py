@@ -68,7 +68,8 @@ class _Encoded:
         self._stream = stream
 
     def write(self, content: bytes) -> None:
-        self._stream.write(content.decode(), ending="")
+        # A style, even this one, says that the text is to pass as it is.
+        self._stream.write(content.decode(), style_func=str, ending="")
 
 
 @contextmanager

@@ -6,9 +6,11 @@ known, of which each read is reported.
 
 import stat
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
+from itertools import islice
 from os import fsencode, fstat
 from pathlib import Path
 from typing import cast
@@ -18,6 +20,9 @@ from messages_app.conversations.gzipped import MAGIC, PIECE, before, find_damage
 from messages_app.conversations.lines import Line, lines_of
 
 STANDARD_INPUT = "-"
+
+#: In either order of bytes. UTF-32 in the usual order begins like UTF-16.
+_OTHER_MARKS = (BOM_UTF16_LE, BOM_UTF16_BE, BOM_UTF32_BE)
 
 
 class Source:
@@ -42,7 +47,15 @@ class Source:
 
     def lines(self) -> Iterator[Line]:
         """The lines. Raises SourceUnreadable, SourceEndsEarly, SourceBroken. To be called once."""
-        return lines_of(self._text())
+        lines = lines_of(self._text())
+        for first in islice(lines, 1):
+            if first.content.startswith(_OTHER_MARKS):
+                raise SourceUnreadable(
+                    f"{self.label} begins with the byte order mark of UTF-16 or UTF-32; only UTF-8 "
+                    "is read. Nothing was imported: convert the file first, for example by iconv."
+                )
+            yield first
+        yield from lines
 
     def _text(self) -> Iterator[bytes]:
         if not self._is_gzip:

@@ -10,6 +10,7 @@ from itertools import takewhile
 
 from django.db.models import QuerySet
 
+from core import stored_numbers
 from core.accept.waiting import all_is_seen
 from core.redis.client import is_configured
 from core.redis.inspection import pending_numbers
@@ -65,9 +66,10 @@ def pieces_of(chat: ChatKey, after: int, before: datetime) -> Iterator[Piece]:
 
 
 def _old_numbers(chat: ChatKey, after: int, before: datetime) -> list[int]:
-    first = chat.messages.filter(message_number__gt=after).values_list("message_number", flat=True)
     # A range with both its ends: with only one MariaDB may read a large chat from its first row.
-    rows = _range(chat, after + 1) or _range(chat, first.first() or after + 1)
+    rows = _range(chat, after + 1)
+    if not rows and (first := stored_numbers.lowest_above(chat.key, after)):
+        rows = _range(chat, first)
     return [number for number, _ in takewhile(lambda row: row[1] < before, rows)]
 
 

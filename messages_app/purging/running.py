@@ -17,7 +17,8 @@ from messages_app.models import Message
 from messages_app.purging.prefix import ChatKey, pieces_of
 from messages_app.purging.removing import mark, remove
 
-#: Is told how many messages are done since it was told last. What it raises ends the purge.
+#: Gets how many messages are done since its last call; called often, also where nothing is old.
+#: What it raises ends the purge.
 Notice = Callable[[int], object]
 
 
@@ -37,18 +38,22 @@ def purge(tokens: Iterable[str], before: datetime, notice: Notice = lambda _: No
     """
     purged = Purged()
     with only_run(JOB) as run:
+
+        def go_on(messages: int = 0) -> None:
+            run.still_alive()
+            notice(messages)
+
         reach(before)
         for token in tokens:
-            for chat in _chats_with_old_messages(token, before):
+            go_on()
+            for chat in _chats_with_old_messages(token, before, go_on):
                 before_this = purged.messages
                 for messages in _purge_chat(chat, before, purged):
                     purged.messages += messages
-                    run.still_alive()
-                    notice(messages)
+                    go_on(messages)
                 purged.chats += purged.messages > before_this
-            run.still_alive()
         # Those of purged messages that count no more; the others still answer for their day.
-        forget_old()
+        forget_old(go_on)
         run.outcome = vars(purged)
     return purged
 
@@ -57,7 +62,7 @@ def would_purge(tokens: Iterable[str], before: datetime, notice: Notice = lambda
     """What a purge would remove now. Raises NoRedis, OperationalError."""
     would = Purged()
     for token in tokens:
-        for chat in _chats_with_old_messages(token, before):
+        for chat in _chats_with_old_messages(token, before, lambda: notice(0)):
             key = ChatKey(token, chat.chat_number)
             left = key.messages.filter(message_number__lte=chat.purged_through).count()
             messages = left
@@ -83,7 +88,10 @@ def _purge_chat(chat: Chat, before: datetime, purged: Purged) -> Iterator[int]:
             after = piece.last
 
 
-def _chats_with_old_messages(token: str, before: datetime) -> Iterator[Chat]:
+def _chats_with_old_messages(
+    token: str, before: datetime, go_on: Callable[[], object]
+) -> Iterator[Chat]:
+    """Chat by chat; `go_on` is called for each page of chats, of which none may be old."""
     chats = chats_of(application_token=token).order_by("chat_number")
     page = list(chats[:MOST_PREFIXES])
     while page:
@@ -92,6 +100,7 @@ def _chats_with_old_messages(token: str, before: datetime) -> Iterator[Chat]:
             number, created_at = first.get(chat.chat_number, (0, before))
             if created_at < before or 0 < number <= chat.purged_through:
                 yield chat
+        go_on()
         page = list(chats.filter(chat_number__gt=page[-1].chat_number)[:MOST_PREFIXES])
 
 

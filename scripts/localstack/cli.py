@@ -54,6 +54,7 @@ def _up(layout: Layout, arguments: argparse.Namespace) -> int:
         workers=arguments.workers,
         extra=dict(arguments.set),
         elasticsearch_heap=os.environ.get("STACK_ES_HEAP", DEFAULT_HEAP),
+        path=os.environ.get("STACK_PATH", ""),
     )
     layout.check()
     with exclusive(layout.lock_file):

@@ -51,7 +51,8 @@ class Probes:
         return subprocess.run(query, capture_output=True, timeout=60, check=False).returncode == 0
 
     def _redis(self) -> bool:
-        return _conversation(self._ports.redis, b"PING\r\n", 5) == b"+PONG"
+        greeting = f"AUTH {self._settings.secrets.redis}\r\nPING\r\n".encode()
+        return _conversation(self._ports.redis, greeting, 10) == b"+OK\r\n+PONG"
 
     def _rabbitmq(self) -> bool:
         answer = _conversation(self._ports.rabbitmq, AMQP_GREETING, FRAME_HEADER + 4)

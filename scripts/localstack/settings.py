@@ -24,6 +24,8 @@ class Options:
     workers: int = 1
     extra: Mapping[str, str] = field(default_factory=dict)
     elasticsearch_heap: str = DEFAULT_HEAP
+    # Folders with colons between, whose executables come before the system's.
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Secrets:
     """Generated, so that no password with a known value exists."""
 
     database: str = field(default_factory=lambda: secrets.token_hex(16))
+    redis: str = field(default_factory=lambda: secrets.token_hex(16))
     broker: str = field(default_factory=lambda: secrets.token_hex(16))
     erlang_cookie: str = field(default_factory=lambda: secrets.token_hex(16))
     django: str = field(default_factory=lambda: secrets.token_urlsafe(48))

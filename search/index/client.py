@@ -1,6 +1,6 @@
-"""The connection to Elasticsearch: short waits, nothing repeated, two ways to fail.
+"""The connection to Elasticsearch: short waits, nothing repeated.
 
-Whoever asks decides what a failure means, so the client's own exceptions end here.
+The client's own exceptions end here: search.index.answers says what each of them means.
 """
 
 from collections.abc import Iterator
@@ -9,13 +9,11 @@ from functools import cache
 
 from django.conf import settings
 from elastic_transport import NdjsonSerializer, OrjsonSerializer, TransportError
-from elasticsearch import ApiError, Elasticsearch, NotFoundError
+from elasticsearch import ApiError, Elasticsearch
 
 from core.timeouts import SEARCH_ANSWER_SECONDS, SEARCH_PATIENT_SECONDS, SEARCH_RETRIES
-from search.errors import IndexAway, NoIndex
-
-_TOO_MANY_REQUESTS = 429
-_SERVER_ERROR = 500
+from search.errors import IndexAway
+from search.index import answers
 
 
 class _Lines(NdjsonSerializer, OrjsonSerializer):
@@ -47,14 +45,12 @@ def patient_client() -> Elasticsearch:
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Around every request: raises IndexAway and NoIndex in the place of the client's errors."""
+    """Around every request: raises an IndexUnusable in place of the client's errors."""
     try:
         yield
-    except NotFoundError as error:
-        raise NoIndex(str(error)) from error
     except ApiError as error:
-        if error.status_code != _TOO_MANY_REQUESTS and error.status_code < _SERVER_ERROR:
-            raise
-        raise IndexAway(str(error)) from error
+        body = error.body
+        told = body["error"] if isinstance(body, dict) and "error" in body else error.message
+        raise answers.failure(error.status_code, told) from error
     except TransportError as error:
         raise IndexAway(str(error)) from error

@@ -13,7 +13,8 @@ from enum import StrEnum
 
 from django.conf import settings
 
-from search.index.client import failures, patient_client
+from core.timeouts import SEARCH_PATIENT_SECONDS
+from search.index.client import client, failures, patient_client
 
 
 class Role(StrEnum):
@@ -65,11 +66,13 @@ class Layout:
         return [Target(alias(role), self.by_role[role]) for role in roles if role in self.by_role]
 
 
-def layout() -> Layout:
-    """How it is now. Raises IndexAway."""
+def layout(timeout: float = SEARCH_PATIENT_SECONDS) -> Layout:
+    """How it is now; the timeout is in seconds. Raises IndexUnusable."""
+    asked = client().options(request_timeout=timeout)
     with failures():
-        # By pattern, since a name that is nowhere would be an error.
-        indexes = patient_client().indices.get_alias(name=pattern())
+        # By pattern, since a name that is nowhere would be an error. Of our indexes alone: else a
+        # blocked index of anybody in the cluster makes Elasticsearch refuse.
+        indexes = asked.indices.get_alias(index=pattern(), name=pattern())
     roles = {alias(role): role for role in Role}
     return Layout({
         roles[name]: index
@@ -80,6 +83,9 @@ def layout() -> Layout:
 
 
 def all_indexes() -> set[str]:
-    """The names of all indexes of this installation, also of those without a role."""
+    """The names of all indexes of this installation, also those that are closed or have no role."""
     with failures():
-        return set(patient_client().indices.get(index=pattern(), features="settings"))
+        indexes = patient_client().indices.get(
+            index=pattern(), features="settings", expand_wildcards=["open", "closed"]
+        )
+    return set(indexes)

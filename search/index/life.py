@@ -11,7 +11,7 @@ _COPIED = "copied_up_to"
 
 
 def create(name: str) -> None:
-    """Make an empty index to be built; nobody searches it yet. Raises IndexAway."""
+    """Make an empty index to be built; nobody searches it yet. Raises IndexUnusable."""
     index = MessageDocument._index.clone(name=name)
     index.settings(
         number_of_shards=settings.ENVIRONMENT.elasticsearch_shards,
@@ -24,20 +24,20 @@ def create(name: str) -> None:
 
 
 def copied_up_to(index: str) -> int:
-    """The id of the last row that the copy has brought here. Raises IndexAway, NoIndex."""
+    """The id of the last row that the copy has brought here. Raises IndexUnusable."""
     with failures():
         about = patient_client().indices.get_mapping(index=index)[index]["mappings"]
     return int(about.get("_meta", {}).get(_COPIED, 0))
 
 
 def keep_position(index: str, row_id: int) -> None:
-    """Remember it there. Raises IndexAway, NoIndex."""
+    """Remember it there. Raises IndexUnusable."""
     with failures():
         patient_client().indices.put_mapping(index=index, meta={_COPIED: row_id})
 
 
 def put_in_place(index: str) -> None:
-    """From now on this index is searched and written, and it alone. Raises IndexAway, NoIndex."""
+    """From now on this index is searched and written, and it alone. Raises IndexUnusable."""
     with failures():
         indices = patient_client().indices
         indices.put_settings(index=index, settings={"refresh_interval": REFRESH_INTERVAL})
@@ -61,12 +61,12 @@ def _take_over(index: str, before: Layout) -> list[dict[str, dict[str, str]]]:
 
 
 def clear_away() -> None:
-    """Remove every index of this installation that has no role. Raises IndexAway."""
+    """Remove every index of this installation that has no role. Raises IndexUnusable."""
     for index in all_indexes() - set(layout().by_role.values()):
         remove(index)
 
 
 def remove(index: str) -> None:
-    """Remove this index, if it is there. Raises IndexAway."""
+    """Remove this index, if it is there. Raises IndexUnusable."""
     with failures():
         patient_client().options(ignore_status=404).indices.delete(index=index)

@@ -8,12 +8,16 @@ from typing import Any
 
 from core.breaker import Breaker
 from core.http.paging import Source, Window
+from core.logs import Event, get_logger
 from core.text import fold
+from core.timeouts import SEARCH_ANSWER_SECONDS
 from messages_app.models import Message
-from search.errors import IndexAway
+from search.errors import IndexAway, RequestRefused
 from search.index.client import client, failures
 from search.index.layout import Role, alias
 from search.index.names import name_of
+
+logger = get_logger(__name__)
 
 Json = dict[str, Any]
 
@@ -26,20 +30,34 @@ class ElasticsearchSearch:
     name = "elasticsearch"
 
     def hits(self, *, application_token: str, chat_number: int, query: str) -> Source[Message]:
-        """One request for each page. Its methods raise IndexAway and NoIndex."""
+        """One request for each page. Its methods raise IndexUnusable."""
         return _Hits(application_token, chat_number, fold(query))
 
 
 def has_messages(*, application_token: str, chat_number: int) -> bool:
-    """Whether the index has any message of this chat. Raises IndexAway, NoIndex."""
+    """Whether the index has any message of this chat. Raises IndexUnusable."""
     chat = name_of((application_token, chat_number))
     return bool(_ask(chat, [], Window(limit=1, descending=True), source=False))
 
 
 @cache
 def breaker() -> Breaker:
-    """This process's knowledge that Elasticsearch is away."""
-    return Breaker("elasticsearch", client().info)
+    """This process's knowledge that the index is away."""
+    return Breaker("elasticsearch", require_readable)
+
+
+def require_readable(timeout: float = SEARCH_ANSWER_SECONDS) -> None:
+    """Ask what every search asks, and for nothing; the timeout is in seconds. Raises IndexUnusable.
+
+    A server that answers is not enough: its index may be closed, blocked, or forbidden to us.
+    """
+    with failures():
+        client().options(request_timeout=timeout).search(
+            index=alias(Role.READ),
+            size=0,
+            track_total_hits=False,
+            allow_partial_search_results=False,
+        )
 
 
 @dataclass(frozen=True)
@@ -73,7 +91,7 @@ class _Hits:
 def _ask(
     chat: str, filters: Sequence[Json], window: Window, *, source: bool | Json
 ) -> Sequence[Json]:
-    """The hits in this window. Raises IndexAway, at once where that is known, and NoIndex."""
+    """The hits in this window. Raises IndexUnusable, at once where that is known."""
     if breaker().is_open:
         raise IndexAway("known to be away")
     try:
@@ -91,6 +109,10 @@ def _ask(
             )
     except IndexAway as error:
         breaker().open(error)
+        raise
+    except RequestRefused as error:
+        # Only this search is asked of the database: others have nothing wrong with them.
+        logger.error(Event.SEARCH_REFUSED, error=error)  # noqa: TRY400
         raise
     hits: Sequence[Json] = answer["hits"]["hits"]
     return hits

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.rows import Key
+from search.index.answers import failure
 from search.index.client import failures, patient_client
 from search.index.layout import Role, alias
 from search.index.names import name_of
@@ -22,13 +23,13 @@ class Versioned:
 
 
 def refresh() -> None:
-    """What was written can be searched from now on. Raises IndexAway, NoIndex."""
+    """What was written can be searched from now on. Raises IndexUnusable."""
     with failures():
         patient_client().indices.refresh(index=alias(Role.READ))
 
 
 def all_versions() -> Iterator[Versioned]:
-    """Every document, as of now, page by page. Raises IndexAway, NoIndex."""
+    """Every document, as of now, page by page. Raises IndexUnusable."""
     client = patient_client()
     with failures():
         moment = client.open_point_in_time(index=alias(Role.READ), keep_alive=_KEEP_OPEN)["id"]
@@ -45,6 +46,7 @@ def all_versions() -> Iterator[Versioned]:
                     source=False,
                     version=True,
                     track_total_hits=False,
+                    allow_partial_search_results=False,
                 )
             hits = answer["hits"]["hits"]
             for hit in hits:
@@ -65,12 +67,18 @@ def versions_of(keys: Sequence[Key]) -> Mapping[Key, int]:
     documents = [{"_id": name_of(key), "routing": name_of(key[:-1])} for key in keys]
     with failures():
         answer = patient_client().mget(index=alias(Role.READ), docs=documents, source=False)
-    found = zip(keys, answer["docs"], strict=True)
-    return {key: hit["_version"] for key, hit in found if hit.get("found")}
+    versions = {}
+    for key, document in zip(keys, answer["docs"], strict=True):
+        # The request is 200 although each document was refused: a closed index is no empty one.
+        if "error" in document:
+            raise failure(answer.meta.status, document["error"])
+        if document.get("found"):
+            versions[key] = document["_version"]
+    return versions
 
 
 def some_keys(how_many: int, seed: int) -> list[Key]:
-    """The keys of documents drawn at random. Raises IndexAway, NoIndex."""
+    """The keys of documents drawn at random. Raises IndexUnusable."""
     by_chance = {"function_score": {"random_score": {"seed": seed, "field": "message_number"}}}
     with failures():
         answer = patient_client().search(
@@ -78,5 +86,6 @@ def some_keys(how_many: int, seed: int) -> list[Key]:
             query=by_chance,
             size=how_many,
             source={"includes": list(_ORDER)},
+            allow_partial_search_results=False,
         )
     return [tuple(hit["_source"][field] for field in _ORDER) for hit in answer["hits"]["hits"]]

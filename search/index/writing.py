@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.rows import Key
-from search.errors import IndexAway, NoIndex
+from core.service_errors import Meaning
+from search.errors import RequestTooLarge
+from search.index import answers
 from search.index.client import failures, patient_client
 from search.index.documents import Content, document
 from search.index.layout import Target
@@ -24,8 +26,6 @@ REMOVED = 2**62
 #: Of the answer, which would else be as long as the request.
 _WANTED = ("items.*.status", "items.*.error")
 
-_BAD_DOCUMENT = 400
-_NOT_FOUND = 404
 _CONFLICT = 409
 
 
@@ -59,19 +59,29 @@ class _Operation:
 def write(changes: Sequence[Change], targets: Sequence[Target]) -> list[Refused]:
     """Make these changes in every target; what was refused.
 
-    Raises IndexAway and NoIndex: then some may have been made, and all are to be made again.
+    Raises IndexUnusable: then some may have been made, and all are to be made again.
     """
     refused: list[Refused] = []
     for operations in _requests(changes, targets):
-        lines = [line for operation in operations for line in operation.lines]
-        with failures():
-            answer = patient_client().bulk(operations=lines, filter_path=_WANTED)
-        for operation, item in zip(operations, answer["items"], strict=True):
-            [outcome] = item.values()
+        for operation, outcome in zip(operations, _sent(operations), strict=True):
             reason = _refusal(outcome)
             if reason:
                 refused.append(Refused(operation.change, reason))
     return refused
+
+
+def _sent(operations: Sequence[_Operation]) -> list[dict[str, Any]]:
+    """The outcome of each operation, by as many requests as the server's limit makes of them."""
+    lines = [line for operation in operations for line in operation.lines]
+    try:
+        with failures():
+            answer = patient_client().bulk(operations=lines, filter_path=_WANTED)
+    except RequestTooLarge:
+        half = len(operations) // 2
+        if not half:
+            raise
+        return _sent(operations[:half]) + _sent(operations[half:])
+    return [outcome for item in answer["items"] for outcome in item.values()]
 
 
 def _requests(
@@ -107,12 +117,10 @@ def _operation(change: Change, source: dict[str, Any] | None, target: Target) ->
 
 
 def _refusal(outcome: dict[str, Any]) -> str | None:
-    """Why the document is refused for good. Raises IndexAway, NoIndex."""
+    """Why the document is refused for good. Raises IndexUnusable where it is not at fault."""
     status, error = outcome["status"], outcome.get("error")
     if error is None or status == _CONFLICT:
         return None
-    # What follows would quote the document.
-    reason = f"{error['type']}: {error['reason']}".partition(" Preview of")[0]
-    if status == _BAD_DOCUMENT:
-        return reason
-    raise NoIndex(reason) if status == _NOT_FOUND else IndexAway(reason)
+    if answers.meaning_of(status, error) is Meaning.ROW_AT_FAULT:
+        return answers.describe(error)
+    raise answers.failure(status, error)

@@ -17,11 +17,21 @@ UNKNOWN = "0" * 24
 
 def test_a_new_application_gets_a_token(admin_client: Client) -> None:
     answer = add(admin_client, Application, name="  Acme ")
-    assert answer.status_code == 302
+    assert answer.status_code == 200  # the page with its key
     application = Application.objects.get()
     assert application.name == "Acme"
     assert len(application.token) == 24
     assert application.version == 1
+
+
+@pytest.mark.parametrize("name", ["\u200b", "\u2800\u3164", "\ufe0f \U000e0001"])
+def test_a_name_that_shows_nothing_is_an_error_of_its_field(
+    admin_client: Client, chat: Chat, name: str
+) -> None:
+    of_application = add(admin_client, Application, name=name)
+    of_chat = add(admin_client, Chat, application_token=chat.application_token, name=name)
+
+    assert set(errors(of_application)) == set(errors(of_chat)) == {"name"}
 
 
 def test_a_new_chat_gets_the_next_number_of_its_application(

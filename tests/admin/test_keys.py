@@ -1,15 +1,25 @@
 """The admin shows a key once, when it is made, and never what is kept of it."""
 
 import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.db import connections
+from django.db.models import Model
+from django.http import HttpRequest
 from django.test import Client
 
+from applications.admin import new_keys
 from applications.keys import hash_of
-from applications.models import Application
+from applications.models import Application, OperatorKey
 from applications.services import create_application
+from core.admin import confirming
 from tests.admin.pages import act, add, address, change, confirm, listing, notices, text
 from tests.admin.test_permissions import staff_client
 
@@ -20,13 +30,137 @@ def keys_in(said: list[str]) -> list[str]:
     return [key for notice in said for key in KEY.findall(notice)]
 
 
-def test_a_new_application_shows_its_key_once(admin_client: Client) -> None:
-    add(admin_client, Application, name="Acme")
+@pytest.mark.parametrize("model", [Application, OperatorKey])
+@pytest.mark.parametrize("button", ["_save", "_addanother", "_continue"])
+def test_a_first_key_is_on_the_page_that_answers_and_nowhere_else(
+    admin_client: Client,
+    model: type[Application | OperatorKey],
+    button: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    shown = add(admin_client, model, name="Acme", **{button: "Save"})
 
-    [key] = keys_in(notices(listing(admin_client, Application)))
+    assert shown.status_code == 200
+    [key] = keys_in([text(shown)])
+    row = model._default_manager.get()
+    assert row.key_hash == hash_of(key)
+    assert "no-store" in shown["Cache-Control"]
+    assert key not in str(shown.headers) + str(shown.cookies) + str(admin_client.cookies)
+    assert notices(shown) == []
+    for session in Session.objects.all():
+        assert key not in str(session.get_decoded()) + session.session_data
+    assert LogEntry.objects.count() == 1
+    for after in (
+        listing(admin_client, model),
+        listing(admin_client, LogEntry),
+        admin_client.get(address(model, "change", row.pk)),
+        admin_client.get(address(model, "history", row.pk)),
+        admin_client.get("/admin/"),
+    ):
+        assert after.status_code == 200
+        assert not keys_in([text(after), *notices(after), str(after.cookies)])
+    assert key not in caplog.text
 
+
+def filled(client: Client, model: type[Model]) -> dict[str, str]:
+    """A form to add with as a browser sends it: with what is hidden in it."""
+    page = client.get(address(model, "add"))
+    return {page.context["field"]: page.context["mark"], "name": "Acme"}
+
+
+def test_a_form_that_is_sent_again_adds_nothing(admin_client: Client) -> None:
+    sent = filled(admin_client, Application)
+    assert f'value="{sent["confirmation"]}"' in text(
+        admin_client.post(address(Application, "add"), {**sent, "name": " "})
+    )
+    [key] = keys_in([text(admin_client.post(address(Application, "add"), sent))])
+
+    again = admin_client.post(address(Application, "add"), sent)
+
+    assert again.status_code == 302
+    assert "not added twice" in notices(admin_client.get(again["Location"]))[0]
     assert Application.objects.get().key_hash == hash_of(key)
-    assert not keys_in([text(listing(admin_client, Application))])
+
+
+@pytest.fixture
+def superuser(transactional_db: None) -> User:
+    return User.objects.create_superuser("root", password="")
+
+
+def at_once(
+    client: Client, click: Callable[[Client], Any], monkeypatch: pytest.MonkeyPatch
+) -> list[Any]:
+    """The answers to two clicks: each request has read the session before the other writes it."""
+    both, take = threading.Barrier(2, timeout=30), confirming.take_mark
+
+    def take_when_both_are_there(request: HttpRequest, mark: str) -> bool:
+        both.wait()
+        return take(request, mark)
+
+    for module in (confirming, new_keys):
+        monkeypatch.setattr(module, "take_mark", take_when_both_are_there)
+
+    def one(_: int) -> Any:
+        clicking = Client()
+        clicking.cookies["sessionid"] = client.cookies["sessionid"].value
+        try:
+            return click(clicking)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(one, range(2)))
+
+
+def test_two_clicks_at_once_replace_a_key_once(
+    superuser: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = create_application(name="Acme")
+    client = Client()
+    client.force_login(superuser)
+    question = act(client, "replace_keys", application)
+
+    shown = at_once(client, lambda clicking: confirm(clicking, question), monkeypatch)
+
+    [page] = [answer for answer in shown if answer.status_code == 200]
+    [key] = keys_in([text(page)])
+    assert Application.objects.get().key_hash == hash_of(key)
+
+
+@pytest.mark.parametrize("model", [Application, OperatorKey])
+def test_two_clicks_at_once_add_one(
+    superuser: User, model: type[Application | OperatorKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client()
+    client.force_login(superuser)
+    sent = filled(client, model)
+
+    shown = at_once(
+        client, lambda clicking: clicking.post(address(model, "add"), sent), monkeypatch
+    )
+
+    [page] = [answer for answer in shown if answer.status_code == 200]
+    [key] = keys_in([text(page)])
+    assert model._default_manager.get().key_hash == hash_of(key)
+
+
+def test_two_who_add_a_key_of_one_name_do_not_end_each_others(
+    superuser: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client()
+    client.force_login(superuser)
+    sent = [filled(client, OperatorKey), filled(client, OperatorKey)]
+
+    shown = at_once(
+        client,
+        lambda clicking: clicking.post(address(OperatorKey, "add"), sent.pop()),
+        monkeypatch,
+    )
+
+    [page] = [answer for answer in shown if answer.status_code == 200]
+    [key] = keys_in([text(page)])
+    assert OperatorKey.objects.get().key_hash == hash_of(key)
 
 
 def replace(client: Client, *applications: Application) -> Any:

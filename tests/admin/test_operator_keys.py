@@ -6,7 +6,11 @@ from django.test import Client
 
 from applications.keys import hash_of
 from applications.models import OperatorKey
-from applications.services import make_operator_key
+from applications.services import (
+    make_operator_key,
+    revoke_operator_key,
+    rotate_operator_key,
+)
 from tests.admin.pages import act, add, address, confirm, errors, listing, notices, rows, text
 from tests.admin.test_keys import keys_in
 from tests.admin.test_permissions import staff_client
@@ -23,9 +27,7 @@ def log() -> list[str]:
 
 
 def test_a_new_key_is_shown_once(admin_client: Client) -> None:
-    add(admin_client, OperatorKey, name="Ann")
-
-    [key] = keys_in(notices(listing(admin_client, OperatorKey)))
+    [key] = keys_in([text(add(admin_client, OperatorKey, name="Ann"))])
 
     assert OperatorKey.objects.get().key_hash == hash_of(key)
     assert not keys_in([text(listing(admin_client, OperatorKey))])
@@ -45,6 +47,26 @@ def test_a_key_is_replaced_after_a_question(admin_client: Client, ann: OperatorK
     [key] = keys_in([text(shown)])
     assert OperatorKey.objects.get().key_hash == hash_of(key) != ann.key_hash
     assert log() == ["Replaced the key."]
+
+
+def test_a_key_that_was_revoked_meanwhile_is_not_made_again(
+    admin_client: Client, ann: OperatorKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = act(admin_client, "replace_keys", ann)
+
+    rotate = rotate_operator_key
+
+    def revoked_meanwhile(*, name: str) -> str:
+        revoke_operator_key(name=name)
+        return rotate(name=name)
+
+    monkeypatch.setattr("applications.admin.operators.rotate_operator_key", revoked_meanwhile)
+
+    shown = confirm(admin_client, question)
+
+    assert "There is no key of this name." in text(shown)
+    assert not keys_in([text(shown)])
+    assert not OperatorKey.objects.exists()
 
 
 def test_a_key_is_revoked_after_a_question(admin_client: Client, ann: OperatorKey) -> None:

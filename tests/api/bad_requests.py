@@ -71,6 +71,8 @@ BAD_VALUES = {
     b'" \\t\\r\\n\\u00a0\\u3000"': "blank",
     b'"a\\u0000b"': "null",
 }
+#: Zero-width space, the blank of Braille, Hangul's filler, a variation selector.
+SHOW_NOTHING = ["\\u200b", "\\u2800", "\\u3164", "\u200b \u2800\u3164\ufe0f"]
 TOO_LONG = {
     "name": ["x" * 256, "😀" * 256],
     "body": ["x" * 16385, "€" * 5462, "😀" * 4097],
@@ -179,6 +181,9 @@ def _fields() -> Iterator[Bad]:
         for text in TOO_LONG[name]:
             body = f'{{"{name}": "{text}"}}'.encode()
             yield Bad(400, method, address, body, error=(name, "max_length"))
+        for text in SHOW_NOTHING if name == "name" else []:
+            body = f'{{"name": "{text}"}}'.encode()
+            yield Bad(400, method, address, body, error=("name", "blank"))
         for body in (b"{}", b"", b'{"%s ": "x"}' % name.encode(), b'{"": "x"}'):
             yield Bad(400, method, address, body, error=(name, "required"))
 

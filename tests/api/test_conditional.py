@@ -139,17 +139,14 @@ def test_what_is_no_tag_of_the_item_matches_nothing(api: Api, expected: str) -> 
     assert_problem(answer, 412)
 
 
-@pytest.mark.parametrize("header", ["If-Match", "If-None-Match"])
 @pytest.mark.parametrize("tags", ["1", '"1', "", ",", "junk", '"' * 9, "é"])
-def test_a_condition_on_a_change_that_names_no_tag_is_a_400(
-    api: Api, header: str, tags: str
-) -> None:
+def test_a_change_on_condition_of_no_tag_is_a_400(api: Api, tags: str) -> None:
     application = api.new_application()
 
-    answer = api.put(application, {"name": "new"}, **{header: tags})
+    answer = api.put(application, {"name": "new"}, **{"If-Match": tags})
 
     assert_problem(answer, 400)
-    assert header in answer.json()["detail"]
+    assert "If-Match" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("method", ["put", "patch"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import connection
 
@@ -89,6 +90,7 @@ def prepare(folder: Path, redis_data: Path, environment: Any) -> Procedure:
     options = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
     lines = [f"{option}={database[name]}" for option, name in options.items()]
     (folder / "database.cnf").write_text("\n".join(["[client]", *lines]))
+    redis = urlsplit(environment.redis_url)
     account = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
     return Procedure(
         folder,
@@ -98,6 +100,9 @@ def prepare(folder: Path, redis_data: Path, environment: Any) -> Procedure:
             "DATABASE": str(database["NAME"]),
             "DATABASE_URL": f"mysql://{account}/{database['NAME']}",
             "REDIS_URL": environment.redis_url,
+            "REDIS_HOST": str(redis.hostname),
+            "REDIS_PORT": str(redis.port),
+            "REDISCLI_AUTH": str(redis.password),
             "REDIS_DATA": str(redis_data),
             "BROKER_URL": "",
             "ELASTICSEARCH_URL": environment.elasticsearch_url,

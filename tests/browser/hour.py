@@ -1,11 +1,10 @@
 """An hour as operators may see it on the dashboard, written as samples of a site that runs.
 
 Run in a process of the site. The site's own samples are not taken meanwhile, nor for two minutes:
-these are there already, for its host.
+these are there already, under its name.
 """
 
 import math
-import platform
 from collections.abc import Iterator
 from datetime import timedelta
 from random import Random
@@ -14,6 +13,8 @@ from django.utils import timezone
 
 from chatsystem.models import Sample
 from chatsystem.sampler import EVERY_SECONDS, Figures
+from chatsystem.sharing import share_counters
+from core.counter_files import directory_of_all, identity_of
 from core.counts import JOB as COUNT_JOB
 from core.counts import reconcile
 
@@ -32,8 +33,12 @@ def write() -> None:
     first = now.replace(second=now.second // EVERY_SECONDS * EVERY_SECONDS, microsecond=0) - BEFORE
     steps = (BEFORE + AFTER) // _EVERY
     forget()
+    share_counters()
+    directory = directory_of_all()
+    assert directory
+    host = identity_of(directory)
     Sample.objects.bulk_create(
-        Sample(host=platform.node()[:64], instant=first + step * _EVERY, figures=figures)
+        Sample(host=host, instant=first + step * _EVERY, figures=figures)
         for step, figures in enumerate(_hour(steps))
         if step not in _STILL
     )

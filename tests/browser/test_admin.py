@@ -153,12 +153,41 @@ def test_a_key_is_replaced_and_seen_once(window: Window, site: Site, chat: Said)
     assert key not in window.driver.page_source
 
 
+def test_a_first_key_is_on_one_page_which_loaded_again_adds_nothing(window: Window) -> None:
+    name = f"Acme {datetime.now(UTC):%H:%M:%S.%f}"
+    window.open("/admin/applications/application/add/")
+    window.fill("#id_name", name)
+    window.press("[name=_save]")
+    [key] = window.texts(".new-keys code")
+    assert len(key) == 64
+    assert key not in str(window.driver.get_cookies()) + window.driver.current_url
+
+    window.driver.refresh()
+
+    assert "not added twice" in window.see(".messagelist .error").text
+    assert key not in window.driver.page_source
+    window.open("/admin/applications/application/")
+    assert window.texts("#result_list .field-short_name").count(name) == 1
+
+
+def test_a_dashboard_whose_session_has_ended_leads_to_the_login(window: Window) -> None:
+    window.open("/admin/dashboard/")
+    window.see("#freshness")
+    window.driver.delete_all_cookies()
+
+    window.see("#id_password")
+    assert "next=/admin/dashboard/" in window.driver.current_url
+
+
 def test_an_operator_gets_a_key_that_is_revoked_again(window: Window) -> None:
     name = f"Ann {datetime.now(UTC):%H:%M:%S.%f}"
     window.open("/admin/applications/operatorkey/add/")
     window.fill("#id_name", name)
     window.press("[name=_save]")
-    assert "shown this once" in window.see(".messagelist .warning").text
+    [key] = window.texts(".new-keys code")
+    assert len(key) == 64
+    window.follow("Back to the list")
+    assert key not in window.driver.page_source
     window.click("#result_list tbody tr:first-child .action-select")
     window.choose("select[name=action]", "revoke")
     window.press(".actions button")

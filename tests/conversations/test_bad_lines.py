@@ -41,6 +41,8 @@ def line(**changed: object) -> bytes:
         (line(chat=7), "chat must be a string."),
         (line(body=None), "body must be a string."),
         (line(chat=" \u3000"), "chat may not be blank."),
+        (line(chat="\u200b\ufeff"), "chat may not be blank."),
+        (line(application="\u3164"), "application may not be blank."),
         (line(body="\n\t"), "body may not be blank."),
         (line(application="ä" * 256), "application may have at most 255 characters."),
         (line(body="ä" * 8193), "body may have at most 16384 bytes of UTF-8."),
@@ -74,6 +76,11 @@ def test_a_line_exactly_at_the_limit_is_read(tmp_path: Path) -> None:
 def test_empty_lines_and_unknown_fields_are_passed_over(tmp_path: Path) -> None:
     result = imported(with_between(tmp_path, b"", b" \t\r", line(mood="fine")))
     assert (result["lines"], result["messages"], result["empty"]) == (5, 3, 2)
+
+
+def test_what_is_ignored_may_be_nested_as_deeply_as_in_the_api(tmp_path: Path) -> None:
+    deep = line(mood="$").replace(b'"$"', b"[" * 1000 + b"]" * 1000)
+    assert imported(with_between(tmp_path, deep))["messages"] == 3
 
 
 def test_bad_lines_are_not_reported_again_once_they_are_done(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Inputs that cannot be read to their end: what came before is kept, and mending is enough."""
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from messages_app.conversations.models import RejectedLine
 from messages_app.models import Message
 from tests.conversations.runs import everything, imported, run_import, standard_input
 from tests.conversations.texts import as_lines, by_application, conversations
@@ -80,6 +82,21 @@ def test_damage_on_standard_input_ends_the_import_with_one_sentence(
     run = run_import("-")
     assert "the gzip is damaged" in str(run.error)
     assert run.result["lines"] % 100 == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_another_encoding_is_one_sentence_and_no_line_is_set_aside(
+    encoding: str, compress: Callable[[bytes], bytes], file: Path
+) -> None:
+    file.write_bytes(compress(("\ufeff" + as_lines(SAID).decode()).encode(encoding)))
+
+    run = run_import(file)
+
+    assert str(run.error).startswith(f"{file} begins with the byte order mark of UTF-16 or UTF-32")
+    assert run.complaints == ""
+    assert not RejectedLine.objects.exists()
+    assert not Message.objects.exists()
 
 
 def test_a_file_that_is_not_there_is_one_sentence(file: Path) -> None:

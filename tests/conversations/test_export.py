@@ -82,7 +82,7 @@ def test_small_chats_are_read_together() -> None:
         create_message(application_token=token, chat_number=chat_number, body="hello")
     with CaptureQueriesContext(connection) as queries:
         assert exported(token).count(b"\n") == 100
-    assert len(queries) == 3
+    assert len(queries) == 5
 
 
 def test_a_message_whose_chat_is_not_there_yet_is_left_out(token: str) -> None:

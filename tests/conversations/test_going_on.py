@@ -1,11 +1,18 @@
 """An import that is run again: it goes on, it is done, or it says why it can do neither."""
 
+import gzip
+from codecs import BOM_UTF8
+from collections.abc import Callable
+from hashlib import sha256
 from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from messages_app.conversations.digests import digest_of
+from messages_app.conversations.models import Import
 from messages_app.models import Message
 from tests.conversations.runs import everything, imported, run_import, standard_input
 from tests.conversations.texts import as_lines, by_application, conversations
@@ -62,6 +69,42 @@ def test_a_last_line_without_its_end_counts_once_and_may_get_its_end_later(tmp_p
     file.write_bytes(as_lines(said))
     assert imported(file)["messages"] == 2
     assert everything() == by_application(said)
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_file_with_a_byte_order_mark_is_continued(
+    compress: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    file = tmp_path / "marked"
+    file.write_bytes(compress(BOM_UTF8 + as_lines(SAID[:150])))
+    assert imported(file)["messages"] == 150
+
+    file.write_bytes(compress(BOM_UTF8 + as_lines(SAID)))
+    result = imported(file)
+
+    assert (result["messages"], result["skipped"]) == (100, 150)
+    assert everything() == by_application(SAID)
+
+
+def test_a_progress_that_counted_the_mark_is_still_found(tmp_path: Path) -> None:
+    """The digest is that of the bytes: an import that was begun by an older version goes on."""
+    file = tmp_path / "marked"
+    file.write_bytes(BOM_UTF8 + as_lines(SAID))
+    first, *others = file.read_bytes().splitlines(keepends=True)
+    lines = [sha256(line.rstrip(b"\n")).digest() for line in (first, others[0])]
+    Import.objects.create(
+        source=str(file),
+        source_key=digest_of(str(file)),
+        first_line=lines[0].hex(),
+        lines_done=2,
+        digest=sha256(b"".join(lines)).hexdigest(),
+        created_at=timezone.now(),
+        updated_at=timezone.now(),
+    )
+
+    result = imported(file)
+
+    assert (result["messages"], result["skipped"]) == (248, 2)
 
 
 @pytest.mark.parametrize(

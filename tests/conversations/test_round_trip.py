@@ -1,6 +1,8 @@
 """What goes in comes out: every script, every order, every kind of input."""
 
 import gzip
+from codecs import BOM_UTF8
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from tests.conversations.texts import SCRIPTS, as_lines, by_application, convers
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("small_batches")]
 
 SAID = conversations(250, chats=2)
+MORE = conversations(20, chats=2, seed=1)
 
 
 @pytest.fixture
@@ -81,6 +84,28 @@ def test_standard_input_is_read_plain_or_gzip(
     standard_input(monkeypatch, compress(as_lines(SAID)))
     imported("-")
     assert everything() == by_application(SAID)
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_byte_order_mark_is_no_part_of_the_line(
+    compress: Callable[[bytes], bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, joined = compress(BOM_UTF8 + as_lines(SAID)), compress(BOM_UTF8 + as_lines(MORE))
+    file = tmp_path / "marked"
+    file.write_bytes(plain + joined)
+
+    assert imported(file)["messages"] == len(SAID + MORE)
+    assert everything() == by_application(SAID + MORE)
+
+    standard_input(monkeypatch, plain)
+    assert imported("-", name="by standard input")["messages"] == len(SAID)
+
+
+@pytest.mark.parametrize("content", [BOM_UTF8, BOM_UTF8 + b"\n", BOM_UTF8 + b" \r\n"])
+def test_a_mark_alone_is_an_empty_line(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "empty"
+    file.write_bytes(content)
+    assert imported(file)["messages"] == 0
 
 
 def test_a_name_is_stored_without_the_space_around_it(tmp_path: Path) -> None:

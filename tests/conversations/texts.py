@@ -39,7 +39,10 @@ def as_lines(said: Iterable[Said]) -> bytes:
 def as_line(said: Said) -> str:
     """One message as a line with its end."""
     fields = dict(zip(("application", "chat", "body"), said, strict=True))
-    return json.dumps(fields, ensure_ascii=False) + "\n"
+    line = json.dumps(fields, ensure_ascii=False)
+    # What acts on a terminal is exported as an escape; an import reads it either way.
+    acting = {ord(one): json.dumps(one)[1:-1] for one in "\u2028\u202e\x9b"}
+    return line.translate({**acting, 0x7F: "\\u007f"}) + "\n"
 
 
 def by_application(said: Iterable[Said]) -> dict[str, bytes]:

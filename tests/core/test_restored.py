@@ -1,12 +1,43 @@
 """A restored database without a Redis: nobody but the operator knows of more numbers."""
 
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from core.http.paging import Window
+from core.management.commands.new_epoch import MAX_SKIP
 from core.numbering.models import NumberSkip
 from core.restoring import quiet
+from messages_app.purging.running import purge
+from search.backends import DatabaseSearch
 from tests.api.client import Api
 from tests.audit.results import audit
+from tests.conversations.runs import exported
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The statements of an export and of an audit without errors, and the lines exported."""
+
+    lines: list[dict[str, Any]]
+    export: int
+    audit: int
+
+
+def _cost(application: str) -> Cost:
+    _, _, token = application.rpartition("/")
+    with CaptureQueriesContext(connection) as of_export:
+        lines = [json.loads(one) for one in exported(token).splitlines()]
+    with CaptureQueriesContext(connection) as of_audit:
+        assert audit().ok
+    return Cost(lines, len(of_export), len(of_audit))
 
 
 @pytest.mark.usefixtures("transactional_db")
@@ -30,6 +61,60 @@ class TestSkip:
         assert NumberSkip.objects.count() == 2
         call_command("reconcile_counts")
         assert audit().ok
+
+    @pytest.mark.parametrize("skip", [100_000, MAX_SKIP])
+    def test_what_reads_everything_costs_what_there_is(self, api: Api, skip: int) -> None:
+        application = api.new_application()
+        chats = [api.new_chat(application) for _ in range(5)]
+        for chat in chats:
+            api.say(chat, *"ab")
+        before = _cost(application)
+
+        call_command("new_epoch", "--restored", "--skip", str(skip))
+        right_after = _cost(application)
+        for chat in [*chats, api.new_chat(application)]:
+            api.say(chat, *"cd")
+        call_command("reconcile_counts")
+        later = _cost(application)
+
+        assert [one["body"] for one in before.lines] == list("ab") * 5
+        assert right_after.lines == before.lines
+        assert [one["body"] for one in later.lines] == [*"abcd"] * 5 + [*"cd"]
+        # Where a chat is spread, it is looked for and read by itself; 5 chats are, of 6.
+        assert right_after.export <= before.export + 2 * 5
+        assert right_after.audit <= before.audit + 4 * 6
+        assert later.export <= before.export + 8 * 6
+        assert later.audit <= before.audit + 60 * 7
+
+    def test_what_lies_behind_a_skip_is_purged(self, api: Api) -> None:
+        chat = api.new_chat()
+        api.say(chat, *"ab")
+        call_command("new_epoch", "--restored", "--skip", str(MAX_SKIP))
+        api.say(chat, *"cd")
+
+        with CaptureQueriesContext(connection) as queries:
+            purged = purge([chat.split("/")[2]], timezone.now() + timedelta(hours=1))
+
+        assert purged.messages == 4
+        assert api.get(f"{chat}/messages").json()["results"] == []
+        assert len(queries) < 100
+        call_command("reconcile_counts")
+        assert audit().ok
+
+    def test_a_small_chat_is_still_searched_without_the_index(self, api: Api) -> None:
+        chat = api.new_chat()
+        api.say(chat, *"aba")
+        call_command("new_epoch", "--restored", "--skip", "100000")
+        api.say(chat, "ab")
+        _, _, token, _, number = chat.split("/")
+
+        def hits(most: int) -> list[int]:
+            backend = DatabaseSearch(most=most)
+            found = backend.hits(application_token=token, chat_number=int(number), query="b")
+            return list(found.numbers(Window()))
+
+        assert hits(4) == [2, 100_004]
+        assert hits(3) == [2]
 
     def test_without_one_numbers_go_on(self, api: Api) -> None:
         chat = api.new_chat()

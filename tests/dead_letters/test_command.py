@@ -148,5 +148,5 @@ def test_a_terminal_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None
     out = capsys.readouterr().out
     assert f"{letter.pk}  " in out
     assert "1 dead letters" in out
-    assert "traceback: " in out
+    assert "traceback:" in out
     assert "1 replayed, 0 set aside again" in out

@@ -109,7 +109,21 @@ def test_what_no_table_can_hold_stays() -> None:
     assert DeadLetter.objects.get().pk == letter.pk
 
 
-@pytest.mark.parametrize("body", [b"\xff\x00 nonsense", b'[[{"format": 99}], {}, {}]'])
+def task_with(place: str) -> bytes:
+    """A task message with something deep in the place of what it says."""
+    _, body = task_message([message(1, "$body")])
+    return body.replace(place.encode(), b"[" * 900 + b"]" * 900)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xff\x00 nonsense",
+        b'[[{"format": 99}], {}, {}]',
+        task_with('"$body"'),
+        task_with(f'"{TOKEN}"'),
+    ],
+)
 def test_a_message_that_cannot_be_read_stays_as_it_is(body: bytes) -> None:
     letter = message_letter(body)
 

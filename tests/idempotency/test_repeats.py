@@ -1,16 +1,24 @@
 """A request with an Idempotency-Key is done once, however often and however it is sent."""
 
+import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connections
 from django.utils import timezone
 
+from applications.keys import hash_of
 from applications.models import Application
 from chats.models import Chat
+from core.idempotency.applications import Made, find_application
 from core.idempotency.models import IdempotencyKey
 from core.idempotency.records import forget_old
+from core.rows import RequestKey
 from messages_app.models import Message
 from tests.api.client import Api
 from tests.api.problems import assert_problem
@@ -80,6 +88,53 @@ def test_what_is_compared_is_what_the_request_says(api: Api, chat: str) -> None:
 
     assert same["Idempotency-Replayed"] == "true"
     assert_problem(form, 422)
+
+
+def nested(levels: int, core: str = "") -> str:
+    return "[" * levels + core + "]" * levels
+
+
+#: More levels than orjson writes, and as many as it reads.
+DEEP = [
+    nested(260),
+    nested(1000, '{"b": 1.5, "a": [null, true, ""]}'),
+    '{"a": ' * 700 + "18446744073709551616" + "}" * 700,
+]
+
+
+@pytest.mark.parametrize("deep", DEEP)
+@pytest.mark.parametrize("route", ROUTES)
+def test_what_is_ignored_is_ignored_with_a_key_too(
+    api: Api, chat: str, route: str, deep: str
+) -> None:
+    path, known, _ = ROUTES[route]
+    body = json.dumps({**known, "extra": "$"}).replace('"$"', deep).encode()
+
+    without = api.post(path(chat), body)
+    first = send(api, path(chat), body)
+    again = send(api, path(chat), body)
+
+    assert (without.status_code, first.status_code, again.status_code) == (201, 201, 201)
+    assert again.json() == as_repeated(first.json())
+
+
+def test_deep_values_are_compared_by_what_they_say(api: Api, chat: str) -> None:
+    path = f"{chat}/messages"
+    deep = nested(300, '{"a": 1, "b": [[], ["x"]]}')
+    send(api, path, b'{"body": "x", "extra": %s}' % deep.encode())
+
+    same = nested(300, '{"b":[[],["x"]],"a":1}')
+    others = [
+        nested(301, '{"a": 1, "b": [[], ["x"]]}'),
+        nested(300, '{"a": 1, "b": [["x"], []]}'),
+        nested(300, '{"a": 1, "b": [[], "x"]}'),
+        nested(300, '{"a": "1", "b": [[], ["x"]]}'),
+        nested(300, '{"a": 1, "c": [[], ["x"]]}'),
+    ]
+
+    assert send(api, path, b'{"extra":%s,"body":"x"}' % same.encode())["Idempotency-Replayed"]
+    for other in others:
+        assert_problem(send(api, path, b'{"body": "x", "extra": %s}' % other.encode()), 422)
 
 
 def test_a_key_counts_for_its_path(api: Api, chat: str) -> None:
@@ -160,6 +215,58 @@ def test_reads_and_edits_take_no_notice_of_a_key(api: Api, chat: str) -> None:
     for _ in range(2):
         answer = api.put(f"{chat}/messages/1", {"body": "y"}, **{"Idempotency-Key": "a b"})
         assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("what", ["the key of an application", "an application"])
+def test_of_two_that_make_a_secret_at_once_one_does(
+    transactional_db: None, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = Api().new_application()
+    path, body = (
+        (f"{application}/key", None) if "the key" in what else ("/applications", {"name": "x"})
+    )
+    both, look, first_looks = threading.Barrier(2, timeout=30), find_application, threading.local()
+
+    def look_when_both_are_there(key: RequestKey) -> Made | None:
+        found = look(key)
+        if not hasattr(first_looks, "done"):
+            first_looks.done = True
+            with suppress(threading.BrokenBarrierError):
+                both.wait(timeout=5)
+        return found
+
+    monkeypatch.setattr("applications.services.find_application", look_when_both_are_there)
+
+    def one(_: int) -> Any:
+        try:
+            return send(Api(), path, body)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(one, range(2)))
+
+    assert [answer.status_code // 100 for answer in answers] == [2, 2]
+    [key] = [answer.json()["key"] for answer in answers if answer.json()["key"]]
+    [repeat] = [answer for answer in answers if answer.json()["key"] is None]
+    assert repeat["Idempotency-Replayed"] == "true"
+    assert Application.objects.order_by("-pk")[0].key_hash == hash_of(key)
+    assert Application.objects.count() == (1 if "the key" in what else 2)
+
+
+def test_a_key_whose_request_cannot_be_kept_is_not_replaced(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = api.new_application()
+    stored = Application.objects.get().key_hash
+
+    def fail(*_: object) -> None:
+        raise OperationalError(1040, "Too many connections")
+
+    monkeypatch.setattr("applications.services.claim_application", fail)
+
+    assert_problem(send(api, f"{application}/key", None), 503)
+    assert Application.objects.get().key_hash == stored
 
 
 def test_a_key_is_rotated_once_and_shown_once(api: Api) -> None:

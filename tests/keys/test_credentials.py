@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from pytest_django import Settings
 
@@ -130,7 +130,9 @@ def test_no_key_gets_into_a_log(
 
 @pytest.fixture
 def staff(db: None) -> User:
-    return User.objects.create_user("staff", is_staff=True)
+    user = User.objects.create_user("staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(content_type__model="application"))
+    return user
 
 
 def session_of(user: User, *, csrf: bool = False) -> Api:
@@ -139,7 +141,7 @@ def session_of(user: User, *, csrf: bool = False) -> Api:
     return Api(client=client)
 
 
-def test_a_login_of_the_staff_is_an_operators(staff: User, owner: Owner) -> None:
+def test_a_login_of_the_staff_opens_what_it_may(staff: User, owner: Owner) -> None:
     api = session_of(staff)
 
     assert api.get("/applications").status_code == 200

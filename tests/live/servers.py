@@ -137,3 +137,11 @@ class MakeRun(EmbeddedServer):
 
     def _is_ready(self) -> bool:
         return "Ctrl-C stops" in self.output.read_text()
+
+
+class StackServer(EmbeddedServer):
+    """One more web server on the stack's services, with settings of its own."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        super().__init__(folder, None, **settings)
+        self.environment |= {name: os.environ[name] for name in SERVICES}

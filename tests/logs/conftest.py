@@ -30,7 +30,7 @@ class Log:
         return [line for line in self.lines if line["event"] == event]
 
 
-SECRETS = ("a-planted-secret-key", "pass/word#planted")
+SECRETS = ("a-planted-secret-key-that-nobody-guesses", "pass/word#planted")
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Processes of a host count together, whatever becomes of them."""
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -7,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import values
+from prometheus_client.registry import CollectorRegistry
 
 from core import counter_files
 from tests.live.servers import ROOT, embedded_environment
@@ -72,14 +75,75 @@ def two(directory: Path) -> Iterator[tuple[Counting, Counting]]:
 
 
 def shown(directory: Path) -> dict[str, float]:
-    """All samples that a scrape would add up, by name and bucket or label."""
-    counter_files.tidy(directory)
-    collector = MultiProcessCollector(None, str(directory))
+    """All samples that a scrape adds up, by name and bucket or label."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(counter_files.VARIABLE, str(directory))
+        patch.setattr(values, "ValueClass", None)
+        found = counter_files.collect(CollectorRegistry())
     return {
         " ".join([sample.name, *sample.labels.values()]): sample.value
-        for metric in collector.collect()
+        for metric in found
         for sample in metric.samples
     }
+
+
+def count_and_die(directory: Path, number: int) -> None:
+    process = Counting(directory)
+    process.told(str(number))
+    process.kill()
+
+
+def stop_in_tidy(directory: Path, step: int) -> int | None:
+    """A process that stands still before this step of adding up; None when it has fewer."""
+    child = os.fork()
+    if child == 0:
+        left = step
+
+        def stop(event: str, arguments: tuple[object, ...]) -> None:
+            nonlocal left
+            if event in STEPS and str(arguments[0]).startswith(str(directory)):
+                left -= 1
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGSTOP)
+
+        try:
+            sys.addaudithook(stop)
+            counter_files.tidy(directory)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, os.WUNTRACED)
+    return child if os.WIFSTOPPED(status) else None
+
+
+#: What Python tells of before it changes, or looks for, a file.
+STEPS = {"open", "os.rename", "os.remove", "os.scandir", "os.link"}
+
+
+def test_killed_or_paused_at_any_step_of_adding_up_each_process_counts_once(
+    directory: Path, tmp_path: Path
+) -> None:
+    count_and_die(directory, 5)
+    shown(directory)
+    count_and_die(directory, 7)
+    count_and_die(directory, 30)
+    removals = 0
+    for step in range(1, 200):
+        copy = tmp_path / f"copy {step}"
+        shutil.copytree(directory, copy)
+        child = stop_in_tidy(copy, step)
+        if child is None:
+            break
+        while_it_stands_still = shown(copy)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        removals += len(list(copy.glob("*.alive"))) < 2
+        for found in (while_it_stands_still, shown(copy), shown(copy)):
+            assert found["chatsystem_rows_accepted_total queue"] == 42, step
+            assert found["chatsystem_accept_group_rows_count"] == 3, step
+        assert not list(copy.glob("*.alive"))
+        assert len(list(copy.glob("*_*.db"))) == 2
+        shutil.rmtree(copy)
+    assert removals, "it was never stopped late enough"
 
 
 def test_counts_of_living_processes_are_added_up(

@@ -1,9 +1,11 @@
 """The dashboard is drawn from samples, whatever is down."""
 
+import os
 import platform
 import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +14,12 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
+from prometheus_client import values
 from pytest_django import Settings
 
 from chatsystem import sampler
 from chatsystem.models import Sample
+from core import counter_files
 from core.metrics import ACCEPTED
 from tests.api.problems import assert_problem
 from tests.redis_server import RedisServer
@@ -57,7 +61,7 @@ def test_a_sample_holds_what_is_drawn(db: None) -> None:
     sampler.take_sample(now)
 
     sample = Sample.objects.get()
-    assert sample.host == platform.node()[:64]
+    assert sample.host == counter_files.identity()
     assert timedelta() <= now - sample.instant < timedelta(seconds=sampler.EVERY_SECONDS)
     assert sample.figures["chatsystem_up"] == {"database": 1}
     assert sample.figures["chatsystem_dead_letters"] == {"": 0}
@@ -71,6 +75,36 @@ def test_of_the_processes_of_a_host_one_samples_each_instant(db: None) -> None:
     assert Sample.objects.count() == 1
 
     sampler.take_sample(now + timedelta(seconds=10))
+    assert Sample.objects.count() == 2
+
+
+def test_containers_that_share_their_counters_take_one_sample(
+    db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2026, 1, 1, 12, 0, 3, tzinfo=UTC)
+    monkeypatch.setattr(values, "ValueClass", values.MultiProcessValue())
+
+    def sample_from(container: str, directory: str) -> int:
+        (tmp_path / directory).mkdir(exist_ok=True)
+        monkeypatch.setenv(counter_files.VARIABLE, str(tmp_path / directory))
+        monkeypatch.setattr(platform, "node", lambda: container)
+        sampler.take_sample(now)
+        return Sample.objects.count()
+
+    assert sample_from("web-1", "shared") == 1
+    assert sample_from("web-2", "shared") == 1
+    assert sample_from("web-2", "of its own") == 2
+
+
+def test_processes_that_count_for_themselves_each_take_a_sample(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2026, 1, 1, 12, 0, 3, tzinfo=UTC)
+    monkeypatch.delenv(counter_files.VARIABLE, raising=False)
+    for process in (1, 2, 2):
+        monkeypatch.setattr(os, "getpid", lambda process=process: process)
+        sampler.take_sample(now)
+
     assert Sample.objects.count() == 2
 
 

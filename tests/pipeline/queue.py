@@ -78,6 +78,12 @@ class TestQueue:
             self._channel.basic_reject(message.delivery_tag, requeue=False)
         eventually(lambda: self.dead_letters() == self.published, 10, "the dead letters")
 
+    def take_in_vain(self) -> None:
+        """The message that waits is handed out, and given back."""
+        eventually(lambda: self.ready() == 1, 10, "the message")
+        message = self._channel.basic_get(self.name)
+        self._channel.basic_reject(message.delivery_tag, requeue=True)
+
     def ready(self) -> int:
         """How many messages wait and are held by nobody."""
         return int(self._channel.queue_declare(self.name, passive=True).message_count)

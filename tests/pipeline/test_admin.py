@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import Settings
 
 from applications.models import Application, OperatorKey
 from chats.models import Chat
@@ -120,3 +122,23 @@ def test_a_chat_that_may_be_queued_is_not_denied(api: Api, backlog: Backlog, adm
 
     assert answer.status_code == 302
     assert notices(answer) == ["It may wait in a queue, which cannot be seen just now."]
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_what_a_member_of_the_staff_adds_by_the_api_is_logged_though_it_pends(
+    api: Api, backlog: Backlog, admin: Client, chat: str, settings: Settings, many: bool
+) -> None:
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"require_keys": True})
+    bodies = [{"body": "a"}, {"body": "b"}]
+    path, sent = ("/messages/bulk", {"messages": bodies}) if many else ("/messages", bodies[0])
+
+    added = Api(client=admin).post(f"{chat}{path}", sent)
+
+    assert added.status_code == 201
+    entries = [entry.get_edited_object() for entry in LogEntry.objects.order_by("pk")]
+    assert entries == [*Message.objects.order_by("message_number")]
+    stored = Message.objects.order_by("message_number").values_list("body", flat=True)
+    assert [*stored] == ["a", "b"][: len(entries)]
+    assert len(entries) == (2 if many else 1)
+    backlog.work()
+    assert Message.objects.count() == len(entries)

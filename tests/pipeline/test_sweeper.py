@@ -225,3 +225,17 @@ def test_a_long_sweep_ends_and_the_next_goes_on(
     swept = sweep()
 
     assert (swept.stored, swept.is_complete, swept.is_drained) == (1, False, True)
+
+
+def test_a_parent_with_more_than_there_is_time_for_is_left_to_the_next(
+    api: Api, backlog: Backlog, chat: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.say(chat, *"abcde")
+    backlog.grow_old(61)
+    monkeypatch.setattr(sweeper, "MAX_ROWS", 2)
+    monkeypatch.setattr(sweeper, "LIMIT_SECONDS", 0)
+
+    stored = [(swept.stored, swept.is_complete) for swept in (sweep(), sweep(), sweep())]
+
+    assert [count for count, _ in stored] == [2, 2, 1]
+    assert [is_complete for _, is_complete in stored[:2]] == [False, False]

@@ -1,18 +1,26 @@
 """What is older than the date goes, and everything else goes on as before."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
+from core import jobs
 from core.accept.purged import JOB
-from core.jobs import only_run
-from core.models import PurgeHorizon
+from core.idempotency import records
+from core.jobs import JobIsRunning, only_run
+from core.models import IdempotencyKey, Job, PurgeHorizon
+from messages_app import tasks
+from messages_app.purging import running
 from messages_app.purging.prefix import ChatKey
 from messages_app.purging.removing import mark
+from messages_app.purging.running import Purged, purge, would_purge
 from messages_app.tasks import purge_old
 from tests.api.client import Api
 from tests.audit.results import audit, found_nothing
@@ -164,6 +172,71 @@ def test_what_makes_no_sense_is_refused(
 def test_one_purge_at_a_time(chat: OldChat) -> None:
     with only_run(JOB), pytest.raises(CommandError, match="under way"):
         chat.purge()
+
+
+class Enough(Exception):
+    """Ends a purge."""
+
+
+def enough(_: int) -> None:
+    raise Enough
+
+
+@pytest.fixture
+def nothing_old(api: Api, monkeypatch: pytest.MonkeyPatch) -> OldChat:
+    """The last of some chats of which nothing is old, on pages of two."""
+    monkeypatch.setattr(running, "MOST_PREFIXES", 2)
+    application = api.new_application()
+    chats = [api.new_chat(application) for _ in range(5)]
+    for path in chats:
+        api.say(path, "young")
+    return old_chat(chats[-1])
+
+
+@pytest.mark.parametrize("work", [purge, would_purge])
+def test_a_purge_that_finds_nothing_can_be_ended(
+    nothing_old: OldChat, work: Callable[..., Purged]
+) -> None:
+    with pytest.raises(Enough):
+        work([nothing_old.token], timezone.now() - timedelta(days=1), enough)
+
+
+def test_a_purge_that_finds_nothing_holds_on_to_its_job(
+    nothing_old: OldChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "HOLD", timedelta(0))
+    calls: list[int] = []
+
+    def overtaken(messages: int) -> None:
+        calls.append(messages)
+        Job.objects.filter(name=JOB).update(run=F("run") + 1)
+
+    with pytest.raises(JobIsRunning):
+        purge([nothing_old.token], timezone.now() - timedelta(days=1), overtaken)
+    assert calls == [0]
+
+
+def test_forgotten_keys_give_way_too(chat: OldChat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "_DELETED_AT_ONCE", 1)
+    old = timezone.now() - 2 * records.KEPT
+    for _ in range(3):
+        IdempotencyKey.objects.create(name=uuid4(), fingerprint=uuid4(), accepted_at=old)
+
+    with pytest.raises(Enough):
+        purge([], timezone.now() - timedelta(days=1), enough)
+
+    assert IdempotencyKey.objects.count() == 2
+
+
+def test_the_nightly_purge_ends_in_time_where_nothing_is_old(
+    nothing_old: OldChat, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"retention_days": 1})
+    monkeypatch.setattr(tasks, "LIMIT_SECONDS", -1)
+
+    purge_old()
+
+    assert [one.outcome for one in Job.objects.filter(name=JOB)] == [{}]
 
 
 def test_each_night_what_is_older_than_the_setting_goes(chat: OldChat, settings: Settings) -> None:

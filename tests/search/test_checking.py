@@ -1,6 +1,7 @@
 """Every kind of difference between index and table is found, and mended where that can be done."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -8,6 +9,9 @@ import pytest
 from django.core.management import call_command
 from django.db.models import F
 
+from core import jobs
+from core.jobs import JobIsRunning
+from core.models import Job
 from messages_app.models import Message
 from search import backlog, checking
 from search.checking import StillBehind, check, check_sample
@@ -130,6 +134,22 @@ def test_a_backlog_that_nobody_works_off_is_reported_as_such(
     api.say(chat, "never indexed")
 
     with pytest.raises(StillBehind):
+        list(check())
+
+
+def test_a_check_that_waits_holds_on_to_its_job(
+    api: Api, index: SearchIndex, chat: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "HOLD", timedelta(0))
+    api.say(chat, "never indexed")
+
+    def overtaken(_: int) -> bool:
+        Job.objects.filter(name=checking.JOB).update(run=F("run") + 1)
+        return False
+
+    monkeypatch.setattr(backlog, "is_worked_off", overtaken)
+
+    with pytest.raises(JobIsRunning):
         list(check())
 
 

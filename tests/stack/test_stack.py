@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import pytest
@@ -58,7 +59,7 @@ def test_env_can_be_read_by_a_shell(stack: Instance) -> None:
 
     assert env["BASE_URL"] == f"http://127.0.0.1:{status['web'].port}"
     assert env["DATABASE_URL"].endswith(f"@127.0.0.1:{status['mariadb'].port}/chatsystem")
-    assert env["REDIS_URL"] == f"redis://127.0.0.1:{status['redis'].port}/0"
+    assert env["REDIS_URL"].endswith(f"@127.0.0.1:{status['redis'].port}/0")
     assert env["BROKER_URL"].endswith(f"@127.0.0.1:{status['rabbitmq'].port}//")
     assert env["ELASTICSEARCH_URL"] == f"http://127.0.0.1:{status['elasticsearch'].port}"
     assert (env["WEB_CONCURRENCY"], env["REQUIRE_KEYS"], env["RATE_LIMIT"]) == ("1", "0", "")
@@ -160,6 +161,29 @@ def test_a_wiped_redis_is_down_and_then_empty(stack: Instance) -> None:
     stack.do("start", "redis")
     with redis.Redis.from_url(stack.env()["REDIS_URL"]) as client:
         assert not client.exists("written-before")
+
+
+def test_servers_of_a_chosen_folder_are_used_until_up_is_told_otherwise(
+    stack: Instance, tmp_path: Path
+) -> None:
+    def command() -> str:
+        [pid] = stack.status()["redis"].pids
+        return psutil.Process(pid).cmdline()[0]
+
+    systems = command()
+    chosen = tmp_path / "redis-server"
+    chosen.symlink_to(systems)
+    stack.environ["STACK_PATH"] = str(tmp_path)
+    stack.up()
+    assert command() == str(chosen)
+
+    del stack.environ["STACK_PATH"]
+    stack.do("kill", "redis")
+    stack.do("start", "redis")
+    assert command() == str(chosen)
+
+    stack.up()
+    assert command() == systems
 
 
 def test_wiping_the_database_is_refused(stack: Instance) -> None:

@@ -13,6 +13,8 @@ from tests.live.servers import SERVICES, free_port
 
 NOTHING_LISTENS = f"127.0.0.1:{free_port()}"
 
+KEY = "3f1e0c9ab57d42868b0c6d1f7e2a94c5"
+
 PROCESSES = {
     "serve": ["manage.py", "serve"],
     "gunicorn": ["-m", "gunicorn", "-c", "gunicorn.conf.py"],
@@ -20,14 +22,31 @@ PROCESSES = {
     "beat": ["-m", "celery", "-A", "chatsystem", "beat"],
     "migrate": ["manage.py", "migrate"],
 }
+
+
+def production(key: str) -> dict[str, str]:
+    """Settings of a production with this SECRET_KEY."""
+    return {"REDIS_URL": "redis://h/0", "SECRET_KEY": key}
+
+
 WRONG: dict[str, tuple[dict[str, str], str]] = {
     "a database URL that is none": ({"DATABASE_URL": "nonsense"}, "DATABASE_URL must begin with"),
     "a database of another kind": ({"DATABASE_URL": "oracle://x/y"}, "DATABASE_URL must begin"),
-    "a port out of range": ({"REDIS_URL": "redis://h:99999/0", "SECRET_KEY": "x"}, "REDIS_URL"),
+    "a port out of range": ({"REDIS_URL": "redis://h:99999/0", "SECRET_KEY": KEY}, "REDIS_URL"),
     "a bad broker URL": ({"BROKER_URL": "http://h/"}, "BROKER_URL must begin with amqp://"),
     "a bad index URL": ({"ELASTICSEARCH_URL": "elastic"}, "ELASTICSEARCH_URL must begin with"),
     "DEBUG with REQUIRE_KEYS": ({"DEBUG": "1", "REQUIRE_KEYS": "1"}, "DEBUG and REQUIRE_KEYS"),
     "no SECRET_KEY in production": ({"REDIS_URL": "redis://h/0", "SECRET_KEY": ""}, "SECRET_KEY"),
+    "a short SECRET_KEY": (production("x"), "SECRET_KEY has only 1 characters of at least 32"),
+    "a SECRET_KEY a little too short": (production(KEY[1:]), "SECRET_KEY has only 31 characters"),
+    "a SECRET_KEY of one character": (production("s" * 50), "SECRET_KEY consists of very few"),
+    "a SECRET_KEY that repeats itself": (production("passw0rd" * 5), "SECRET_KEY repeats"),
+    "a SECRET_KEY of an example": (
+        production("django-insecure-" + KEY),
+        "SECRET_KEY is a placeholder",
+    ),
+    "a token that repeats itself": ({"METRICS_TOKEN": "secret12" * 2}, "METRICS_TOKEN repeats"),
+    "a token of one character": ({"METRICS_TOKEN": "a" * 20}, "METRICS_TOKEN consists of very few"),
     "a number that is none": ({"WEB_THREADS": "many"}, "WEB_THREADS"),
     "a number out of range": ({"WEB_THREADS": "0"}, "WEB_THREADS must lie between 1 and 1024"),
     "an origin that is none": ({"CORS_ORIGINS": "example.org"}, "CORS_ORIGINS must be origins"),
@@ -85,8 +104,8 @@ def test_settings_are_refused_with(
     [
         ({}, False),
         ({"REQUIRE_KEYS": "1"}, True),
-        ({"REDIS_URL": "redis://h/0", "SECRET_KEY": "x"}, True),
-        ({"REDIS_URL": "redis://h/0", "SECRET_KEY": "x", "REQUIRE_KEYS": "0"}, False),
+        ({"REDIS_URL": "redis://h/0", "SECRET_KEY": KEY}, True),
+        ({"REDIS_URL": "redis://h/0", "SECRET_KEY": KEY, "REQUIRE_KEYS": "0"}, False),
     ],
 )
 @pytest.mark.embedded
@@ -99,6 +118,17 @@ def test_keys_are_required_by_default_where_a_service_is_set(
         monkeypatch.setenv(name, value)
 
     assert env.read().keys_required is required
+
+
+@pytest.mark.embedded
+@pytest.mark.parametrize("key", [KEY, "7301948265" * 3 + "19", "Kq" + "u7_-x!Zp" * 4])
+def test_a_random_secret_key_is_taken(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SERVICES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in production(key).items():
+        monkeypatch.setenv(name, value)
+
+    assert env.read().secret_key == key
 
 
 @pytest.mark.embedded
@@ -122,7 +152,7 @@ def test_an_unreachable_database_stops(process: str) -> None:
 def test_an_unreachable_database_server_stops(process: str) -> None:
     settings = {
         "DATABASE_URL": f"mysql://chat:secret@{NOTHING_LISTENS}/chat",
-        "SECRET_KEY": "x",
+        "SECRET_KEY": KEY,
     }
 
     ended = start(process, settings)
@@ -154,7 +184,8 @@ def test_a_port_that_is_taken_stops_the_server(tmp_path: Path) -> None:
 def test_what_is_stored_is_known_without_the_admin() -> None:
     code = (
         "from chatsystem import settings\n"
-        "settings.INSTALLED_APPS[0] = 'django.contrib.admin.apps.SimpleAdminConfig'\n"
+        "place = settings.INSTALLED_APPS.index('django.contrib.admin')\n"
+        "settings.INSTALLED_APPS[place] = 'django.contrib.admin.apps.SimpleAdminConfig'\n"
         "import django; django.setup()\n"
         "from core.rows import kinds\n"
         "from core.counts import counted_of\n"

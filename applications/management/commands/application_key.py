@@ -3,14 +3,15 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 
 from applications.services import HasKey, first_key, rotate_key
 from core.errors import ApplicationNotFound
+from core.management.printing import LineCommand, utf8
 
 
-class Command(BaseCommand):
+class Command(LineCommand):
     """Make a key and print it."""
 
     help = (
@@ -22,7 +23,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """TOKEN, --rotate."""
-        parser.add_argument("token", metavar="TOKEN", help="of the application")
+        parser.add_argument("token", type=utf8, metavar="TOKEN", help="of the application")
         parser.add_argument("--rotate", action="store_true", help="replace the key that there is")
 
     def handle(self, *args: Any, **options: Any) -> None:

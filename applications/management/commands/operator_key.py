@@ -3,15 +3,16 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 
 from applications.services import make_operator_key, revoke_operator_key
 from core.errors import Invalid
+from core.management.printing import LineCommand
 from core.text import clean_name
 
 
-class Command(BaseCommand):
+class Command(LineCommand):
     """Make a key and print it, or revoke one."""
 
     help = (

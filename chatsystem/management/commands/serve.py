@@ -6,10 +6,11 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+
+from core.management.printing import LineCommand
 
 
-class Command(BaseCommand):
+class Command(LineCommand):
     """Become gunicorn with gunicorn.conf.py, which checks what must hold."""
 
     help = (

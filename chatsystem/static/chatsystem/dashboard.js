@@ -63,7 +63,8 @@ function draw(plot, number, shown) {
 async function refresh() {
   try {
     const answer = await fetch(dashboard.dataset.source, { signal: AbortSignal.timeout(LIMIT_MS) });
-    if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
+    if (answer.redirected) return location.reload(); // to the login
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
     const data = await answer.json();
     for (const name of ["services", "count_job", "schedule"]) fillTable(name, data[name]);
     data.plots.forEach((plot, number) => draw(plot, number, data.shown));

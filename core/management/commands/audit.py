@@ -1,10 +1,9 @@
 """`manage.py audit`: whether every guarantee that can be checked at rest holds."""
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from core.audit.findings import Finding, Severity
@@ -12,9 +11,10 @@ from core.audit.report import Report
 from core.audit.running import audit
 from core.jobs import JobIsRunning
 from core.management.interruption import Interrupted, Interruption, interruptible
+from core.management.printing import LineCommand
 
 
-class Command(BaseCommand):
+class Command(LineCommand):
     """Check, and change nothing."""
 
     help = (
@@ -47,7 +47,7 @@ class Command(BaseCommand):
                 f"Ended by {interrupted.name}; --resume goes on.", returncode=interrupted.status
             ) from None
         if options["json"]:
-            self.stdout.write(json.dumps(report.as_object()))
+            self.print_json(report.as_object())
         else:
             self._print(report)
         if not report.ok:

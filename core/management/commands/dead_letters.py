@@ -1,11 +1,10 @@
 """`manage.py dead_letters`: what was set aside, and what is to become of it."""
 
-import json
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Max
 from tqdm import tqdm
@@ -14,6 +13,7 @@ from core.accept.letters import as_object, as_summary
 from core.accept.models import DeadLetter
 from core.accept.replaying import StillSetAside, discard, replay
 from core.management.interruption import Interrupted, interruptible
+from core.management.printing import LineCommand
 
 #: What could not be done is all counted, and so much of it named.
 NAMED = 100
@@ -31,7 +31,7 @@ _COMMANDS = {
 }
 
 
-class Command(BaseCommand):
+class Command(LineCommand):
     """A subcommand each for looking at dead letters, replaying and discarding them."""
 
     help = (
@@ -75,7 +75,7 @@ class Command(BaseCommand):
         count = DeadLetter.objects.count()
         if as_json:
             shown = list(map(as_summary, letters))
-            self.stdout.write(json.dumps({"count": count, "letters": shown}))
+            self.print_json({"count": count, "letters": shown})
             return
         for letter in letters:
             at = f"{letter.set_aside_at:%Y-%m-%d %H:%M:%S}"
@@ -88,10 +88,15 @@ class Command(BaseCommand):
             raise CommandError(f"There is no dead letter {pk}.")
         fields = as_object(letter)
         if as_json:
-            self.stdout.write(json.dumps(fields))
+            self.print_json(fields)
             return
+        traceback = fields.pop("traceback").rstrip("\n").split("\n")
         for name, value in fields.items():
             self.stdout.write(f"{name}: {value}")
+        self.stdout.write("traceback:")
+        for line in traceback:
+            # So that no line of it looks like another field.
+            self.stdout.write(f"    {line}")
 
     def _do(self, what: str, options: dict[str, Any]) -> None:
         doing = _Doing(what, replay if what == "replay" else discard)
@@ -113,7 +118,7 @@ class Command(BaseCommand):
 
     def _print(self, result: Result, *, as_json: bool) -> None:
         if as_json:
-            self.stdout.write(json.dumps(result))
+            self.print_json(result)
             return
         for pk in result.pop("missing"):
             self.stdout.write(f"{pk}: there is no such dead letter")

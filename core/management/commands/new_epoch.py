@@ -3,12 +3,13 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 from tqdm import tqdm
 
 from core.broker.publisher import BrokerAway
 from core.errors import DomainError
+from core.management.printing import LineCommand, utf8
 from core.numbering.examination import begin_epoch_by_hand
 from core.redis.client import is_configured
 from core.redis.guard import NoRedis
@@ -19,7 +20,7 @@ MAX_REASON_CHARACTERS = 200
 MAX_SKIP = 10**12
 
 
-class Command(BaseCommand):
+class Command(LineCommand):
     """Begin a new epoch of numbering, by hand."""
 
     help = (
@@ -35,7 +36,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """--reason, --restored, --skip."""
         parser.add_argument(
-            "--reason", default="begun by hand", help="kept with the epoch (200 characters)"
+            "--reason",
+            type=utf8,
+            default="begun by hand",
+            help="kept with the epoch (200 characters)",
         )
         parser.add_argument(
             "--restored",

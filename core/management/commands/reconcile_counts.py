@@ -1,17 +1,17 @@
 """`manage.py reconcile_counts`: the hourly count job, now."""
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from core import counts
 from core.jobs import JobIsRunning
+from core.management.printing import LineCommand
 
 
-class Command(BaseCommand):
+class Command(LineCommand):
     """Make chats_count and messages_count equal the number of rows."""
 
     help = (
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             except JobIsRunning as busy:
                 raise CommandError(busy.detail) from None
         if options["json"]:
-            self.stdout.write(json.dumps({name: vars(tally) for name, tally in tallies.items()}))
+            self.print_json({name: vars(tally) for name, tally in tallies.items()})
             return
         done = "would be corrected" if options["dry_run"] else "corrected"
         for name, tally in tallies.items():

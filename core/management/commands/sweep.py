@@ -1,19 +1,19 @@
 """`manage.py sweep`: the sweep of each minute, now."""
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 
 from core.accept.sweeper import sweep
 from core.jobs import JobIsRunning
+from core.management.printing import LineCommand
 from core.redis.client import is_configured
 from core.redis.guard import NoRedis
 
 
-class Command(BaseCommand):
+class Command(LineCommand):
     """Store what was accepted more than a minute ago and is still pending in Redis."""
 
     help = (
@@ -42,7 +42,7 @@ class Command(BaseCommand):
         except (DatabaseError, InterfaceError) as error:
             raise CommandError(f"The database failed: {error}") from None
         if options["json"]:
-            self.stdout.write(json.dumps(vars(swept)))
+            self.print_json(vars(swept))
             return
         self.stdout.write(f"{swept.stored} rows stored, {swept.set_aside} set aside")
         self.stdout.write(f"{swept.left} chats or applications left to the workers")

@@ -5,11 +5,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from applications.models import Application
 from core.management.interruption import Interrupted, interruptible
+from core.management.printing import LineCommand, utf8
 from messages_app.conversations.exporting import (
     NoSuchApplication,
     count_messages,
@@ -21,7 +22,7 @@ from messages_app.conversations.output import new_file, reader_may_leave, standa
 STANDARD_OUTPUT = "-"
 
 
-class Command(BaseCommand):
+class Command(LineCommand):
     """Write what import_conversations reads."""
 
     help = (
@@ -32,7 +33,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """APPLICATION, --output."""
-        parser.add_argument("application", metavar="APPLICATION", help="its token, or its name")
+        parser.add_argument(
+            "application", type=utf8, metavar="APPLICATION", help="its token, or its name"
+        )
         parser.add_argument(
             "--output",
             metavar="FILE",

@@ -1,6 +1,5 @@
 """`manage.py import_conversations`: conversations from JSON lines, each line exactly once."""
 
-import json
 import sys
 import time
 from argparse import ArgumentParser
@@ -8,11 +7,12 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from core.errors import DomainError
 from core.management.interruption import Interrupted, interruptible
+from core.management.printing import LineCommand
 from messages_app.conversations.batches import Batch
 from messages_app.conversations.errors import SourceBroken
 from messages_app.conversations.importing import Importing
@@ -22,7 +22,7 @@ from messages_app.conversations.reporting import as_object, as_text
 from messages_app.conversations.source import Source, name_of, open_source
 
 
-class Command(BaseCommand):
+class Command(LineCommand):
     """Import a file or standard input; or list what was set aside."""
 
     help = (
@@ -74,7 +74,7 @@ class Command(BaseCommand):
             importing = Importing(source, undisturbed=interruption.held, notice=notice)
             problem = _run(importing, source, restart=restart)
         if as_json:
-            self.stdout.write(json.dumps(as_object(importing.outcome)))
+            self.print_json(as_object(importing.outcome))
         else:
             for line in as_text(importing.outcome, time.monotonic() - begun):
                 self.stdout.write(line)
@@ -97,7 +97,7 @@ class Command(BaseCommand):
             if as_json:
                 fields = {"source": line.of.source, "line": line.line_number}
                 raw = bytes(line.raw).decode(errors="backslashreplace")
-                self.stdout.write(json.dumps({**fields, "reason": line.reason, "raw": raw}))
+                self.print_json({**fields, "reason": line.reason, "raw": raw})
             else:
                 self.stdout.write(f"{line.of.source}:{line.line_number}: {line.reason}")
 

@@ -1,11 +1,10 @@
 """`manage.py purge`: messages older than a date go."""
 
-import json
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 from tqdm import tqdm
@@ -13,11 +12,12 @@ from tqdm import tqdm
 from applications.models import Application
 from core.jobs import JobIsRunning
 from core.management.interruption import Interrupted, interruptible
+from core.management.printing import LineCommand, utf8
 from core.redis.guard import NoRedis
 from messages_app.purging.running import Purged, purge, would_purge
 
 
-class Command(BaseCommand):
+class Command(LineCommand):
     """Remove the oldest messages of each chat of an application."""
 
     help = (
@@ -31,7 +31,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """--application, --before, --dry-run, --json."""
-        parser.add_argument("--application", metavar="TOKEN", required=True, help="whose messages")
+        parser.add_argument(
+            "--application", type=utf8, metavar="TOKEN", required=True, help="whose messages"
+        )
         parser.add_argument(
             "--before",
             metavar="DATE",
@@ -49,7 +51,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no application {token}.")
         purged = _purge(token, options["before"], dry_run=options["dry_run"])
         if options["json"]:
-            self.stdout.write(json.dumps({**vars(purged), "dry_run": options["dry_run"]}))
+            self.print_json({**vars(purged), "dry_run": options["dry_run"]})
             return
         done = "would be purged" if options["dry_run"] else "purged"
         self.stdout.write(f"{purged.messages} messages of {purged.chats} chats {done}")

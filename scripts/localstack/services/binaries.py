@@ -1,7 +1,7 @@
 """Finding the services' executables, also where an ordinary user's PATH does not look.
 
-The system's own come first, whatever the caller's PATH: a running service is compared with what it
-should be, and another terminal must not make a difference.
+The system's own come before the caller's PATH: a running service is compared with what it should
+be, and another terminal must not make a difference. STACK_PATH, which `up` remembers, comes first.
 """
 
 import os
@@ -17,9 +17,10 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OLDEST_JAVA = 17
 
 
-def binary(name: str) -> str:
-    """The full path of a command that scripts/provision brings."""
-    found = shutil.which(name, path=f"{SYSTEM_PATH}:{os.environ.get('PATH', '')}")
+def binary(name: str, first: str = "") -> str:
+    """The full path of a command: of these folders first, else of what scripts/provision brings."""
+    path = f"{first}:{SYSTEM_PATH}:{os.environ.get('PATH', '')}"
+    found = shutil.which(name, path=path.lstrip(":"))
     if found is None:
         raise StackError(f"{name} is not installed: run scripts/provision")
     return found

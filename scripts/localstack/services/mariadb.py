@@ -67,12 +67,13 @@ def programs(layout: Layout, settings: Settings) -> list[Program]:
     """The server alone."""
     run = layout.run / Part.MARIADB
     data = layout.data(Part.MARIADB)
+    path = settings.options.path
     user = ("--user=root",) if is_root() else ()
     return [
         Program(
             name=program_name(Part.MARIADB),
             part=Part.MARIADB,
-            argv=(binary("mariadbd"), f"--defaults-file={run}/server.cnf", *user),
+            argv=(binary("mariadbd", path), f"--defaults-file={run}/server.cnf", *user),
             directory=str(run),
             environment={"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", "HOME": str(run)},
             files=_files(layout, settings),
@@ -80,7 +81,7 @@ def programs(layout: Layout, settings: Settings) -> list[Program]:
             initialisation=Initialisation(
                 folder=str(data),
                 argv=(
-                    binary("mariadb-install-db"),
+                    binary("mariadb-install-db", path),
                     f"--defaults-file={run}/install.cnf",
                     "--datadir={folder}",
                     "--skip-test-db",

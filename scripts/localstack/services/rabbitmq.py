@@ -11,7 +11,8 @@ from localstack.program import Program
 from localstack.services.binaries import SYSTEM_PATH, binary
 from localstack.settings import Settings
 
-SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+# The server's own scripts; those of the same names in the system's PATH are Debian's wrappers.
+SCRIPTS = "/usr/lib/rabbitmq/bin"
 ACCOUNT = "chatsystem"
 
 CONFIGURATION = """\
@@ -47,7 +48,7 @@ def _port_mapper(layout: Layout, settings: Settings) -> Program:
     return Program(
         name=program_name(Part.RABBITMQ, "epmd"),
         part=Part.RABBITMQ,
-        argv=(binary("epmd"),),
+        argv=(binary("epmd", settings.options.path),),
         directory=home,
         environment=_erlang(layout, settings),
         folders=(home,),
@@ -63,7 +64,7 @@ def _node(layout: Layout, settings: Settings) -> Program:
     return Program(
         name=program_name(Part.RABBITMQ, "node"),
         part=Part.RABBITMQ,
-        argv=(SERVER,),
+        argv=(binary("rabbitmq-server", _path(settings)),),
         directory=str(home),
         environment=_erlang(layout, settings)
         | {
@@ -94,9 +95,14 @@ def _node(layout: Layout, settings: Settings) -> Program:
     )
 
 
+def _path(settings: Settings) -> str:
+    return f"{settings.options.path}:{SCRIPTS}".lstrip(":")
+
+
 def _erlang(layout: Layout, settings: Settings) -> dict[str, str]:
     return {
-        "PATH": SYSTEM_PATH,
+        # By it, the tools of the node are found as well.
+        "PATH": f"{_path(settings)}:{SYSTEM_PATH}",
         "LANG": "C.UTF-8",
         "HOME": str(layout.run / Part.RABBITMQ),
         "ERL_EPMD_PORT": str(settings.ports.rabbitmq_epmd),

@@ -11,7 +11,7 @@ from localstack.settings import Settings
 CONFIGURATION = """\
 bind 127.0.0.1
 port {port}
-protected-mode yes
+requirepass {password}
 daemonize no
 set-proc-title no
 dir "{data}"
@@ -26,12 +26,14 @@ def programs(layout: Layout, settings: Settings) -> list[Program]:
     """The server alone."""
     run = layout.run / Part.REDIS
     data = layout.data(Part.REDIS)
-    configuration = CONFIGURATION.format(port=settings.ports.redis, data=data)
+    configuration = CONFIGURATION.format(
+        port=settings.ports.redis, data=data, password=settings.secrets.redis
+    )
     return [
         Program(
             name=program_name(Part.REDIS),
             part=Part.REDIS,
-            argv=(binary("redis-server"), f"{run}/redis.conf"),
+            argv=(binary("redis-server", settings.options.path), f"{run}/redis.conf"),
             directory=str(run),
             environment={"PATH": SYSTEM_PATH, "LANG": "C.UTF-8"},
             files={f"{run}/redis.conf": configuration},
@@ -42,4 +44,4 @@ def programs(layout: Layout, settings: Settings) -> list[Program]:
 
 def url(settings: Settings) -> str:
     """REDIS_URL."""
-    return f"redis://127.0.0.1:{settings.ports.redis}/0"
+    return f"redis://:{settings.secrets.redis}@127.0.0.1:{settings.ports.redis}/0"

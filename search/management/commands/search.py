@@ -1,6 +1,5 @@
 """`manage.py search`: the life of the search index."""
 
-import json
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Callable
@@ -8,10 +7,11 @@ from itertools import islice
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from core.errors import DomainError
+from core.management.printing import LineCommand
 from search import building
 from search.building import Copied
 from search.checking import StillBehind, check
@@ -34,7 +34,7 @@ _COMMANDS = {
 }
 
 
-class Command(BaseCommand):
+class Command(LineCommand):
     """A subcommand each for making, rebuilding, checking and mending the index."""
 
     help = (
@@ -113,7 +113,7 @@ class Command(BaseCommand):
 
     def _print(self, result: Result, *, as_json: bool) -> None:
         if as_json:
-            self.stdout.write(json.dumps(result))
+            self.print_json(result)
             return
         for name, value in result.items():
             lines = value if isinstance(value, list) else [f"{name}: {_shown(value)}"]

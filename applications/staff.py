@@ -1,0 +1,102 @@
+"""The API by the admin's session: permissions and log entries are the same as in the admin.
+
+Keys of applications and operators belong to no user of the admin. So they have no permissions, and
+their changes are not in the admin's log.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from django.conf import settings
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.auth import get_permission_codename
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Model, QuerySet
+from rest_framework.request import Request
+
+from applications.identities import Identity
+from applications.models import Application
+from core.accept.waiting import store_if_pending
+from core.admin.log import write
+from core.natural_keys import with_keys
+from core.rows import NumberedRow
+
+if TYPE_CHECKING:  # DRF's views load this module
+    from rest_framework.views import APIView
+
+#: The permission to change something includes the permission to see it, as in Django's ModelAdmin.
+_ENOUGH = {"view": ("view", "change")}
+
+
+def may(user: User, view: "APIView", method: str) -> bool:
+    """Whether the user has the permissions that the admin asks for the same request."""
+    action = view.actions.get(method)  # type: ignore[attr-defined] # core.http.views.ApiView
+    if action is None:
+        return True  # OPTIONS, and methods that get 405
+    models: Sequence[type[Model]] = view.models  # type: ignore[attr-defined] # likewise
+    return bool(models) and all(_may(user, action, model) for model in models)
+
+
+def _may(user: User, action: str, model: type[Model]) -> bool:
+    options = model._meta
+    return any(
+        user.has_perm(f"{options.app_label}.{get_permission_codename(one, options)}")
+        for one in _ENOUGH.get(action, (action,))
+    )
+
+
+def note_added(request: Request, rows: Sequence[NumberedRow]) -> None:
+    """Log that a member of the staff has added these rows of one kind, if it was one.
+
+    Pending rows are stored first, since the log names rows by their primary keys. Raises
+    OperationalError.
+    """
+    user = _staff_of(request)
+    if user is None:
+        return
+    for row in rows:
+        store_if_pending(row.key)
+    kind = rows[0].kind
+    added = kind.model._default_manager.filter(
+        with_keys(kind.key_fields, [row.key for row in rows])
+    )
+    _write_added(user, added.order_by("pk"))
+
+
+def note_new_application(request: Request, token: str) -> None:
+    """The same of an application."""
+    user = _staff_of(request)
+    if user is not None:
+        _write_added(user, Application.objects.filter(token=token))
+
+
+def note_new_key(request: Request, token: str) -> None:
+    """Log that a member of the staff has replaced the key of an application, if it was one."""
+    user = _staff_of(request)
+    if user is not None:
+        write(user, Application.objects.filter(token=token), CHANGE, "Replaced the key.")
+
+
+def note_edited(request: Request, row: Model, field: str) -> None:
+    """Log that a member of the staff has edited this field of the row, if it was one."""
+    user = _staff_of(request)
+    if user is not None:
+        write(user, [row], CHANGE, [{"changed": {"fields": [field]}}])
+
+
+def _staff_of(request: Request) -> User | None:
+    """The user of the session; None for keys, and where no keys are required."""
+    if not settings.ENVIRONMENT.keys_required:
+        return None
+    return cast("Identity", request.user).user
+
+
+def _write_added(user: User, rows: "QuerySet[Any]") -> None:
+    """Log those that are not logged yet: a repeated request may come after one that failed here."""
+    kind = ContentType.objects.get_for_model(rows.model)
+    entries = LogEntry.objects.filter(content_type=kind, action_flag=ADDITION)
+    added = list(rows)
+    logged = entries.filter(object_id__in=[str(row.pk) for row in added])
+    known = set(logged.values_list("object_id", flat=True))
+    write(user, [row for row in added if str(row.pk) not in known], ADDITION, [{"added": {}}])

@@ -1,0 +1,42 @@
+"""What a transaction meets of its rivals, on the database that is used."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from applications.models import Application
+
+TOKEN = "a" * 24
+
+
+def renamed_by_a_rival(name: str) -> None:
+    """Another connection renames the application, and commits."""
+
+    def rename() -> None:
+        try:
+            Application.objects.filter(token=TOKEN).update(name=name)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=1) as rival:
+        rival.submit(rename).result()
+
+
+@pytest.mark.stack
+@pytest.mark.django_db(transaction=True)
+def test_what_a_rival_changed_meanwhile_is_seen_and_may_be_written() -> None:
+    """With a snapshot instead, MariaDB 11.8 refuses the update (1020: changed since last read)."""
+    now = timezone.now()
+    Application.objects.create(token=TOKEN, name="at first", created_at=now, updated_at=now)
+    ours = Application.objects.filter(token=TOKEN)
+
+    with transaction.atomic():
+        assert ours.get().name == "at first"
+        renamed_by_a_rival("theirs")
+        assert ours.get().name == "theirs"
+        assert ours.select_for_update().get().name == "theirs"
+        assert ours.update(name="ours") == 1
+
+    assert ours.get().name == "ours"

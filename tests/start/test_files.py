@@ -1,0 +1,170 @@
+"""What the service writes is closed to other users, whatever umask its processes were given."""
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.live.servers import (
+    NO_TLS,
+    ROOT,
+    embedded_environment,
+    eventually,
+    free_port,
+    manage,
+    migrated_database,
+)
+
+pytestmark = pytest.mark.embedded
+
+SERVE = [sys.executable, "manage.py", "serve"]
+BEAT = [sys.executable, "-m", "celery", "-A", "chatsystem", "beat"]
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def open_paths(folder: Path) -> dict[str, str]:
+    """The folder and what lies in it, as far as other users may do anything with it."""
+    paths = [folder, *folder.rglob("*")]
+    return {str(path): oct(mode(path)) for path in paths if mode(path) & 0o077}
+
+
+def run(*arguments: str, folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """A command by somebody who closes nothing by himself."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=embedded_environment(folder, **settings),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        umask=0,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_all_that_runs_writes_for_its_user_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "var"
+    run("migrate", folder=folder)
+    port = free_port()
+    environment = embedded_environment(folder, PORT=str(port))
+    started = [
+        subprocess.Popen(command, cwd=ROOT, env=environment, umask=0) for command in (SERVE, BEAT)
+    ]
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", verify=NO_TLS) as client:
+
+            def is_stored() -> bool:
+                try:
+                    answer = client.post("/api/v1/applications", json={"name": "Acme"})
+                except httpx.TransportError:
+                    return False
+                return answer.status_code == 201
+
+            eventually(is_stored, 60, "the server answers", every=0.2)
+            wanted = ["secret_key", "chatsystem.sqlite3", "chatsystem.sqlite3-wal"]
+            wanted += ["chatsystem.sqlite3-shm", "beat-schedule*", "metrics/*.db"]
+            for pattern in wanted:
+                eventually(lambda: any(folder.glob(pattern)), 60, pattern)  # noqa: B023 - at once
+            found = open_paths(folder)
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(60)
+
+    assert found == {}
+    assert mode(folder) == 0o700
+    assert mode(folder / "chatsystem.sqlite3") == 0o600
+    assert open_paths(folder) == {}
+
+
+def test_an_export_is_for_its_user_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "var"
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"application": "Archive", "chat": "Order", "body": "Hello?"}\n')
+    run("migrate", folder=folder)
+    run("import_conversations", str(lines), folder=folder)
+
+    run("export_conversations", "Archive", "--output", str(tmp_path / "out.jsonl"), folder=folder)
+
+    assert mode(tmp_path / "out.jsonl") == 0o600
+
+
+def test_what_was_open_is_closed(tmp_path: Path) -> None:
+    folder = tmp_path / "var"
+    folder.mkdir()
+    (folder / "metrics").mkdir()
+    migrated_database(folder)
+    for name in ("beat-schedule", "beat-schedule.db", "chatsystem.sqlite3-wal", "metrics/lock"):
+        (folder / name).touch()
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o777 if path.is_dir() else 0o666)
+
+    run("check", folder=folder)
+
+    assert set(open_paths(folder)) <= {str(folder / "metrics" / "lock")}
+    assert mode(folder) == 0o700
+    assert mode(folder / "metrics") == 0o700
+    assert mode(folder / "chatsystem.sqlite3") == 0o600
+
+
+def test_a_database_elsewhere_is_closed_too(tmp_path: Path) -> None:
+    database = migrated_database(tmp_path).rename(tmp_path / "chat.db")
+    database.chmod(0o644)
+
+    run("check", folder=tmp_path / "var", DATABASE_URL=f"sqlite:///{database}")
+
+    assert mode(database) == 0o600
+
+
+@pytest.mark.parametrize("given", [0o755, 0o1777])
+def test_a_folder_in_which_others_have_files_is_left_open_and_named(
+    given: int, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    (folder / "report.txt").touch()
+    (folder / "report.txt").chmod(0o644)
+    migrated_database(folder)
+    (folder / "chatsystem.sqlite3").chmod(0o644)
+    folder.chmod(given)
+
+    settings = {"DATABASE_URL": "sqlite:////nowhere/chat.sqlite3"}
+    refused = manage("serve", environment=embedded_environment(folder, **settings))
+    run("check", folder=folder)
+
+    assert (mode(folder), mode(folder / "report.txt")) == (given, 0o644)
+    assert mode(folder / "chatsystem.sqlite3") == 0o600
+    assert "folder.open" in refused.stderr
+    assert str(folder) in refused.stderr
+
+
+def test_a_shared_folder_that_is_empty_is_left_open(tmp_path: Path) -> None:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    folder.chmod(0o1777)
+
+    run("check", folder=folder)
+
+    assert mode(folder) == 0o1777
+
+
+def test_collected_files_can_be_served_by_others(tmp_path: Path) -> None:
+    script = (
+        "from django.conf import settings; from django.core.management import call_command; "
+        f"settings.STATIC_ROOT = {str(tmp_path / 'static')!r}; "
+        "call_command('collectstatic', '--noinput', '-v', '0')"
+    )
+
+    run("shell", "-v", "0", "-c", script, folder=tmp_path / "var")
+
+    assert mode(tmp_path / "static" / "admin" / "css") == 0o755
+    assert mode(tmp_path / "static" / "admin" / "css" / "base.css") == 0o644
