@@ -280,7 +280,8 @@ def environment(scope: HTTPScope) -> "WSGIEnvironment":
         text, before = value.decode("latin-1"), environ.get(variable)
         comma = "; " if name == b"cookie" else ","
         environ[variable] = text if before is None else f"{before}{comma}{text}"
-    if host is not None:
+    # HTTP/1.1 wants a Host all the same (RFC 9112, section 3.2).
+    if host is not None and ("HTTP_HOST" in environ or scope["http_version"] == "1.0"):
         environ["HTTP_HOST"] = host
     return environ
 

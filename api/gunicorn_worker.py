@@ -343,12 +343,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
 
     def _arm_keepalive_timer(self) -> None:
         """Between requests. Gunicorn's own timer is one of the loop's, which costs more."""
+        # The client may have ended since gunicorn decided to keep the connection.
         self._close_if_cut()
         if self.is_request_whole and self._address is not None:
             self._connections.idle(self._address, self)
             self._keepalives.set(self.close)
-        # The client may have ended since gunicorn decided to keep the connection.
-        self._close_if_cut()
 
     def _cancel_keepalive_timer(self) -> None:
         self._keepalives.meet(self.close)
@@ -377,7 +376,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         return False
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
-        if self.is_spare or not self.is_request_whole or _asks_to_close(request):
+        if self.is_spare or not self.is_request_whole or _has_to_close(request):
             return True
         if self._has_client_ended and not self._later and not self._callback_parser.remaining():
             return True
@@ -418,8 +417,14 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
             self._safe_write(self.worker.bare_problem(status, message))
 
 
-def _asks_to_close(request: Any) -> bool:
-    """Whether any Connection header does; gunicorn looks at the first, its parser at the last."""
+def _has_to_close(request: Any) -> bool:
+    """Whether nothing may follow the request on its connection.
+
+    Any of several Connection headers may ask for that; gunicorn looks at the first, its parser at
+    the last. And a body in other codings than chunks may end elsewhere for somebody in between.
+    """
     return any(
-        name == b"connection" and b"close" in value.lower() for name, value in request.headers_bytes
+        (name == b"connection" and b"close" in value.lower())
+        or (name == b"transfer-encoding" and value.lower() != b"chunked")
+        for name, value in request.headers_bytes
     )

@@ -10,6 +10,7 @@ from core.http.request_id import _SANE as SANE
 
 #: No limit of h11's own counts.
 _UNLIMITED = 10**9
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 #: What a server may let pass: a request without a Host is answered 400 and ends where it ends; runs
 #: of spaces are allowed by RFC 9112, section 3; zeros before a size say nothing, and a server that
@@ -53,7 +54,7 @@ class Heard:
     @property
     def head(self) -> bytes:
         """Its bytes without those of the body."""
-        return re.split(rb"\r?\n\r?\n", self.raw.lstrip(b"\r\n"), maxsplit=1)[0]
+        return _HEAD_END.split(self.raw.lstrip(b"\r\n"), maxsplit=1)[0]
 
     @property
     def framing(self) -> bytes:
@@ -112,11 +113,13 @@ def _mend(error: str, data: bytes, *, is_in_body: bool) -> tuple[str, bytes]:
     if "Missing mandatory Host" in error:
         first, end, headers = data.partition(b"\n")
         return NO_HOST, first + end + b"Host: x\r\n" + headers
+    if "continuation line at start" in error and is_in_body:
+        head = _HEAD_END.split(data, maxsplit=1)[0]
+        behind = re.sub(rb"\n[ \t][^\n]*\n", b"\n", data[len(head) :], count=1)
+        return TRAILER, head + behind
     shown = re.fullmatch(r"(illegal [a-z ]+): bytearray\((b.*)\)", error)
-    if not shown:
-        return "", data
-    line: bytes = ast.literal_eval(shown[2])
-    match shown[1]:
+    line: bytes = ast.literal_eval(shown[2]) if shown else b""
+    match shown and shown[1]:
         case "illegal request line" if re.fullmatch(rb"[^ ]+ +[^ ]+ +HTTP/1\.[01]", line):
             return SPACES, data.replace(line, re.sub(rb" +", b" ", line), 1)
         case "illegal chunk header" if re.match(rb"0{5,}[1-9a-fA-F]", line):

@@ -88,6 +88,9 @@ STRICTER: Mapping[str, Callable[[Heard], object]] = {
     "an option of a connection in which there is a close": lambda heard: (
         b"close" in b",".join(heard.values(b"connection")).lower()
     ),
+    "HTTP/1.0 that asks for more than to be kept": lambda heard: (
+        heard.version < "1.1" and b",".join(heard.values(b"connection")).lower() != b"keep-alive"
+    ),
     "chunks in HTTP/1.0": lambda heard: (
         heard.version < "1.1" and heard.values(b"transfer-encoding")
     ),
