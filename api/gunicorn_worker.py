@@ -211,6 +211,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
             self._hold(0)
             self._await_no_more()
             self._lingers.set(self._abort)
+            # What the parser, and a view that waits for the body, hold is given back at once.
+            self._callback_parser = None
+            receiver, self._body_receiver = self._body_receiver, None
+            if receiver is not None:
+                receiver.signal_disconnect()
             with suppress(OSError, RuntimeError):
                 self.transport.write_eof()
             super()._resume_reading()
