@@ -13,12 +13,18 @@ import os
 import resource
 import socket
 from asyncio import Transport
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.asgi.protocol import (
+    ASGIProtocol,
+    _get_cached_date_header,
+    _get_cached_status_line,
+)
 from gunicorn.glogging import Logger
 from gunicorn.workers.gasgi import ASGIWorker
 
@@ -380,6 +386,29 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
             return True
         closes: bool = super()._will_close(request, response_requires_close)
         return closes
+
+    async def respond(
+        self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
+    ) -> None:
+        """Send a whole answer with one system call. Django has checked its headers."""
+        if self._closed:
+            return
+        request = self._current_request
+        self._has_answer_begun = True
+        if status == HTTPStatus.NO_CONTENT:
+            headers = [header for header in headers if header[0] != b"Content-Length"]
+        self._safe_write(
+            b"".join((
+                _get_cached_status_line(request.version, status, HTTPStatus(status).phrase),
+                *[b"%b: %b\r\n" % header for header in headers],
+                _get_cached_date_header(),
+                b"Connection: close\r\n" if self._will_close(request, False) else b"",
+                b"\r\n",
+                body,
+            ))
+        )  # fmt: skip
+        if self._flow_control.write_paused:
+            await self._flow_control.drain()
 
     def _send_response_start(self, *args: Any, **kwargs: Any) -> None:
         self._has_answer_begun = True

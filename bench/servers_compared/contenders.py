@@ -20,6 +20,8 @@ CONTENDERS: Mapping[str, Sequence[str]] = {
         *("granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}"),
         *("--workers", "{processes}", "--loop", "uvloop", "--http", "1", "--no-ws"),
         *("--backlog", "4096", "--workers-kill-timeout", "60", "--log-level", "warning"),
+        # It closes idle connections by this, too. More than 60 s it does not take.
+        *("--http1-header-read-timeout", "60000"),
         _APPLICATION,
     ),
     "uvicorn": (

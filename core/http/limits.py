@@ -19,6 +19,9 @@ from core.limits.gcra import Verdict
 from core.limits.limiter import limiter
 from core.limits.rate import parse_rate
 
+#: Where the environment of a request keeps what was said of it. No header has such a name.
+_VERDICT = "chatsystem.rate_limit"
+
 
 def name_of(request: Request) -> str:
     """Whom to count the request under: who has a key by that, anybody else by the address."""
@@ -32,8 +35,13 @@ class RateLimit(BaseThrottle):
     """Counts a request, and says in the headers of its answer how much is left."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        """Whether it is within the limit."""
-        self._verdict = limiter(parse_rate(settings.ENVIRONMENT.rate_limit)).ask(name_of(request))
+        """Whether it is within the limit. A request that was judged by its head is counted then."""
+        environ = request._request.META
+        verdict: Verdict | None = environ.get(_VERDICT)
+        if verdict is None:
+            rate = parse_rate(settings.ENVIRONMENT.rate_limit)
+            verdict = environ[_VERDICT] = limiter(rate).ask(name_of(request))
+        self._verdict = verdict
         view.headers.update(_headers(self._verdict))
         return self._verdict.admitted
 

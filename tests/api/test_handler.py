@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from api.asgi import environment
 from api.handler import ApiHandler, SiteHandler
 from core.errors import ChatNotFound, Unavailable
+from core.limits.limiter import limiter
 from tests.api.client import Api
 from tests.garbage import garbage
 
@@ -225,6 +226,19 @@ def test_a_key_is_asked_for_before_the_body(chat: str, settings: Settings) -> No
 
     assert answer
     assert answer.status == 401
+
+
+def test_a_request_that_is_judged_first_is_counted_once(chat: str, settings: Settings) -> None:
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"rate_limit": "10/h"})
+    handler = ApiHandler()
+    asked = request("POST", b'{"body": "hello"}', PATH_INFO=f"{chat}/messages")
+
+    assert handler.judge(asked) is None
+    answer = handler.answer(asked)
+    limiter.cache_clear()
+
+    assert answer.status == 201
+    assert (b"RateLimit-Remaining", b"9") in answer.headers
 
 
 def test_health_is_answered_whatever_the_host(transactional_db: None) -> None:

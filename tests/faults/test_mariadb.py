@@ -1,10 +1,13 @@
 """MariaDB is away, or takes no writes: Redis and the queue accept what they have numbers for."""
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import httpx
 import pytest
 
 from chaos import stack
@@ -13,10 +16,14 @@ from chaos.database import query
 from chaos.healing import is_ready
 from chaos.waiting import until
 from core.broker.queues import FAILED
+from core.timeouts import DATABASE_ANSWER_SECONDS
 from tests.faults.load import Load
 from tests.faults.verdict import judge
 
 pytestmark = [pytest.mark.stack, pytest.mark.faults]
+
+#: More than all processes have threads.
+READERS = 48
 
 
 def test_killed_under_load(load: Load, client: Client) -> None:
@@ -34,6 +41,35 @@ def test_killed_under_load(load: Load, client: Client) -> None:
     assert {attempt.status for attempt in meanwhile} <= {201, 503}
     assert [attempt for attempt in meanwhile if attempt.is_accepted]
     judge(load)
+
+
+def test_a_server_that_hangs_keeps_nobody_from_health_and_metrics(
+    load: Load, client: Client
+) -> None:
+    """Reads take all threads, the next ones wait for a thread, and later ones fail at once."""
+    load.write(1)
+    message = f"{load.chats[0].children}/1"
+
+    def read(_: int = 0) -> int:
+        with Client(answer_seconds=60) as http:
+            return http.send("GET", message).status
+
+    with (
+        httpx.Client(base_url=os.environ["BASE_URL"], timeout=5) as operator,
+        ThreadPoolExecutor(READERS) as readers,
+    ):
+        with stack.broken("pause", "mariadb"):
+            reads = [readers.submit(read) for _ in range(READERS)]
+            while not all(each.done() for each in reads):
+                assert operator.get("/health/live").status_code == 200
+                assert operator.get("/metrics").status_code == 200
+            assert {each.result() for each in reads} == {503}
+
+            began = time.monotonic()
+            assert list(readers.map(read, range(READERS))) == [503] * READERS
+            assert time.monotonic() - began < DATABASE_ANSWER_SECONDS / 2
+        until(is_ready, "all is well")
+    assert client.send("GET", message).status == 200
 
 
 @contextmanager

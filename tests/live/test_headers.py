@@ -1,0 +1,90 @@
+"""Headers that browsers go by, and what is served as it was made at the start."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.live.servers import NO_TLS, EmbeddedServer
+
+pytestmark = pytest.mark.embedded
+
+ORIGIN = "https://chat.example"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[httpx.Client]:
+    folder = tmp_path_factory.mktemp("headers")
+    with (
+        EmbeddedServer(folder, migrated, CORS_ORIGINS=ORIGIN) as server,
+        httpx.Client(base_url=server.url, verify=NO_TLS) as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/api/v1/docs", "/api/v1/docs?script=", "/admin/login/"])
+def test_a_page_has_one_policy_that_lets_no_foreign_script_run(
+    site: httpx.Client, path: str
+) -> None:
+    headers = site.get(path).headers
+
+    assert headers.get_list("Cross-Origin-Opener-Policy") == ["same-origin"]
+    [policy] = headers.get_list("Content-Security-Policy")
+    assert "script-src 'self';" in policy
+    assert "default-src 'none'" in policy
+
+
+@pytest.mark.parametrize("path", ["/api/v1/applications", "/api/v1/nothing", "/admin/login/"])
+def test_no_answer_is_kept_by_a_cache(site: httpx.Client, path: str) -> None:
+    [control] = site.get(path).headers.get_list("Cache-Control")
+
+    assert "no-store" in control
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Authorization",
+        "Content-Type",
+        "Idempotency-Key",
+        "If-Match",
+        "If-None-Match",
+        "X-Request-ID",
+    ],
+)
+def test_a_page_of_an_allowed_origin_may_send(site: httpx.Client, header: str) -> None:
+    asked = {
+        "Origin": ORIGIN,
+        "Access-Control-Request-Method": "PATCH",
+        "Access-Control-Request-Headers": header,
+    }
+
+    answer = site.options("/api/v1/applications", headers=asked)
+
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert header.lower() in answer.headers["Access-Control-Allow-Headers"]
+
+
+def test_a_page_of_an_allowed_origin_may_read(site: httpx.Client) -> None:
+    answer = site.post("/api/v1/applications", json={"name": "x"}, headers={"Origin": ORIGIN})
+
+    exposed = answer.headers["Access-Control-Expose-Headers"].split(", ")
+    assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert {"ETag", "Location", "Retry-After", "Idempotency-Replayed"} <= set(exposed)
+    assert {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"} <= set(exposed)
+
+
+def test_the_description_is_there_for_the_first_who_ask_at_once(
+    tmp_path: Path, migrated: Path
+) -> None:
+    with EmbeddedServer(tmp_path, migrated) as server, ThreadPoolExecutor(6) as clients:
+
+        def ask(_: int) -> httpx.Response:
+            return httpx.get(f"{server.url}/api/v1/schema", verify=NO_TLS)
+
+        answers = list(clients.map(ask, range(6)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
