@@ -201,13 +201,17 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         """Close the connection; one whose request has not been read goes on to be read for a while.
 
         To close it at once would reset it, and the client might lose the answer (RFC 9112, section
-        9.6). What still comes is thrown away.
+        9.6). What still comes is thrown away, and so is what has come: nobody counts it any more.
         """
         if self._closed:
             return
         lingers = not (self.is_request_whole or self._has_client_ended)
         if lingers:
             self._closed = True
+            self._later, self._callback_parser = b"", None
+            if self._body_receiver is not None:
+                self._body_receiver._chunks.clear()
+                self._body_receiver.signal_disconnect()
             self._hold(0)
             self._await_no_more()
             self._lingers.set(self._abort)
