@@ -148,6 +148,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         #: What came behind a whole request, before that was answered.
         self._later = b""
         self._closed: bool
+        self._callback_parser: Any
         self._is_parsing = False
         self._request_bytes = 0
         self._held_bytes = 0
@@ -182,6 +183,10 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         """The client is gone."""
         self._leave()
         super().connection_lost(exc)
+        self._drop_what_came()
+        if self._request_ready is not None:
+            # Or gunicorn's loop would wait for a request as long as the client's last one may take.
+            self._request_ready.set()
 
     def eof_received(self) -> bool:
         """The client sends no more; it still gets the answers to what it has sent as a whole."""
@@ -201,31 +206,31 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         """Close the connection; one whose request has not been read goes on to be read for a while.
 
         To close it at once would reset it, and the client might lose the answer (RFC 9112, section
-        9.6). What still comes is thrown away, and so is what has come: nobody counts it any more.
+        9.6). What still comes is thrown away.
         """
         if self._closed:
             return
         lingers = not (self.is_request_whole or self._has_client_ended)
         if lingers:
             self._closed = True
-            self._later, self._callback_parser = b"", None
-            if self._body_receiver is not None:
-                self._body_receiver._chunks.clear()
-                self._body_receiver.signal_disconnect()
+            self._drop_what_came()
             self._hold(0)
             self._await_no_more()
             self._lingers.set(self._abort)
-            # What the parser, and a view that waits for the body, hold is given back at once.
-            self._callback_parser = None
-            receiver, self._body_receiver = self._body_receiver, None
-            if receiver is not None:
-                receiver.signal_disconnect()
             with suppress(OSError, RuntimeError):
                 self.transport.write_eof()
             super()._resume_reading()
         else:
             super()._close_transport()
             self._leave()
+
+    def _drop_what_came(self) -> None:
+        """Of a connection that is closed: nobody counts it any more."""
+        # The parser refers to the connection, so both would stay until the garbage is collected.
+        self._later, self._callback_parser = b"", None
+        if self._body_receiver is not None:
+            self._body_receiver._chunks.clear()
+            self._body_receiver.signal_disconnect()
 
     def _abort(self) -> None:
         self.transport.abort()
@@ -385,7 +390,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         return False
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
-        if self.is_spare or not self.is_request_whole or _has_to_close(request):
+        if self._closed or self.is_spare or not self.is_request_whole or _has_to_close(request):
             return True
         if self._has_client_ended and not self._later and not self._callback_parser.remaining():
             return True
