@@ -179,9 +179,16 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._connections.idle(self._address, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """The client is gone. What it has asked for is finished all the same."""
         self._leave()
+        # Gunicorn's timer, which cancels what runs after a time of grace, would hold each
+        # connection for so long. Every wait of a request has a limit of its own.
+        task, self._task = self._task, None
         super().connection_lost(exc)
+        self._task = task
+        self._drop_what_came()
+        if self._request_ready is not None:
+            self._request_ready.set()  # gunicorn's loop waits for it
 
     def eof_received(self) -> bool:
         """The client sends no more; it still gets the answers to what it has sent as a whole."""
@@ -201,17 +208,14 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         """Close the connection; one whose request has not been read goes on to be read for a while.
 
         To close it at once would reset it, and the client might lose the answer (RFC 9112, section
-        9.6). What still comes is thrown away, and so is what has come: nobody counts it any more.
+        9.6). What still comes is thrown away.
         """
         if self._closed:
             return
         lingers = not (self.is_request_whole or self._has_client_ended)
         if lingers:
             self._closed = True
-            self._later, self._callback_parser = b"", None
-            if self._body_receiver is not None:
-                self._body_receiver._chunks.clear()
-                self._body_receiver.signal_disconnect()
+            self._drop_what_came()
             self._hold(0)
             self._await_no_more()
             self._lingers.set(self._abort)
@@ -221,6 +225,14 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         else:
             super()._close_transport()
             self._leave()
+
+    def _drop_what_came(self) -> None:
+        """Of a connection that is closed: nobody counts it any more."""
+        # The parser refers to the connection, so both would stay until the garbage is collected.
+        self._later, self._callback_parser = b"", None
+        if self._body_receiver is not None:
+            self._body_receiver._chunks.clear()
+            self._body_receiver.signal_disconnect()
 
     def _abort(self) -> None:
         self.transport.abort()
@@ -380,7 +392,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         return False
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
-        if self.is_spare or not self.is_request_whole or _has_to_close(request):
+        if self._closed or self.is_spare or not self.is_request_whole or _has_to_close(request):
             return True
         if self._has_client_ended and not self._later and not self._callback_parser.remaining():
             return True
