@@ -26,8 +26,6 @@ workers = _environment.web_processes
 asgi_loop = "uvloop"
 asgi_lifespan = "off"
 http_parser = "fast"
-# What a client has asked for is finished, also when the client is gone.
-asgi_disconnect_grace_period = timeouts.SERVER_GRACEFUL_SECONDS
 graceful_timeout = timeouts.SERVER_GRACEFUL_SECONDS
 timeout = timeouts.SERVER_SILENT_SECONDS
 keepalive = timeouts.SERVER_KEEPALIVE_SECONDS

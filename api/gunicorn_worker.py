@@ -148,7 +148,6 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         #: What came behind a whole request, before that was answered.
         self._later = b""
         self._closed: bool
-        self._callback_parser: Any
         self._is_parsing = False
         self._request_bytes = 0
         self._held_bytes = 0
@@ -180,13 +179,16 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._connections.idle(self._address, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """The client is gone. What it has asked for is finished all the same."""
         self._leave()
+        # Gunicorn's timer, which cancels what runs after a time of grace, would hold each
+        # connection for so long. Every wait of a request has a limit of its own.
+        task, self._task = self._task, None
         super().connection_lost(exc)
+        self._task = task
         self._drop_what_came()
         if self._request_ready is not None:
-            # Or gunicorn's loop would wait for a request as long as the client's last one may take.
-            self._request_ready.set()
+            self._request_ready.set()  # gunicorn's loop waits for it
 
     def eof_received(self) -> bool:
         """The client sends no more; it still gets the answers to what it has sent as a whole."""

@@ -222,6 +222,21 @@ def ask(wire: Wire, data: bytes) -> None:
     assert re.match("40[04]", str(answer.status))
 
 
+def test_connections_that_come_and_go_leave_nothing(server: EmbeddedServer) -> None:
+    request = next(_hosts())
+    for _ in range(100):
+        with Wire(server.url) as wire:
+            ask(wire, request)
+    memory = Memory(server)
+
+    with memory.watched():
+        for _ in range(3000):
+            with Wire(server.url) as wire:
+                ask(wire, request)
+
+    judge(memory, 8)
+
+
 @pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.2"])
 @pytest.mark.parametrize("addresses", [1, 4])
 def test_idle_connections_keep_nobody_out(
