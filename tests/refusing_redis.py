@@ -9,6 +9,8 @@ from contextlib import suppress
 from threading import Thread
 from typing import BinaryIO, Self
 
+from tests.redis_server import PASSWORD
+
 #: What a connection is set up with; a server that refuses work takes it.
 _SETTING_UP = {b"HELLO", b"AUTH", b"CLIENT", b"SELECT"}
 
@@ -25,7 +27,7 @@ class RefusingRedis:
 
     def __enter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
+        self.url = f"redis://:{PASSWORD}@127.0.0.1:{self._listener.getsockname()[1]}/0"
         Thread(target=self._accept, daemon=True).start()
         return self
 

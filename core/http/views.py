@@ -109,9 +109,9 @@ class ApiView(LimitedView, KeyedView, OptionsView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Raises Unavailable, and whatever refuses the request."""
+        super().initial(request, *args, **kwargs)
         if request.method in self.database_methods and database.breaker().is_open:
             raise Unavailable("The database is away.", DATABASE_RETRY_AFTER_SECONDS)
-        super().initial(request, *args, **kwargs)
 
     def judge(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase | None:
         """The answer that the head alone has earned, or None where the body matters."""

@@ -9,6 +9,7 @@ from applications.identities import forget_identities
 from applications.keys import hash_of
 from applications.services import revoke_operator_key, rotate_key
 from core import database
+from core.http.views import ApiView
 from core.models import NumberAuthority
 from core.numbering.authority import begin_epoch, read_authority
 from core.numbering.models import Source
@@ -30,10 +31,14 @@ def owner(redis_server: RedisServer, transactional_db: None, operator: Api) -> O
 
 @contextmanager
 def no_database() -> Iterator[None]:
-    """All readers of this process take the database for away, and nothing is remembered."""
+    """All who look up keys take the database for away, and nothing is remembered.
+
+    The views do not, so that their answers tell what the key opens.
+    """
     forget_identities()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database.breaker(), "is_open", True)
+        patch.setattr(ApiView, "database_methods", ())
         yield
     forget_identities()
 

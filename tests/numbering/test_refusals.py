@@ -21,7 +21,7 @@ from core.redis.guard import NoRedis, ask
 from tests.live.servers import eventually
 from tests.logs.conftest import Log, log
 from tests.numbering.processes import Process
-from tests.redis_server import RedisServer
+from tests.redis_server import PASSWORD, RedisServer
 from tests.refusing_redis import RefusingRedis
 
 __all__ = ["log"]
@@ -117,7 +117,7 @@ def another_password(server: RedisServer) -> Iterator[None]:
     command(admin, "ACL", "SETUSER", "default", "resetpass", ">secret")
     admin.client_kill_filter(_type="normal", skipme=True)
     yield
-    command(admin, "ACL", "SETUSER", "default", "nopass")
+    command(admin, "ACL", "SETUSER", "default", "resetpass", f">{PASSWORD}")
 
 
 @contextmanager
