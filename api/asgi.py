@@ -11,6 +11,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
@@ -141,7 +142,12 @@ class _Threads:
             self._free.release()
         else:
             loop = asyncio.get_running_loop()
-            future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._free.release))
+            future.add_done_callback(lambda _: self._release_on(loop))
+
+    def _release_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        # The loop is closed where the process has ended meanwhile; the thread is waited for.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._free.release)
 
 
 class Application:

@@ -148,6 +148,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         #: What came behind a whole request, before that was answered.
         self._later = b""
         self._closed: bool
+        self._task: Any
+        self._callback_parser: Any
         self._is_parsing = False
         self._request_bytes = 0
         self._held_bytes = 0

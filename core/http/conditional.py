@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from django.http import HttpResponse, HttpResponseNotModified
-from django.utils.http import parse_etags
 from rest_framework.request import Request
 
 from core.errors import Malformed
@@ -22,6 +21,7 @@ MAX_TAGS = 100
 #: What stands for any tag.
 ANY = ["*"]
 
+_ANY_TAG = re.compile(r'(?:W/)?"[^"]*"')
 _TAG = re.compile(r'"([1-9][0-9]{0,17})"\Z')
 
 
@@ -66,10 +66,15 @@ def _tags(request: Request, header: str) -> Sequence[str] | None:
     value = request.META.get(f"HTTP_{header.upper().replace('-', '_')}")
     if value is None:
         return None
-    tags = parse_etags(value)
+    tags = _parsed(value)
     if len(tags) > MAX_TAGS:
         raise Malformed(f"{header} may name at most {MAX_TAGS} tags.")
     return tags
+
+
+def _parsed(header: str) -> Sequence[str]:
+    """The tags, or ANY. Django's own function cuts a tag at a comma in it."""
+    return ANY if header.strip() == "*" else _ANY_TAG.findall(header)
 
 
 def _versions(tags: Iterable[str]) -> frozenset[int]:
@@ -77,6 +82,6 @@ def _versions(tags: Iterable[str]) -> frozenset[int]:
 
 
 def _is_known(request: Request, tag: str) -> bool:
-    tags = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
+    tags = _parsed(request.META.get("HTTP_IF_NONE_MATCH", ""))
     # If-None-Match compares weakly.
     return tags == ANY or tag in (known.removeprefix("W/") for known in tags)

@@ -129,7 +129,7 @@ def test_who_has_seen_an_older_one_may_not(api: Api, item: tuple[str, str], meth
 
 @pytest.mark.parametrize(
     "expected",
-    ['W/"1"', '"01"', '"1 "', '"-1"', '"१"', '"x"', '"*"', '"1-gzip"'],
+    ['W/"1"', '"01"', '"1 "', '"-1"', '"१"', '"x"', '"*"', '"1-gzip"', '"a,b"', '"' * 8],
 )
 def test_what_is_no_tag_of_the_item_matches_nothing(api: Api, expected: str) -> None:
     application = api.new_application()
@@ -139,7 +139,7 @@ def test_what_is_no_tag_of_the_item_matches_nothing(api: Api, expected: str) -> 
     assert_problem(answer, 412)
 
 
-@pytest.mark.parametrize("tags", ["1", '"1', "", ",", "junk", '"' * 9, "é"])
+@pytest.mark.parametrize("tags", ["1", '"1', "", ",", "junk", "é"])
 def test_a_change_on_condition_of_no_tag_is_a_400(api: Api, tags: str) -> None:
     application = api.new_application()
 

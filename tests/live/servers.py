@@ -1,6 +1,7 @@
 """Real servers for tests: one of the embedded profile, and the local stack that is up."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -32,11 +33,12 @@ def eventually(
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody uses now, and that the kernel gives to no client of another test."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def embedded_environment(folder: Path, **settings: str) -> dict[str, str]:
