@@ -86,8 +86,13 @@ class SiteHandler:
         finally:
             if hasattr(chunks, "close"):
                 chunks.close()
-        status, headers = started[-1]
-        return Answer(int(status[:3]), _encoded(headers), content)
+        line, headers = started[-1]
+        status, encoded = int(line[:3]), _encoded(headers)
+        # What refuses a request before Django's CommonMiddleware does not say how long it is.
+        is_framed = any(name.lower() == b"content-length" for name, _ in encoded)
+        if not is_framed and status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+            encoded.append((b"Content-Length", b"%d" % len(content)))
+        return Answer(status, encoded, content)
 
 
 def _is_of_api(environ: "WSGIEnvironment") -> bool:
