@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
@@ -43,6 +43,9 @@ class Connection(Protocol):
     is_request_whole: bool
     #: Whether only health may be asked for, because there are too many connections.
     is_spare: bool
+
+    def count_refusal(self, bound: Literal["connections", "queue"]) -> None:
+        """Count that a request of this connection is refused at a bound."""
 
     async def respond(
         self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
@@ -173,6 +176,8 @@ class Application:
         except Refused as refused:
             answer = self._site.refuse(environ, refused.status, refused.detail)
         except QueueFull:
+            if connection:
+                connection.count_refusal("queue")
             status, detail = HTTPStatus.SERVICE_UNAVAILABLE, "Too many requests are waiting."
             answer = self._site.refuse(environ, status, detail)
         if answer is None:
@@ -192,6 +197,7 @@ class Application:
         """The answer; None for a client that is gone. Raises Refused, QueueFull."""
         _require_well_formed(environ)
         if connection and connection.is_spare and not environ["PATH_INFO"].startswith("/health/"):
+            connection.count_refusal("connections")
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many connections.")
         plan = self._site.plan(environ)
         if _has_body(environ):

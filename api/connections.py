@@ -116,7 +116,6 @@ class Connections:
             self._held_bytes + count > self._limit_bytes
             or address.held_bytes + count > self._limit_bytes * _SHARE_OF_ONE_ADDRESS
         ):
-            self.refused("memory")
             return False
         self._held_bytes += count
         address.held_bytes += count

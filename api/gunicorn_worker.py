@@ -354,8 +354,12 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._is_awaited = False
         self._refuse(408, "The request did not arrive in time.", "slow")
 
-    def _refuse(self, status: int, detail: str, bound: "Bound") -> None:
+    def count_refusal(self, bound: "Bound") -> None:
+        """A request of this connection is refused at a bound."""
         self._connections.refused(bound)
+
+    def _refuse(self, status: int, detail: str, bound: "Bound") -> None:
+        self.count_refusal(bound)
         self._send_error_response(status, detail)
         self.close()
 

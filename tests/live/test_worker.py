@@ -21,6 +21,7 @@ from api.connections import Connections
 from api.gunicorn_worker import Connection
 from api.problems import bare_problem
 from core.deadlines import Deadlines
+from core.metrics import EDGE_REFUSED
 from tests.garbage import garbage
 
 SECONDS = 0.3
@@ -142,6 +143,16 @@ def sends(*parts: bytes, ends: bool = False) -> Talk:
         return await reader.read()
 
     return talk
+
+
+def counted(bound: str) -> float:
+    """How many were refused at this bound so far."""
+    return sum(
+        sample.value
+        for metric in EDGE_REFUSED.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total") and sample.labels["bound"] == bound
+    )
 
 
 def statuses(answers: bytes) -> list[int]:
@@ -346,7 +357,10 @@ def test_where_all_connections_are_busy_health_is_answered_still() -> None:
             answers += await spare_reader.read()
         return answers
 
+    before = counted("connections")
+
     assert statuses(converse(talk, serving)) == [204, 503]
+    assert counted("connections") == before + 1
 
 
 def test_a_client_that_ends_its_side_gets_the_answers_to_what_was_whole() -> None:
@@ -534,7 +548,10 @@ def test_too_many_requests_for_the_threads_are_a_503() -> None:
         await asyncio.gather(*holding)
         return answer
 
+    before = counted("queue")
+
     assert statuses(converse(talk, serving)) == [503]
+    assert counted("queue") == before + 1
 
 
 def _wait_for(serving: Any) -> None:
