@@ -10,8 +10,8 @@ from typing import Any
 from api.gunicorn_worker import OTHER_FILES
 from chatsystem import env
 from chatsystem.installation import stop
-from core import timeouts
-from core.logs.configuration import configuration
+from infra import timeouts
+from infra.logs.formatting import logging_configuration
 
 _environment = env.read()
 
@@ -40,7 +40,7 @@ secure_scheme_headers: dict[str, str] = {}
 control_socket_disable = True
 logger_class = "api.gunicorn_worker.Log"
 loglevel = _environment.log_level.lower()
-logconfig_dict = configuration(
+logconfig_dict = logging_configuration(
     as_json=_environment.logs_json, level=_environment.log_level, secrets=_environment.secrets
 )
 # As the lines of other libraries.

@@ -12,7 +12,7 @@ def main() -> None:
     from django.db import InterfaceError, OperationalError
 
     from chatsystem.preflight import stop_for_database
-    from core.management.printing import print_exception
+    from infra.commands import print_exception
 
     sys.excepthook = print_exception
     try:

@@ -2,9 +2,10 @@
 
 A request is judged by its head first, unless all of it has come already: what is refused is never
 read. Then its body is read, up to what its route takes. A create waits for its group and for
-nothing else, so it runs on the event loop (core.suspending), and one thread has hundreds of them
-under way. What waits for the database has one of WEB_THREADS, or waits for one in a bounded queue.
-Health and metrics have threads of their own, because they are asked for when the others are stuck.
+nothing else, so it runs on the event loop (infra.greenlet_bridge), and one thread has hundreds of
+them under way. Requests that wait for the database get one of WEB_THREADS, or wait for one in a
+bounded queue. Health and metrics have their own threads, because they matter most when the others
+are stuck.
 """
 
 import asyncio
@@ -21,8 +22,8 @@ from urllib.parse import unquote_to_bytes
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
-from core import suspending
-from core.timeouts import REQUEST_TURN_SECONDS
+from infra import greenlet_bridge
+from infra.timeouts import REQUEST_TURN_SECONDS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -216,7 +217,7 @@ class Application:
         self, place: Place, work: "Callable[[WSGIEnvironment], Result]", environ: "WSGIEnvironment"
     ) -> Result:
         if place is Place.LOOP:
-            return await suspending.call(work, environ)
+            return await greenlet_bridge.spawn(work, environ)
         return await self._threads[place].run(work, environ)
 
 

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from core.addresses import network_of
-from core.logs import Event, get_logger
-from core.metrics import CONNECTIONS, EDGE_REFUSED
+from infra.addresses import network_of
+from infra.logs import Event, get_logger
+from infra.metrics import CONNECTIONS, EDGE_REFUSED
 
 logger = get_logger(__name__)
 

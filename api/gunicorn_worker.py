@@ -29,8 +29,8 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.gasgi import ASGIWorker
 
 from api.asgi import CONNECTION
-from core.deadlines import Deadlines
-from core.timeouts import (
+from infra.timeout_queue import TimeoutQueue
+from infra.timeouts import (
     CLIENT_LINGER_SECONDS,
     CLIENT_STALLED_SECONDS,
     REQUEST_ARRIVAL_SECONDS,
@@ -88,9 +88,9 @@ class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
         )
         # It keeps what it finds in the class by which it is called, and looks in its own.
         ASGIProtocol._check_h1c_protocol_available()
-        self.arrivals = Deadlines(REQUEST_ARRIVAL_SECONDS)
-        self.keepalives = Deadlines(SERVER_KEEPALIVE_SECONDS)
-        self.lingers = Deadlines(CLIENT_LINGER_SECONDS)
+        self.arrivals = TimeoutQueue(REQUEST_ARRIVAL_SECONDS)
+        self.keepalives = TimeoutQueue(SERVER_KEEPALIVE_SECONDS)
+        self.lingers = TimeoutQueue(CLIENT_LINGER_SECONDS)
 
     async def _serve(self) -> None:
         """As gunicorn's, with its own protocol and the whole backlog."""

@@ -27,8 +27,8 @@ from django.utils.module_loading import import_string
 
 from api.asgi import Answer, Place, Plan
 from api.problems import problem
-from core.http.counted import count_request
-from core.http.views import ApiView
+from api.request_metrics import count_request
+from api.views import ApiView
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

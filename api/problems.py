@@ -18,24 +18,24 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
-from core.database import note_failure
-from core.errors import (
+from infra.database import note_failure
+from infra.errors import (
     Conflict,
     DomainError,
     FieldError,
     Invalid,
-    KeyReused,
     Malformed,
     NotFound,
     Stale,
     TooLarge,
     Unavailable,
 )
-from core.logs import Event, get_logger
-from core.request import current_request_id
-from core.service_errors import Meaning, meaning_of
-from core.timeouts import DATABASE_RETRY_AFTER_SECONDS
-from core.uuids import new_id
+from infra.ids import new_id
+from infra.logs import Event, get_logger
+from infra.request_context import current_request_id
+from infra.service_errors import Meaning, meaning_of
+from infra.timeouts import DATABASE_RETRY_AFTER_SECONDS
+from ingest.idempotency.keys import KeyReused
 
 logger = get_logger(__name__)
 

@@ -1,4 +1,14 @@
-"""Who presents a key: an application, an operator, or nobody.
+"""Keys: 256 random bits that are shown once, when they are made. Only their SHA-256 is kept.
+
+Nobody guesses 256 bits, so a quick hash without salt is enough, and a key is found by an index.
+
+Whose key is whose, by the key's hash, for the time that the database is away.
+
+An entry says in which epoch it was read: one of an earlier epoch than now counts no more. It is
+written anew whenever the database has confirmed it, and a key that was replaced is marked as such:
+so an entry that somebody slow writes after the replacement is worth nothing either.
+
+Who presents a key: an application, an operator, or nobody.
 
 The database knows, and each process remembers its answer for a second at most: so a busy client's
 key costs nothing, guessing costs little, and a key that was replaced opens nothing a second later.
@@ -6,34 +16,89 @@ Requests that have to ask at the same time ask together: when the second is over
 While the database is away Redis is asked, which was told of each key that was made or used.
 """
 
+import secrets
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import sha256
 from secrets import compare_digest
-from typing import Any
+from typing import Any, NewType
 
 from django.contrib.auth.models import User
 from django.db import InterfaceError, OperationalError
 from django.db.models import F, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from applications.keys import KeyHash
 from applications.models import Application, OperatorKey
-from core.accept.group import GroupCommit, OutcomeOpen, TurnedAway
-from core.database import breaker, renew_connection
-from core.errors import Unavailable
-from core.numbering.epochs import FIRST_EPOCH, latest_epoch
-from core.numbering.models import NumberAuthority
-from core.redis.client import is_configured
-from core.redis.credentials import Forgotten, recall, remember
-from core.redis.guard import NoRedis
+from infra.database import database_breaker, renew_connection
+from infra.errors import Unavailable
+from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
+from ingest import redis_keys
+from ingest.group_commit import GroupCommit, OutcomeOpen, QueueIsFull
+from ingest.numbering.authority import latest_epoch
+from ingest.numbering.models import FIRST_EPOCH, NumberAuthority
 
-SECONDS = 1
-REMEMBERED = 10_000
+KEY_BYTES = 32
+
+KeyHash = NewType("KeyHash", str)
 
 
-class KeysAway(Unavailable):
+def new_key() -> str:
+    """64 hexadecimal digits."""
+    return secrets.token_hex(KEY_BYTES)
+
+
+def hash_of(key: str) -> KeyHash:
+    """What is kept of a key: 64 hexadecimal digits as well."""
+    return KeyHash(sha256(key.encode()).hexdigest())
+
+
+KEPT_FOR = timedelta(days=7)
+#: Longer than any entry of the same key, even one that is written a while after the replacement.
+REVOKED_FOR = 2 * KEPT_FOR
+
+
+class HolderUnknown(Exception):
+    """Nothing is known of this key, neither that it is good nor that it is not."""
+
+
+def remember_holder(key_hash: str, holder: str, epoch: int) -> None:
+    """The database has said so in this epoch. Without Redis nothing happens."""
+    with suppress(RedisUnavailable):
+        ask_redis(
+            lambda server: server.set(
+                redis_keys.key_holder(key_hash), f"{epoch} {holder}", ex=KEPT_FOR
+            )
+        )
+
+
+def recall_holder(key_hash: str, *, since: int) -> str | None:
+    """The holder, if the entry is not older than the epoch `since`; None for a key replaced.
+
+    Raises Forgotten, NoRedis.
+    """
+    names = [redis_keys.key_holder(key_hash), redis_keys.revoked_key(key_hash), redis_keys.EPOCH]
+    entry, revoked, epoch = ask_redis(lambda server: server.mget(names))
+    if revoked:
+        return None
+    read_in, _, holder = (entry or b"0").decode().partition(" ")
+    if not holder or int(read_in) < max(since, int(epoch or 0)):
+        raise HolderUnknown
+    return holder
+
+
+def revoke_in_redis(key_hash: str) -> None:
+    """From now on Redis says of this key that it opens nothing. Raises NoRedis."""
+    ask_redis(lambda server: server.set(redis_keys.revoked_key(key_hash), 1, ex=REVOKED_FOR))
+
+
+REMEMBERED_SECONDS = 1
+MAX_REMEMBERED = 10_000
+
+
+class KeysUnavailable(Unavailable):
     """Nobody can say now whose key this is."""
 
     def __init__(self) -> None:
@@ -71,9 +136,9 @@ def identify(key_hash: KeyHash) -> Identity | None:
         return learnt[key_hash]
     try:
         identity = _together.submit(key_hash)
-    except (TurnedAway, OutcomeOpen) as error:
-        raise KeysAway from error
-    if len(learnt) < REMEMBERED:
+    except (QueueIsFull, OutcomeOpen) as error:
+        raise KeysUnavailable from error
+    if len(learnt) < MAX_REMEMBERED:
         learnt[key_hash] = identity
     return identity
 
@@ -83,15 +148,15 @@ def forget_identities() -> None:
     _memory.forget()
 
 
-def tell_redis(key_hash: KeyHash) -> None:
+def remember_in_redis(key_hash: KeyHash) -> None:
     """A key was made: it works before it was ever used, even if the database goes away now."""
-    if is_configured():
-        with suppress(KeysAway):
+    if redis_is_configured():
+        with suppress(KeysUnavailable):
             identify(key_hash)
 
 
 @dataclass(frozen=True, slots=True)
-class _Second:
+class _Snapshot:
     """What was learnt of keys that were asked for in one second of the clock."""
 
     number: int
@@ -102,18 +167,18 @@ class _Memory:
     """The second that it is; nothing of any other is remembered."""
 
     def __init__(self) -> None:
-        self._second = _Second(0)
+        self._second = _Snapshot(0)
 
-    def now(self) -> _Second:
+    def now(self) -> _Snapshot:
         """Look this up before asking: what is learnt later may have been true only then."""
-        second, number = self._second, int(time.monotonic() / SECONDS)
+        second, number = self._second, int(time.monotonic() / REMEMBERED_SECONDS)
         if second.number != number:
-            self._second = second = _Second(number)
+            self._second = second = _Snapshot(number)
         return second
 
     def forget(self) -> None:
         """Begin anew."""
-        self._second = _Second(0)
+        self._second = _Snapshot(0)
 
 
 _memory = _Memory()
@@ -136,7 +201,7 @@ def _from_database(key_hashes: Collection[KeyHash]) -> dict[KeyHash, Identity] |
 
     One statement, so that the epoch is the one in which the keys were good.
     """
-    database = breaker()
+    database = database_breaker()
     if database.is_open:
         return None
     try:
@@ -152,7 +217,7 @@ def _from_database(key_hashes: Collection[KeyHash]) -> dict[KeyHash, Identity] |
         key_hash = next((one for one in key_hashes if compare_digest(stored, one)), None)
         if key_hash:
             latest_epoch.learn(epoch)
-            remember(key_hash, holder, epoch)
+            remember_holder(key_hash, holder, epoch)
             known[key_hash] = _identity(holder)
     return known
 
@@ -167,9 +232,9 @@ def _rows(
 
 def _from_redis(key_hash: KeyHash) -> Identity | Exception | None:
     try:
-        holder = recall(key_hash, since=latest_epoch.value)
-    except (NoRedis, Forgotten):
-        return KeysAway()
+        holder = recall_holder(key_hash, since=latest_epoch.value)
+    except (RedisUnavailable, HolderUnknown):
+        return KeysUnavailable()
     return None if holder is None else _identity(holder)
 
 

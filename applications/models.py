@@ -4,8 +4,8 @@ import secrets
 
 from django.db import models
 
-from core.models import Parent
-from core.text import MAX_NAME_CHARACTERS
+from ingest.models import Parent
+from ingest.text_rules import MAX_NAME_CHARACTERS
 
 TOKEN_BYTES = 12
 KEY_HASH_CHARACTERS = 64
@@ -19,7 +19,7 @@ def new_token() -> str:
 class Application(Parent):
     """A client system; numbers and counts its chats.
 
-    `key_hash`: see applications.keys; null where no key was made yet.
+    `key_hash`: see applications.identities; null where no key was made yet.
     """
 
     token = models.CharField(max_length=2 * TOKEN_BYTES, default=new_token, unique=True)

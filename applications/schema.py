@@ -1,10 +1,48 @@
-"""How the routes of applications are described."""
+"""How the API's description tells of keys (drf-spectacular finds these once they are imported).
 
+How the routes of applications are described.
+"""
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 
-from applications import security  # noqa: F401 - found once it is imported
-from core.http import schema
+from api import openapi
+
+
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # the library's
+    """A key."""
+
+    target_class = "applications.authentication.KeyAuthentication"
+    name = "key"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, object]:
+        """The header."""
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The key of the application, or an operator's. Not needed where "
+            "REQUIRE_KEYS is off.",
+        }
+
+
+class StaffScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] # the library's
+    """A login."""
+
+    target_class = "applications.authentication.StaffSession"
+    name = "staff"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, object]:
+        """The cookie."""
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": settings.SESSION_COOKIE_NAME,
+            "description": "The admin's session of a member of the staff, who needs the same "
+            "permissions as there. Changes need the header X-CSRFToken as well.",
+        }
 
 
 class ApplicationShape(serializers.Serializer[object]):
@@ -35,38 +73,41 @@ class KeyShape(serializers.Serializer[object]):
 
 _rename = extend_schema(
     summary="Rename an application",
-    parameters=[schema.TOKEN, *schema.IF_CURRENT],
-    request=schema.NameShape,
-    examples=schema.for_example(name="Help desk"),
-    responses={200: ApplicationShape, **schema.problems(*schema.EDIT_PROBLEMS)},
+    parameters=[openapi.TOKEN, *openapi.IF_CURRENT],
+    request=openapi.NameShape,
+    examples=openapi.for_example(name="Help desk"),
+    responses={200: ApplicationShape, **openapi.problem_responses(*openapi.EDIT_PROBLEMS)},
 )
 
 describe_collection = extend_schema_view(
     get=extend_schema(
         summary="List applications, newest first",
         operation_id="applications_list",
-        parameters=[schema.LIMIT, schema.CURSOR],
-        responses={200: schema.page_of(ApplicationShape), **schema.problems(400, 403, 406, 503)},
+        parameters=[openapi.LIMIT, openapi.CURSOR],
+        responses={
+            200: openapi.page_of(ApplicationShape),
+            **openapi.problem_responses(400, 403, 406, 503),
+        },
     ),
     post=extend_schema(
         summary="Create an application",
-        parameters=[schema.LOCATION, schema.ETAG, *schema.ONCE],
-        request=schema.NameShape,
-        examples=schema.for_example(name="Support desk"),
+        parameters=[openapi.LOCATION, openapi.ETAG, *openapi.IDEMPOTENT],
+        request=openapi.NameShape,
+        examples=openapi.for_example(name="Support desk"),
         responses={
             201: NewApplicationShape,
-            **schema.problems(403, *schema.CREATE_PROBLEMS),
+            **openapi.problem_responses(403, *openapi.CREATE_PROBLEMS),
         },
     ),
 )
 describe_item = extend_schema_view(
     get=extend_schema(
         summary="Read an application",
-        parameters=[schema.TOKEN, *schema.IF_KNOWN],
+        parameters=[openapi.TOKEN, *openapi.IF_KNOWN],
         responses={
             200: ApplicationShape,
-            **schema.NOT_MODIFIED,
-            **schema.problems(404, 406, 503),
+            **openapi.NOT_MODIFIED,
+            **openapi.problem_responses(404, 406, 503),
         },
     ),
     put=_rename,
@@ -75,8 +116,8 @@ describe_item = extend_schema_view(
 describe_key = extend_schema_view(
     post=extend_schema(
         summary="Replace the key of an application",
-        parameters=[schema.TOKEN, *schema.ONCE],
+        parameters=[openapi.TOKEN, *openapi.IDEMPOTENT],
         request=None,
-        responses={200: KeyShape, **schema.problems(400, 404, 406, 413, 415, 422, 503)},
+        responses={200: KeyShape, **openapi.problem_responses(400, 404, 406, 413, 415, 422, 503)},
     ),
 )

@@ -2,8 +2,8 @@
 
 from django.db.models import QuerySet
 
+from applications.errors import ApplicationNotFound
 from applications.models import Application
-from core.errors import ApplicationNotFound
 
 
 def get_application(*, token: str) -> Application:

@@ -1,21 +1,117 @@
-"""What can be done to an application. Names come in clean (core.text)."""
+"""Replacing or revoking a key: the old one opens nothing more, also while the database is away.
 
+Redis is told before the database is: if the latter fails, the old key is merely refused while the
+database is away. Where Redis cannot be told, what it remembers of keys must not count, so a new
+epoch begins in the same transaction.
+
+What can be done to an application. Names come in clean (ingest.text_rules).
+"""
+
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-from applications.identities import tell_redis
-from applications.keys import hash_of, new_key
+from applications.errors import ApplicationNotFound
+from applications.idempotency import claim_application, find_application
+from applications.identities import (
+    KeyHash,
+    forget_identities,
+    hash_of,
+    new_key,
+    remember_in_redis,
+    revoke_in_redis,
+)
 from applications.models import Application, OperatorKey
-from applications.replacing import remove_with_key, replace_hash
-from core.accept.submission import Repeatable
-from core.errors import ApplicationNotFound, Conflict, NotFound
-from core.idempotency.applications import claim_application, find_application
-from core.transactions import in_transaction
-from core.versions import Versions, change_row
+from infra.database import in_transaction
+from infra.errors import Conflict, NotFound
+from infra.redis_client import RedisUnavailable, redis_is_configured
+from infra.versions import Versions, update_if_version
+from ingest.idempotency.keys import IdempotentRequest
+from ingest.numbering.authority import begin_epoch, lock_authority, read_authority
+from ingest.numbering.models import Source
+
+
+class OneTimeChange(Protocol):
+    """Something that is to be done once, however often it is asked for."""
+
+    def refuse_repeat(self) -> None:
+        """Raise an error if it was done before."""
+
+    def claim(self) -> None:
+        """Remember, in this transaction, that it is done. Raises IntegrityError if it was."""
+
+
+def replace_hash(rows: "QuerySet[Any]", new: KeyHash, once: OneTimeChange | None = None) -> bool:
+    """Give the one row another `key_hash`; false where there is no row.
+
+    Raises OperationalError and the errors of `once`; the row is unchanged then.
+    """
+    if not _replace_key(rows, lambda row: row.update(key_hash=new), once):
+        return False
+    remember_in_redis(new)
+    return True
+
+
+def remove_with_key(rows: "QuerySet[Any]") -> bool:
+    """Delete the one row; false where there is none. Raises OperationalError."""
+    return _replace_key(rows, lambda row: row.delete()[0])
+
+
+def _replace_key(
+    rows: "QuerySet[Any]",
+    change: "Callable[[QuerySet[Any]], int]",
+    once: OneTimeChange | None = None,
+) -> bool:
+    """Make the change by which the key of the one row is good no more."""
+    while (row := rows.values_list("key_hash").first()) is not None:
+        [old] = row
+        # Checked after the key was read: otherwise this could end the key that a rival has made.
+        if once:
+            once.refuse_repeat()
+        if in_transaction(
+            partial(_apply_change, rows, old, change, once, redis_knows=_revoke_in_redis(old))
+        ):
+            forget_identities()
+            return True
+        # Somebody else was quicker: theirs is the one to end now.
+    return False
+
+
+def _revoke_in_redis(old: KeyHash | None) -> bool:
+    """Whether Redis, if there is one, says of the old key that it opens nothing."""
+    if old is None or not redis_is_configured():
+        return True
+    try:
+        revoke_in_redis(old)
+    except RedisUnavailable:
+        read_authority()  # makes the row that is locked next
+        return False
+    return True
+
+
+def _apply_change(
+    rows: "QuerySet[Any]",
+    old: KeyHash | None,
+    change: "Callable[[QuerySet[Any]], int]",
+    once: OneTimeChange | None,
+    *,
+    redis_knows: bool,
+) -> bool:
+    if not redis_knows:
+        authority = lock_authority()
+        begin_epoch(authority, Source(authority.source), "a key was replaced while Redis was away")
+    if not change(rows.filter(key_hash=old)):
+        return False
+    if once:
+        once.claim()
+    return True
 
 
 class HasKey(Conflict):
@@ -33,7 +129,7 @@ class OperatorKeyNotFound(NotFound):
 
 
 def create_application(
-    *, name: str, key: str | None = None, request: Repeatable | None = None
+    *, name: str, key: str | None = None, request: IdempotentRequest | None = None
 ) -> Application:
     """A new application with a token of its own, and with this key if it is to have one now.
 
@@ -47,13 +143,13 @@ def create_application(
     else:
         new = _create_once(new, request)
     if key_hash and not (request and request.is_repeat):
-        tell_redis(key_hash)
+        remember_in_redis(key_hash)
     return new
 
 
 # A rival that does the same request at the same time wins by the key; then its work is found.
 @retry(retry=retry_if_exception_type(IntegrityError), stop=stop_after_attempt(3), reraise=True)
-def _create_once(new: Application, request: Repeatable) -> Application:
+def _create_once(new: Application, request: IdempotentRequest) -> Application:
     def create() -> Application:
         first = find_application(request.key)
         if first is None:
@@ -77,7 +173,7 @@ def rename_application(*, token: str, name: str, expected: Versions | None = Non
 
     def rename() -> Application:
         rows = Application.objects.filter(token=token)
-        if not change_row(rows, expected, name=name):
+        if not update_if_version(rows, expected, name=name):
             raise ApplicationNotFound
         return rows.get()
 
@@ -94,7 +190,7 @@ def rotate_key(*, token: str) -> str:
 
 # A rival that claims the request first is found by the next attempt.
 @retry(retry=retry_if_exception_type(IntegrityError), stop=stop_after_attempt(3), reraise=True)
-def rotate_key_once(*, token: str, request: Repeatable) -> str | None:
+def rotate_key_once(*, token: str, request: IdempotentRequest) -> str | None:
     """The same, but for a repeat of the request, which gets none. Raises KeyReused too.
 
     The key and the request that made it are stored together, so of two at the same time one
@@ -121,7 +217,7 @@ class _Rotation:
     """A key is replaced once for a request."""
 
     token: str
-    request: Repeatable
+    request: IdempotentRequest
 
     def refuse_repeat(self) -> None:
         """Raises _Repeated, KeyReused."""
@@ -160,7 +256,7 @@ def first_operator_key(*, name: str) -> str:
             OperatorKey.objects.create(name=name, key_hash=key_hash)
     except IntegrityError:
         raise HasKey("There is a key of this name, which can be replaced.") from None
-    tell_redis(key_hash)
+    remember_in_redis(key_hash)
     return key
 
 

@@ -17,10 +17,10 @@ from rest_framework.request import Request
 
 from applications.identities import Identity
 from applications.models import Application
-from core.accept.waiting import store_if_pending
-from core.admin.log import write
-from core.natural_keys import with_keys
-from core.rows import NumberedRow
+from infra.natural_keys import with_keys
+from ingest.read_your_writes import store_if_pending
+from ingest.records import NumberedRow
+from operations.admin.log import write
 
 if TYPE_CHECKING:  # DRF's views load this module
     from rest_framework.views import APIView
@@ -31,7 +31,7 @@ _ENOUGH = {"view": ("view", "change")}
 
 def may(user: User, view: "APIView", method: str) -> bool:
     """Whether the user has the permissions that the admin asks for the same request."""
-    action = view.actions.get(method)  # type: ignore[attr-defined] # core.http.views.ApiView
+    action = view.actions.get(method)  # type: ignore[attr-defined] # api.views.ApiView
     if action is None:
         return True  # OPTIONS, and methods that get 405
     models: Sequence[type[Model]] = view.models  # type: ignore[attr-defined] # likewise

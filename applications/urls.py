@@ -2,8 +2,8 @@
 
 from django.urls import re_path
 
+from api.views import APPLICATIONS, TOKEN
 from applications.views import ApplicationCollection, ApplicationItem, ApplicationKey
-from core.http.views import APPLICATIONS, TOKEN
 
 urlpatterns = [
     re_path(rf"{APPLICATIONS}/?\Z", ApplicationCollection.as_view()),

@@ -1,22 +1,73 @@
-"""The routes of applications: read the request, call the service, show the result."""
+"""An application as the API shows it.
+
+The opaque cursor of the list of applications, which have no numbers that a client knows.
+
+It wraps the bound of a keyset page (listing.pages) over the primary key, newest first.
+
+The routes of applications: read the request, call the service, show the result.
+"""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from api.etags import conditional_response, expected_versions
+from api.formats import json_response, query_parameters, timestamp
+from api.idempotency_key import REPLAYED_HEADER, idempotent_request
+from api.views import ApiView, created_response
 from applications import selectors, services
-from applications.cursor import as_cursor, window_at_cursor
-from applications.keys import new_key
+from applications.identities import new_key
 from applications.models import Application
-from applications.representation import represent_application
 from applications.schema import describe_collection, describe_item, describe_key
 from applications.staff import note_edited, note_new_application, note_new_key
-from core.http.answers import answer
-from core.http.conditional import expected_versions, shown
-from core.http.paging import Pager, QuerySetSource
-from core.http.parsers import query_parameters
-from core.http.repeats import REPLAYED, repeatable
-from core.http.views import ApiView, created
-from core.text import clean_name, field
+from infra.errors import FieldError, Invalid
+from ingest.text_rules import clean_name, field
+from listing.pages import Pager, QuerySetSource, Window, read_window
+
+
+def application_json(application: Application) -> dict[str, object]:
+    """The fields of the contract, in its order."""
+    return {
+        "token": application.token,
+        "name": application.name,
+        "chats_count": application.chats_count,
+        "created_at": timestamp(application.created_at),
+        "updated_at": timestamp(application.updated_at),
+    }
+
+
+_PLAIN = re.compile(rb"before:([1-9][0-9]{0,17})\Z")
+
+
+def window_at_cursor(parameters: Mapping[str, str]) -> Window:
+    """The page that the parameters `cursor` and `limit` ask for. Raises Invalid."""
+    limit = read_window({"limit": parameters["limit"]} if "limit" in parameters else {}).limit
+    return Window(before=_decode(parameters.get("cursor")), limit=limit, descending=True)
+
+
+def as_cursor(bounds: Mapping[str, int]) -> dict[str, object]:
+    """The parameters of a link to the page with these bounds."""
+    encoded = urlsafe_b64encode(f"before:{bounds['before']}".encode()).decode().rstrip("=")
+    others = {name: bound for name, bound in bounds.items() if name != "before"}
+    return {"cursor": encoded, **others}
+
+
+def _decode(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    try:
+        encoded = cursor.encode("ascii")
+        plain = urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4))
+    except ValueError:  # not ASCII, not base64
+        plain = b""
+    match = _PLAIN.match(plain)
+    if not match:
+        message = "cursor must come from a link of this list."
+        raise Invalid(FieldError("cursor", "invalid", message))
+    return int(match[1])
 
 
 @describe_collection
@@ -31,21 +82,21 @@ class ApplicationCollection(ApiView):
         pager = Pager[Application](
             source=QuerySetSource(selectors.all_applications(), "pk"),
             number_of=lambda application: application.pk,
-            represent=represent_application,
+            represent=application_json,
             as_parameters=as_cursor,
         )
-        return answer(pager.page(request, parameters, window_at_cursor(parameters)))
+        return json_response(pager.page(request, parameters, window_at_cursor(parameters)))
 
     def post(self, request: Request) -> HttpResponse:
         """Create one; only this answer shows its key, and not to who repeats the request."""
-        once = repeatable(request)
+        once = idempotent_request(request)
         name = clean_name(field(request.data, "name"))
         key = new_key()
         application = services.create_application(name=name, key=key, request=once)
         note_new_application(request, application.token)
-        data = represent_application(application)
+        data = application_json(application)
         data["key"] = None if once and once.is_repeat else key
-        return created(request, application.token, data, once, version=application.version)
+        return created_response(request, application.token, data, once, version=application.version)
 
 
 @describe_item
@@ -57,7 +108,7 @@ class ApplicationItem(ApiView):
     def get(self, request: Request, token: str) -> HttpResponse:
         """Show it."""
         application = selectors.get_application(token=token)
-        return shown(request, application.version, represent_application(application))
+        return conditional_response(request, application.version, application_json(application))
 
     def put(self, request: Request, token: str) -> HttpResponse:
         """Rename it."""
@@ -67,7 +118,7 @@ class ApplicationItem(ApiView):
             expected=expected_versions(request),
         )
         note_edited(request, application, "Name")
-        return shown(request, application.version, represent_application(application))
+        return conditional_response(request, application.version, application_json(application))
 
     patch = put
 
@@ -81,11 +132,13 @@ class ApplicationKey(ApiView):
 
     def post(self, request: Request, token: str) -> HttpResponse:
         """Make a new one; the old one stops at once."""
-        once = repeatable(request)
+        once = idempotent_request(request)
         if once is None:
             key: str | None = services.rotate_key(token=token)
         else:
             key = services.rotate_key_once(token=token, request=once)
         if key is not None:
             note_new_key(request, token)
-        return answer({"key": key}, headers={REPLAYED: "true"} if once and once.is_repeat else None)
+        return json_response(
+            {"key": key}, headers={REPLAYED_HEADER: "true"} if once and once.is_repeat else None
+        )

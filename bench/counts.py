@@ -21,10 +21,10 @@ from bench.filling import filled
 from bench.processes import ROOT
 from bench.report import Figure, print_table, write
 from bench.services import services
-from core import counts as job
-from core.jobs import JobIsRunning
-from core.redis.settling import settle_in_redis
-from messages_app.accept import MESSAGES
+from infra.jobs import JobIsRunning
+from ingest.post_commit import clear_pending
+from messages_app.records import MESSAGES
+from operations import counts as job
 
 _SHARES: Mapping[str, float] = {"1pct": 0.01, "100pct": 1.0}
 _FLAGGED_AT_ONCE = 1000
@@ -91,7 +91,7 @@ def _flag(token: str, chats: Sequence[int]) -> None:
     """As workers do for messages that they have stored."""
     for some in _batches(chats):
         parents = {MESSAGES: [(token, number) for number in some]}
-        settle_in_redis({MESSAGES: []}, {MESSAGES: parents}, by_worker=False)
+        clear_pending({MESSAGES: []}, {MESSAGES: parents}, by_worker=False)
 
 
 def _batches(chats: Sequence[int]) -> Iterator[Sequence[int]]:

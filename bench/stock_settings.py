@@ -9,7 +9,7 @@ from chatsystem import env
 
 #: What the product's server needs of a project: its bounds, and the models that its imports reach.
 ENVIRONMENT = env.read()
-SERVER_APPS = ["core"]
+SERVER_APPS = ["operations"]
 
 ALLOWED_HOSTS = ["127.0.0.1"]
 SECRET_KEY = "only for measurements on the loopback interface"  # noqa: S105 - guards nothing

@@ -5,9 +5,9 @@ Needs the product's settings and models to be set up.
 
 from collections.abc import Sequence
 
-from core.accept.envelope import task_message
-from core.broker.publisher import publisher
-from messages_app.accept import NewMessage
+from infra.rabbitmq.publisher import publisher
+from ingest.message_format import write_message
+from messages_app.records import NewMessage
 
 
 def publish_rows(token: str, chat_number: int, first_number: int, bodies: Sequence[str]) -> None:
@@ -16,4 +16,4 @@ def publish_rows(token: str, chat_number: int, first_number: int, bodies: Sequen
         NewMessage(token, chat_number, body).numbered(number)
         for number, body in enumerate(bodies, start=first_number)
     ]
-    publisher().publish(rows[0].kind.name, *task_message(rows))
+    publisher().publish(rows[0].kind.name, *write_message(rows))

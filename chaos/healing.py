@@ -16,8 +16,8 @@ from chaos import stack
 from chaos.client import Client
 from chaos.database import query, until_numbers_are_of
 from chaos.waiting import until
-from core.broker.queues import FAILED
-from core.redis import keys
+from infra.rabbitmq.queues import FAILED
+from ingest import redis_keys
 
 _ANSWER_SECONDS = 5.0
 _EVERY_SECONDS = 0.25
@@ -117,8 +117,8 @@ def _accepts() -> bool:
 def _pending_since(moment: float) -> bool:
     """Whether a row pends that was accepted by then. Parents may be named that have none left."""
     with stack.redis_client() as client:
-        names = client.zrangebyscore(keys.PENDING_PARENTS, "-inf", moment * 1000)
-        first = [client.zrange(keys.pending(name.decode()), 0, 0) for name in names]
+        names = client.zrangebyscore(redis_keys.PENDING_PARENTS, "-inf", moment * 1000)
+        first = [client.zrange(redis_keys.pending(name.decode()), 0, 0) for name in names]
     accepted_ms = [int(member.split(b" ", 2)[1]) for members in first for member in members]
     return any(accepted <= moment * 1000 for accepted in accepted_ms)
 

@@ -14,7 +14,7 @@ from kombu import Connection
 
 from bench.stack import parts
 from chaos.errors import ChaosError
-from core.broker.queues import WORK
+from infra.rabbitmq.queues import WORK
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_SECONDS = 300

@@ -8,16 +8,16 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 
+from api.views import CHAT_NUMBER, TOKEN
 from applications.admin.fields import ApplicationTokenField
 from chats.models import Chat
 from chats.selectors import get_chat
 from chats.services import create_chat, rename_chat
-from core.accept.waiting import store_if_pending
-from core.admin.cells import conversation_link, list_link, preview
-from core.admin.fields import NameField
-from core.admin.keys import rows_by_key
-from core.admin.records import RecordAdmin
-from core.http.views import CHAT_NUMBER, TOKEN
+from ingest.read_your_writes import store_if_pending
+from operations.admin.cells import conversation_link, list_link, preview
+from operations.admin.fields import NameField
+from operations.admin.key_search import rows_by_key
+from operations.admin.records import RecordAdmin
 
 _KEY = {"application_token": TOKEN, "chat_number": CHAT_NUMBER}
 

@@ -11,11 +11,11 @@ class ChatsConfig(AppConfig):
     def ready(self) -> None:
         """Announce the kind of row, and chats_count to the count job."""
         from applications.models import Application
-        from chats.accept import CHATS
         from chats.models import Chat
-        from core import rows
-        from core.counts import Counted, register
+        from chats.records import CHATS
+        from ingest import records
+        from operations.counts import Counted, register_count
 
         key = {"token": "application_token"}
-        rows.register(CHATS)
-        register(Counted(parent=Application, field="chats_count", child=Chat, key=key))
+        records.register_record_type(CHATS)
+        register_count(Counted(parent=Application, field="chats_count", child=Chat, key=key))

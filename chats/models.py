@@ -5,10 +5,10 @@ from uuid import uuid4
 from django.db import models
 
 from applications.models import TOKEN_BYTES
-from core.models import Retaining
+from ingest.models import PurgeableParent
 
 
-class Chat(Retaining):
+class Chat(PurgeableParent):
     """A conversation within one application; numbers and counts its messages.
 
     There is no foreign key: rows may arrive before their parent, and a sharded database keeps

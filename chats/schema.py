@@ -3,7 +3,7 @@
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 
-from core.http import schema
+from api import openapi
 
 
 class ChatShape(serializers.Serializer[object]):
@@ -19,35 +19,38 @@ class ChatShape(serializers.Serializer[object]):
 
 _rename = extend_schema(
     summary="Rename a chat",
-    parameters=[schema.TOKEN, schema.CHAT_NUMBER, *schema.IF_CURRENT],
-    request=schema.NameShape,
-    examples=schema.for_example(name="Order 17, delivered"),
-    responses={200: ChatShape, **schema.problems(*schema.EDIT_PROBLEMS)},
+    parameters=[openapi.TOKEN, openapi.CHAT_NUMBER, *openapi.IF_CURRENT],
+    request=openapi.NameShape,
+    examples=openapi.for_example(name="Order 17, delivered"),
+    responses={200: ChatShape, **openapi.problem_responses(*openapi.EDIT_PROBLEMS)},
 )
 
 describe_collection = extend_schema_view(
     get=extend_schema(
         summary="List the chats of an application",
         operation_id="applications_chats_list",
-        parameters=[schema.TOKEN, *schema.WINDOW],
-        responses={200: schema.page_of(ChatShape), **schema.problems(400, 404, 406, 503)},
+        parameters=[openapi.TOKEN, *openapi.WINDOW],
+        responses={
+            200: openapi.page_of(ChatShape),
+            **openapi.problem_responses(400, 404, 406, 503),
+        },
     ),
     post=extend_schema(
         summary="Create a chat",
-        parameters=[schema.TOKEN, schema.LOCATION, schema.ETAG, *schema.ONCE],
-        request=schema.NameShape,
-        examples=schema.for_example(name="Order 17"),
-        responses={201: ChatShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
+        parameters=[openapi.TOKEN, openapi.LOCATION, openapi.ETAG, *openapi.IDEMPOTENT],
+        request=openapi.NameShape,
+        examples=openapi.for_example(name="Order 17"),
+        responses={201: ChatShape, **openapi.problem_responses(404, *openapi.CREATE_PROBLEMS)},
     ),
 )
 describe_item = extend_schema_view(
     get=extend_schema(
         summary="Read a chat",
-        parameters=[schema.TOKEN, schema.CHAT_NUMBER, *schema.IF_KNOWN],
+        parameters=[openapi.TOKEN, openapi.CHAT_NUMBER, *openapi.IF_KNOWN],
         responses={
             200: ChatShape,
-            **schema.NOT_MODIFIED,
-            **schema.problems(404, 406, 503),
+            **openapi.NOT_MODIFIED,
+            **openapi.problem_responses(404, 406, 503),
         },
     ),
     put=_rename,

@@ -2,9 +2,9 @@
 
 from django.db.models import QuerySet
 
+from chats.errors import ChatNotFound
 from chats.models import Chat
-from core.accept.reading import look_again
-from core.errors import ChatNotFound
+from ingest.read_your_writes import find_pending_or_stored
 
 
 def chat_row(application_token: str, chat_number: int) -> "QuerySet[Chat]":
@@ -16,7 +16,7 @@ def get_chat(*, application_token: str, chat_number: int) -> Chat:
     """The chat of this number, stored or pending. Raises ChatNotFound, Unavailable."""
     key = (application_token, chat_number)
     rows = chat_row(*key)
-    chat = rows.first() or look_again(rows, key)
+    chat = rows.first() or find_pending_or_stored(rows, key)
     if chat is None:
         raise ChatNotFound
     return chat
@@ -26,7 +26,7 @@ def require_chat(*, application_token: str, chat_number: int) -> None:
     """Raises ChatNotFound when the application has none of this number, or Unavailable."""
     key = (application_token, chat_number)
     rows = chat_row(*key)
-    if not rows.exists() and look_again(rows, key) is None:
+    if not rows.exists() and find_pending_or_stored(rows, key) is None:
         raise ChatNotFound
 
 

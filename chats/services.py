@@ -1,18 +1,18 @@
-"""What can be done to a chat. Names come in clean (core.text)."""
+"""What can be done to a chat. Names come in clean (ingest.text_rules)."""
 
-from chats.accept import NewChat
+from chats.errors import ChatNotFound
 from chats.models import Chat
+from chats.records import NewChat
 from chats.selectors import chat_row
-from core.accept.acceptor import accept
-from core.accept.reading import edit
-from core.accept.submission import Repeatable
-from core.errors import ChatNotFound
-from core.rows import NumberedRow
-from core.versions import Versions
+from infra.versions import Versions
+from ingest.commit import accept
+from ingest.idempotency.keys import IdempotentRequest
+from ingest.read_your_writes import update
+from ingest.records import NumberedRow
 
 
 def create_chat(
-    *, application_token: str, name: str, request: Repeatable | None = None
+    *, application_token: str, name: str, request: IdempotentRequest | None = None
 ) -> NumberedRow:
     """A new chat with the application's next number; the same again for a repeat of the request.
 
@@ -26,7 +26,7 @@ def rename_chat(
 ) -> Chat:
     """The chat under its new name. Raises ChatNotFound, Stale, Unavailable."""
     key = (application_token, chat_number)
-    chat = edit(chat_row(*key), key, expected, name=name)
+    chat = update(chat_row(*key), key, expected, name=name)
     if chat is None:
         raise ChatNotFound
     return chat

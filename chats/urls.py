@@ -2,8 +2,8 @@
 
 from django.urls import re_path
 
+from api.views import APPLICATIONS, CHAT_NUMBER, TOKEN
 from chats.views import ChatCollection, ChatItem
-from core.http.views import APPLICATIONS, CHAT_NUMBER, TOKEN
 
 urlpatterns = [
     re_path(rf"{APPLICATIONS}/{TOKEN}/chats/?\Z", ChatCollection.as_view()),

@@ -7,17 +7,17 @@ import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsystem.settings")
 
-from chatsystem.sharing import share_counters
+from chatsystem.metrics_directory import use_shared_directory
 
-share_counters()
+use_shared_directory()
 django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402 - needs Django set up
 
 from api.asgi import Application  # noqa: E402
 from api.handler import SiteHandler  # noqa: E402
-from chatsystem import sampler  # noqa: E402
-from chatsystem.schema import render_schemas  # noqa: E402
+from api.openapi import render_schemas  # noqa: E402
+from operations import sampler  # noqa: E402
 
 application = Application(
     SiteHandler(), settings.ENVIRONMENT.web_threads, settings.ENVIRONMENT.web_queue

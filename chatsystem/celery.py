@@ -15,7 +15,7 @@ from celery.signals import (
     task_success,
 )
 
-from core.logs import Event, get_logger
+from infra.logs import Event, get_logger
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsystem.settings")
 
@@ -28,9 +28,9 @@ def count_with_the_others(**_: Any) -> None:
 
     Connected before the application is made, since that connects what sets Django up.
     """
-    from chatsystem.sharing import share_counters  # noqa: PLC0415 - reads the settings
+    from chatsystem.metrics_directory import use_shared_directory  # noqa: PLC0415 - reads the settings
 
-    share_counters()
+    use_shared_directory()
 
 
 app = Celery("chatsystem")
@@ -46,7 +46,7 @@ def keep_logging(**_: Any) -> None:
 @task_failure.connect
 def note_failure(sender: Any, exception: BaseException, **_: Any) -> None:
     """Log and count it. Celery's own line would quote the error, which may quote a client."""
-    from core.metrics import TASKS_FAILED  # noqa: PLC0415 - reads the settings
+    from infra.metrics import TASKS_FAILED  # noqa: PLC0415 - reads the settings
 
     TASKS_FAILED.labels(sender.name).inc()
     logger.error(Event.TASK_FAILED, task=sender.name, exc_info=exception)
@@ -71,6 +71,6 @@ def share_what_is_loaded(**_: Any) -> None:
 @task_success.connect
 def note_that_it_ran(sender: Any, **_: Any) -> None:
     """What runs on schedule says so."""
-    from chatsystem.schedule import note_run  # noqa: PLC0415 - needs the apps to be loaded
+    from operations.schedule import note_run  # noqa: PLC0415 - needs the apps to be loaded
 
     note_run(sender.name)

@@ -5,9 +5,9 @@ from typing import Any
 
 import dj_database_url
 
-from core import timeouts
+from infra import timeouts
 
-#: Where a process counts alone (core.limits.attempts, which knows the same name).
+#: Where a process counts alone (operations.admin.logins, which knows the same name).
 PROCESS = "process"
 
 

@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.rate_limits.gcra import parse_rate
 from chatsystem.installation import DEFAULT_FOLDER, stop
-from chatsystem.values import SECRET_KEY_CHARACTERS, checked_url, guessable, names, networks
-from core.limits.rate import parse_rate
-from core.logs.redaction import passwords
+from chatsystem.values import SECRET_KEY_CHARACTERS, checked_url, guessable, names
+from infra.addresses import networks
+from infra.logs.formatting import passwords
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

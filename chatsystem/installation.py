@@ -13,7 +13,7 @@ from typing import NoReturn
 from django.core.management.utils import get_random_secret_key
 
 from chatsystem.values import SECRET_KEY_CHARACTERS, guessable
-from core.text import visible
+from infra.text import visible
 
 #: The permission bits of other users.
 _OTHERS = 0o077

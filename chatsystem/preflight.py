@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from chatsystem.installation import is_open, stop
 from chatsystem.values import without_password
-from core.logs import Event, get_logger
+from infra.logs import Event, get_logger
 
 logger = get_logger(__name__)
 

@@ -5,12 +5,12 @@ from typing import Any
 import django_stubs_ext
 
 from chatsystem import env, installation
+from chatsystem.beat_schedule import beat_schedule
 from chatsystem.databases import caches, database
-from chatsystem.periodic import beat_schedule
 from chatsystem.values import names
-from core import timeouts
-from core.broker import queues
-from core.logs.configuration import configuration
+from infra import timeouts
+from infra.logs.formatting import logging_configuration
+from infra.rabbitmq import queues
 
 django_stubs_ext.monkeypatch()
 
@@ -36,16 +36,20 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "core",
+    "infra",
+    "ingest",
+    "operations",
     "applications",
     "chats",
     "messages_app",
+    "retention",
+    "conversations",
     "search",
 ]
 
-_REQUEST_ID = "core.http.request_id.RequestIdMiddleware"
+_REQUEST_ID = "infra.request_context.RequestIdMiddleware"
 MIDDLEWARE = [
-    "core.http.counted.CountRequests",
+    "api.request_metrics.CountRequests",
     _REQUEST_ID,
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -53,7 +57,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "core.admin.sessions.IdleSessions",
+    "operations.admin.sessions.IdleSessions",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "api.content_security.ContentSecurityPolicy",
@@ -89,7 +93,7 @@ if ENVIRONMENT.cors_origins:
 
 # Passwords and sessions of the admin
 
-PASSWORD_HASHERS = ["core.passwords.Hasher"]
+PASSWORD_HASHERS = ["operations.admin.passwords.Hasher"]
 _VALIDATION = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": f"{_VALIDATION}.UserAttributeSimilarityValidator"},
@@ -97,7 +101,7 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
     {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
 ]
-# A session ends when it is idle (core.admin.sessions), or with the browser.
+# A session ends when it is idle (operations.admin.sessions), or with the browser.
 SESSION_COOKIE_AGE = 60 * ENVIRONMENT.session_idle_minutes
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -157,7 +161,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever
 CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True} if ENVIRONMENT.broker_url else {}
 # Without a broker a task runs where it is sent from: beat does the scheduled work itself.
 CELERY_TASK_ALWAYS_EAGER = not ENVIRONMENT.broker_url
-CELERY_IMPORTS = ("core.accept.tasks",)
+CELERY_IMPORTS = ("ingest.writer",)
 CELERY_TASK_QUEUES = list(queues.WORK.values()) if ENVIRONMENT.broker_url else None
 CELERY_TASK_DEFAULT_QUEUE = queues.MAINTENANCE
 CELERY_TASK_DEFAULT_EXCHANGE = ""  # AMQP's own: it routes by the queue's name
@@ -170,7 +174,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_WORKER_CONSUMER = "core.broker.consumer:Consumer"
+CELERY_WORKER_CONSUMER = "infra.celery_consumer:Consumer"
 CELERY_WORKER_POOL = "prefork"  # with late acknowledgement "solo" stalls
 CELERY_WORKER_CONCURRENCY = 1
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -196,11 +200,11 @@ REST_FRAMEWORK: dict[str, Any] = {
         "applications.authentication.KeyAuthentication",
         "applications.authentication.StaffSession",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["applications.permissions.KeyOpens"],
+    "DEFAULT_PERMISSION_CLASSES": ["applications.authentication.KeyOpens"],
     "UNAUTHENTICATED_USER": None,
-    "DEFAULT_PARSER_CLASSES": ["core.http.parsers.JsonParser", "core.http.parsers.FormParser"],
-    "DEFAULT_RENDERER_CLASSES": ["core.http.renderers.JsonRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "core.http.negotiation.OneFormat",
+    "DEFAULT_PARSER_CLASSES": ["api.formats.JsonParser", "api.formats.FormParser"],
+    "DEFAULT_RENDERER_CLASSES": ["api.formats.JsonRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.formats.JsonNegotiation",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "api.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
@@ -223,12 +227,12 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "PREPROCESSING_HOOKS": ["chatsystem.schema.without_trailing_slash"],
+    "PREPROCESSING_HOOKS": ["api.openapi.without_trailing_slash"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "chatsystem.schema.with_tags",
-        "chatsystem.schema.with_links",
-        "core.http.limits_schema.with_limits",
+        "api.openapi.with_tags",
+        "api.openapi.with_links",
+        "api.openapi.with_limits",
     ],
 }
 
@@ -251,7 +255,7 @@ FORMAT_MODULE_PATH = ["chatsystem.formats"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-LOGGING = configuration(
+LOGGING = logging_configuration(
     as_json=ENVIRONMENT.logs_json,
     level=ENVIRONMENT.log_level,
     secrets=(*ENVIRONMENT.secrets, SECRET_KEY),

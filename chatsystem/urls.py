@@ -6,21 +6,21 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
 from api import problems
+from api.openapi import DocsView, SchemaView
+from api.views import CHAT_NUMBER, TOKEN
 from applications.urls import urlpatterns as applications
 from chats.urls import urlpatterns as chats
-from chatsystem import dashboard, health
-from chatsystem.exposition import Metrics
-from chatsystem.schema import DocsView, SchemaView
-from core.admin import logins
-from core.http.views import CHAT_NUMBER, TOKEN
 from messages_app.urls import urlpatterns as messages
+from operations import dashboard, health
+from operations.admin import logins
+from operations.metrics_view import MetricsView
 from search.conversation import conversation
 from search.urls import urlpatterns as search
 
 admin.site.site_header = admin.site.site_title = "Chat system"
 admin.site.site_url = None  # there are no other pages to view
 admin.site.login_form = logins.LoginForm
-admin.site.index_template = "chatsystem/admin/index.html"
+admin.site.index_template = "operations/admin/index.html"
 
 handler400 = problems.bad_request
 handler403 = problems.forbidden
@@ -36,7 +36,7 @@ urlpatterns = [
     re_path(r"^api/v1/docs/?\Z", DocsView.as_view(url_name="schema"), name="docs"),
     re_path(r"^health/live/?\Z", health.Live.as_view()),
     re_path(r"^health/ready/?\Z", health.Ready.as_view()),
-    re_path(r"^metrics/?\Z", Metrics.as_view()),
+    re_path(r"^metrics/?\Z", MetricsView.as_view()),
     path("admin", RedirectView.as_view(url="/admin/")),
     re_path(
         rf"^admin/conversations/{TOKEN}/{CHAT_NUMBER}/\Z",

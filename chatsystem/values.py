@@ -1,8 +1,6 @@
 """How values are written in the environment: lists, networks, URLs, secrets."""
 
 import re
-from functools import cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
 #: So many the secret needs that signs sessions.
@@ -15,17 +13,6 @@ _PLACEHOLDER = re.compile(r"change.?me|example|insecure|placeholder|random.value
 def names(value: str) -> list[str]:
     """What is written with commas between."""
     return [name.strip() for name in value.split(",") if name.strip()]
-
-
-@cache
-def networks(value: str) -> list[IPv4Network | IPv6Network]:
-    """The networks that are written with commas between. Raises ValueError."""
-    try:
-        return [ip_network(name) for name in names(value)]
-    except ValueError as error:
-        raise ValueError(
-            f"OPERATOR_NETWORKS must be networks like 10.0.0.0/8 or 127.0.0.1: {error}"
-        ) from None
 
 
 def checked_url(name: str, value: str, schemes: tuple[str, ...], need_host: tuple[str, ...]) -> str:

@@ -10,19 +10,19 @@ from django.db.models.functions import Left
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from api.views import CHAT_NUMBER, MESSAGE_NUMBER, TOKEN
 from applications.admin.fields import ApplicationTokenField
+from chats.errors import ChatNotFound
 from chats.selectors import require_chat
-from core.accept.waiting import store_if_pending
-from core.admin.cells import PREVIEW_CHARACTERS, conversation_link, list_link, preview
-from core.admin.fields import BodyField
-from core.admin.keys import rows_by_key
-from core.admin.records import RecordAdmin
-from core.errors import ChatNotFound
-from core.http.paging import MAX_NUMBER
-from core.http.views import CHAT_NUMBER, MESSAGE_NUMBER, TOKEN
+from ingest.read_your_writes import store_if_pending
+from listing.pages import MAX_NUMBER
 from messages_app.models import Message
 from messages_app.selectors import get_message
 from messages_app.services import create_message, edit_message
+from operations.admin.cells import PREVIEW_CHARACTERS, conversation_link, list_link, preview
+from operations.admin.fields import BodyField
+from operations.admin.key_search import rows_by_key
+from operations.admin.records import RecordAdmin
 
 _KEY = {"application_token": TOKEN, "chat_number": CHAT_NUMBER, "message_number": MESSAGE_NUMBER}
 

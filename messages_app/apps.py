@@ -12,11 +12,11 @@ class MessagesAppConfig(AppConfig):
     def ready(self) -> None:
         """Announce the kind of row, and messages_count to the count job."""
         from chats.models import Chat
-        from core import rows
-        from core.counts import Counted, register
-        from messages_app.accept import MESSAGES
+        from ingest import records
         from messages_app.models import Message
+        from messages_app.records import MESSAGES
+        from operations.counts import Counted, register_count
 
         key = {"application_token": "application_token", "chat_number": "chat_number"}
-        rows.register(MESSAGES)
-        register(Counted(parent=Chat, field="messages_count", child=Message, key=key))
+        records.register_record_type(MESSAGES)
+        register_count(Counted(parent=Chat, field="messages_count", child=Message, key=key))

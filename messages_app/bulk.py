@@ -1,12 +1,15 @@
-"""Many messages in one request: as they come in, and how they are shown."""
+"""Many messages in one request: the bodies, cleaned, or every error."""
 
 from collections.abc import Iterator
 
-from core.errors import FieldError, Invalid
-from core.text import clean_body, field
+from infra.errors import FieldError, Invalid
+from ingest.text_rules import clean_body, field
 
 MAX_MESSAGES = 500
-MAX_REQUEST_BYTES = 4 * 1024 * 1024
+
+
+MAX_BULK_BYTES = 4 * 1024 * 1024
+
 
 _LIST = "messages"
 
@@ -25,13 +28,13 @@ def clean_bodies(data: object) -> list[str]:
         try:
             bodies.append(clean_body(field(one, "body")))
         except Invalid as invalid:
-            errors += _at(place, invalid)
+            errors += _errors_at(place, invalid)
     if errors:
         raise Invalid(*errors)
     return bodies
 
 
-def _at(place: int, invalid: Invalid) -> Iterator[FieldError]:
+def _errors_at(place: int, invalid: Invalid) -> Iterator[FieldError]:
     """The same errors, with the place in the list in the name of each field."""
     for error in invalid.errors:
         name = f"{_LIST}[{place}]" + (f".{error.field}" if error.field else "")

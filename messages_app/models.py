@@ -1,30 +1,14 @@
-"""The table `messages`, and the tables of imports (see conversations.models)."""
+"""The table `messages`."""
 
 from uuid import uuid4
 
 from django.db import models
 
 from applications.models import TOKEN_BYTES
-from core.models import Record
-from messages_app.conversations.models import (
-    Import,
-    ImportedApplication,
-    ImportedChat,
-    ImportShare,
-    RejectedLine,
-)
-
-__all__ = [
-    "Import",
-    "ImportShare",
-    "ImportedApplication",
-    "ImportedChat",
-    "Message",
-    "RejectedLine",
-]
+from ingest.models import StoredRecord
 
 
-class Message(Record):
+class Message(StoredRecord):
     """What was said in a chat. See chats.models.Chat for `acceptance` and the missing keys."""
 
     application_token = models.CharField(max_length=2 * TOKEN_BYTES)

@@ -3,18 +3,18 @@
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 
-from core.http import schema
-from core.text import MAX_BODY_BYTES
+from api import openapi
+from ingest.text_rules import MAX_BODY_BYTES
 from messages_app.bulk import MAX_MESSAGES
 
-_CHAT = [schema.TOKEN, schema.CHAT_NUMBER]
-_MESSAGE = [*_CHAT, schema.MESSAGE_NUMBER]
+_CHAT = [openapi.TOKEN, openapi.CHAT_NUMBER]
+_MESSAGE = [*_CHAT, openapi.MESSAGE_NUMBER]
 
 
 class BodyShape(serializers.Serializer[object]):
     """The request that creates or edits."""
 
-    body = schema.text(MAX_BODY_BYTES, "At most 16 KiB of UTF-8, kept as it is.")
+    body = openapi.text_field(MAX_BODY_BYTES, "At most 16 KiB of UTF-8, kept as it is.")
 
 
 class BulkShape(serializers.Serializer[object]):
@@ -42,47 +42,53 @@ class BulkCreatedShape(serializers.Serializer[object]):
 
 _edit = extend_schema(
     summary="Edit a message",
-    parameters=[*_MESSAGE, *schema.IF_CURRENT],
+    parameters=[*_MESSAGE, *openapi.IF_CURRENT],
     request=BodyShape,
-    examples=schema.for_example(body="It left the warehouse today 📦"),
-    responses={200: MessageShape, **schema.problems(*schema.EDIT_PROBLEMS)},
+    examples=openapi.for_example(body="It left the warehouse today 📦"),
+    responses={200: MessageShape, **openapi.problem_responses(*openapi.EDIT_PROBLEMS)},
 )
 
 describe_collection = extend_schema_view(
     get=extend_schema(
         summary="List the messages of a chat",
         operation_id="applications_chats_messages_list",
-        parameters=[*_CHAT, *schema.WINDOW],
-        responses={200: schema.page_of(MessageShape), **schema.problems(400, 404, 406, 503)},
+        parameters=[*_CHAT, *openapi.WINDOW],
+        responses={
+            200: openapi.page_of(MessageShape),
+            **openapi.problem_responses(400, 404, 406, 503),
+        },
     ),
     post=extend_schema(
         summary="Create a message",
-        parameters=[*_CHAT, schema.LOCATION, schema.ETAG, *schema.ONCE],
+        parameters=[*_CHAT, openapi.LOCATION, openapi.ETAG, *openapi.IDEMPOTENT],
         request=BodyShape,
-        examples=schema.for_example(body="Good morning! Where is my order?"),
-        responses={201: MessageShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
+        examples=openapi.for_example(body="Good morning! Where is my order?"),
+        responses={201: MessageShape, **openapi.problem_responses(404, *openapi.CREATE_PROBLEMS)},
     ),
 )
 describe_bulk = extend_schema_view(
     post=extend_schema(
         summary="Create many messages, with consecutive numbers, all of them or none",
         operation_id="applications_chats_messages_bulk_create",
-        parameters=[*_CHAT, *schema.ONCE],
+        parameters=[*_CHAT, *openapi.IDEMPOTENT],
         request={"application/json": BulkShape},
-        examples=schema.for_example(
+        examples=openapi.for_example(
             messages=[{"body": "It left the warehose today 📦"}, {"body": "どうもありがとう"}]
         ),
-        responses={201: BulkCreatedShape, **schema.problems(404, *schema.CREATE_PROBLEMS)},
+        responses={
+            201: BulkCreatedShape,
+            **openapi.problem_responses(404, *openapi.CREATE_PROBLEMS),
+        },
     )
 )
 describe_item = extend_schema_view(
     get=extend_schema(
         summary="Read a message",
-        parameters=[*_MESSAGE, *schema.IF_KNOWN],
+        parameters=[*_MESSAGE, *openapi.IF_KNOWN],
         responses={
             200: MessageShape,
-            **schema.NOT_MODIFIED,
-            **schema.problems(404, 406, 503),
+            **openapi.NOT_MODIFIED,
+            **openapi.problem_responses(404, 406, 503),
         },
     ),
     put=_edit,

@@ -2,8 +2,8 @@
 
 from django.db.models import QuerySet
 
-from core.accept.reading import look_again
-from core.errors import MessageNotFound
+from ingest.read_your_writes import find_pending_or_stored
+from messages_app.errors import MessageNotFound
 from messages_app.models import Message
 
 
@@ -20,7 +20,7 @@ def get_message(*, application_token: str, chat_number: int, message_number: int
     """The message of this number, stored or pending. Raises MessageNotFound, Unavailable."""
     key = (application_token, chat_number, message_number)
     rows = message_row(*key)
-    message = rows.first() or look_again(rows, key)
+    message = rows.first() or find_pending_or_stored(rows, key)
     if message is None:
         raise MessageNotFound
     return message

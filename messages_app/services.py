@@ -1,22 +1,22 @@
-"""What can be done to a message. Bodies come in clean (core.text)."""
+"""What can be done to a message. Bodies come in clean (ingest.text_rules)."""
 
 from collections.abc import Sequence
 
 from django.utils import timezone
 
-from core.accept.acceptor import accept, accept_all
-from core.accept.reading import edit
-from core.accept.submission import Repeatable
-from core.errors import MessageNotFound
-from core.rows import NumberedRow
-from core.versions import Versions
-from messages_app.accept import NewMessage
+from infra.versions import Versions
+from ingest.commit import accept, accept_all
+from ingest.idempotency.keys import IdempotentRequest
+from ingest.read_your_writes import update
+from ingest.records import NumberedRow
+from messages_app.errors import MessageNotFound
 from messages_app.models import Message
+from messages_app.records import NewMessage
 from messages_app.selectors import message_row
 
 
 def create_message(
-    *, application_token: str, chat_number: int, body: str, request: Repeatable | None = None
+    *, application_token: str, chat_number: int, body: str, request: IdempotentRequest | None = None
 ) -> NumberedRow:
     """A new message with the chat's next number; the same again for a repeat of the request.
 
@@ -30,7 +30,7 @@ def create_messages(
     application_token: str,
     chat_number: int,
     bodies: Sequence[str],
-    request: Repeatable | None = None,
+    request: IdempotentRequest | None = None,
 ) -> Sequence[NumberedRow]:
     """New messages with the chat's next numbers, all of them or none. Raises as above."""
     now = timezone.now()
@@ -48,7 +48,7 @@ def edit_message(
 ) -> Message:
     """The message with its new body. Raises MessageNotFound, Stale, Unavailable."""
     key = (application_token, chat_number, message_number)
-    message = edit(message_row(*key), key, expected, body=body)
+    message = update(message_row(*key), key, expected, body=body)
     if message is None:
         raise MessageNotFound
     return message

@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from core.http.views import APPLICATIONS, CHAT_NUMBER, MESSAGE_NUMBER, TOKEN
+from api.views import APPLICATIONS, CHAT_NUMBER, MESSAGE_NUMBER, TOKEN
 from messages_app.views import MessageBulk, MessageCollection, MessageItem
 
 _MESSAGES = rf"{APPLICATIONS}/{TOKEN}/chats/{CHAT_NUMBER}/messages"

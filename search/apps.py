@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from django.apps import AppConfig
 
 if TYPE_CHECKING:
-    from core.accept.models import DeadLetter
-    from core.audit.checks import Walk
-    from core.audit.findings import Finding
+    from ingest.dead_letters.models import DeadLetter
+    from operations.audit.checks import Walk
+    from operations.audit.findings import Finding
 
 
 class SearchConfig(AppConfig):
@@ -18,14 +18,16 @@ class SearchConfig(AppConfig):
 
     def ready(self) -> None:
         """Follow the messages that are stored or edited; announce the index to operators' tools."""
-        from core.accept import replaying
-        from core.audit import checks
-        from core.changes import follow
+        from ingest.dead_letters import replay
+        from ingest.row_hooks import subscribe
+        from operations.audit import checks
+        from search import health
         from search.backlog import record
 
-        follow("messages", record)
+        subscribe("messages", record)
         checks.register(checks.Check("index", _index_equals_table))
-        replaying.register("search", _index_anew)
+        replay.register_replay("search", _index_anew)
+        health.register()
 
 
 def _index_equals_table(walk: "Walk") -> "Iterator[Finding]":
@@ -36,6 +38,6 @@ def _index_equals_table(walk: "Walk") -> "Iterator[Finding]":
 
 
 def _index_anew(letter: "DeadLetter") -> None:
-    from search.refused import index_anew
+    from search.indexing import index_again
 
-    index_anew(letter)
+    index_again(letter)

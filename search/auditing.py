@@ -6,14 +6,13 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from core.audit.checks import Walk
-from core.audit.findings import Finding, error, info, unreachable
-from core.jobs import JobIsRunning
+from infra.jobs import JobIsRunning
 from messages_app.models import Message
+from operations.audit.checks import Walk
+from operations.audit.findings import Finding, error, info, unreachable
 from search.checking import StillBehind, check
 from search.errors import IndexUnusable
-from search.index.layout import layout
-from search.index.names import name_of
+from search.index.layout import document_name, layout
 from search.models import BacklogEntry
 
 CHECK = "index"
@@ -48,7 +47,7 @@ def _differences(walk: Walk) -> Iterator[Finding]:
         passed = now
 
     for difference in check(notice):
-        detail = f"message {name_of(difference.key)}: its document is {difference.kind}"
+        detail = f"message {document_name(difference.key)}: its document is {difference.kind}"
         yield error(CHECK, difference.key[:2], detail)
 
 

@@ -1,7 +1,7 @@
 """The interface of search, the backend that needs nothing but the database, and which to ask.
 
 Whatever the backend, a message is a hit exactly when its folded body contains the folded query
-(core.text.fold), and hits are numbered items that are paged like any list.
+(ingest.text_rules.fold), and hits are numbered items that are paged like any list.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,11 +11,11 @@ from typing import ClassVar, Protocol
 
 from django.conf import settings
 
-from core.errors import Unavailable
-from core.http.paging import Source, Window
-from core.http.stored import StoredRows
-from core.rows import Key
-from core.text import fold
+from infra.errors import Unavailable
+from ingest.records import Key
+from ingest.text_rules import fold
+from listing.pages import Source, Window
+from listing.stored_rows import StoredRows
 from messages_app.models import Message
 
 #: Characters that one search may read of the table: 2,000 of the longest bodies.

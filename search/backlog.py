@@ -1,22 +1,60 @@
-"""What is still to be indexed: keys, recorded in the transaction that stores or edits the rows.
+"""Waking the search worker: at most twice a second from each process, however much it writes.
+
+A wake-up that is held back is not lost: the worker that was woken by the one before looks again for
+longer than that (search.indexer). One that does not arrive is repeated by beat.
+
+What is still to be indexed: keys, recorded in the transaction that stores or edits the rows.
 
 So nothing is stored and never indexed, whatever dies in between. An entry says only that these
 messages may have changed; what they are now is read when they are indexed, so entries may come
 late, twice and in any order.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from threading import Lock
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from core.rows import Key
+from infra.logs import Event, get_logger
+from infra.rabbitmq.connection import BrokerUnavailable, broker_is_configured
+from infra.rabbitmq.publisher import publisher, task_message
+from infra.rabbitmq.queues import SEARCH
+from ingest.records import Key
 from search.models import BacklogEntry
-from search.wake import wake
+
+logger = get_logger(__name__)
+
+INDEX_TASK = "search.tasks.index"
+NOTIFY_EVERY_SECONDS = 0.5
+
+_lock = Lock()
+_notified_at = float("-inf")
+
+
+def notify_indexer(*, at_once: bool = False) -> None:
+    """Let the search worker look into the backlog, unless this process has done so just now."""
+    if broker_is_configured() and (at_once or _is_due()):
+        try:
+            publisher().publish(SEARCH, *task_message(INDEX_TASK))
+        except BrokerUnavailable as error:
+            logger.debug(Event.WAKE_LOST, error=error)
+
+
+def _is_due() -> bool:
+    global _notified_at  # noqa: PLW0603 - one for the process is the point
+    with _lock:
+        now = time.monotonic()
+        if now - _notified_at < NOTIFY_EVERY_SECONDS:
+            return False
+        _notified_at = now
+        return True
+
 
 #: About so many messages are indexed in one request.
 MAX_KEYS = 1000
@@ -41,7 +79,7 @@ def record(keys: Sequence[Key]) -> None:
     if not settings.ENVIRONMENT.elasticsearch_url:
         return
     BacklogEntry.objects.create(keys=list(_ranges(keys)), recorded_at=timezone.now())
-    transaction.on_commit(wake, robust=True)
+    transaction.on_commit(notify_indexer, robust=True)
 
 
 def oldest() -> Entries | None:

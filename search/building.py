@@ -15,11 +15,11 @@ from django.conf import settings
 from django.db.models import Max
 from django.utils import timezone
 
-from core.jobs import Run, only_run
-from core.logs import Event, get_logger
+from infra.jobs import Run, only_run
+from infra.logs import Event, get_logger
 from messages_app.models import Message
 from search.errors import NoIndex
-from search.index import life
+from search.index import lifecycle
 from search.index.documents import Content, contents
 from search.index.layout import Role, Target, alias, layout
 from search.index.writing import Change
@@ -43,7 +43,7 @@ class Copied:
 def begin(*, anew: bool = False) -> None:
     """Make an index to be built, unless one is; `anew`: that one is given up.
 
-    Raises IndexUnusable, core.jobs.JobIsRunning.
+    Raises IndexUnusable, infra.jobs.JobIsRunning.
     """
     with only_run(JOB):
         _begin(anew=anew)
@@ -54,7 +54,7 @@ def go_on(
 ) -> bool:
     """Go on with the build until it is complete, or `is_over`; whether it is complete.
 
-    Raises IndexUnusable, NoIndex when nothing is being built, core.jobs.JobIsRunning.
+    Raises IndexUnusable, NoIndex when nothing is being built, infra.jobs.JobIsRunning.
     """
     with only_run(JOB) as run:
         return _go_on(run, is_over, notice)
@@ -72,11 +72,11 @@ def _begin(*, anew: bool) -> None:
     if found is not None:
         if not anew:
             return
-        life.remove(found)
+        lifecycle.remove(found)
     name = settings.ENVIRONMENT.elasticsearch_index
     name = f"{name}-{timezone.now():%Y%m%d%H%M%S}-{uuid4().hex[:6]}"
-    life.clear_away()
-    life.create(name)
+    lifecycle.clear_away()
+    lifecycle.create(name)
     logger.warning(Event.INDEX_BUILT, index=name)
 
 
@@ -86,8 +86,8 @@ def _go_on(run: Run, is_over: Callable[[], bool], notice: Callable[[Copied], obj
         raise NoIndex("no index is being built")
     if not _copy(run, index, is_over, notice):
         return False
-    life.put_in_place(index)
-    life.clear_away()
+    lifecycle.put_in_place(index)
+    lifecycle.clear_away()
     logger.warning(Event.INDEX_COMPLETE, index=index)
     return True
 
@@ -97,7 +97,7 @@ def _copy(
 ) -> bool:
     """Copy the rows there are now; later ones come by the backlog. Whether that was completed."""
     target = Target(alias(Role.BUILD), index)
-    copied = Copied(life.copied_up_to(index), _last_id())
+    copied = Copied(lifecycle.copied_up_to(index), _last_id())
     kept_at = time.monotonic()
     while rows := _rows(copied):
         write_rows([Change(row.key, row) for row in rows], [target])
@@ -106,7 +106,7 @@ def _copy(
         notice(copied)
         ends = is_over()
         if ends or time.monotonic() - kept_at > KEEP_POSITION_SECONDS:
-            life.keep_position(index, copied.done)
+            lifecycle.keep_position(index, copied.done)
             kept_at = time.monotonic()
         if ends:
             return False

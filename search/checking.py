@@ -3,6 +3,8 @@
 What looks different at a glance may only be under way. So each suspect is judged: its row is read,
 then the backlog of that moment is waited for, and only then its document. A document that is still
 older than that row, or missing, is a difference; so is one whose row is not there, or older.
+
+Mending what a check has found, by the ordinary way: the backlog.
 """
 
 import random
@@ -10,21 +12,24 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from heapq import merge
 from itertools import groupby, islice
 from operator import attrgetter
 
 from django.db.models import Max
 
-from core.jobs import Run, only_run
-from core.natural_keys import behind, in_pieces
-from core.rows import Key
-from messages_app.accept import MESSAGES
+from infra.database import in_transaction
+from infra.jobs import Run, only_run
+from infra.natural_keys import behind, in_pieces
+from ingest.records import Key
 from messages_app.models import Message
+from messages_app.records import MESSAGES
 from search import backlog
 from search.index import reading
-from search.index.names import name_of
+from search.index.layout import document_name
 from search.index.reading import Versioned
+from search.indexing import Workload, index_some
 
 JOB = "search-check"
 WAIT_SECONDS = 60.0
@@ -41,7 +46,7 @@ class StillBehind(Exception):
         super().__init__(f"the backlog is not worked off within {WAIT_SECONDS:.0f} s")
 
 
-class Kind(StrEnum):
+class DifferenceKind(StrEnum):
     """What is different about a document."""
 
     MISSING = "missing"
@@ -55,16 +60,16 @@ class Difference:
     """A message of which the index has something else than the table."""
 
     key: Key
-    kind: Kind
+    kind: DifferenceKind
 
     def __str__(self) -> str:
-        return f"{name_of(self.key)}: the document is {self.kind}"
+        return f"{document_name(self.key)}: the document is {self.kind}"
 
 
 def check(notice: Callable[[int], object] = lambda _: None) -> Iterator[Difference]:
     """Compare everything, in bounded memory; `notice` gets the number of keys passed by then.
 
-    Raises IndexUnusable, StillBehind, core.jobs.JobIsRunning.
+    Raises IndexUnusable, StillBehind, infra.jobs.JobIsRunning.
     """
     with only_run(JOB) as run:
         under_way = _UnderWay(run, notice)
@@ -109,15 +114,17 @@ def _judged(under_way: _UnderWay, suspects: Sequence[Key]) -> Iterator[Differenc
             yield Difference(key, kind)
 
 
-def _difference(before: int | None, document: int | None, after: int | None) -> Kind | None:
+def _difference(
+    before: int | None, document: int | None, after: int | None
+) -> DifferenceKind | None:
     """By the versions of a document, and of its row before and after that was looked at."""
     if document is None:
-        return Kind.MISSING if before and after else None
+        return DifferenceKind.MISSING if before and after else None
     if before and document < before:
-        return Kind.OLDER
+        return DifferenceKind.OLDER
     if after is None:
-        return None if before else Kind.EXTRA
-    return Kind.NEWER if document > after else None
+        return None if before else DifferenceKind.EXTRA
+    return DifferenceKind.NEWER if document > after else None
 
 
 def _wait_for_backlog(under_way: _UnderWay) -> None:
@@ -168,3 +175,20 @@ def _some_keys_of_the_table() -> Sequence[Key]:
 
 
 _VERSIONED = (*MESSAGES.key_fields, "version")
+
+
+def repair(differences: Sequence[Difference]) -> None:
+    """Index these messages anew, whether a search worker runs or not.
+
+    A document that is newer than its row stays: versions cannot go back, so that takes a rebuild.
+    Raises IndexUnusable.
+    """
+    keys = [one.key for one in differences if one.kind is not DifferenceKind.NEWER]
+    for start in range(0, len(keys), backlog.MAX_KEYS):
+        _record(keys[start : start + backlog.MAX_KEYS])
+    while index_some() is not Workload.NONE:
+        pass
+
+
+def _record(keys: Sequence[Key]) -> None:
+    in_transaction(partial(backlog.record, keys))

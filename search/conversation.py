@@ -20,15 +20,15 @@ from django.views.decorators.http import require_GET
 
 from chats.models import Chat
 from chats.selectors import get_chat
-from core.accept.waiting import all_is_seen
-from core.admin.cells import conversation_link, folded
-from core.errors import DomainError, Invalid
-from core.http.merged import accepted_rows
-from core.http.paging import MAX_NUMBER, Source, Window, read_window
-from core.text import clean_query
+from infra.errors import DomainError, Invalid
+from ingest.read_your_writes import pending_is_complete
+from ingest.text_rules import clean_query
+from listing.accepted_rows import accepted_rows
+from listing.pages import MAX_NUMBER, Source, Window, read_window
 from messages_app.models import Message
-from search.asking import search
+from operations.admin.cells import conversation_link, folded
 from search.highlight import highlight
+from search.service import search
 
 #: Messages on a page.
 SIZE = 50
@@ -71,7 +71,7 @@ def conversation(request: HttpRequest, token: str, chat_number: str) -> HttpResp
         "title": chat.name,
         "chat": chat,
         "query": request.GET.get("query", ""),
-        "sees_all": all_is_seen(),
+        "sees_all": pending_is_complete(),
         **(hits or _conversation(request, chat)),
     }
     return TemplateResponse(request, "search/admin/conversation.html", context)

@@ -4,12 +4,15 @@ It asks what searches and the search worker ask, so every state in which one of 
 seen here too, whatever Elasticsearch says of its own health.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from prometheus_client.metrics_core import Metric
 
-from core.timeouts import HEALTH_PART_SECONDS
+from infra.timeouts import HEALTH_PART_SECONDS
+from operations import gauges, probes
 from search.errors import IndexUnusable, NoIndex
 from search.models import BacklogEntry
 
@@ -17,7 +20,58 @@ from search.models import BacklogEntry
 BEHIND = timedelta(seconds=15)
 
 
-def ailment() -> str | None:
+def register() -> None:
+    """Add search to the health check and to the gauges."""
+    probes.register_part(probes.Part("elasticsearch", ping_elasticsearch, _is_on))
+    probes.register_part(probes.Part("search_index", _probe_index, _is_on))
+    gauges.register_source(gauges.Source("elasticsearch", _ask_elasticsearch, _is_on))
+    gauges.register_source(gauges.Source("database", backlog_gauges, lambda: True))
+
+
+def _is_on() -> bool:
+    return bool(settings.ENVIRONMENT.elasticsearch_url)
+
+
+def ping_elasticsearch() -> None:
+    """Raises the errors of the Elasticsearch client."""
+    from search.index.client import client  # noqa: PLC0415 - see search.index
+
+    client().options(request_timeout=HEALTH_PART_SECONDS).info()
+
+
+def _ask_elasticsearch() -> list[Metric]:
+    ping_elasticsearch()
+    return []
+
+
+def backlog_gauges() -> list[Metric]:
+    """Changes that the index still lacks. Raises errors of the database."""
+    backlog = BacklogEntry.objects.order_by("pk")
+    oldest = backlog.values_list("recorded_at", flat=True).first()
+    return [
+        gauges.gauge(
+            "chatsystem_index_backlog_entries",
+            f"Changes that are still to be indexed, {gauges.ROWS_COUNTED} at most.",
+            backlog.values("pk")[: gauges.ROWS_COUNTED].count(),
+        ),
+        gauges.gauge(
+            "chatsystem_index_backlog_age_seconds",
+            "For how long the oldest of them has waited.",
+            _age_seconds(oldest) if oldest else 0,
+        ),
+    ]
+
+
+def _age_seconds(since: datetime) -> float:
+    return max((timezone.now() - since).total_seconds(), 0)
+
+
+def _probe_index() -> None:
+    if (reason := health_problem()) is not None:
+        raise probes.NotWell(reason)
+
+
+def health_problem() -> str | None:
     """One sentence, or None while searches are answered by an index that is in step.
 
     Raises OperationalError.

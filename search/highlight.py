@@ -12,7 +12,7 @@ from itertools import accumulate, islice
 
 import orjson
 
-from core.text import fold
+from ingest.text_rules import fold
 
 #: What follows the last of them is shown unmarked.
 MAX_MARKS = 100

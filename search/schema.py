@@ -8,8 +8,8 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from core.http import schema
-from core.text import MAX_QUERY_CHARACTERS
+from api import openapi
+from ingest.text_rules import MAX_QUERY_CHARACTERS
 from messages_app.schema import MessageShape
 
 
@@ -42,7 +42,7 @@ describe_search = extend_schema_view(
     get=extend_schema(
         summary="Search the messages of a chat, newest first",
         operation_id="applications_chats_messages_search",
-        parameters=[schema.TOKEN, schema.CHAT_NUMBER, _QUERY, *schema.WINDOW, _BACKEND],
-        responses={200: schema.page_of(HitShape), **schema.problems(400, 404, 406, 503)},
+        parameters=[openapi.TOKEN, openapi.CHAT_NUMBER, _QUERY, *openapi.WINDOW, _BACKEND],
+        responses={200: openapi.page_of(HitShape), **openapi.problem_responses(400, 404, 406, 503)},
     )
 )

@@ -4,9 +4,9 @@ from celery import shared_task
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
 
-from core import ending
-from core.jobs import JobIsRunning
-from core.logs import Event, get_logger
+from infra import worker_shutdown
+from infra.jobs import JobIsRunning
+from infra.logs import Event, get_logger
 from search.errors import IndexUnusable
 
 logger = get_logger(__name__)
@@ -20,14 +20,14 @@ def index() -> None:
     """Bring the index in step with the table; what cannot be done now is done when woken again."""
     if not settings.ENVIRONMENT.elasticsearch_url:
         return
-    from search.keeping_up import keep_up  # noqa: PLC0415 - see search.index
+    from search.indexer import run_indexer  # noqa: PLC0415 - see search.index
 
     close_old_connections()
     try:
-        keep_up()
+        run_indexer()
     except (IndexUnusable, JobIsRunning, OperationalError, InterfaceError) as error:
         logger.warning(Event.INDEX_WAITS, error=error)
-        ending.wait(PAUSE_SECONDS)
+        worker_shutdown.wait_for_shutdown(PAUSE_SECONDS)
 
 
 @shared_task

@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from core.http.views import APPLICATIONS, CHAT_NUMBER, TOKEN
+from api.views import APPLICATIONS, CHAT_NUMBER, TOKEN
 from search.views import MessageSearch
 
 urlpatterns = [

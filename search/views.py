@@ -3,17 +3,16 @@
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from api.formats import json_response, query_parameters
+from api.views import ApiView
 from chats.models import Chat
-from core.http.answers import answer
-from core.http.paging import Pager, Source, read_window
-from core.http.parsers import query_parameters
-from core.http.views import ApiView
-from core.text import clean_query
+from ingest.text_rules import clean_query
+from listing.pages import Pager, Source, read_window
 from messages_app.models import Message
-from messages_app.representation import represent_message
-from search.asking import search
+from messages_app.views import message_json
 from search.highlight import highlight
 from search.schema import describe_search
+from search.service import search
 
 
 @describe_search
@@ -34,7 +33,7 @@ class MessageSearch(ApiView):
             query=query,
             read=lambda hits: _pager(hits, query).page(request, parameters, window),
         )
-        return answer(found.answer, headers={"Search-Backend": found.backend})
+        return json_response(found.answer, headers={"Search-Backend": found.backend})
 
 
 def _pager(hits: Source[Message], query: str) -> Pager[Message]:
@@ -42,7 +41,7 @@ def _pager(hits: Source[Message], query: str) -> Pager[Message]:
         source=hits,
         number_of=lambda message: message.message_number,
         represent=lambda message: {
-            **represent_message(message),
+            **message_json(message),
             "highlight": highlight(message.body, query),
         },
     )

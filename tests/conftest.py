@@ -7,9 +7,8 @@ import httpx
 import pytest
 from pytest_django import Settings
 
-from core import database
-from core.redis.client import client, pool
-from core.redis.guard import breaker
+from infra import database
+from infra.redis_client import redis_breaker, redis_client, redis_pool
 from tests.api.client import Api
 from tests.live.servers import NO_TLS, EmbeddedServer, migrated_database, stack_url
 from tests.redis_server import RedisServer
@@ -49,7 +48,7 @@ def no_queue(settings: Settings) -> None:
 def known_to_be_well() -> Iterator[None]:
     """A test that has the database fail says nothing to the next: a probe may not use this one."""
     yield
-    database.breaker.cache_clear()
+    database.database_breaker.cache_clear()
 
 
 @pytest.fixture
@@ -58,10 +57,10 @@ def redis_server(no_queue: None, settings: Settings, tmp_path: Path) -> Iterator
     with RedisServer(tmp_path) as server:
         settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"redis_url": server.url})
         yield server
-        pool().disconnect()
-    pool.cache_clear()
-    client.cache_clear()
-    breaker.cache_clear()
+        redis_pool().disconnect()
+    redis_pool.cache_clear()
+    redis_client.cache_clear()
+    redis_breaker.cache_clear()
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from applications.admin.new_keys import AddsWithKey, replace_keys, show_key
-from applications.keys import new_key
+from applications.identities import new_key
 from applications.models import TOKEN_BYTES, Application
 from applications.services import create_application, rename_application, rotate_key
-from core.admin.cells import list_link, preview
-from core.admin.fields import NameField
-from core.admin.records import RecordAdmin
+from operations.admin.cells import list_link, preview
+from operations.admin.fields import NameField
+from operations.admin.records import RecordAdmin
 
 _BEGINNING = re.compile(rf"[0-9a-f]{{1,{2 * TOKEN_BYTES}}}")
 _AFTER_ALL_DIGITS = "g"

@@ -6,9 +6,9 @@ from django import forms
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 
+from api.views import TOKEN
+from applications.errors import ApplicationNotFound
 from applications.selectors import require_application
-from core.errors import ApplicationNotFound
-from core.http.views import TOKEN
 
 
 class ApplicationTokenField(forms.CharField):

@@ -2,7 +2,7 @@
 
 The page with a key is the very answer to the form that made it, so a key is neither in a cookie nor
 in the session, which is stored, nor in an address; a browser keeps none of the admin's pages. Sent
-again, the form does nothing (core.admin.confirming).
+again, the form does nothing (operations.admin.confirmation).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,9 +15,9 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from core.admin.confirming import FIELD, Question, new_mark, question_page, take_mark
-from core.admin.log import CHANGE, note
-from core.errors import Conflict, DomainError
+from infra.errors import Conflict, DomainError
+from operations.admin.confirmation import FIELD, Question, new_mark, question_page, take_mark
+from operations.admin.log import CHANGE, note
 
 #: Where a new row keeps its key until it is shown.
 _SHOWN = "key_to_show"

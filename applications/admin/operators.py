@@ -11,10 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from applications.admin.new_keys import AddsWithKey, replace_keys, show_key
 from applications.models import OperatorKey
 from applications.services import first_operator_key, revoke_operator_key, rotate_operator_key
-from core.admin.confirming import Question, question_page
-from core.admin.fields import NameField
-from core.admin.lists import KeysetAdmin
-from core.admin.log import DELETION, note
+from operations.admin.confirmation import Question, question_page
+from operations.admin.fields import NameField
+from operations.admin.lists import KeysetAdmin
+from operations.admin.log import DELETION, note
 
 _REVOKE = Question(
     action="revoke",

@@ -24,7 +24,7 @@ from bench.errors import BenchError
 from bench.report import Figure, print_table, write
 from bench.services import services
 from chats.models import Chat
-from core.models import DeadLetter
+from ingest.models import DeadLetter
 from messages_app.models import Message
 
 _LIMIT_SECONDS = 60
@@ -74,14 +74,14 @@ def _pages(filled: Filled) -> Mapping[str, str]:
         "conversation, beginning": f"{talk}?after=0",
         "conversation, last page": f"{talk}?after={filled.size - 10}",
         "search in a chat": f"/admin/conversations/{searched.token}/{searched.number}/?query=or",
-        "dead letters": "/admin/core/deadletter/",
-        "dead letters of a chat": f"/admin/core/deadletter/?q={chat.token}/{chat.number}",
+        "dead letters": "/admin/ingest/deadletter/",
+        "dead letters of a chat": f"/admin/ingest/deadletter/?q={chat.token}/{chat.number}",
         "operators' keys": "/admin/applications/operatorkey/",
         "log": "/admin/admin/logentry/",
     }
     letter = DeadLetter.objects.order_by("-pk").values_list("pk", flat=True).first()
     if letter is not None:
-        pages["dead letter"] = f"/admin/core/deadletter/{letter}/change/"
+        pages["dead letter"] = f"/admin/ingest/deadletter/{letter}/change/"
     return pages
 
 

@@ -18,9 +18,9 @@ from django.conf import settings
 from bench.errors import BenchError
 from bench.report import Figure, print_table, write
 from bench.search.corpus import Said, corpus, queries, source_name
-from core.http.paging import Window
-from core.versions import FIRST
-from search.index import life
+from infra.versions import FIRST_VERSION
+from listing.pages import Window
+from search.index import lifecycle
 from search.index.client import patient_client
 from search.index.documents import Content
 from search.index.layout import layout, pattern
@@ -54,7 +54,7 @@ def latency(*, sizes: Sequence[int], rounds: int) -> None:
         for name in names.values():
             with _index_named(name):
                 for index in patient_client().indices.get(index=pattern()):
-                    life.remove(index)
+                    lifecycle.remove(index)
 
 
 @contextmanager
@@ -72,14 +72,14 @@ def _fill(name: str, size: int) -> tuple[float, float]:
     """Messages a second, bytes a message."""
     with _index_named(name):
         index = f"{name}-1"
-        life.create(index)
+        lifecycle.create(index)
         targets = layout().targets
         rows, before = corpus(size), time.perf_counter()
         while some := list(islice(rows, _WRITTEN_AT_ONCE)):
             if write_changes([_change(one) for one in some], targets):
                 raise BenchError("documents were refused")
         rate = size / (time.perf_counter() - before)
-        life.put_in_place(index)
+        lifecycle.put_in_place(index)
         client = patient_client().options(request_timeout=600)
         client.indices.forcemerge(index=index, max_num_segments=1)
         client.indices.refresh(index=index)
@@ -89,7 +89,7 @@ def _fill(name: str, size: int) -> tuple[float, float]:
 
 def _change(said: Said) -> Change:
     at = datetime.now(UTC)
-    row = Content(0, said.token, said.chat, said.number, said.body, at, at, FIRST)
+    row = Content(0, said.token, said.chat, said.number, said.body, at, at, FIRST_VERSION)
     return Change(row.key, row)
 
 

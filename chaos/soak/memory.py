@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from bench.processes import bytes_held
 from chaos import processes, stack
 from chaos.database import query
-from core.redis import keys
+from ingest import redis_keys
 
 #: Of these every process counts, those that supervise the others too.
 PROCESSES = ("web", "worker", "beat")
-EVERY_BLOCK = keys.block("*") + "*"
+EVERY_BLOCK = redis_keys.block("*") + "*"
 _SCANNED = 1000
 
 
@@ -35,10 +35,10 @@ def sample() -> Sample:
     """As it is now. Raises OSError, RedisError or a database error while a service is away."""
     with stack.redis_client() as client:
         used = int(client.info("memory")["used_memory"])
-        requests = sum(1 for _ in client.scan_iter(keys.EVERY_REQUEST, _SCANNED))
+        requests = sum(1 for _ in client.scan_iter(redis_keys.EVERY_REQUEST, _SCANNED))
         blocks = sum(1 for _ in client.scan_iter(EVERY_BLOCK, _SCANNED))
-        parents = client.zrange(keys.PENDING_PARENTS, 0, -1)
-        pending = sum(client.zcard(keys.pending(name.decode())) for name in parents)
+        parents = client.zrange(redis_keys.PENDING_PARENTS, 0, -1)
+        pending = sum(client.zcard(redis_keys.pending(name.decode())) for name in parents)
     [(backlog,)] = query("SELECT COUNT(*) FROM index_backlog")
     return Sample(
         at=time.monotonic(),

@@ -17,7 +17,7 @@ from chaos.running import INTERVAL_SECONDS, homes
 from chaos.soak.memory import EVERY_BLOCK, Sample, sample
 from chaos.soak.sizing import bytes_per_key
 from chaos.verdict import judge
-from core.redis import keys
+from ingest import redis_keys
 
 _EVERY_SECONDS = 5.0
 _SETTLED_WITHIN_SECONDS = 240.0
@@ -50,7 +50,7 @@ def soak(seconds: float) -> Soaked:
             samples=samples,
             requests=len(journal.attempts),
             failed=sum(not attempt.is_success for attempt in journal.attempts),
-            request_bytes=bytes_per_key(keys.EVERY_REQUEST),
+            request_bytes=bytes_per_key(redis_keys.EVERY_REQUEST),
             block_bytes=bytes_per_key(EVERY_BLOCK),
             violations=[*judge(evidence), *inspect(evidence, known)],
         )

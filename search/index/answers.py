@@ -12,8 +12,8 @@ is treated as one where nothing was done.
 from collections.abc import Mapping
 from typing import Any
 
-from core.service_errors import Meaning
-from search.errors import IndexAway, IndexUnusable, NoIndex, RequestRefused, RequestTooLarge
+from infra.service_errors import Meaning
+from search.errors import IndexUnavailable, IndexUnusable, NoIndex, RequestRejected, RequestTooLarge
 
 #: The document cannot be parsed, or the mapping has no place for it.
 _DOCUMENT_AT_FAULT = frozenset({
@@ -68,8 +68,8 @@ def failure(status: int, error: object) -> IndexUnusable:
     if _kind(error) in _NO_INDEX:
         return NoIndex(told)
     if meaning_of(status, error) in (Meaning.DEFECT, Meaning.ROW_AT_FAULT):
-        return RequestRefused(told)
-    return RequestTooLarge(told) if status == _TOO_LARGE else IndexAway(told)
+        return RequestRejected(told)
+    return RequestTooLarge(told) if status == _TOO_LARGE else IndexUnavailable(told)
 
 
 def describe(error: object) -> str:

@@ -11,8 +11,8 @@ from django.conf import settings
 from elastic_transport import NdjsonSerializer, OrjsonSerializer, TransportError
 from elasticsearch import ApiError, Elasticsearch
 
-from core.timeouts import SEARCH_ANSWER_SECONDS, SEARCH_PATIENT_SECONDS, SEARCH_RETRIES
-from search.errors import IndexAway
+from infra.timeouts import SEARCH_ANSWER_SECONDS, SEARCH_PATIENT_SECONDS, SEARCH_RETRIES
+from search.errors import IndexUnavailable
 from search.index import answers
 
 
@@ -53,4 +53,4 @@ def failures() -> Iterator[None]:
         told = body["error"] if isinstance(body, dict) and "error" in body else error.message
         raise answers.failure(error.status_code, told) from error
     except TransportError as error:
-        raise IndexAway(str(error)) from error
+        raise IndexUnavailable(str(error)) from error

@@ -1,8 +1,8 @@
 """What the index holds of a message, and how its text is cut so that any part of it is found.
 
-The text is folded here (core.text.fold), and Elasticsearch changes nothing about it: no analysis
-but into overlapping pieces of one and of two characters. A query of one character is one such term;
-a longer one is a phrase of pairs in a row, which is found exactly where the text contains it.
+The text is folded here (ingest.text_rules.fold). Elasticsearch only cuts it into overlapping pieces
+of one and of two characters. A query of one character is one such term; a longer one is a phrase
+of consecutive pairs, which matches exactly where the text contains it.
 (How this compares with other ways: docs/search.md.)
 
 What is shown of a hit comes from the document too, so that search works while the database does
@@ -18,11 +18,11 @@ from django_elasticsearch_dsl import Document, fields
 from django_elasticsearch_dsl.registries import registry
 from elasticsearch.dsl import MetaField, analyzer, tokenizer
 
-from core.http.renderers import timestamp
-from core.rows import Key
-from core.text import fold
+from api.formats import timestamp
+from ingest.records import Key
+from ingest.text_rules import fold
 from messages_app.models import Message
-from search.index.names import name_of
+from search.index.layout import document_name
 
 REFRESH_INTERVAL = "1s"
 
@@ -101,7 +101,7 @@ def contents(messages: QuerySet[Message]) -> Iterator[Content]:
 def document(message: Content) -> dict[str, Any]:
     """What the index holds of this message: all fields of the above, and no other."""
     return {
-        "chat": name_of((message.application_token, message.chat_number)),
+        "chat": document_name((message.application_token, message.chat_number)),
         "application_token": message.application_token,
         "chat_number": message.chat_number,
         "message_number": message.message_number,

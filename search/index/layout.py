@@ -1,4 +1,6 @@
-"""Which index is for what: three aliases say it, and Elasticsearch alone knows.
+"""What chats and documents are called in the index.
+
+Which index is for what: three aliases say it, and Elasticsearch alone knows.
 
     read    the complete index, which answers searches; nowhere until the first one is complete
     write   the same index, where changes go
@@ -13,8 +15,14 @@ from enum import StrEnum
 
 from django.conf import settings
 
-from core.timeouts import SEARCH_PATIENT_SECONDS
+from infra.timeouts import SEARCH_PATIENT_SECONDS
+from ingest.records import Key
 from search.index.client import client, failures, patient_client
+
+
+def document_name(key: Key) -> str:
+    """A natural key as one word: of a message its document's id, of a chat its routing."""
+    return "/".join(map(str, key))
 
 
 class Role(StrEnum):

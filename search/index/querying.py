@@ -6,16 +6,15 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from core.breaker import Breaker
-from core.http.paging import Source, Window
-from core.logs import Event, get_logger
-from core.text import fold
-from core.timeouts import SEARCH_ANSWER_SECONDS
+from infra.breaker import Breaker
+from infra.logs import Event, get_logger
+from infra.timeouts import SEARCH_ANSWER_SECONDS
+from ingest.text_rules import fold
+from listing.pages import Source, Window
 from messages_app.models import Message
-from search.errors import IndexAway, RequestRefused
+from search.errors import IndexUnavailable, RequestRejected
 from search.index.client import client, failures
-from search.index.layout import Role, alias
-from search.index.names import name_of
+from search.index.layout import Role, alias, document_name
 
 logger = get_logger(__name__)
 
@@ -36,7 +35,7 @@ class ElasticsearchSearch:
 
 def has_messages(*, application_token: str, chat_number: int) -> bool:
     """Whether the index has any message of this chat. Raises IndexUnusable."""
-    chat = name_of((application_token, chat_number))
+    chat = document_name((application_token, chat_number))
     return bool(_ask(chat, [], Window(limit=1, descending=True), source=False))
 
 
@@ -73,7 +72,7 @@ class _Hits:
         return [int(hit["sort"][-1]) for hit in self._ask(window, source=False)]
 
     def _ask(self, window: Window, *, source: bool | Json) -> Sequence[Json]:
-        chat = name_of((self.application_token, self.chat_number))
+        chat = document_name((self.application_token, self.chat_number))
         return _ask(chat, [_containing(self.folded_query)], window, source=source)
 
     def _message(self, source: Mapping[str, Any]) -> Message:
@@ -93,7 +92,7 @@ def _ask(
 ) -> Sequence[Json]:
     """The hits in this window. Raises IndexUnusable, at once where that is known."""
     if breaker().is_open:
-        raise IndexAway("known to be away")
+        raise IndexUnavailable("known to be away")
     try:
         with failures():
             answer = client().search(
@@ -107,10 +106,10 @@ def _ask(
                 track_total_hits=False,
                 allow_partial_search_results=False,
             )
-    except IndexAway as error:
+    except IndexUnavailable as error:
         breaker().open(error)
         raise
-    except RequestRefused as error:
+    except RequestRejected as error:
         # Only this search is asked of the database: others have nothing wrong with them.
         logger.error(Event.SEARCH_REFUSED, error=error)  # noqa: TRY400
         raise

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.rows import Key
+from ingest.records import Key
 from search.index.answers import failure
 from search.index.client import failures, patient_client
-from search.index.layout import Role, alias
-from search.index.names import name_of
+from search.index.layout import Role, alias, document_name
 
 PAGE = 5000
 _ORDER = ("application_token", "chat_number", "message_number")
@@ -64,7 +63,7 @@ def versions_of(keys: Sequence[Key]) -> Mapping[Key, int]:
     """The versions of these documents as they are now, searchable or not. Raises as above."""
     if not keys:
         return {}
-    documents = [{"_id": name_of(key), "routing": name_of(key[:-1])} for key in keys]
+    documents = [{"_id": document_name(key), "routing": document_name(key[:-1])} for key in keys]
     with failures():
         answer = patient_client().mget(index=alias(Role.READ), docs=documents, source=False)
     versions = {}

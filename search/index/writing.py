@@ -9,14 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.rows import Key
-from core.service_errors import Meaning
+from infra.service_errors import Meaning
+from ingest.records import Key
 from search.errors import RequestTooLarge
 from search.index import answers
 from search.index.client import failures, patient_client
 from search.index.documents import Content, document
-from search.index.layout import Target
-from search.index.names import name_of
+from search.index.layout import Target, document_name
 
 #: Of one bulk request, about; its documents are held in memory twice.
 MAX_BYTES = 8 * 1024 * 1024
@@ -43,7 +42,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Refused:
+class Rejected:
     """A document that Elasticsearch will not take, and why."""
 
     change: Change
@@ -56,17 +55,17 @@ class _Operation:
     lines: Sequence[dict[str, Any]]
 
 
-def write(changes: Sequence[Change], targets: Sequence[Target]) -> list[Refused]:
+def write(changes: Sequence[Change], targets: Sequence[Target]) -> list[Rejected]:
     """Make these changes in every target; what was refused.
 
     Raises IndexUnusable: then some may have been made, and all are to be made again.
     """
-    refused: list[Refused] = []
+    refused: list[Rejected] = []
     for operations in _requests(changes, targets):
         for operation, outcome in zip(operations, _sent(operations), strict=True):
-            reason = _refusal(outcome)
+            reason = _rejection(outcome)
             if reason:
-                refused.append(Refused(operation.change, reason))
+                refused.append(Rejected(operation.change, reason))
     return refused
 
 
@@ -102,8 +101,8 @@ def _requests(
 
 def _operation(change: Change, source: dict[str, Any] | None, target: Target) -> _Operation:
     about = {
-        "_id": name_of(change.key),
-        "routing": name_of(change.key[:-1]),
+        "_id": document_name(change.key),
+        "routing": document_name(change.key[:-1]),
         "version": change.version,
         "version_type": "external",
     }
@@ -116,7 +115,7 @@ def _operation(change: Change, source: dict[str, Any] | None, target: Target) ->
     return _Operation(change, [{"index": {"_index": target.alias, **about}}, source])
 
 
-def _refusal(outcome: dict[str, Any]) -> str | None:
+def _rejection(outcome: dict[str, Any]) -> str | None:
     """Why the document is refused for good. Raises IndexUnusable where it is not at fault."""
     status, error = outcome["status"], outcome.get("error")
     if error is None or status == _CONFLICT:

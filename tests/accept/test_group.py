@@ -8,8 +8,8 @@ from typing import Self
 
 import pytest
 
-from core import suspending
-from core.accept.group import Bounds, GroupCommit, OutcomeOpen, TurnedAway
+from infra import greenlet_bridge
+from ingest.group_commit import GroupCommit, GroupLimits, OutcomeOpen, QueueIsFull
 from tests.live.servers import eventually
 
 Commit = Callable[[Sequence[int]], Sequence[int | Exception]]
@@ -52,7 +52,7 @@ def gate() -> Gate:
     return Gate()
 
 
-def led(gate: Gate, bounds: Bounds = Bounds()) -> tuple[Callers, "Future[int]"]:  # noqa: B008
+def led(gate: Gate, bounds: GroupLimits = GroupLimits()) -> tuple[Callers, "Future[int]"]:  # noqa: B008
     """Callers, and the first of them under way alone in a group."""
     callers = Callers(GroupCommit(gate, bounds))
     first = callers.pool.submit(callers.group_commit.submit, 0)
@@ -78,7 +78,7 @@ def test_those_that_come_meanwhile_are_the_next_group_in_their_order(gate: Gate)
 
 
 def test_a_group_is_bounded_by_items(gate: Gate) -> None:
-    callers, _ = led(gate, Bounds(group_items=2))
+    callers, _ = led(gate, GroupLimits(group_items=2))
     rest = callers.submit(1, 2, 3, 4, 5)
 
     gate.passes.release(10)
@@ -88,7 +88,7 @@ def test_a_group_is_bounded_by_items(gate: Gate) -> None:
 
 
 def test_a_group_is_bounded_by_bytes_and_holds_at_least_one(gate: Gate) -> None:
-    callers, _ = led(gate, Bounds(group_bytes=100))
+    callers, _ = led(gate, GroupLimits(group_bytes=100))
     rest = [*callers.submit(1, 2, size=50), *callers.submit(3, size=1000), *callers.submit(4)]
 
     gate.passes.release(10)
@@ -98,10 +98,10 @@ def test_a_group_is_bounded_by_bytes_and_holds_at_least_one(gate: Gate) -> None:
 
 
 def test_who_finds_the_waiting_room_full_is_turned_away_at_once(gate: Gate) -> None:
-    callers, first = led(gate, Bounds(waiting_items=2))
+    callers, first = led(gate, GroupLimits(waiting_items=2))
     rest = callers.submit(1, 2)
 
-    with pytest.raises(TurnedAway, match="too many"):
+    with pytest.raises(QueueIsFull, match="too many"):
         callers.group_commit.submit(3)
 
     gate.passes.release(2)
@@ -109,9 +109,9 @@ def test_who_finds_the_waiting_room_full_is_turned_away_at_once(gate: Gate) -> N
 
 
 def test_whose_turn_does_not_come_in_time_is_not_begun(gate: Gate) -> None:
-    callers, first = led(gate, Bounds(wait_seconds=0.05))
+    callers, first = led(gate, GroupLimits(wait_seconds=0.05))
 
-    with pytest.raises(TurnedAway, match="in time"):
+    with pytest.raises(QueueIsFull, match="in time"):
         callers.group_commit.submit(1)
 
     gate.passes.release(2)
@@ -121,7 +121,7 @@ def test_whose_turn_does_not_come_in_time_is_not_begun(gate: Gate) -> None:
 
 
 def test_a_commit_that_hangs_leaves_its_followers_with_an_open_outcome(gate: Gate) -> None:
-    callers, _ = led(gate, Bounds(wait_seconds=0.3))
+    callers, _ = led(gate, GroupLimits(wait_seconds=0.3))
     leader, follower = callers.submit(1, 2)
     gate.passes.release()
     eventually(lambda: gate.groups == [[0], [1, 2]], 5, "the second group commits")
@@ -186,7 +186,7 @@ def test_under_load_every_item_is_committed_once_and_each_client_in_its_order() 
         committed.extend(items)
         return [len(committed) - len(items) + index for index, _ in enumerate(items)]
 
-    group_commit = GroupCommit(commit, Bounds(group_items=7))
+    group_commit = GroupCommit(commit, GroupLimits(group_items=7))
 
     def client(number: int) -> list[int]:
         return [group_commit.submit(number * 1000 + n) for n in range(200)]
@@ -203,7 +203,7 @@ def test_under_load_every_item_is_committed_once_and_each_client_in_its_order() 
 
 
 def test_items_count_by_their_weight(gate: Gate) -> None:
-    callers, first = led(gate, Bounds(group_items=5))
+    callers, first = led(gate, GroupLimits(group_items=5))
     futures = []
     for item, weight in ((1, 3), (2, 2), (3, 1), (4, 9), (5, 1)):
         waiting = len(callers.group_commit._waiting)
@@ -217,7 +217,7 @@ def test_items_count_by_their_weight(gate: Gate) -> None:
 
 
 def test_in_a_crowd_the_leader_lingers_for_those_on_their_way(gate: Gate) -> None:
-    callers, _ = led(gate, Bounds(crowd=2, linger_seconds=1))
+    callers, _ = led(gate, GroupLimits(crowd=2, linger_seconds=1))
     callers.submit(1, 2)
     gate.passes.release()
     eventually(lambda: gate.groups[1:] == [[1, 2]], 5, "those that came meanwhile commit at once")
@@ -250,7 +250,7 @@ class Suspended:
     def submit(self, *items: int) -> list["Future[int]"]:
         return [
             asyncio.run_coroutine_threadsafe(
-                suspending.call(self.group_commit.submit, item), self.loop
+                greenlet_bridge.spawn(self.group_commit.submit, item), self.loop
             )
             for item in items
         ]
@@ -264,7 +264,7 @@ def suspended(gate: Gate) -> Iterator[Suspended]:
 
 @pytest.fixture
 def impatient(gate: Gate) -> Iterator[Suspended]:
-    with Suspended(GroupCommit(gate, Bounds(wait_seconds=0.3))) as callers:
+    with Suspended(GroupCommit(gate, GroupLimits(wait_seconds=0.3))) as callers:
         yield callers
 
 
@@ -306,7 +306,7 @@ def test_a_suspended_one_is_turned_away_when_its_turn_does_not_come(
 
     [late] = impatient.submit(1)
 
-    assert isinstance(late.exception(5), TurnedAway)
+    assert isinstance(late.exception(5), QueueIsFull)
     assert isinstance(first.exception(5), OutcomeOpen)
     gate.passes.release(2)
     eventually(lambda: impatient.submit(2)[0].result(5) == 20, 5, "it goes on")

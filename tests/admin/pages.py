@@ -11,13 +11,13 @@ from django.test import Client
 from django.urls import reverse
 
 from applications.models import Application
-from chats.accept import NewChat
 from chats.models import Chat
-from core.accept.database import store
-from core.accept.submission import Submission
-from core.rows import NewRow
-from messages_app.accept import NewMessage
+from chats.records import NewChat
+from ingest.database_numbers import number_and_store
+from ingest.records import NewRow
+from ingest.submission import Submission
 from messages_app.models import Message
+from messages_app.records import NewMessage
 
 
 def address(model: type[Model], page: str, *arguments: object) -> str:
@@ -94,7 +94,7 @@ def new_messages(chat: Chat, count: int, body: str = "hello") -> Sequence[Messag
 
 
 def _stored(rows: Sequence[NewRow]) -> Sequence[Model]:
-    [accepted] = store([Submission(rows)])
+    [accepted] = number_and_store([Submission(rows)])
     assert not isinstance(accepted, Exception)
     model = rows[0].kind.model._default_manager
     found = [model.get(acceptance=row.acceptance) for row in accepted]

@@ -6,8 +6,8 @@ from django.test import Client
 
 from applications.models import Application
 from chats.models import Chat
-from core.errors import Unavailable
-from core.models import CountState
+from infra.errors import Unavailable
+from ingest.models import CountState
 from messages_app import admin
 from messages_app.models import Message
 from tests.admin.pages import add, address, errors, listing, notices

@@ -6,8 +6,8 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from applications.models import Application
-from core.models import NumberAuthority
-from core.numbering.authority import read_authority
+from ingest.models import NumberAuthority
+from ingest.numbering.authority import read_authority
 from tests.admin.pages import add, address, listing, rows, text
 
 

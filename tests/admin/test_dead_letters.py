@@ -8,16 +8,16 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from chats.accept import NewChat
-from core.accept.dead_letters import Letter, keep, set_aside
-from core.accept.envelope import task_message
-from core.accept.failed import MESSAGE
-from core.accept.storing import store_numbered
-from core.admin.lists import KeysetAdmin
-from core.models import DeadLetter, NumberSkip
-from core.rows import NumberedRow
-from messages_app.accept import NewMessage
+from chats.records import NewChat
+from ingest.dead_letters.consumer import MESSAGE
+from ingest.dead_letters.set_aside import Letter, keep, set_aside
+from ingest.idempotent_insert import store_rows
+from ingest.message_format import write_message
+from ingest.models import DeadLetter, NumberSkip
+from ingest.records import NumberedRow
 from messages_app.models import Message
+from messages_app.records import NewMessage
+from operations.admin.lists import KeysetAdmin
 from tests.admin.pages import act, address, confirm, listing, notices, rows, text
 from tests.admin.test_paging import follow
 from tests.admin.test_permissions import staff_client
@@ -76,7 +76,7 @@ def test_a_letter_is_shown_readable_and_escaped(admin_client: Client) -> None:
 
 
 def test_the_rows_of_a_message_of_a_queue_are_shown(admin_client: Client, db: None) -> None:
-    letter = message_letter(task_message([message(1, "first"), message(2, "second")])[1])
+    letter = message_letter(write_message([message(1, "first"), message(2, "second")])[1])
 
     page = page_of(admin_client, letter)
 
@@ -132,7 +132,7 @@ def test_replayed_a_row_is_stored_and_the_letter_gone(
 
 
 def test_of_many_letters_the_outcome_of_each_is_told(admin_client: Client, db: None) -> None:
-    store_numbered([message(2, "somebody else's")])
+    store_rows([message(2, "somebody else's")])
     letters = [letter_of(message(number)) for number in (1, 2, 3)]
 
     answer = act(admin_client, "replay", *letters)

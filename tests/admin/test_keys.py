@@ -16,10 +16,10 @@ from django.http import HttpRequest
 from django.test import Client
 
 from applications.admin import new_keys
-from applications.keys import hash_of
+from applications.identities import hash_of
 from applications.models import Application, OperatorKey
 from applications.services import create_application
-from core.admin import confirming
+from operations.admin import confirmation
 from tests.admin.pages import act, add, address, change, confirm, listing, notices, text
 from tests.admin.test_permissions import staff_client
 
@@ -92,13 +92,13 @@ def at_once(
     client: Client, click: Callable[[Client], Any], monkeypatch: pytest.MonkeyPatch
 ) -> list[Any]:
     """The answers to two clicks: each request has read the session before the other writes it."""
-    both, take = threading.Barrier(2, timeout=30), confirming.take_mark
+    both, take = threading.Barrier(2, timeout=30), confirmation.take_mark
 
     def take_when_both_are_there(request: HttpRequest, mark: str) -> bool:
         both.wait()
         return take(request, mark)
 
-    for module in (confirming, new_keys):
+    for module in (confirmation, new_keys):
         monkeypatch.setattr(module, "take_mark", take_when_both_are_there)
 
     def one(_: int) -> Any:

@@ -20,10 +20,10 @@ from django.test import Client
 from pytest_django import Settings
 
 from chatsystem.databases import caches as described
-from core.admin import logins
-from core.limits import attempts
-from core.passwords import Hasher, PasswordsBusy
-from core.redis.guard import breaker
+from infra.redis_client import redis_breaker
+from operations.admin import logins
+from operations.admin import logins as attempts
+from operations.admin.passwords import Hasher, PasswordsBusy
 from tests.admin.pages import add, errors
 from tests.live.servers import EmbeddedServer, eventually, manage
 from tests.redis_server import RedisServer
@@ -237,7 +237,7 @@ def test_the_cache_holds_json_and_runs_nothing(shared: RedisServer, tmp_path: Pa
         cache.get("said")
 
     assert not proof.exists()
-    assert not breaker().is_open
+    assert not redis_breaker().is_open
 
 
 def test_one_password_is_hashed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,9 +264,9 @@ def test_one_password_is_hashed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> No
 def test_whoever_waits_too_long_for_a_hash_is_told_to_come_again(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    settings.PASSWORD_HASHERS = ["core.passwords.Hasher"]
+    settings.PASSWORD_HASHERS = ["operations.admin.passwords.Hasher"]
     monkeypatch.setattr(Hasher, "_turn", threading.Semaphore(0))
-    monkeypatch.setattr("core.passwords.PASSWORD_TURN_SECONDS", 0.01)
+    monkeypatch.setattr("operations.admin.passwords.PASSWORD_TURN_SECONDS", 0.01)
     with pytest.raises(PasswordsBusy):
         Hasher().encode("x", "salt")
     admin_client.raise_request_exception = False

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from applications.models import Application
 from chats.models import Chat
-from core.admin.records import RecordAdmin
 from messages_app.models import Message
+from operations.admin.records import RecordAdmin
 from tests.admin.pages import listing, new_chats, new_messages, rows
 
 PAGE = 50

@@ -14,10 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from applications.models import Application, OperatorKey
 from applications.services import make_operator_key
 from chats.models import Chat
-from core.accept.dead_letters import set_aside
-from core.models import DeadLetter
-from messages_app.accept import NewMessage
+from ingest.dead_letters.set_aside import set_aside
+from ingest.models import DeadLetter
 from messages_app.models import Message
+from messages_app.records import NewMessage
 from tests.admin.pages import address, listing
 from tests.admin.test_paging import fill
 

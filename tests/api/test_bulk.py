@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from chats.models import Chat
-from core.accept.database import store
-from core.accept.submission import Submission
-from messages_app.accept import NewMessage
+from ingest.database_numbers import number_and_store
+from ingest.submission import Submission
+from messages_app.records import NewMessage
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.api.test_paging import shown
@@ -109,7 +109,7 @@ def test_what_the_database_refuses_takes_its_whole_request_with_it_and_no_other(
     def submission(*bodies: str) -> Submission:
         return Submission([NewMessage(token, 1, body) for body in bodies])
 
-    outcomes = store([submission(*"abc"), submission(*"defg"), submission("f")])
+    outcomes = number_and_store([submission(*"abc"), submission(*"defg"), submission("f")])
 
     assert [isinstance(outcome, Exception) for outcome in outcomes] == [False, True, False]
     assert stored() == [1, 2, 3, 4, 5, 7]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chats.models import Chat
-from core import counts
+from operations import counts
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 

@@ -19,11 +19,11 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from api.problems import STATUS_OF
 from applications import selectors
-from core import database
-from core.breaker import Breaker
-from core.errors import DomainError
-from core.logs.configuration import OURS
-from core.timeouts import DATABASE_RETRY_AFTER_SECONDS
+from infra import database
+from infra.breaker import Breaker
+from infra.errors import DomainError
+from infra.logs.formatting import OWN_PACKAGES
+from infra.timeouts import DATABASE_RETRY_AFTER_SECONDS
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.live.servers import ROOT
@@ -36,7 +36,7 @@ def breaker(monkeypatch: pytest.MonkeyPatch) -> Breaker:
     """The database's, for one test: nobody looks whether the database is back."""
     breaker = Breaker("database", lambda: None)
     monkeypatch.setattr(breaker, "_watch", lambda: None)
-    monkeypatch.setattr(database, "breaker", cache(lambda: breaker))
+    monkeypatch.setattr(database, "database_breaker", cache(lambda: breaker))
     return breaker
 
 
@@ -143,7 +143,7 @@ def derived(kind: type[DomainError]) -> Iterator[type[DomainError]]:
 
 
 def test_every_error_of_the_domain_has_a_status() -> None:
-    for package in OURS:
+    for package in OWN_PACKAGES:
         for module in walk_packages([str(ROOT / package)], f"{package}."):
             # What a web process loads last begins to serve.
             if ".migrations." not in module.name and module.name != "chatsystem.asgi":
@@ -153,8 +153,8 @@ def test_every_error_of_the_domain_has_a_status() -> None:
     found = {
         kind
         for kind in derived(DomainError)
-        if kind.__module__.startswith(tuple(OURS))
-        and not kind.__module__.startswith("messages_app.conversations")
+        if kind.__module__.startswith(tuple(OWN_PACKAGES))
+        and not kind.__module__.startswith("conversations")
     }
 
     assert len(found) > 10

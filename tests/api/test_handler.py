@@ -16,8 +16,9 @@ from rest_framework.views import APIView
 
 from api.asgi import environment
 from api.handler import ApiHandler, SiteHandler
-from core.errors import ChatNotFound, Unavailable
-from core.limits.limiter import limiter
+from api.rate_limits.limiter import limiter
+from chats.errors import ChatNotFound
+from infra.errors import Unavailable
 from tests.api.client import Api
 from tests.garbage import garbage
 
@@ -130,7 +131,7 @@ def test_where_clients_come_by_https(
 def test_of_an_error_that_nobody_expected(
     chat: str, answers_alike: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chats.views.represent_chat", lambda _: 1 / 0)
+    monkeypatch.setattr("chats.views.chat_json", lambda _: 1 / 0)
 
     assert answers_alike("GET", chat) == 500
 
@@ -153,7 +154,7 @@ def test_failures_of_the_server_are_logged_and_those_of_clients_are_not(
     def fail(_: object) -> None:
         raise error
 
-    monkeypatch.setattr("chats.views.represent_chat", fail)
+    monkeypatch.setattr("chats.views.chat_json", fail)
     logged = []
     for handle in (ours, djangos):
         caplog.clear()

@@ -4,7 +4,7 @@ from threading import Event
 
 import pytest
 
-from chatsystem import health
+from operations import health
 
 
 def test_a_part_that_hangs_is_the_only_one_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,7 +18,7 @@ def test_a_part_that_hangs_is_the_only_one_that_fails(monkeypatch: pytest.Monkey
     monkeypatch.setattr(health, "HEALTH_SECONDS", 0.05)
     try:
         for _ in range(12):  # more than there are threads
-            answer = health.ask_parts()
+            answer = health.probe_parts()
             assert answer["hangs"] == {"status": "failing"}
     finally:
         comes_back.set()

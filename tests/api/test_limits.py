@@ -14,12 +14,12 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from chatsystem.health import Live
-from chatsystem.schema import SchemaView
-from core.accept.pipeline import Pipeline
-from core.http.limits import LimitedView, name_of
-from core.http.views import APPLICATIONS, ApiView
-from core.limits.limiter import limiter
+from api.openapi import SchemaView
+from api.rate_limits.limiter import limiter
+from api.rate_limits.throttle import ThrottledView, client_name
+from api.views import APPLICATIONS, ApiView
+from ingest.commit import Committer
+from operations.health import Live
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 
@@ -116,7 +116,7 @@ def test_a_refused_create_takes_no_number(
     def accept(*_: object) -> None:
         raise AssertionError("a refused request was accepted")
 
-    monkeypatch.setattr(Pipeline, "commit", accept)
+    monkeypatch.setattr(Committer, "commit", accept)
     assert_problem(api.post(f"{chat}/messages", {"body": "second"}), 429)
 
 
@@ -149,7 +149,7 @@ def test_what_is_refused_before_anything_else_is_limited_too(three_an_hour: Api)
 def test_without_the_setting_nothing_is_told_and_nobody_asked(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.http.limits.limiter", None)
+    monkeypatch.setattr("api.rate_limits.throttle.limiter", None)
 
     for answer in (api.get("/applications"), api.get(UNKNOWN), api.post("/applications", b"{")):
         assert not [name for name in answer.headers if "ratelimit" in name.lower()]
@@ -175,9 +175,9 @@ def test_every_route_of_the_api_is_limited() -> None:
 
     assert len(views) > 5
     for view in views:
-        assert issubclass(view, LimitedView)
-        assert view.throttle_classes == LimitedView.throttle_classes
-    assert not issubclass(SchemaView, LimitedView)
+        assert issubclass(view, ThrottledView)
+        assert view.throttle_classes == ThrottledView.throttle_classes
+    assert not issubclass(SchemaView, ThrottledView)
     assert not Live.throttle_classes
 
 
@@ -254,4 +254,4 @@ def test_a_client_cannot_claim_another_address(three_an_hour: Api, header: str) 
 def test_an_address_is_counted_as(address: str, name: str) -> None:
     plain = RequestFactory().get("/", REMOTE_ADDR=address)
 
-    assert name_of(Request(cast("HttpRequest", plain))) == name
+    assert client_name(Request(cast("HttpRequest", plain))) == name

@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from applications.models import Application
 from chats.models import Chat
-from core.audit import numbers, stats
-from core.jobs import only_run
-from core.models import Parent
-from core.rows import Kind
+from infra.jobs import only_run
+from ingest.models import Parent
+from ingest.records import RecordType
 from messages_app.models import Message
+from operations.audit import numbers, stats
 from tests.api.client import Api
 from tests.audit.results import Place, audit, found_nothing
 
@@ -86,7 +86,7 @@ def test_what_is_well_is_seen_by_few_queries_in_pieces(
 def test_of_a_large_chat_only_the_pieces_with_gaps_are_read(
     chats: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.audit.gaps.LISTED", 100)
+    monkeypatch.setattr("operations.audit.gaps.LISTED", 100)
     lost = {5, 6, 7, 1000, 1001, 3999}
     Message.objects.filter(chat_number=60, message_number__in=lost).delete()
     Chat.objects.filter(chat_number=60).update(messages_count=4000 - len(lost))
@@ -132,7 +132,7 @@ def interrupted_after(pages: int, monkeypatch: pytest.MonkeyPatch) -> list[Seque
     stats_of = stats.stats_of
 
     def look(
-        kind: Kind, parents: Sequence[Parent], pause: Callable[[], object]
+        kind: RecordType, parents: Sequence[Parent], pause: Callable[[], object]
     ) -> Mapping[Any, stats.Stats]:
         if kind.name == "messages":
             looked.append([parent.key for parent in parents])
@@ -142,7 +142,7 @@ def interrupted_after(pages: int, monkeypatch: pytest.MonkeyPatch) -> list[Seque
 
     monkeypatch.setattr(numbers, "stats_of", look)
     # Each page is judged by itself, so that what was found before the end is kept.
-    monkeypatch.setattr("core.audit.suspects.MOST", 1)
+    monkeypatch.setattr("operations.audit.suspects.MOST", 1)
     return looked
 
 
@@ -161,7 +161,7 @@ def test_a_database_that_fails_is_a_finding(db: None, monkeypatch: pytest.Monkey
     def fail(*_: object) -> None:
         raise OperationalError(2006, "gone away")
 
-    monkeypatch.setattr("core.audit.running.only_run", fail)
+    monkeypatch.setattr("operations.audit.running.only_run", fail)
 
     result = audit()
 

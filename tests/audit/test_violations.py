@@ -11,15 +11,15 @@ from django.utils import timezone
 
 from applications.models import Application
 from chats.models import Chat
-from core.accept.dead_letters import set_aside
-from core.accept.models import DeadLetter
-from core.accept.replaying import discard
-from core.accept.storing import store_numbered
-from core.idempotency.models import IdempotencyKey
-from core.models import CountState
-from core.numbering.skips import record_skip
-from messages_app.accept import NewMessage
+from ingest.dead_letters.models import DeadLetter
+from ingest.dead_letters.replay import discard
+from ingest.dead_letters.set_aside import set_aside
+from ingest.idempotency.models import IdempotencyKey
+from ingest.idempotent_insert import store_rows
+from ingest.models import CountState
+from ingest.numbering.leases import record_skip
 from messages_app.models import Message
+from messages_app.records import NewMessage
 from tests.api.client import Api
 from tests.audit.results import Place, audit, found_nothing
 
@@ -78,7 +78,7 @@ def count_wrongly_and_flag(used: Place) -> None:
 
 
 def store_without_a_chat(used: Place) -> None:
-    store_numbered([NewMessage(used.token, 77, "x").numbered(1)])
+    store_rows([NewMessage(used.token, 77, "x").numbered(1)])
 
 
 def store_without_an_application(used: Place) -> None:
@@ -219,7 +219,7 @@ def test_a_key_that_may_be_there_twice_is_found_and_so_are_the_rows(used: Place)
 def test_the_rest_of_many_findings_is_counted(
     used: Place, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.audit.report.KEPT", 2)
+    monkeypatch.setattr("operations.audit.report.KEPT", 2)
     api.say(used.path, *"abcdefgh")
     used.messages.filter(message_number__in=(2, 4, 6, 8, 10)).delete()
 

@@ -19,7 +19,7 @@ __all__ = ["backlog", "elasticsearch", "index", "no_index", "way"]
 @pytest.fixture
 def story(api: Api, backlog: Backlog, index: SearchIndex, monkeypatch: pytest.MonkeyPatch) -> Story:
     """Begun; with leases so short that a backup knows of none of the numbers that follow it."""
-    monkeypatch.setattr("core.numbering.leases.SECONDS", 0)
+    monkeypatch.setattr("ingest.numbering.leases.LEASE_SECONDS", 0)
     story = Story(api, backlog)
     story.begin()
     return story

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from chats.models import Chat
-from core.redis.keys import parent_key
-from core.redis.pending import read_member
+from ingest.pending import read_member
+from ingest.redis_keys import parent_key
 from messages_app.models import Message
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog

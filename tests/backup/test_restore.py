@@ -4,9 +4,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from chats.models import Chat
-from core.counts import reconcile
-from core.numbering.models import NumberAuthority, NumberSkip
-from core.restoring import quiet
+from ingest.numbering.models import NumberAuthority, NumberSkip
+from operations import restore
+from operations.counts import reconcile
 from tests.audit.results import audit
 from tests.backup.procedure import Procedure
 from tests.backup.story import MANY, Rows, Story, lacking, shared, stored
@@ -206,7 +206,7 @@ class TestRedisAlone:
 def test_nothing_is_done_while_a_server_gives_numbers(
     story: Story, procedure: Procedure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quiet, "RESTORE_QUIET_SECONDS", 0.5)
+    monkeypatch.setattr(restore, "RESTORE_QUIET_SECONDS", 0.5)
 
     def epochs() -> list[int | None]:
         return [

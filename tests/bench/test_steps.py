@@ -12,7 +12,7 @@ def test_the_innermost_step_counts() -> None:
 
     assert step_of(stack) == "view, validation, answer"
     assert step_of([*stack, "acquire (threading.py:10)"]) == "view, validation, answer"
-    assert step_of([*stack, "submit (core/accept/group.py:90)"]) == "group commit"
+    assert step_of([*stack, "submit (operations/accept/group.py:90)"]) == "group commit"
     assert step_of(stack[:2]) == "handler and middleware"
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from core.accept import acceptor
-from core.accept.group import GroupCommit
-from core.accept.pipeline import Pipeline
-from core.broker.publisher import Publisher
-from core.broker.queues import failed_queue, work_queue
-from core.numbering.models import NumberAuthority
-from core.numbering.restarted import examine_if_restarted
+from infra.rabbitmq.publisher import Publisher
+from infra.rabbitmq.queues import failed_queue, work_queue
+from ingest import commit
+from ingest.commit import Committer
+from ingest.group_commit import GroupCommit
+from ingest.numbering.fencing import verify_if_restarted
+from ingest.numbering.models import NumberAuthority
 from tests.api.client import Api
 from tests.broken.stage import Stage
 from tests.broken.variants import Variant, forget_script
@@ -42,18 +42,18 @@ def open_stage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[[Variant], Stage]]:
     """Opens a stage with the system in this variant."""
-    pipeline, publisher = Pipeline(), Publisher()
+    pipeline, publisher = Committer(), Publisher()
     queues = work_queue(queue.name, queue.failed), failed_queue(queue.failed)
-    monkeypatch.setattr("core.broker.declaring.QUEUES", queues)
-    monkeypatch.setattr("core.accept.delivery.publisher", lambda: _Way(publisher, queue.name))
-    monkeypatch.setattr(acceptor, "_group_commit", GroupCommit(pipeline.commit))
+    monkeypatch.setattr("infra.rabbitmq.connection.QUEUES", queues)
+    monkeypatch.setattr("ingest.commit.publisher", lambda: _Way(publisher, queue.name))
+    monkeypatch.setattr(commit, "_group_commit", GroupCommit(pipeline.commit))
     # Rows are swept at once, and an audit waits for no worker: there is none.
-    monkeypatch.setattr("core.accept.sweeper.AGE_MS", 0)
-    monkeypatch.setattr("core.audit.trusted.WORKER_HOLDS_SECONDS", 0)
+    monkeypatch.setattr("ingest.sweeper.AGE_MS", 0)
+    monkeypatch.setattr("operations.audit.trusted.WORKER_HOLDS_SECONDS", 0)
 
     def open_it(variant: Variant) -> Stage:
         variant(monkeypatch)
-        examine_if_restarted()
+        verify_if_restarted()
         NumberAuthority.objects.update(is_drained=True, needs_full_count=False)
         stage = Stage(api, redis_server, queue, tmp_path, variant.__name__)
         stage.open()

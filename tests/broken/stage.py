@@ -18,17 +18,16 @@ from chaos.parent import Parent
 from chaos.requests import Kind, Request
 from chaos.verdict import judge
 from chats.models import Chat
-from core.accept import tasks
-from core.accept.models import DeadLetter
-from core.accept.storing import store_numbered
-from core.accept.sweeper import sweep
-from core.broker.draining import Drain
-from core.counts import reconcile
-from core.numbering.models import NumberSkip
-from core.redis import keys
-from core.rows import kinds
-from messages_app.accept import NewMessage
+from ingest import redis_keys, writer
+from ingest.dead_letters.models import DeadLetter
+from ingest.idempotent_insert import store_rows
+from ingest.numbering.models import NumberSkip
+from ingest.queue_drain import QueueDrain
+from ingest.records import record_types
+from ingest.sweeper import sweep
 from messages_app.models import Message
+from messages_app.records import NewMessage
+from operations.counts import reconcile
 from tests.api.client import Api
 from tests.audit.results import audit
 from tests.live.servers import eventually
@@ -75,17 +74,17 @@ class Stage:
         now = time.time()
         self.sent.append(attempt(1, request, Answer(0), (now, now)))
         row = NewMessage(self.chat.token, self.chat.number, request.texts[0])
-        store_numbered([row.numbered(number)])
+        store_rows([row.numbered(number)])
 
     def work(self) -> None:
         """Store what is queued as a worker does: by its task, and acknowledged after that."""
-        drain = Drain()
+        drain = QueueDrain()
         while held := drain.fetch(self.queue.name):
             [envelope], _, _ = orjson.loads(held.body)
-            tasks.store_rows.apply((envelope,), routing_key=self.queue.name, throw=True)
+            writer.store_queued_rows.apply((envelope,), routing_key=self.queue.name, throw=True)
             held.channel.basic_ack(held.tag)
         drain.drop()
-        tasks._drain.drop()
+        writer._drain.drop()
 
     def kill_a_worker_before_its_insert(self) -> None:
         """A worker of this variant takes what is queued, is killed, and its successor goes on."""
@@ -106,8 +105,8 @@ class Stage:
         """The workers store what is queued; then the sweeper comes, and the count job."""
         self.work()
         # What tells the sweeper that workers are busy is forgotten half a minute later.
-        for kind in kinds():
-            self.redis.client().delete(keys.progress(kind))
+        for kind in record_types():
+            self.redis.client().delete(redis_keys.progress(kind))
         sweep()
         reconcile(everything=True)
 

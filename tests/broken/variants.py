@@ -10,13 +10,14 @@ import pytest
 from django.db import connection
 from django.db.models import Max
 
-from core.accept import statement, storing, tasks
-from core.accept.pipeline import Pipeline
-from core.broker.draining import Delivery, Drain
-from core.numbering import blocks, leases, provision
-from core.numbering.blocks import Block, Untrusted
-from core.redis.client import client
-from core.rows import Key, Lease, NumberedRow, kind_of
+from infra.redis_client import redis_client
+from ingest import bulk_insert, idempotent_insert, writer
+from ingest.commit import Committer
+from ingest.numbering import blocks, leases
+from ingest.numbering import leases as provision
+from ingest.numbering.blocks import Block, Untrusted
+from ingest.queue_drain import Delivery, QueueDrain
+from ingest.records import Key, Lease, NumberedRow, record_type_of_parent
 
 Patch = pytest.MonkeyPatch
 Variant = Callable[[Patch], None]
@@ -28,17 +29,17 @@ def nothing(patch: Patch) -> None:
 
 def acknowledge_first(patch: Patch) -> None:
     """A worker acknowledges its messages before it stores their rows."""
-    following = Drain.next
+    following = QueueDrain.next
 
-    def next_for_good(drain: Drain, until: float) -> Delivery | None:
+    def next_for_good(drain: QueueDrain, until: float) -> Delivery | None:
         delivery = following(drain, until)
         if delivery:
             delivery.channel.basic_ack(delivery.tag)
         return delivery
 
-    patch.setattr(tasks.store_rows, "acks_late", False)
-    patch.setattr(Drain, "next", next_for_good)
-    patch.setattr(Drain, "acknowledge", lambda *_: None)
+    patch.setattr(writer.store_queued_rows, "acks_late", False)
+    patch.setattr(QueueDrain, "next", next_for_good)
+    patch.setattr(QueueDrain, "acknowledge", lambda *_: None)
 
 
 def write_nothing_pending(patch: Patch) -> None:
@@ -60,16 +61,16 @@ def insert_ignore(patch: Patch) -> None:
 
     def insert(rows: Sequence[NumberedRow]) -> None:
         with connection.execute_wrapper(ignoring):
-            statement.insert(rows)
+            bulk_insert.bulk_insert(rows)
 
-    patch.setattr(storing, "insert", insert)
+    patch.setattr(idempotent_insert, "bulk_insert", insert)
 
 
 def seed_from_stored_rows(patch: Patch) -> None:
     """A counter that is lost begins anew behind the highest number that is stored."""
 
     def highest(parent: Key) -> int | None:
-        kind = kind_of(parent)
+        kind = record_type_of_parent(parent)
         if not kind.parent_row(parent).exists():
             return None
         fields = dict(zip(kind.key_fields, parent, strict=False))
@@ -77,22 +78,22 @@ def seed_from_stored_rows(patch: Patch) -> None:
         return int(rows.aggregate(highest=Max(kind.key_fields[-1]))["highest"] or 0)
 
     def take_lease(parent: Key, epoch: int, block: Block, at_least: int) -> Lease | None:
-        kind_of(parent).parent_row(parent).update(number_ceiling=highest(parent) or 0)
-        return leases.take_lease(parent, epoch, block, at_least)
+        record_type_of_parent(parent).parent_row(parent).update(number_ceiling=highest(parent) or 0)
+        return leases.acquire_lease(parent, epoch, block, at_least)
 
     patch.setattr(provision, "ceiling_of", highest)
-    patch.setattr(provision, "take_lease", take_lease)
+    patch.setattr(provision, "acquire_lease", take_lease)
 
 
 def examine_nothing(patch: Patch) -> None:
     """A server without the script is given the script, whatever else it has lost."""
 
-    def trust(pipeline: Pipeline, _: Untrusted) -> None:
+    def trust(pipeline: Committer, _: Untrusted) -> None:
         keeper = pipeline._keeper
         keeper.blocks.fence = 0
-        client().script_load(blocks.script(keeper.authority().term))
+        redis_client().script_load(blocks.script(keeper.authority().term))
 
-    patch.setattr(Pipeline, "_examine", trust)
+    patch.setattr(Committer, "_examine", trust)
 
 
 def use_blocks_of_older_epochs(patch: Patch) -> None:

@@ -11,12 +11,11 @@ from random import Random
 
 from django.utils import timezone
 
-from chatsystem.models import Sample
-from chatsystem.sampler import EVERY_SECONDS, Figures
-from chatsystem.sharing import share_counters
-from core.counter_files import directory_of_all, identity_of
-from core.counts import JOB as COUNT_JOB
-from core.counts import reconcile
+from chatsystem.metrics_directory import use_shared_directory
+from infra.prometheus_multiprocess import identity_of, shared_directory
+from operations.counts import COUNT_JOB, reconcile
+from operations.models import Sample
+from operations.sampler import EVERY_SECONDS, Figures
 
 BEFORE = timedelta(hours=1)
 AFTER = timedelta(minutes=2)
@@ -33,8 +32,8 @@ def write() -> None:
     first = now.replace(second=now.second // EVERY_SECONDS * EVERY_SECONDS, microsecond=0) - BEFORE
     steps = (BEFORE + AFTER) // _EVERY
     forget()
-    share_counters()
-    directory = directory_of_all()
+    use_shared_directory()
+    directory = shared_directory()
     assert directory
     host = identity_of(directory)
     Sample.objects.bulk_create(

@@ -15,8 +15,8 @@ from tests.live.servers import NO_TLS, manage
 PASSWORD = "a password for tests"  # noqa: S105
 
 _SET_ASIDE = """
-from core.accept.dead_letters import set_aside
-from core.rows import kinds, NumberedRow
+from ingest.dead_letters.set_aside import set_aside
+from ingest.records import NumberedRow, record_types
 from messages_app.models import Message
 from tests.live.servers import eventually
 
@@ -24,7 +24,7 @@ rows = Message.objects.filter(application_token={token!r}, chat_number=1, messag
 eventually(rows.exists, 60, "the message is stored")
 row = rows.get()
 lost = NumberedRow(
-    kinds()["messages"], ({token!r}, 1, {number}), int(row.created_at.timestamp() * 1e6),
+    record_types()["messages"], ({token!r}, 1, {number}), int(row.created_at.timestamp() * 1e6),
     row.acceptance.hex, (row.body,),
 )
 rows.delete()

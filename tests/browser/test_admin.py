@@ -104,7 +104,7 @@ def test_an_edited_message_is_what_the_api_shows(window: Window, site: Site, cha
 
 def test_a_dead_letter_is_read_and_replayed(window: Window, site: Site, chat: Said) -> None:
     site.set_aside(chat.token, 5)
-    window.open(f"/admin/core/deadletter/?q={chat.token}")
+    window.open(f"/admin/ingest/deadletter/?q={chat.token}")
     assert len(window.texts("#result_list tbody tr")) == 1
     window.picture("admin-dead-letters")
     window.press("#result_list tbody th a")
@@ -123,7 +123,7 @@ def test_a_dead_letter_is_discarded_after_a_question(
     window: Window, site: Site, chat: Said
 ) -> None:
     site.set_aside(chat.token, len(BODIES))
-    window.open(f"/admin/core/deadletter/?q={chat.token}")
+    window.open(f"/admin/ingest/deadletter/?q={chat.token}")
     window.click("#result_list .action-select")
     window.choose("select[name=action]", "discard")
     window.press(".actions button")

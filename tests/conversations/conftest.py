@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from messages_app.conversations import batches
+from conversations import batches
 from tests.live.servers import embedded_environment
 
 

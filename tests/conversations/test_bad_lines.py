@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from messages_app.conversations.models import RejectedLine
+from conversations.models import RejectedLine
 from tests.conversations.runs import everything, imported, run_import
 from tests.conversations.texts import as_line, as_lines, by_application
 

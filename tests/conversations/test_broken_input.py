@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from messages_app.conversations.models import RejectedLine
+from conversations.models import RejectedLine
 from messages_app.models import Message
 from tests.conversations.runs import everything, imported, run_import, standard_input
 from tests.conversations.texts import as_lines, by_application, conversations

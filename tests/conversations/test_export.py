@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 
 from applications.services import create_application
 from chats.services import create_chat
-from messages_app.conversations import exporting
-from messages_app.management.commands import export_conversations
+from conversations import exporting
+from conversations.management.commands import export_conversations
 from messages_app.models import Message
 from messages_app.services import create_message
 from tests.conversations.runs import exported

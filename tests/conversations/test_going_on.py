@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from messages_app.conversations.digests import digest_of
-from messages_app.conversations.models import Import
+from conversations.digests import digest_of
+from conversations.models import Import
 from messages_app.models import Message
 from tests.conversations.runs import everything, imported, run_import, standard_input
 from tests.conversations.texts import as_lines, by_application, conversations

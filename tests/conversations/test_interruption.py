@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from core.accept import database
-from core.accept.database import Outcome
-from core.rows import NewRow
-from messages_app.conversations import storing
+from conversations import storing
+from ingest import database_numbers
+from ingest.database_numbers import RowOutcome
+from ingest.records import NewRow
 from messages_app.models import Message
 from tests.conversations.runs import everything, imported, run_import, standard_input
 from tests.conversations.test_going_on import Interrupting
@@ -47,12 +47,12 @@ def test_while_storing_the_batch_is_finished_first(
     file = tmp_path / "conversations.jsonl"
     file.write_bytes(CONTENT)
 
-    def interrupt_and_insert(rows: Sequence[NewRow]) -> list[Outcome]:
+    def interrupt_and_insert(rows: Sequence[NewRow]) -> list[RowOutcome]:
         monkeypatch.undo()
         os.kill(os.getpid(), signal.SIGTERM)
-        return database.insert(rows)
+        return database_numbers.number_and_insert(rows)
 
-    monkeypatch.setattr(storing, "insert", interrupt_and_insert)
+    monkeypatch.setattr(storing, "number_and_insert", interrupt_and_insert)
     run = run_import(file)
     assert "ended by SIGTERM after line 100" in str(run.error)
     assert Message.objects.count() == 100

@@ -10,7 +10,7 @@ from applications.models import Application
 from applications.services import create_application, rename_application
 from chats.models import Chat
 from chats.services import create_chat
-from messages_app.conversations import targets
+from conversations import targets
 from messages_app.models import Message
 from messages_app.services import create_message
 from tests.conversations.runs import everything, exported, imported

@@ -14,15 +14,16 @@ from applications.models import Application
 from applications.services import create_application
 from chats.models import Chat
 from chats.services import create_chat
-from core import counts
-from core.accept.database import store
-from core.accept.submission import Submission
-from core.jobs import JobIsRunning, only_run
-from core.models import CountState, Job
-from core.transactions import in_transaction
-from messages_app.accept import NewMessage
+from infra.database import in_transaction
+from infra.jobs import JobIsRunning, only_run
+from infra.models import Job
+from ingest.database_numbers import number_and_store
+from ingest.models import CountState
+from ingest.submission import Submission
 from messages_app.models import Message
+from messages_app.records import NewMessage
 from messages_app.services import create_message
+from operations import counts
 
 pytestmark = pytest.mark.django_db
 
@@ -142,9 +143,9 @@ def test_a_job_that_dies_loses_no_flag(
 
 
 def test_a_killed_job_is_taken_over_when_its_hold_ends(token: str) -> None:
-    with pytest.raises(JobIsRunning), only_run(counts.JOB):
+    with pytest.raises(JobIsRunning), only_run(counts.COUNT_JOB):
         counts.reconcile()
-    with only_run(counts.JOB):
+    with only_run(counts.COUNT_JOB):
         Job.objects.update(held_until="2020-01-01T00:00:00Z")
         counts.reconcile()
 
@@ -177,7 +178,7 @@ def test_the_job_and_many_writers_do_not_hurt_each_other() -> None:
     def write(number: int) -> None:
         shuffled = random.Random(number).sample(rows, len(rows))
         for _ in range(15):
-            assert not any(isinstance(outcome, Exception) for outcome in store(shuffled))
+            assert not any(isinstance(outcome, Exception) for outcome in number_and_store(shuffled))
         connection.close()
 
     with ThreadPoolExecutor(4) as pool:

@@ -8,17 +8,17 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.accept.literals import time_text, uuid_text
-from core.rows import moment
+from ingest.bulk_insert import time_text, uuid_text
+from ingest.records import from_microseconds
 
 MOMENTS = st.integers(
-    0, (datetime(9999, 1, 1, tzinfo=UTC) - moment(0)) // timedelta(microseconds=1)
+    0, (datetime(9999, 1, 1, tzinfo=UTC) - from_microseconds(0)) // timedelta(microseconds=1)
 )
 
 
 @given(MOMENTS)
 def test_a_time_is_what_its_field_writes(microseconds: int) -> None:
-    expected = str(connection.ops.adapt_datetimefield_value(moment(microseconds)))
+    expected = str(connection.ops.adapt_datetimefield_value(from_microseconds(microseconds)))
 
     assert time_text(connection)(microseconds) == expected
 

@@ -7,15 +7,15 @@ from threading import Barrier
 import pytest
 from django.db import DataError, connection, transaction
 
+from applications.errors import ApplicationNotFound
 from applications.models import Application
 from applications.services import create_application
+from chats.errors import ChatNotFound
 from chats.models import Chat
 from chats.services import create_chat
-from core.accept.database import insert
-from core.errors import ApplicationNotFound, ChatNotFound
-from core.numbering.database import take_numbers
-from messages_app.accept import NewMessage
+from ingest.database_numbers import number_and_insert, take_numbers
 from messages_app.models import Message
+from messages_app.records import NewMessage
 from messages_app.services import create_message
 
 WRITERS = 32
@@ -69,7 +69,7 @@ def test_an_insert_that_fails_gives_its_number_back() -> None:
 
     def fail() -> None:
         with transaction.atomic():
-            insert([NewMessage(token, 1, "lost")])
+            number_and_insert([NewMessage(token, 1, "lost")])
             raise DataError
 
     with pytest.raises(DataError):

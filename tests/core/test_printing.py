@@ -11,11 +11,11 @@ from django.core.management import get_commands, load_command_class
 
 from applications.services import create_application, make_operator_key
 from chats.services import create_chat
-from core.accept.dead_letters import Letter, keep
-from core.logs.configuration import OURS
-from core.management.printing import LineCommand
-from core.models import DeadLetter
-from core.text import visible
+from infra.commands import LineCommand
+from infra.logs.formatting import OWN_PACKAGES
+from infra.text import visible
+from ingest.dead_letters.set_aside import Letter, keep
+from ingest.models import DeadLetter
 from messages_app.services import create_message
 from tests.conversations.runs import exported
 from tests.live.servers import embedded_environment, manage
@@ -148,7 +148,7 @@ def test_text_that_only_looks_unusual_stays() -> None:
 
 
 def test_every_command_writes_so() -> None:
-    names = [name for name, application in get_commands().items() if application in OURS]
+    names = [name for name, application in get_commands().items() if application in OWN_PACKAGES]
 
     assert "audit" in names
     commands = [load_command_class(get_commands()[name], name) for name in names]

@@ -11,11 +11,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from core.http.paging import Window
-from core.management.commands.new_epoch import MAX_SKIP
-from core.numbering.models import NumberSkip
-from core.restoring import quiet
-from messages_app.purging.running import purge
+from ingest.numbering.models import NumberSkip
+from listing.pages import Window
+from operations import restore
+from operations.management.commands.new_epoch import MAX_SKIP
+from retention.purge import purge
 from search.backends import DatabaseSearch
 from tests.api.client import Api
 from tests.audit.results import audit
@@ -47,7 +47,7 @@ class TestSkip:
     @pytest.fixture(autouse=True)
     def in_no_hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """There is no worker that could hold anything."""
-        monkeypatch.setattr(quiet, "WORKER_HOLDS_SECONDS", 0)
+        monkeypatch.setattr(restore, "WORKER_HOLDS_SECONDS", 0)
 
     def test_each_parent_numbers_on_so_much_higher(self, api: Api) -> None:
         application = api.new_application()

@@ -26,8 +26,8 @@ from django.db import (
 from kombu.exceptions import OperationalError as BrokerError
 from redis._parsers.base import BaseParser
 
-from core import service_errors
-from core.service_errors import Meaning, blames_row, is_deadlock, is_duplicate, meaning_of
+from infra import service_errors
+from infra.service_errors import Meaning, blames_row, is_deadlock, is_duplicate, meaning_of
 from tests.logs.conftest import Log, log
 
 __all__ = ["log"]

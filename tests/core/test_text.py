@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import Invalid
-from core.text import MAX_BODY_BYTES, clean_body, clean_name, fold
+from infra.errors import Invalid
+from ingest.text_rules import MAX_BODY_BYTES, clean_body, clean_name, fold
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))

@@ -10,8 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
-from core.accept.models import DeadLetter
-from core.accept.storing import store_numbered
+from ingest.dead_letters.models import DeadLetter
+from ingest.idempotent_insert import store_rows
 from messages_app.models import Message
 from tests.dead_letters.test_replaying import letter_of, message, message_letter, skips
 from tests.live.servers import embedded_environment, manage
@@ -71,7 +71,7 @@ def test_chosen_letters_are_replayed() -> None:
 
 
 def test_what_fails_again_is_told_and_holds_up_no_other() -> None:
-    store_numbered([message(2, "first")])
+    store_rows([message(2, "first")])
     for number in (1, 2, 3):
         letter_of(message(number))
 
@@ -104,9 +104,9 @@ def test_interrupted_it_finishes_the_letter_and_goes_on_the_next_time(
 
         def store(rows: Any) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
-            store_numbered(rows)
+            store_rows(rows)
 
-        once.setattr("core.accept.replaying.store_numbered", store)
+        once.setattr("ingest.dead_letters.replay.store_rows", store)
         with pytest.raises(CommandError, match="goes on") as ended:
             call_command("dead_letters", "replay", "--all")
 
@@ -122,7 +122,7 @@ def test_a_database_that_fails_leaves_the_letters(monkeypatch: pytest.MonkeyPatc
     def fail(_: object) -> None:
         raise OperationalError(1021, "Disk full")
 
-    monkeypatch.setattr("core.accept.replaying.store_numbered", fail)
+    monkeypatch.setattr("ingest.dead_letters.replay.store_rows", fail)
     with pytest.raises(CommandError, match="Disk full"):
         call_command("dead_letters", "replay", "--all")
 

@@ -5,18 +5,18 @@ from uuid import uuid4
 
 import pytest
 
-from chats.accept import NewChat
 from chats.models import Chat
-from core.accept.dead_letters import Letter, keep, set_aside
-from core.accept.envelope import task_message
-from core.accept.failed import MESSAGE
-from core.accept.models import DeadLetter
-from core.accept.replaying import StillSetAside, discard, replay
-from core.accept.storing import store_numbered
-from core.numbering.models import NumberSkip
-from core.rows import NumberedRow
-from messages_app.accept import NewMessage
+from chats.records import NewChat
+from ingest.dead_letters.consumer import MESSAGE
+from ingest.dead_letters.models import DeadLetter
+from ingest.dead_letters.replay import StillSetAside, discard, replay
+from ingest.dead_letters.set_aside import Letter, keep, set_aside
+from ingest.idempotent_insert import store_rows
+from ingest.message_format import write_message
+from ingest.numbering.models import NumberSkip
+from ingest.records import NumberedRow
 from messages_app.models import Message
+from messages_app.records import NewMessage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -70,7 +70,7 @@ def test_replayed_twice_it_is_stored_once() -> None:
 def test_a_row_that_was_stored_meanwhile_stays_as_it_is() -> None:
     row = message(7)
     letter = letter_of(row)
-    store_numbered([row])
+    store_rows([row])
     Message.objects.update(body="edited", version=2)
 
     replay(letter)
@@ -80,7 +80,7 @@ def test_a_row_that_was_stored_meanwhile_stays_as_it_is() -> None:
 
 
 def test_a_chat_is_replayed_and_counted_anew() -> None:
-    store_numbered([message(1)])
+    store_rows([message(1)])
     letter = letter_of(NewChat(TOKEN, "late").numbered(1))
 
     replay(letter)
@@ -89,7 +89,7 @@ def test_a_chat_is_replayed_and_counted_anew() -> None:
 
 
 def test_what_fails_again_stays_with_its_new_reason() -> None:
-    store_numbered([message(7, "first")])
+    store_rows([message(7, "first")])
     letter = letter_of(message(7, "second"))
 
     with pytest.raises(StillSetAside, match="taken by another row"):
@@ -111,7 +111,7 @@ def test_what_no_table_can_hold_stays() -> None:
 
 def task_with(place: str) -> bytes:
     """A task message with something deep in the place of what it says."""
-    _, body = task_message([message(1, "$body")])
+    _, body = write_message([message(1, "$body")])
     return body.replace(place.encode(), b"[" * 900 + b"]" * 900)
 
 
@@ -150,8 +150,8 @@ def test_a_row_that_cannot_be_read_stays_as_it_is(payload: object) -> None:
 
 def test_a_message_that_can_be_read_by_now_is_stored_whole() -> None:
     rows = [message(1), message(2), message(3)]
-    letter = message_letter(task_message(rows)[1])
-    store_numbered([rows[1]])
+    letter = message_letter(write_message(rows)[1])
+    store_rows([rows[1]])
 
     replay(letter)
 
@@ -163,8 +163,8 @@ def test_a_message_that_can_be_read_by_now_is_stored_whole() -> None:
 
 def test_of_a_message_that_is_replayed_only_what_fails_again_is_left() -> None:
     rows = [message(1), message(2), message(3)]
-    store_numbered([message(2, "a stranger")])
-    letter = message_letter(task_message(rows)[1])
+    store_rows([message(2, "a stranger")])
+    letter = message_letter(write_message(rows)[1])
 
     with pytest.raises(StillSetAside, match="taken by another row"):
         replay(letter)
@@ -193,7 +193,7 @@ def test_discarded_twice_it_is_recorded_once() -> None:
 
 
 def test_a_number_that_has_a_row_is_not_skipped() -> None:
-    store_numbered([message(7, "first")])
+    store_rows([message(7, "first")])
 
     discard(letter_of(message(7, "second")))
 
@@ -201,9 +201,9 @@ def test_a_number_that_has_a_row_is_not_skipped() -> None:
 
 
 def test_numbers_of_a_discarded_message_are_recorded() -> None:
-    store_numbered([message(2)])
+    store_rows([message(2)])
 
-    discard(message_letter(task_message([message(1), message(2), message(3)])[1]))
+    discard(message_letter(write_message([message(1), message(2), message(3)])[1]))
 
     assert skips() == [(1, 1, 2), (1, 3, 4)]
 

@@ -14,7 +14,7 @@ from localstack.parts import STOP_LIMIT_S, Part
 from localstack.services import mariadb, redis
 
 from chatsystem.env import Environment
-from core.broker.queues import WORK
+from infra.rabbitmq.queues import WORK
 from tests.programs import needed
 
 ROOT = Path(__file__).resolve().parent.parent.parent

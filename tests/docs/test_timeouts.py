@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core import timeouts
+from infra import timeouts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs" / "operations.md").read_text()

@@ -12,16 +12,16 @@ import django
 def publish(token: str, chat_number: int, bad_token: str) -> None:
     """One task message of 200 rows, in the queue `messages`."""
     # The applications are to be loaded first.
-    from core.accept.envelope import task_message  # noqa: PLC0415
-    from core.broker.publisher import Publisher  # noqa: PLC0415
-    from messages_app.accept import NewMessage  # noqa: PLC0415
+    from infra.rabbitmq.publisher import Publisher  # noqa: PLC0415
+    from ingest.message_format import write_message  # noqa: PLC0415
+    from messages_app.records import NewMessage  # noqa: PLC0415
 
     rows = [
         NewMessage(token, chat_number, f"message {number}").numbered(number)
         for number in range(1, 200)
     ]
     bad = NewMessage(bad_token, 1, "longer a token than its column").numbered(1)
-    Publisher().publish("messages", *task_message([*rows[:100], bad, *rows[100:]]))
+    Publisher().publish("messages", *write_message([*rows[:100], bad, *rows[100:]]))
 
 
 if __name__ == "__main__":

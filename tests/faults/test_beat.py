@@ -4,7 +4,7 @@ import pytest
 
 from chaos import stack
 from chaos.waiting import until
-from core.broker.queues import SEARCH
+from infra.rabbitmq.queues import SEARCH
 
 pytestmark = [pytest.mark.stack, pytest.mark.faults]
 

@@ -15,8 +15,8 @@ from chaos.client import Client
 from chaos.database import query
 from chaos.healing import is_ready
 from chaos.waiting import until
-from core.broker.queues import FAILED
-from core.timeouts import DATABASE_ANSWER_SECONDS
+from infra.rabbitmq.queues import FAILED
+from infra.timeouts import DATABASE_ANSWER_SECONDS
 from tests.faults.load import Load
 from tests.faults.verdict import judge
 

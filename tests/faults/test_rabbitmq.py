@@ -6,7 +6,7 @@ import pytest
 
 from chaos import stack
 from chaos.services import MemoryAlarm
-from core.timeouts import BROKER_CONFIRM_SECONDS
+from infra.timeouts import BROKER_CONFIRM_SECONDS
 from tests.faults.load import Load
 from tests.faults.verdict import judge
 

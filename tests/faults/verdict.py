@@ -14,8 +14,8 @@ from chaos.observed import dead_letters
 from chaos.parent import Parent
 from chaos.stack import redis_client
 from chaos.waiting import until
-from core.redis import keys
-from core.redis.pending import read_member
+from ingest import redis_keys
+from ingest.pending import read_member
 from tests.faults.load import Load
 
 #: Rows whose message was lost are a minute old before they are swept, which is done each minute.
@@ -56,6 +56,6 @@ def not_stored(load: Load) -> Sequence[Attempt]:
 def _pending(chat: Parent) -> dict[int, str]:
     """The same of those that are not stored yet."""
     with redis_client() as client:
-        members = client.zrange(keys.pending(keys.parent_name(chat)), 0, -1)
+        members = client.zrange(redis_keys.pending(redis_keys.parent_name(chat)), 0, -1)
     rows = [read_member(chat, member).row for member in members]
     return {row.number: row.values[0] for row in rows}

@@ -12,13 +12,13 @@ import pytest
 from django.db import OperationalError, connections
 from django.utils import timezone
 
-from applications.keys import hash_of
+from applications.idempotency import CreatedApplication, find_application
+from applications.identities import hash_of
 from applications.models import Application
 from chats.models import Chat
-from core.idempotency.applications import Made, find_application
-from core.idempotency.models import IdempotencyKey
-from core.idempotency.records import forget_old
-from core.rows import RequestKey
+from ingest.idempotency.keys import RequestKey
+from ingest.idempotency.models import IdempotencyKey
+from ingest.idempotency.records import forget_old_keys
 from messages_app.models import Message
 from tests.api.client import Api
 from tests.api.problems import assert_problem
@@ -90,8 +90,8 @@ def test_what_is_compared_is_what_the_request_says(api: Api, chat: str) -> None:
     assert_problem(form, 422)
 
 
-def nested(levels: int, core: str = "") -> str:
-    return "[" * levels + core + "]" * levels
+def nested(levels: int, operations: str = "") -> str:
+    return "[" * levels + operations + "]" * levels
 
 
 #: More levels than orjson writes, and as many as it reads.
@@ -199,13 +199,13 @@ def test_a_day_later_the_key_is_free_again(api: Api, chat: str) -> None:
 def test_what_counts_no_more_is_forgotten(
     api: Api, chat: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.idempotency.records._DELETED_AT_ONCE", 2)
+    monkeypatch.setattr("ingest.idempotency.records._DELETED_AT_ONCE", 2)
     for key in "abcde":
         send(api, f"{chat}/messages", {"body": "x"}, key)
     IdempotencyKey.objects.update(accepted_at=timezone.now() - timedelta(hours=25))
     send(api, f"{chat}/messages", {"body": "x"}, "f")
 
-    assert forget_old() == 5
+    assert forget_old_keys() == 5
     assert IdempotencyKey.objects.count() == 1
 
 
@@ -227,7 +227,7 @@ def test_of_two_that_make_a_secret_at_once_one_does(
     )
     both, look, first_looks = threading.Barrier(2, timeout=30), find_application, threading.local()
 
-    def look_when_both_are_there(key: RequestKey) -> Made | None:
+    def look_when_both_are_there(key: RequestKey) -> CreatedApplication | None:
         found = look(key)
         if not hasattr(first_looks, "done"):
             first_looks.done = True

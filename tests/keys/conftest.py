@@ -7,8 +7,8 @@ from pytest_django import Settings
 
 from applications.identities import forget_identities
 from applications.services import make_operator_key
-from core import database
-from core.numbering.epochs import latest_epoch
+from infra import database
+from ingest.numbering.authority import latest_epoch
 from tests.api.client import Api
 from tests.keys.clients import Owner, new_owner, with_key
 
@@ -21,7 +21,7 @@ def keys_required(no_queue: None, settings: Settings) -> Iterator[None]:
     yield
     forget_identities()
     latest_epoch.value = 0
-    database.breaker.cache_clear()
+    database.database_breaker.cache_clear()
 
 
 @pytest.fixture

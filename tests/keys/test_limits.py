@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
-from core.limits.limiter import limiter
+from api.rate_limits.limiter import limiter
 from tests.keys.clients import Owner, with_key
 
 

@@ -5,17 +5,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from applications.identities import forget_identities
-from applications.keys import hash_of
+from api.views import ApiView
+from applications import identities
+from applications.identities import forget_identities, hash_of, remember_holder
 from applications.services import revoke_operator_key, rotate_key
-from core import database
-from core.http.views import ApiView
-from core.models import NumberAuthority
-from core.numbering.authority import begin_epoch, read_authority
-from core.numbering.models import Source
-from core.redis import credentials, keys
-from core.redis.credentials import remember
-from core.redis.guard import breaker
+from infra import database
+from infra.redis_client import redis_breaker
+from ingest import redis_keys
+from ingest.models import NumberAuthority
+from ingest.numbering.authority import begin_epoch, read_authority
+from ingest.numbering.models import Source
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.keys.clients import Owner, new_owner, with_key
@@ -37,7 +36,7 @@ def no_database() -> Iterator[None]:
     """
     forget_identities()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database.breaker(), "is_open", True)
+        patch.setattr(database.database_breaker(), "is_open", True)
         patch.setattr(ApiView, "database_methods", ())
         yield
     forget_identities()
@@ -84,7 +83,7 @@ def test_who_read_the_old_key_before_and_tells_redis_late_does_not_revive_it(own
     epoch = read_authority().epoch
     rotate_key(token=owner.token)
 
-    remember(hash_of(owner.key), owner.token, epoch)
+    remember_holder(hash_of(owner.key), owner.token, epoch)
 
     with no_database():
         assert_problem(owner.api.get(owner.path), 401)
@@ -105,7 +104,7 @@ def test_what_was_read_in_an_earlier_epoch_counts_no_more(owner: Owner, operator
 
 
 def test_redis_itself_may_know_of_a_later_epoch(owner: Owner, redis_server: RedisServer) -> None:
-    redis_server.client().set(keys.EPOCH, read_authority().epoch + 1)
+    redis_server.client().set(redis_keys.EPOCH, read_authority().epoch + 1)
 
     with no_database():
         assert_problem(owner.api.get(owner.path), 503)
@@ -113,7 +112,7 @@ def test_redis_itself_may_know_of_a_later_epoch(owner: Owner, redis_server: Redi
 
 def test_use_writes_an_entry_anew(owner: Owner, redis_server: RedisServer) -> None:
     redis_server.wipe_at_once()
-    breaker().is_open = False
+    redis_breaker().is_open = False
     forget_identities()
     assert owner.api.get(owner.path).status_code == 200
 
@@ -123,12 +122,15 @@ def test_use_writes_an_entry_anew(owner: Owner, redis_server: RedisServer) -> No
 
 def test_every_entry_expires(owner: Owner, redis_server: RedisServer) -> None:
     rotate_key(token=owner.token)
-    entry, revoked = keys.credential(hash_of(owner.key)), keys.revoked(hash_of(owner.key))
+    entry, revoked = (
+        redis_keys.key_holder(hash_of(owner.key)),
+        redis_keys.revoked_key(hash_of(owner.key)),
+    )
     server = redis_server.client()
 
     kept, refused = server.ttl(entry), server.ttl(revoked)
 
-    assert 0 < kept <= credentials.KEPT.total_seconds() < refused
+    assert 0 < kept <= identities.KEPT_FOR.total_seconds() < refused
 
 
 def test_a_key_replaced_while_redis_is_away_opens_nothing_when_it_is_back(
@@ -144,7 +146,7 @@ def test_a_key_replaced_while_redis_is_away_opens_nothing_when_it_is_back(
     assert "key" in after.reason
     assert new.get(owner.path).status_code == 200
     redis_server.start()
-    breaker().is_open = False
+    redis_breaker().is_open = False
     with no_database():
         # Redis holds the old entry, of an epoch that is over.
         assert_problem(owner.api.get(owner.path), 503)

@@ -9,11 +9,11 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from applications import identities
-from applications.keys import KeyHash, hash_of, new_key
+from applications.identities import KeyHash, hash_of, new_key
 from applications.models import Application
 from applications.services import make_operator_key, rotate_key
-from core import database
-from core.breaker import Breaker
+from infra import database
+from infra.breaker import Breaker
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.keys.clients import Owner, with_key
@@ -57,7 +57,7 @@ def test_what_another_process_replaced_stops_within_a_second(
     assert owner.api.get(owner.path).status_code == 200
     Application.objects.filter(token=owner.token).update(key_hash=hash_of(new_key()))
 
-    clock.now += identities.SECONDS
+    clock.now += identities.REMEMBERED_SECONDS
 
     assert_problem(owner.api.get(owner.path), 401)
 
@@ -66,7 +66,7 @@ def test_a_busy_key_is_looked_up_once_a_second(owner: Owner, clock: SimpleNamesp
     owner.api.get(owner.path)
     assert lookups(owner.api, owner.path, times=5) == 0
 
-    clock.now += identities.SECONDS
+    clock.now += identities.REMEMBERED_SECONDS
 
     assert lookups(owner.api, owner.path, times=5) == 1
 
@@ -81,8 +81,8 @@ def test_guessing_costs_no_lookup_for_each_try(owner: Owner, clock: SimpleNamesp
 def test_not_more_than_so_many_are_remembered(
     owner: Owner, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(identities, "REMEMBERED", 3)
-    clock.now += identities.SECONDS
+    monkeypatch.setattr(identities, "MAX_REMEMBERED", 3)
+    clock.now += identities.REMEMBERED_SECONDS
 
     for guess in range(5):
         assert lookups(with_key(f"{guess:064x}"), owner.path, times=1) == 1
@@ -125,7 +125,7 @@ def test_a_rival_who_was_quicker_has_his_key_replaced_too(
             rivals.append(rotate_key(token=owner.token))
         return True
 
-    monkeypatch.setattr("applications.replacing._told", rotate_before)
+    monkeypatch.setattr("applications.services._revoke_in_redis", rotate_before)
 
     key = rotate_key(token=owner.token)
 
@@ -147,7 +147,7 @@ def test_without_redis_a_database_that_is_away_is_a_503(
 
     assert_problem(answer, 503)
     assert answer["Retry-After"]
-    assert database.breaker().is_open
+    assert database.database_breaker().is_open
     with CaptureQueriesContext(connection) as captured:
         assert_problem(owner.api.get(owner.path), 503)
     assert not captured.captured_queries

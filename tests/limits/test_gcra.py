@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.limits.alone import MAX_NAMES, Alone
-from core.limits.gcra import Verdict, judge, paid_off
-from core.limits.rate import Rate, parse_rate
+from api.rate_limits.gcra import Rate, Verdict, admit, parse_rate, remaining_debt
+from api.rate_limits.limiter import MAX_LOCAL_NAMES, LocalLimiter
 
 SECOND = 1_000_000
 RATES = st.builds(Rate, st.integers(1, 12), st.sampled_from("smh"))
@@ -32,7 +31,7 @@ def told(verdict: Verdict) -> tuple[bool, int, int, int]:
 
 
 def test_the_whole_limit_may_be_sent_at_once_and_no_more() -> None:
-    alone = Alone(parse_rate("3/m"), Clock())
+    alone = LocalLimiter(parse_rate("3/m"), Clock())
 
     assert [told(alone.ask("a")) for _ in range(4)] == [
         (True, 2, 20, 0),
@@ -45,16 +44,16 @@ def test_the_whole_limit_may_be_sent_at_once_and_no_more() -> None:
 @pytest.mark.parametrize("text", ["3/s", "7/m", "100/s", "7777/h", "1000000/s", "1000000/h"])
 def test_a_limit_that_does_not_divide_its_time_is_exact_too(text: str) -> None:
     rate = parse_rate(text)
-    verdict = judge(rate, rate.capacity - rate.cost)
+    verdict = admit(rate, rate.capacity - rate.cost)
 
     assert (verdict.admitted, verdict.remaining) == (True, 0)
     assert verdict.reset_seconds == rate.cost // SECOND
-    assert not judge(rate, verdict.owed).admitted
+    assert not admit(rate, verdict.owed).admitted
 
 
 def test_one_comes_back_when_its_share_of_the_time_is_over_and_not_sooner() -> None:
     clock = Clock()
-    alone = Alone(parse_rate("3/s"), clock)
+    alone = LocalLimiter(parse_rate("3/s"), clock)
     for _ in range(3):
         alone.ask("a")
 
@@ -67,7 +66,7 @@ def test_one_comes_back_when_its_share_of_the_time_is_over_and_not_sooner() -> N
 
 def test_after_the_whole_time_the_whole_limit_is_there_again() -> None:
     clock = Clock()
-    alone = Alone(parse_rate("5/m"), clock)
+    alone = LocalLimiter(parse_rate("5/m"), clock)
     for _ in range(9):
         alone.ask("a")
 
@@ -77,7 +76,7 @@ def test_after_the_whole_time_the_whole_limit_is_there_again() -> None:
 
 def test_who_goes_on_after_a_refusal_waits_no_longer_for_it() -> None:
     clock = Clock()
-    alone = Alone(parse_rate("1/s"), clock)
+    alone = LocalLimiter(parse_rate("1/s"), clock)
     alone.ask("a")
     for clock.now in range(0, SECOND, SECOND // 10):
         assert not alone.ask("a").admitted
@@ -87,7 +86,7 @@ def test_who_goes_on_after_a_refusal_waits_no_longer_for_it() -> None:
 
 
 def test_each_name_has_a_limit_of_its_own() -> None:
-    alone = Alone(parse_rate("1/h"), Clock())
+    alone = LocalLimiter(parse_rate("1/h"), Clock())
 
     assert [alone.ask(name).admitted for name in ("a", "b", "a", "b")] == [True, True, False, False]
 
@@ -97,7 +96,7 @@ def test_in_no_span_of_time_more_than_the_limit_and_what_came_back_meanwhile(
     rate: Rate, gaps: list[int], data: st.DataObject
 ) -> None:
     clock = Clock()
-    alone = Alone(rate, clock)
+    alone = LocalLimiter(rate, clock)
     admitted: list[int] = []
     for gap in gaps:
         clock.now += gap
@@ -112,27 +111,27 @@ def test_in_no_span_of_time_more_than_the_limit_and_what_came_back_meanwhile(
 
 @given(RATES, st.integers(0), st.integers(-(10**12), 10**12))
 def test_what_is_told_is_what_happens(rate: Rate, owed: int, microseconds: int) -> None:
-    owed = paid_off(rate, owed % (rate.capacity + 1), microseconds)
-    verdict = judge(rate, owed)
+    owed = remaining_debt(rate, owed % (rate.capacity + 1), microseconds)
+    verdict = admit(rate, owed)
 
     after = verdict.owed
     for _ in range(verdict.remaining):
-        one_more = judge(rate, after)
+        one_more = admit(rate, after)
         assert one_more.admitted
         after = one_more.owed
-    assert not judge(rate, after).admitted
-    assert judge(rate, paid_off(rate, verdict.owed, verdict.retry_seconds * SECOND)).admitted
-    assert paid_off(rate, verdict.owed, verdict.reset_seconds * SECOND) == 0
+    assert not admit(rate, after).admitted
+    assert admit(rate, remaining_debt(rate, verdict.owed, verdict.retry_seconds * SECOND)).admitted
+    assert remaining_debt(rate, verdict.owed, verdict.reset_seconds * SECOND) == 0
     assert verdict.admitted or verdict.retry_seconds >= 1
 
 
 def test_a_clock_that_is_set_back_pays_nothing_and_takes_nothing() -> None:
-    assert paid_off(parse_rate("1/s"), 5, -SECOND) == 5
+    assert remaining_debt(parse_rate("1/s"), 5, -SECOND) == 5
 
 
 def test_names_that_owe_nothing_any_more_are_forgotten() -> None:
     clock = Clock()
-    alone = Alone(parse_rate("10/s"), clock)
+    alone = LocalLimiter(parse_rate("10/s"), clock)
     for clock.now in range(100):
         alone.ask(f"client {clock.now}")
 
@@ -143,12 +142,12 @@ def test_names_that_owe_nothing_any_more_are_forgotten() -> None:
 
 
 def test_a_crowd_of_names_takes_bounded_room() -> None:
-    alone = Alone(parse_rate("1/h"), Clock())
-    for number in range(MAX_NAMES + 10):
+    alone = LocalLimiter(parse_rate("1/h"), Clock())
+    for number in range(MAX_LOCAL_NAMES + 10):
         alone.ask(str(number))
 
-    assert len(alone._owing) == MAX_NAMES
-    assert not alone.ask(str(MAX_NAMES)).admitted
+    assert len(alone._owing) == MAX_LOCAL_NAMES
+    assert not alone.ask(str(MAX_LOCAL_NAMES)).admitted
     assert alone.ask("0").admitted
 
 

@@ -9,11 +9,12 @@ from itertools import cycle
 
 import pytest
 
-from core.accept.group import Bounds, GroupCommit
-from core.limits.limiter import Limiter
-from core.limits.rate import parse_rate
-from core.redis import keys, limits
-from core.redis.guard import breaker
+from api.rate_limits import limiter as limits
+from api.rate_limits.gcra import parse_rate
+from api.rate_limits.limiter import Limiter
+from infra.redis_client import redis_breaker
+from ingest import redis_keys
+from ingest.group_commit import GroupCommit, GroupLimits
 from tests.live.servers import eventually
 from tests.redis_server import RedisServer
 
@@ -70,9 +71,9 @@ def test_one_script_serves_all_that_wait(
         assert passes.acquire(timeout=10)
         return charge(rate, limit, cost, counts)
 
-    monkeypatch.setattr("core.limits.limiter.charge", held)
+    monkeypatch.setattr("api.rate_limits.limiter.charge", held)
     limiter = Limiter(SLOW)
-    limiter._together = GroupCommit(limiter._commit, Bounds(wait_seconds=10))
+    limiter._together = GroupCommit(limiter._commit, GroupLimits(wait_seconds=10))
     with ThreadPoolExecutor(41) as pool:
         first = pool.submit(limiter.ask, "a")
         eventually(lambda: len(asked) == 1, 5, "the first asks")
@@ -100,10 +101,10 @@ def test_what_is_paid_off_is_admitted_again_and_not_sooner(redis_server: RedisSe
 def test_an_entry_goes_by_itself_when_nothing_is_owed(redis_server: RedisServer) -> None:
     server = redis_server.client()
     admitted(Limiter(SLOW), "a", 2)
-    assert 1_400_000 < server.pttl(keys.owing("5/h", "a")) <= 1_440_000
+    assert 1_400_000 < server.pttl(redis_keys.debt("5/h", "a")) <= 1_440_000
 
     Limiter(parse_rate("10/s")).ask("b")
-    eventually(lambda: not server.exists(keys.owing("10/s", "b")), 2, "it is gone")
+    eventually(lambda: not server.exists(redis_keys.debt("10/s", "b")), 2, "it is gone")
 
 
 def test_counting_writes_nothing_to_disk(redis_server: RedisServer) -> None:
@@ -114,7 +115,7 @@ def test_counting_writes_nothing_to_disk(redis_server: RedisServer) -> None:
         limiter.ask("a")
 
     assert server.info("persistence")["aof_current_size"] == size
-    assert server.exists(keys.owing("5/h", "a"))
+    assert server.exists(redis_keys.debt("5/h", "a"))
 
 
 def test_another_rate_counts_anew(redis_server: RedisServer) -> None:
@@ -131,13 +132,13 @@ def test_a_hostile_name_is_a_name(redis_server: RedisServer, name: str) -> None:
     assert limiter.ask("a").remaining == 4
     assert admitted(limiter, name, 9) == 5
     assert limiter.ask("a").remaining == 3
-    assert not breaker().is_open
+    assert not redis_breaker().is_open
 
 
 def test_a_clock_that_was_set_back_locks_nobody_out_for_longer(redis_server: RedisServer) -> None:
     limiter = Limiter(parse_rate("4/s"))
     admitted(limiter, "a", 9)
-    name = keys.owing("4/s", "a")
+    name = redis_keys.debt("4/s", "a")
     owed, since = (redis_server.client().get(name) or b"").split()
     redis_server.client().set(name, b"%d %d" % (int(owed), int(since) + 3600 * 1_000_000))
 
@@ -146,7 +147,7 @@ def test_a_clock_that_was_set_back_locks_nobody_out_for_longer(redis_server: Red
 
 @pytest.mark.parametrize("entry", [b"nonsense", b"", b"-1 2", b"1 2 3"])
 def test_an_entry_that_cannot_be_read_owes_nothing(redis_server: RedisServer, entry: bytes) -> None:
-    redis_server.client().set(keys.owing("5/h", "a"), entry)
+    redis_server.client().set(redis_keys.debt("5/h", "a"), entry)
 
     assert admitted(Limiter(SLOW), "a", 9) == 5
 
@@ -167,12 +168,12 @@ def test_without_redis_in_the_middle_requests_go_on_and_are_still_limited(
     redis_server.kill()
 
     assert admitted(limiter, "a", 9) == 5
-    assert breaker().is_open
+    assert redis_breaker().is_open
 
     redis_server.start()
-    eventually(lambda: not breaker().is_open, 5, "it is found well")
+    eventually(lambda: not redis_breaker().is_open, 5, "it is found well")
     limiter.ask("b")
-    assert redis_server.client().exists(keys.owing("5/h", "b"))
+    assert redis_server.client().exists(redis_keys.debt("5/h", "b"))
 
 
 def test_a_redis_that_is_known_to_be_away_costs_no_time(redis_server: RedisServer) -> None:
@@ -194,7 +195,7 @@ def test_a_redis_that_hangs_holds_up_nobody_for_long(redis_server: RedisServer) 
     began = time.monotonic()
     assert at_once([limiter] * 20) == 20
     assert time.monotonic() - began < 4
-    assert breaker().is_open
+    assert redis_breaker().is_open
 
 
 def test_a_redis_that_takes_no_writes_is_done_without(redis_server: RedisServer) -> None:
@@ -205,7 +206,7 @@ def test_a_redis_that_takes_no_writes_is_done_without(redis_server: RedisServer)
 
 def test_a_full_waiting_room_is_no_reason_to_refuse(redis_server: RedisServer) -> None:
     limiter = Limiter(SLOW)
-    limiter._together = GroupCommit(limiter._commit, Bounds(waiting_items=0))
+    limiter._together = GroupCommit(limiter._commit, GroupLimits(waiting_items=0))
 
     assert admitted(limiter, "a", 9) == 5
     assert redis_server.client().dbsize() == 0

@@ -2,9 +2,9 @@
 
 import pytest
 
-from core.limits.limiter import Limiter
-from core.limits.prepaid import Prepaid, in_advance
-from core.limits.rate import parse_rate
+from api.rate_limits.gcra import parse_rate
+from api.rate_limits.limiter import Limiter
+from api.rate_limits.prepaid import ReservedTokens, reservation
 from tests.redis_server import RedisServer
 
 
@@ -13,12 +13,12 @@ from tests.redis_server import RedisServer
     [("1/s", 0), ("39/s", 1), ("100/s", 5), ("6000/m", 5), ("1000000/s", 100), ("1000000/h", 13)],
 )
 def test_a_twentieth_of_a_second_is_counted_in_advance(text: str, number: int) -> None:
-    assert in_advance(parse_rate(text)) == number
+    assert reservation(parse_rate(text)) == number
 
 
 def test_what_was_counted_is_taken_once_and_says_what_remains() -> None:
     rate = parse_rate("100/s")
-    prepaid = Prepaid(rate, lambda: 0)
+    prepaid = ReservedTokens(rate, lambda: 0)
     prepaid.put("a", 2, owed=10 * rate.cost)
 
     remaining = [verdict.remaining for verdict in iter(lambda: prepaid.take("a"), None)]
@@ -29,7 +29,7 @@ def test_what_was_counted_is_taken_once_and_says_what_remains() -> None:
 
 def test_what_is_left_counts_for_one_period() -> None:
     now = 0.0
-    prepaid = Prepaid(parse_rate("100/s"), lambda: now)
+    prepaid = ReservedTokens(parse_rate("100/s"), lambda: now)
     prepaid.put("a", 2, owed=0)
     now = 1.1
 
@@ -38,7 +38,7 @@ def test_what_is_left_counts_for_one_period() -> None:
 
 def test_processes_together_grant_no_more_than_the_limit(redis_server: RedisServer) -> None:
     rate = parse_rate("100000/h")  # so slow that nothing is paid off meanwhile, and one in advance
-    assert in_advance(rate) == 1
+    assert reservation(rate) == 1
     limiters = [Limiter(rate) for _ in range(3)]
     server = redis_server.client()
     before = server.info("commandstats")

@@ -20,8 +20,8 @@ from api.asgi import Answer, Application, Place, Plan
 from api.connections import Connections
 from api.gunicorn_worker import Connection
 from api.problems import bare_problem
-from core.deadlines import Deadlines
-from core.metrics import EDGE_REFUSED
+from infra.metrics import EDGE_REFUSED
+from infra.timeout_queue import TimeoutQueue
 from tests.garbage import garbage
 
 SECONDS = 0.3
@@ -85,9 +85,9 @@ def worker(limit: int = 100, per_address: int = 100, seconds: float = 30) -> Any
         nr_conns=0,
         bare_problem=bare_problem,
         connections=Connections(limit, per_address, LIMIT_BYTES),
-        arrivals=Deadlines(seconds),
-        keepalives=Deadlines(seconds * 3),
-        lingers=Deadlines(seconds),
+        arrivals=TimeoutQueue(seconds),
+        keepalives=TimeoutQueue(seconds * 3),
+        lingers=TimeoutQueue(seconds),
     )
 
 

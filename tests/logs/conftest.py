@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.logs.formatting import formatter
+from infra.logs.formatting import formatter
 
 
 @dataclass
@@ -40,7 +40,7 @@ def log() -> Iterator[Log]:
     handler = logging.StreamHandler(log.stream)
     handler.setFormatter(formatter(as_json=True, secrets=SECRETS))
     root = logging.getLogger()
-    ours = logging.getLogger("core")
+    ours = logging.getLogger("operations")
     before = root.level, ours.level
     root.addHandler(handler)
     root.setLevel("DEBUG")

@@ -4,8 +4,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from core.logs import Event
-from core.logs.configuration import OURS
+from infra.logs import Event
+from infra.logs.formatting import OWN_PACKAGES
 from tests.live.servers import ROOT
 
 METHODS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
@@ -13,7 +13,7 @@ METHODS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 
 def calls() -> Iterator[tuple[str, ast.Call]]:
     """All calls of a logger of ours."""
-    for package in OURS:
+    for package in OWN_PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             text = path.read_text()
             if "= get_logger(" not in text:

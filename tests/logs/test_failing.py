@@ -10,15 +10,14 @@ import pytest
 from django.db import DataError, OperationalError
 from pytest_django import Settings
 
-from chats.accept import NewChat
-from core.accept.dead_letters import set_aside
-from core.accept.envelope import rows_of_body, task_message
-from core.accept.storing import store_numbered
-from core.broker.task import task
-from core.redis.client import client, pool
-from core.redis.guard import NoRedis, ask, breaker
-from core.request import current
-from messages_app.accept import NewMessage
+from chats.records import NewChat
+from infra.rabbitmq.publisher import task_message
+from infra.redis_client import RedisUnavailable, ask_redis, redis_breaker, redis_client, redis_pool
+from infra.request_context import request_id_var
+from ingest.dead_letters.set_aside import set_aside
+from ingest.idempotent_insert import store_rows
+from ingest.message_format import read_message, write_message
+from messages_app.records import NewMessage
 from search.index.client import client as elasticsearch
 from search.tasks import index
 from tests.api.client import Api
@@ -35,17 +34,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_a_request_id_goes_with_its_rows_through_the_queue(log: Log) -> None:
-    token = current.set("request-1")
+    token = request_id_var.set("request-1")
     rows = [NewMessage(TOKEN, 1, BODY).numbered(number) for number in (1, 2)]
-    current.set("request-2")
+    request_id_var.set("request-2")
     rows.append(NewMessage(TOKEN, 1, BODY).numbered(3))
-    current.reset(token)
+    request_id_var.reset(token)
 
-    received = rows_of_body(task_message(rows)[1])
+    received = read_message(write_message(rows)[1])
     assert received == rows
     assert [row.request_id for row in received] == ["request-1", "request-1", "request-2"]
-    store_numbered(received)
-    store_numbered(received)
+    store_rows(received)
+    store_rows(received)
     set_aside(NewChat(TOKEN, BODY, request_id="request-3").numbered(9), "a test")
 
     assert log.of("rows.known")[0]["request_ids"] == ["request-1", "request-2"]
@@ -53,11 +52,11 @@ def test_a_request_id_goes_with_its_rows_through_the_queue(log: Log) -> None:
 
 
 def test_a_message_of_the_version_before_has_no_request_ids() -> None:
-    _, body = task_message([NewMessage(TOKEN, 1, BODY).numbered(1)])
+    _, body = write_message([NewMessage(TOKEN, 1, BODY).numbered(1)])
     [envelope], *rest = orjson.loads(body)
     del envelope["requests"]
 
-    [row] = rows_of_body(orjson.dumps([[envelope], *rest]))
+    [row] = read_message(orjson.dumps([[envelope], *rest]))
 
     assert (row.values, row.request_id) == ((BODY,), "")
 
@@ -69,7 +68,7 @@ def test_a_request_that_succeeds_is_not_logged(api: Api, log: Log) -> None:
     api.get(f"{chat}/messages/99")
 
     # A service that another test took away may be probed at any time.
-    others = ("django.db", "core.breaker", "urllib3")
+    others = ("django.db", "infra.breaker", "urllib3")
     assert [line for line in log.lines if not line["logger"].startswith(others)] == []
 
 
@@ -106,14 +105,14 @@ def test_services_that_are_away(log: Log, settings: Settings) -> None:
         "elasticsearch_url": f"http://elastic:{secret}@127.0.0.1:1",
     }
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=away)
-    for one in (pool, client, breaker, elasticsearch):
+    for one in (redis_pool, redis_client, redis_breaker, elasticsearch):
         one.cache_clear()
     try:
-        with pytest.raises(NoRedis):
-            ask(lambda server: server.ping())
+        with pytest.raises(RedisUnavailable):
+            ask_redis(lambda server: server.ping())
         index()
     finally:
-        for one in (pool, client, breaker, elasticsearch):
+        for one in (redis_pool, redis_client, redis_breaker, elasticsearch):
             one.cache_clear()
 
     assert log.of("service.away")
@@ -128,9 +127,9 @@ def test_a_worker_to_which_all_that_can_go_wrong_goes_wrong(tmp_path: Path) -> N
         stranger = NewMessage(TOKEN, 1, BODY).numbered(1)
         too_long = NewMessage(f"{TOKEN} and on", 1, BODY, request_id="request-7").numbered(1)
         queue.put([NewMessage(TOKEN, 1, "x").numbered(1)], [stranger, too_long])
-        queue.put_raw(*task("a.task.of.another.version", {"body": BODY}))
-        queue.put_raw(*task("core.accept.tasks.store_rows", {"format": BODY}))
-        queue.put_raw(*task("core.accept.tasks.store_rows", BODY, BODY))
+        queue.put_raw(*task_message("a.task.of.another.version", {"body": BODY}))
+        queue.put_raw(*task_message("core.accept.tasks.store_rows", {"format": BODY}))
+        queue.put_raw(*task_message("core.accept.tasks.store_rows", BODY, BODY))
         queue.put_raw({"id": str(uuid4())}, BODY.encode())
         settings = {
             "SECRET_KEY": KEY,

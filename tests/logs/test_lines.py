@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from django.db import DataError, OperationalError
 
-from core.logs import Event, get_logger
-from core.logs.formatting import MAX_CHARACTERS, formatter
-from core.request import current
+from infra.logs import Event, get_logger
+from infra.logs.formatting import MAX_CHARACTERS, formatter
+from infra.request_context import request_id_var
 from tests.logs.conftest import SECRETS, Log
 
 BODY = "what a client said"
 HOSTILE = 'a\r\n{"event": "forged"}\u2028b\x1b[31m\x85\x00\ud800'
-ours, library = get_logger("core.tests"), logging.getLogger("some.library")
+ours, library = get_logger("operations.tests"), logging.getLogger("some.library")
 
 
 def fail(error: Exception, cause: Exception | None = None) -> None:
@@ -44,14 +44,14 @@ def written(say: Callable[[], object], *, as_json: bool) -> str:
 
 
 def test_a_line_has_all_that_logs_are_searched_by(log: Log) -> None:
-    token = current.set("a-request")
+    token = request_id_var.set("a-request")
     ours.warning(Event.SERVICE_AWAY, service="redis", error=ConnectionError("refused"))
-    current.reset(token)
+    request_id_var.reset(token)
 
     [line] = log.of("service.away")
     assert list(line)[:6] == ["timestamp", "level", "event", "logger", "request_id", "process"]
     assert line["timestamp"].endswith("+00:00")
-    assert (line["level"], line["logger"]) == ("warning", "core.tests")
+    assert (line["level"], line["logger"]) == ("warning", "operations.tests")
     assert (line["request_id"], line["process"]) == ("a-request", os.getpid())
     assert (line["service"], line["error"]) == ("redis", "ConnectionError: refused")
 
@@ -157,7 +157,7 @@ def test_words_are_readable() -> None:
     line = written(say, as_json=False)
 
     assert line.endswith(
-        'WARNING core.tests [-] service.away service=redis error="ConnectionError: no route"'
+        'WARNING operations.tests [-] service.away service=redis error="ConnectionError: no route"'
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
-from core.broker.publisher import publisher
+from infra.rabbitmq.publisher import publisher
 from tests.model.queues import OwnQueues
 from tests.model.services import Services
 from tests.pipeline.proxy import proxy_to, through

@@ -11,9 +11,9 @@ from django.core.management import call_command
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from core import counts
-from core.accept.sweeper import sweep
-from core.redis.guard import NoRedis
+from infra.redis_client import RedisUnavailable
+from ingest.sweeper import sweep
+from operations import counts
 from tests.model.clients import Clients, Writes, keys, picks, texts, writes
 from tests.model.promises import Item, Repeatable
 from tests.model.queues import KINDS
@@ -252,7 +252,7 @@ class Faults(Clients):
             self.services.rest()
         try:
             swept = sweep()
-        except NoRedis:
+        except RedisUnavailable:
             assert self.redis_is_away
             return
         assert swept.set_aside == 0

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from chaos.rows import missing_runs
-from core.models import DeadLetter
+from ingest.models import DeadLetter
 from tests.api.client import Api
 from tests.audit.results import audit
 from tests.model.answers import MOST, check_pages

@@ -9,10 +9,10 @@ import orjson
 import pytest
 from kombu import Connection, Producer
 
-from core.accept import tasks
-from core.broker import depth
-from core.broker.publisher import Publisher
-from core.broker.queues import FAILED, SEARCH, failed_queue, wake_up_queue, work_queue
+from infra.rabbitmq import connection
+from infra.rabbitmq.publisher import Publisher
+from infra.rabbitmq.queues import FAILED, SEARCH, failed_queue, wake_up_queue, work_queue
+from ingest import writer
 
 KINDS = ("chats", "messages")
 
@@ -35,11 +35,11 @@ class OwnQueues:
         failed = self._names[FAILED]
         queues = [work_queue(self._names[kind], failed) for kind in KINDS]
         queues += [wake_up_queue(self._names[SEARCH]), failed_queue(failed)]
-        publish, state = Publisher.publish, depth._state
+        publish, state = Publisher.publish, connection._state
         names = self._names
-        monkeypatch.setattr("core.broker.declaring.QUEUES", queues)
-        monkeypatch.setattr(depth, "QUEUES", queues)
-        monkeypatch.setattr(depth, "_state", lambda to, name: state(to, names[name]))
+        monkeypatch.setattr("infra.rabbitmq.connection.QUEUES", queues)
+        monkeypatch.setattr(connection, "QUEUES", queues)
+        monkeypatch.setattr(connection, "_state", lambda to, name: state(to, names[name]))
         monkeypatch.setattr(
             Publisher, "publish", lambda self, name, *rest: publish(self, names[name], *rest)
         )
@@ -55,14 +55,14 @@ class OwnQueues:
         return self
 
     def __exit__(self, *_: object) -> None:
-        tasks._drain.drop()
+        writer._drain.drop()
         for queue in self._queues:
             self._channel.queue_delete(queue.name)
         self._connection.release()
 
     def purge(self) -> None:
         """The broker has lost all that was queued."""
-        tasks._drain.drop()
+        writer._drain.drop()
         for queue in self._queues:
             self._channel.queue_purge(queue.name)
 
@@ -79,7 +79,7 @@ class OwnQueues:
         self.copies = [*self.copies[-9:], Copy(name, headers, bytes(message.body, "utf-8"))]
         with self._monkeypatch.context() as patch:
             if alone or again:
-                patch.setattr(tasks._drain, "send_ahead", lambda *_: None)
+                patch.setattr(writer._drain, "send_ahead", lambda *_: None)
             self._run(name, headers, message.body)
         if again:
             self._channel.basic_reject(message.delivery_tag, requeue=True)
@@ -110,7 +110,7 @@ class OwnQueues:
     @staticmethod
     def _run(queue: str, headers: dict[str, Any], body: str | bytes) -> None:
         [envelope], _, _ = orjson.loads(body)
-        task: Any = tasks.store_rows
+        task: Any = writer.store_queued_rows
         task.push_request(delivery_info={"routing_key": queue}, **headers)
         try:
             task.run(envelope)

@@ -4,14 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from core.accept import acceptor
-from core.accept.group import GroupCommit
-from core.accept.pipeline import Pipeline
-from core.broker.publisher import publisher
-from core.numbering.authority import read_authority
-from core.numbering.models import Source
-from core.redis import guard, keys
-from core.rows import kinds
+from infra import redis_client
+from infra.rabbitmq.publisher import publisher
+from ingest import commit as acceptor
+from ingest import redis_keys
+from ingest.commit import Committer
+from ingest.group_commit import GroupCommit
+from ingest.numbering.authority import read_authority
+from ingest.numbering.models import Source
+from ingest.records import record_types
 from search.index.layout import pattern
 from tests.live.servers import eventually
 from tests.model.queues import OwnQueues
@@ -39,23 +40,23 @@ class Services:
         self.queues = queues
         self.index = index
         self._monkeypatch = monkeypatch
-        self.processes: list[Pipeline] = []
+        self.processes: list[Committer] = []
         self._make_haste()
 
     def _make_haste(self) -> None:
         """What waits for time to pass waits for less; what waits for answers waits as long."""
         brief = timedelta(seconds=0.2)
         for name, value in {
-            "core.accept.pipeline.REDIS_GRACE_SECONDS": 0.1,
-            "core.accept.sweeper.AGE_MS": 0,
-            "core.accept.sweeper.SETTLED_AFTER": timedelta(),
-            "core.accept.tasks.COMPANY_SECONDS": 0.0,
-            "core.breaker.BREAKER_PROBE_SECONDS": 0.02,
-            "core.numbering.examination.REDIS_EXAMINATION_SECONDS": 0.5,
-            "core.numbering.examination.REDIS_SILENCE_SECONDS": 0.5,
-            "core.numbering.keeper.TICK_SECONDS": 0.1,
-            "core.numbering.keeper.STEADY": brief,
-            "core.numbering.keeper.FRESH": 3 * brief,
+            "ingest.commit.REDIS_GRACE_SECONDS": 0.1,
+            "ingest.sweeper.AGE_MS": 0,
+            "ingest.sweeper.SETTLED_AFTER": timedelta(),
+            "ingest.writer.COMPANY_SECONDS": 0.0,
+            "infra.breaker.BREAKER_PROBE_SECONDS": 0.02,
+            "ingest.numbering.fencing.REDIS_EXAMINATION_SECONDS": 0.5,
+            "ingest.numbering.fencing.REDIS_SILENCE_SECONDS": 0.5,
+            "ingest.numbering.agent.TICK_SECONDS": 0.1,
+            "ingest.numbering.agent.REACHED_FOR": brief,
+            "ingest.numbering.agent.ALIVE_WITHIN": 3 * brief,
         }.items():
             self._monkeypatch.setattr(name, value)
 
@@ -71,7 +72,7 @@ class Services:
         self.index.server.delete_by_query(
             index=pattern(), query={"match_all": {}}, refresh=True, conflicts="proceed"
         )
-        self.processes = [Pipeline() for _ in range(PROCESSES)]
+        self.processes = [Committer() for _ in range(PROCESSES)]
         self.turn_to(0)
 
     def end(self) -> None:
@@ -94,7 +95,7 @@ class Services:
             keeper.stop()
         else:
             keeper.end()
-        self.processes[number] = Pipeline()
+        self.processes[number] = Committer()
         self.turn_to(number)
 
     # What comes back.
@@ -109,7 +110,7 @@ class Services:
 
     def await_redis(self) -> None:
         """Readers know that it is back; numbers still come from the database, if they did."""
-        eventually(lambda: not guard.breaker().is_open, WITHIN_S, "Redis is back")
+        eventually(lambda: not redis_client.redis_breaker().is_open, WITHIN_S, "Redis is back")
 
     def await_numbers_of_redis(self) -> None:
         """Redis gives the numbers."""
@@ -123,7 +124,7 @@ class Services:
 
     def rest(self) -> None:
         """The workers have done nothing for half a minute."""
-        self.redis.client().delete(*map(keys.progress, kinds()))
+        self.redis.client().delete(*map(redis_keys.progress, record_types()))
 
 
 def database_gives_numbers() -> bool:

@@ -6,11 +6,20 @@ from django.apps import apps
 from django.db import transaction
 
 from chats.models import Chat
-from core.numbering.models import NumberSkip
+from ingest.numbering.models import NumberSkip
 from messages_app.models import Message
 from tests.model.promises import CHATS, Item
 
-OURS = ("applications", "chats", "core", "messages_app", "search")
+OURS = (
+    "infra",
+    "ingest",
+    "operations",
+    "applications",
+    "chats",
+    "messages_app",
+    "conversations",
+    "search",
+)
 
 
 def delete_all() -> None:

@@ -12,7 +12,7 @@ from tests.redis_server import RedisServer
 @pytest.fixture(autouse=True)
 def undelivered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers are what matters here; the rows stay pending."""
-    monkeypatch.setattr("core.accept.pipeline.deliver", lambda _: None)
+    monkeypatch.setattr("ingest.commit.deliver", lambda _: None)
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ def main() -> None:
     import django  # noqa: PLC0415 - reads the environment
 
     django.setup()
-    from core.accept import pipeline  # noqa: PLC0415 - needs the apps to be loaded
+    from ingest import commit  # noqa: PLC0415 - needs the apps to be loaded
     from tests.numbering.processes import Process  # noqa: PLC0415 - likewise
 
-    vars(pipeline)["deliver"] = lambda _: None  # the rows stay pending
+    vars(commit)["deliver"] = lambda _: None  # the rows stay pending
     with Process() as process:
         for _ in sys.stdin:
             sys.stdout.write(f"{process.chats(token)[0]}\n")

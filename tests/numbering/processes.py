@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from typing import Self
 
-from chats.accept import NewChat
-from core.accept.pipeline import Pipeline
-from core.accept.submission import Submission
-from core.rows import NewRow, NumberedRow
-from messages_app.accept import NewMessage
+from chats.records import NewChat
+from ingest.commit import Committer
+from ingest.records import NewRow, NumberedRow
+from ingest.submission import Submission
+from messages_app.records import NewMessage
 
 
 class Process:
     """A pipeline with its keeper; ends by signing off, or by `kill`."""
 
     def __init__(self) -> None:
-        self.pipeline = Pipeline()
+        self.pipeline = Committer()
 
     def __enter__(self) -> Self:
         return self

@@ -12,12 +12,11 @@ import redis
 from pytest_django import Settings
 
 from chats.models import Chat
-from core.accept.group import OutcomeOpen
-from core.numbering import keeper
-from core.numbering.authority import read_authority
-from core.numbering.models import Source
-from core.redis.client import client, pool
-from core.redis.guard import NoRedis, ask
+from infra.redis_client import RedisUnavailable, ask_redis, redis_client, redis_pool
+from ingest.group_commit import OutcomeOpen
+from ingest.numbering import agent
+from ingest.numbering.authority import read_authority
+from ingest.numbering.models import Source
 from tests.live.servers import eventually
 from tests.logs.conftest import Log, log
 from tests.numbering.processes import Process
@@ -32,7 +31,7 @@ WITHIN_S = 40
 @pytest.fixture(autouse=True)
 def soon_steady(monkeypatch: pytest.MonkeyPatch) -> None:
     """Redis gives numbers again soon after it takes writes."""
-    monkeypatch.setattr(keeper, "STEADY", timedelta(seconds=0.5))
+    monkeypatch.setattr(agent, "REACHED_FOR", timedelta(seconds=0.5))
 
 
 def command(client: Any, *words: str) -> None:
@@ -225,8 +224,8 @@ def test_a_script_that_was_stopped_halfway_leaves_the_outcome_open(
 @pytest.fixture
 def refusing(redis_server: RedisServer, settings: Settings) -> Iterator[RefusingRedis]:
     """The way by which this process asks its Redis."""
-    pool.cache_clear()
-    client.cache_clear()
+    redis_pool.cache_clear()
+    redis_client.cache_clear()
     with RefusingRedis(redis_server.port) as way:
         settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"redis_url": way.url})
         yield way
@@ -253,8 +252,8 @@ def test_a_refusal_that_only_others_give(
 
     assert number > 2
     assert read_authority().source == Source.DATABASE
-    with pytest.raises(NoRedis):
-        ask(lambda server: server.get("x"))
+    with pytest.raises(RedisUnavailable):
+        ask_redis(lambda server: server.get("x"))
     refusing.answer = b""
     assert_numbers_come_back(process, token, number)
 

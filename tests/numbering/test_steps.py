@@ -9,11 +9,11 @@ import pytest
 from django.db import OperationalError
 
 from applications.services import create_application
-from chats.accept import NewChat
-from core.numbering import blocks, examination, provision
-from core.numbering.models import NumberSkip
-from core.redis import keys
-from core.rows import NewRow
+from chats.records import NewChat
+from ingest import redis_keys
+from ingest.numbering import blocks, fencing, leases
+from ingest.numbering.models import NumberSkip
+from ingest.records import NewRow
 from tests.numbering.processes import Process, number_of
 from tests.numbering.stage import Actor, perform, step, with_steps
 from tests.redis_server import RedisServer
@@ -62,7 +62,7 @@ class Run:
         client = self.server.client()
         found: Given = {}
         for token in self.tokens:
-            for member in client.zrange(keys.pending(token), 0, -1):
+            for member in client.zrange(redis_keys.pending(token), 0, -1):
                 assert isinstance(member, bytes)
                 number, _, payload = member.split(b" ", 2)
                 found[token, int(number)] = orjson.loads(payload)[1]
@@ -90,13 +90,13 @@ class Run:
 def steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand still around each command to Redis and each transaction; be quick with the rest."""
     with_steps(monkeypatch, blocks.Blocks, "_send")
-    with_steps(monkeypatch, provision, "ceiling_of")
-    with_steps(monkeypatch, provision, "take_lease")
-    with_steps(monkeypatch, examination, "announce_examination")
-    with_steps(monkeypatch, examination, "lock_authority")
-    monkeypatch.setattr(examination, "REDIS_EXAMINATION_SECONDS", 0.5)
-    monkeypatch.setattr(examination, "REDIS_SILENCE_SECONDS", 0.5)
-    monkeypatch.setattr("core.numbering.keeper.TICK_SECONDS", 0.05)
+    with_steps(monkeypatch, leases, "ceiling_of")
+    with_steps(monkeypatch, leases, "take_lease")
+    with_steps(monkeypatch, fencing, "announce_examination")
+    with_steps(monkeypatch, fencing, "lock_authority")
+    monkeypatch.setattr(fencing, "REDIS_EXAMINATION_SECONDS", 0.5)
+    monkeypatch.setattr(fencing, "REDIS_SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr("ingest.numbering.agent.TICK_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def lost_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         if taken % 3 == 0:
             raise OperationalError(2013, "Lost connection to server during query")
 
-    with_steps(monkeypatch, provision, "take_lease", after)
+    with_steps(monkeypatch, leases, "take_lease", after)
 
 
 @pytest.mark.parametrize("seed", range(8))

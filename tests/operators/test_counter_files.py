@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import values
 from prometheus_client.registry import CollectorRegistry
 
-from core import counter_files
+from infra import prometheus_multiprocess
 from tests.live.servers import ROOT, embedded_environment
 
 pytestmark = pytest.mark.embedded
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.embedded
 #: Counts as often as a line from its standard input says; "fork" makes a child that counts once.
 COUNTS = """
 import os, sys
-from core.metrics import ACCEPTED, BREAKER_OPEN, GROUP_ROWS
+from infra.metrics import ACCEPTED, BREAKER_OPEN, GROUP_ROWS
 BREAKER_OPEN.labels("redis").set(1)
 for line in sys.stdin:
     if line.strip() == "fork":
@@ -43,7 +43,7 @@ class Counting:
         self._process = subprocess.Popen(
             [sys.executable, "-c", COUNTS],
             cwd=ROOT,
-            env={**environment, counter_files.VARIABLE: str(directory)},
+            env={**environment, prometheus_multiprocess.VARIABLE: str(directory)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -77,9 +77,9 @@ def two(directory: Path) -> Iterator[tuple[Counting, Counting]]:
 def shown(directory: Path) -> dict[str, float]:
     """All samples that a scrape adds up, by name and bucket or label."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(counter_files.VARIABLE, str(directory))
+        patch.setenv(prometheus_multiprocess.VARIABLE, str(directory))
         patch.setattr(values, "ValueClass", None)
-        found = counter_files.collect(CollectorRegistry())
+        found = prometheus_multiprocess.collect(CollectorRegistry())
     return {
         " ".join([sample.name, *sample.labels.values()]): sample.value
         for metric in found
@@ -108,7 +108,7 @@ def stop_in_tidy(directory: Path, step: int) -> int | None:
 
         try:
             sys.addaudithook(stop)
-            counter_files.tidy(directory)
+            prometheus_multiprocess.merge_dead(directory)
         finally:
             os._exit(0)
     _, status = os.waitpid(child, os.WUNTRACED)

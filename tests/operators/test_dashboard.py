@@ -17,10 +17,10 @@ from django.utils import timezone
 from prometheus_client import values
 from pytest_django import Settings
 
-from chatsystem import sampler
-from chatsystem.models import Sample
-from core import counter_files
-from core.metrics import ACCEPTED
+from infra import prometheus_multiprocess
+from infra.metrics import ACCEPTED
+from operations import sampler
+from operations.models import Sample
 from tests.api.problems import assert_problem
 from tests.redis_server import RedisServer
 
@@ -61,7 +61,7 @@ def test_a_sample_holds_what_is_drawn(db: None) -> None:
     sampler.take_sample(now)
 
     sample = Sample.objects.get()
-    assert sample.host == counter_files.identity()
+    assert sample.host == prometheus_multiprocess.identity()
     assert timedelta() <= now - sample.instant < timedelta(seconds=sampler.EVERY_SECONDS)
     assert sample.figures["chatsystem_up"] == {"database": 1}
     assert sample.figures["chatsystem_dead_letters"] == {"": 0}
@@ -86,7 +86,7 @@ def test_containers_that_share_their_counters_take_one_sample(
 
     def sample_from(container: str, directory: str) -> int:
         (tmp_path / directory).mkdir(exist_ok=True)
-        monkeypatch.setenv(counter_files.VARIABLE, str(tmp_path / directory))
+        monkeypatch.setenv(prometheus_multiprocess.VARIABLE, str(tmp_path / directory))
         monkeypatch.setattr(platform, "node", lambda: container)
         sampler.take_sample(now)
         return Sample.objects.count()
@@ -100,7 +100,7 @@ def test_processes_that_count_for_themselves_each_take_a_sample(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime(2026, 1, 1, 12, 0, 3, tzinfo=UTC)
-    monkeypatch.delenv(counter_files.VARIABLE, raising=False)
+    monkeypatch.delenv(prometheus_multiprocess.VARIABLE, raising=False)
     for process in (1, 2, 2):
         monkeypatch.setattr(os, "getpid", lambda process=process: process)
         sampler.take_sample(now)
@@ -190,7 +190,7 @@ def test_an_old_sample_says_nothing_of_now(staff: Client) -> None:
 
 def test_the_schedule_is_listed(staff: Client, settings: Settings) -> None:
     settings.CELERY_BEAT_SCHEDULE = {
-        "sweep": {"task": "core.tasks.sweep", "schedule": 60},
+        "sweep": {"task": "operations.tasks.sweep", "schedule": 60},
         "check-index": {"task": "search.tasks.check", "schedule": crontab(hour=4, minute=0)},
     }
 
@@ -206,7 +206,7 @@ def test_the_page_has_its_script_from_here_and_nothing_inline(staff: Client) -> 
     assert page.status_code == 200
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
     text = page.content.decode()
-    for path in ("/static/plotly/plotly.min.js", "/static/chatsystem/dashboard.js"):
+    for path in ("/static/plotly/plotly.min.js", "/static/operations/dashboard.js"):
         assert f'src="{path}"' in text
         with closing(staff.get(path)) as script:
             assert script.status_code == 200

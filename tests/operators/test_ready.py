@@ -12,19 +12,19 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from chatsystem import schedule
-from chatsystem.health import status_of
-from chatsystem.models import ScheduledRun
-from core.broker.depth import QueueState
-from core.database import try_to_write
-from core.http.experience import experience
-from core.models import Job
-from core.tasks import reconcile_counts
+from api.request_metrics import recent_failures
+from chatsystem import celery_app
+from infra.database import try_database_write
+from infra.models import Job
+from infra.rabbitmq.connection import QueueState
+from operations import schedule, tasks
+from operations.health import status_of
+from operations.models import ScheduledRun
 from tests.api.client import Api
 from tests.redis_server import RedisServer
 
-SWEEP = "core.tasks.sweep"
-COUNTS = "core.tasks.reconcile_counts"
+SWEEP = "operations.tasks.sweep"
+COUNTS = "operations.tasks.reconcile_counts"
 
 
 @pytest.fixture
@@ -81,19 +81,25 @@ def test_a_missed_beat_degrades_and_is_named(two_tasks: None, client: Client) ->
     assert answer.json()["parts"]["schedule"] == {"status": "failing", "reason": "late: sweep"}
 
 
+def run_task(name: str) -> None:
+    """Run it as a worker does, with its signals."""
+    assert tasks  # their import registers them
+    celery_app.tasks[name].apply()
+
+
 def test_a_task_says_that_it_ran(two_tasks: None) -> None:
     ran(COUNTS, seconds_ago=9 * 3600)
 
-    reconcile_counts.apply()
+    run_task(COUNTS)
 
     assert late() == []
 
 
 def test_a_task_that_fails_has_not_run(two_tasks: None, monkeypatch: pytest.MonkeyPatch) -> None:
     ran(COUNTS, seconds_ago=9 * 3600)
-    monkeypatch.setattr("core.counts.reconcile", lambda: 1 / 0)
+    monkeypatch.setattr("operations.counts.reconcile", lambda: 1 / 0)
 
-    reconcile_counts.apply()
+    run_task(COUNTS)
 
     assert late() == ["reconcile-counts"]
 
@@ -174,7 +180,7 @@ def test_without_redis_creates_need_the_writes_of_the_database() -> None:
 def test_a_writer_at_work_is_no_fault(transactional_db: None) -> None:
     with transaction.atomic():
         Job.objects.create(name="at work")
-        run_in_thread(try_to_write)
+        run_in_thread(try_database_write)
 
 
 def run_in_thread(work: Callable[[], None]) -> None:
@@ -183,7 +189,7 @@ def run_in_thread(work: Callable[[], None]) -> None:
 
 
 def test_what_is_tried_leaves_nothing(transactional_db: None) -> None:
-    run_in_thread(try_to_write)
+    run_in_thread(try_database_write)
 
     assert not Job.objects.filter(name__startswith="trial").exists()
 
@@ -192,8 +198,8 @@ def test_what_is_tried_leaves_nothing(transactional_db: None) -> None:
 def hour(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Lets so many seconds pass, for what requests have met."""
     now = [1000.0]
-    monkeypatch.setattr(experience, "_clock", lambda: now[0])
-    monkeypatch.setattr(experience, "_failed", {})
+    monkeypatch.setattr(recent_failures, "_clock", lambda: now[0])
+    monkeypatch.setattr(recent_failures, "_failed", {})
 
     def pass_by(seconds: float) -> None:
         now[0] += seconds
@@ -243,23 +249,23 @@ def test_requests_that_fail_again_and_again_degrade_whatever_the_reason(
     hour(31)
     assert requests_part(client) == {"status": "ok"}, "nobody has met it again"
     assert send() in (200, 201)
-    assert experience.failing() == []
+    assert recent_failures.failing() == []
 
 
 def test_one_success_ends_it(hour: Callable[[float], None]) -> None:
     path = "/api/v1/applications"
-    experience.note("POST", path, 503)
+    recent_failures.note("POST", path, 503)
     hour(4)
-    experience.note("POST", path, 400)
-    experience.note("POST", path, 500)
-    assert experience.failing() == ["creates"]
+    recent_failures.note("POST", path, 400)
+    recent_failures.note("POST", path, 500)
+    assert recent_failures.failing() == ["creates"]
 
-    experience.note("GET", path, 200)
-    experience.note("GET", "/health/ready", 503)
-    experience.note("GET", f"{path}/x/chats/1/messages/search", 503)
-    assert experience.failing() == ["creates"]
-    experience.note("POST", path, 201)
-    assert experience.failing() == []
+    recent_failures.note("GET", path, 200)
+    recent_failures.note("GET", "/health/ready", 503)
+    recent_failures.note("GET", f"{path}/x/chats/1/messages/search", 503)
+    assert recent_failures.failing() == ["creates"]
+    recent_failures.note("POST", path, 201)
+    assert recent_failures.failing() == []
 
 
 def test_a_queue_without_workers_is_named(
@@ -267,7 +273,7 @@ def test_a_queue_without_workers_is_named(
 ) -> None:
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"broker_url": "amqp://h//"})
     monkeypatch.setattr(
-        "chatsystem.probes.states_of",
+        "operations.probes.queue_states",
         lambda *queues: {name: QueueState(0, int(name != "messages")) for name in queues},
     )
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.accept.pipeline import Pipeline
-from core.accept.settled import settle
-from core.accept.storing import store_numbered
-from core.redis import keys
-from core.rows import NumberedRow
+from ingest import redis_keys
+from ingest.commit import Committer
+from ingest.idempotent_insert import store_rows
+from ingest.post_commit import finish_queued
+from ingest.records import NumberedRow
 from messages_app.models import Message
 from tests.redis_server import RedisServer
 
@@ -18,7 +18,7 @@ class Backlog:
     """What is queued, and its Redis."""
 
     server: RedisServer
-    pipeline: Pipeline = field(default_factory=Pipeline)
+    pipeline: Committer = field(default_factory=Committer)
     rows: list[NumberedRow] = field(default_factory=list)
 
     @property
@@ -30,8 +30,8 @@ class Backlog:
         """Store these rows as a worker does, and forget their messages."""
         rows = [row for row in self.rows if which(row)]
         self.rows[:] = [row for row in self.rows if row not in rows]
-        store_numbered(rows)
-        settle(rows)
+        store_rows(rows)
+        finish_queued(rows)
 
     def end_process(self) -> None:
         """The process that accepted all this ends, and says what it has seen."""
@@ -39,10 +39,10 @@ class Backlog:
 
     def pending(self) -> dict[str, list[bytes]]:
         """All pending rows, by their parent's name."""
-        names = [name.decode() for name in self.redis.zrange(keys.PENDING_PARENTS, 0, -1)]
-        found = {name: self.redis.zrange(keys.pending(name), 0, -1) for name in names}
+        names = [name.decode() for name in self.redis.zrange(redis_keys.PENDING_PARENTS, 0, -1)]
+        found = {name: self.redis.zrange(redis_keys.pending(name), 0, -1) for name in names}
         assert sorted(self.redis.keys("pending:*")) == sorted(
-            keys.pending(name).encode() for name in names
+            redis_keys.pending(name).encode() for name in names
         )
         return found
 
@@ -54,10 +54,10 @@ class Backlog:
                 if not which(int(number)):
                     continue
                 earlier = b"%b %d %b" % (number, int(accepted) - seconds * 1000, payload)
-                self.redis.zrem(keys.pending(name), member)
-                self.redis.zadd(keys.pending(name), {earlier: int(number)})
+                self.redis.zrem(redis_keys.pending(name), member)
+                self.redis.zadd(redis_keys.pending(name), {earlier: int(number)})
                 self.redis.zadd(
-                    keys.PENDING_PARENTS, {name: int(accepted) - seconds * 1000}, lt=True
+                    redis_keys.PENDING_PARENTS, {name: int(accepted) - seconds * 1000}, lt=True
                 )
 
 

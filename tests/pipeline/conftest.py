@@ -6,12 +6,11 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
-from core.accept import acceptor
-from core.accept.group import GroupCommit
-from core.numbering.authority import read_authority
-from core.numbering.models import NumberAuthority
-from core.numbering.restarted import examine_if_restarted
-from core.redis import keys
+from ingest import commit, redis_keys
+from ingest.group_commit import GroupCommit
+from ingest.numbering.authority import read_authority
+from ingest.numbering.fencing import verify_if_restarted
+from ingest.numbering.models import NumberAuthority
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog
 from tests.pipeline.proxy import Proxy, proxy_to
@@ -39,11 +38,11 @@ def backlog(
 ) -> Iterator[Backlog]:
     """What this process accepts has its number of Redis, and waits until the test is its worker."""
     backlog = Backlog(redis_server)
-    examine_if_restarted()
+    verify_if_restarted()
     read_authority()
     NumberAuthority.objects.update(is_drained=True, needs_full_count=False)
-    monkeypatch.setattr("core.accept.pipeline.deliver", backlog.rows.extend)
-    monkeypatch.setattr(acceptor, "_group_commit", GroupCommit(backlog.pipeline.commit))
+    monkeypatch.setattr("ingest.commit.deliver", backlog.rows.extend)
+    monkeypatch.setattr(commit, "_group_commit", GroupCommit(backlog.pipeline.commit))
     yield backlog
     backlog.end_process()
 
@@ -60,5 +59,5 @@ def chat(api: Api, backlog: Backlog) -> str:
     """A stored chat."""
     chat = api.new_chat()
     backlog.work()
-    backlog.redis.delete(keys.progress("chats"))
+    backlog.redis.delete(redis_keys.progress("chats"))
     return chat

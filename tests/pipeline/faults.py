@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
-from core.accept import settled, statement, storing, tasks
-from core.rows import NumberedRow
+from ingest import bulk_insert, idempotent_insert, post_commit, writer
+from ingest.records import NumberedRow
 
 KILLER = "this row kills"
 
@@ -29,7 +29,7 @@ def _settle(rows: Sequence[NumberedRow]) -> None:
         _die_once()
     if _fault == "a bug":
         raise LookupError("a bug")
-    settled.settle(rows)
+    post_commit.finish_queued(rows)
 
 
 def _die_once() -> None:
@@ -46,8 +46,8 @@ def _insert_or_fail(rows: Sequence[NumberedRow]) -> None:
         _die_once()
     if any(row.values[-1] == KILLER for row in rows):
         os.kill(os.getpid(), signal.SIGKILL)
-    statement.insert(rows)
+    bulk_insert.bulk_insert(rows)
 
 
-vars(tasks)["settle"] = _settle
-vars(storing)["insert"] = _insert_or_fail
+vars(writer)["settle"] = _settle
+vars(idempotent_insert)["insert"] = _insert_or_fail

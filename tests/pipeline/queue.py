@@ -7,9 +7,9 @@ from uuid import uuid4
 
 from kombu import Connection, Producer
 
-from core.accept.envelope import task_message
-from core.broker.queues import failed_queue, work_queue
-from core.rows import NumberedRow
+from infra.rabbitmq.queues import failed_queue, work_queue
+from ingest.message_format import write_message
+from ingest.records import NumberedRow
 from tests.live.servers import eventually
 
 
@@ -52,7 +52,7 @@ class TestQueue:
     def put(self, *messages: Sequence[NumberedRow]) -> None:
         """Publish a task message for each of these groups of rows."""
         for rows in messages:
-            self.put_raw(*task_message(rows))
+            self.put_raw(*write_message(rows))
 
     def put_raw(
         self, headers: dict[str, Any], body: bytes, *, expires: float | None = None

@@ -10,9 +10,9 @@ from pytest_django import Settings
 
 from applications.models import Application, OperatorKey
 from chats.models import Chat
-from core.admin.confirming import FIELD
-from core.models import DeadLetter
+from ingest.models import DeadLetter
 from messages_app.models import Message
+from operations.admin.confirmation import FIELD
 from tests.admin.pages import act, address, change, confirm, listing, notices, text
 from tests.admin.test_conversation import numbers
 from tests.api.client import Api

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from core.accept.replaying import discard
-from core.accept.sweeper import sweep
-from core.counts import reconcile
-from core.models import DeadLetter
-from core.numbering.authority import begin_epoch, lock_authority
-from core.numbering.models import NumberAuthority, Source
-from core.redis import keys
-from core.transactions import in_transaction
+from infra.database import in_transaction
+from ingest import redis_keys
+from ingest.dead_letters.replay import discard
+from ingest.models import DeadLetter
+from ingest.numbering.authority import begin_epoch, lock_authority
+from ingest.numbering.models import NumberAuthority, Source
+from ingest.sweeper import sweep
+from operations.counts import reconcile
 from tests.api.client import Api
 from tests.audit.results import Place, audit, found_nothing
 from tests.pipeline.backlog import Backlog
@@ -27,17 +27,17 @@ def place(api: Api, backlog: Backlog) -> Place:
     backlog.work()
     reconcile()
     _, _, token, _, number = chat.split("/")
-    backlog.redis.delete(keys.progress("chats"), keys.progress("messages"))
+    backlog.redis.delete(redis_keys.progress("chats"), redis_keys.progress("messages"))
     return Place(token, int(number))
 
 
 def member(backlog: Backlog, place: Place, number: int) -> bytes:
-    [found] = backlog.redis.zrangebyscore(keys.pending(place.name), number, number)
+    [found] = backlog.redis.zrangebyscore(redis_keys.pending(place.name), number, number)
     return bytes(found)
 
 
 def replace(backlog: Backlog, place: Place, number: int, new: bytes) -> None:
-    name = keys.pending(place.name)
+    name = redis_keys.pending(place.name)
     backlog.redis.zrem(name, member(backlog, place, number))
     backlog.redis.zadd(name, {new: number})
 
@@ -79,17 +79,17 @@ def test_what_workers_are_still_to_come_to_is_no_error(
 ) -> None:
     api.say(place.path, "f", "g")
     backlog.grow_old(301)
-    backlog.redis.set(keys.progress("messages"), 1, ex=30)
+    backlog.redis.set(redis_keys.progress("messages"), 1, ex=30)
 
     assert audit().sorts == {("pending", INFO)}
 
 
 def lose_a_row(backlog: Backlog, place: Place) -> None:
-    backlog.redis.zrem(keys.pending(place.name), member(backlog, place, 6))
+    backlog.redis.zrem(redis_keys.pending(place.name), member(backlog, place, 6))
 
 
 def forget_the_parent(backlog: Backlog, place: Place) -> None:
-    backlog.redis.zrem(keys.PENDING_PARENTS, place.name)
+    backlog.redis.zrem(redis_keys.PENDING_PARENTS, place.name)
 
 
 def make_unreadable(backlog: Backlog, place: Place) -> None:
@@ -109,19 +109,19 @@ def store_another(backlog: Backlog, place: Place) -> None:
 
 
 def lend_too_much(backlog: Backlog, place: Place) -> None:
-    backlog.redis.hset(keys.block(place.name), "last", 10_000)
+    backlog.redis.hset(redis_keys.block(place.name), "last", 10_000)
 
 
 def give_again(backlog: Backlog, place: Place) -> None:
-    backlog.redis.hset(keys.block(place.name), "next", 6)
+    backlog.redis.hset(redis_keys.block(place.name), "next", 6)
 
 
 def run_past_the_block(backlog: Backlog, place: Place) -> None:
-    backlog.redis.hset(keys.block(place.name), mapping={"last": 6, "next": 9})
+    backlog.redis.hset(redis_keys.block(place.name), mapping={"last": 6, "next": 9})
 
 
 def know_a_later_epoch(backlog: Backlog, place: Place) -> None:
-    backlog.redis.set(keys.EPOCH, 99)
+    backlog.redis.set(redis_keys.EPOCH, 99)
 
 
 def lose_the_fence(backlog: Backlog, place: Place) -> None:
@@ -165,8 +165,8 @@ def test_what_is_planted_is_found_and_nothing_else(
     assert found_nothing(audit())
     plant(backlog, place)
     if plant in {store_otherwise, store_another}:
-        backlog.redis.zadd(keys.pending(place.name), {kept: 6})
-        backlog.redis.zadd(keys.PENDING_PARENTS, {place.name: 1})
+        backlog.redis.zadd(redis_keys.pending(place.name), {kept: 6})
+        backlog.redis.zadd(redis_keys.PENDING_PARENTS, {place.name: 1})
 
     result = audit()
 
@@ -181,8 +181,8 @@ def test_a_row_that_pends_though_it_is_stored_is_left_to_the_sweeper(
     kept = member(backlog, place, 6)
     backlog.work()
     reconcile()
-    backlog.redis.zadd(keys.pending(place.name), {kept: 6})
-    backlog.redis.zadd(keys.PENDING_PARENTS, {place.name: 1})
+    backlog.redis.zadd(redis_keys.pending(place.name), {kept: 6})
+    backlog.redis.zadd(redis_keys.PENDING_PARENTS, {place.name: 1})
     assert found_nothing(audit())
     backlog.grow_old(400)
 
@@ -243,9 +243,9 @@ def test_without_redis_it_is_said_what_is_not_checked(
 def test_what_cannot_be_seen_is_waited_for_a_while(
     api: Api, backlog: Backlog, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.audit.trusted.WORKER_HOLDS_SECONDS", 0.3)
+    monkeypatch.setattr("operations.audit.trusted.WORKER_HOLDS_SECONDS", 0.3)
     api.say(place.path, "f", "g")
-    backlog.redis.delete(keys.pending(place.name), keys.PENDING_PARENTS)
+    backlog.redis.delete(redis_keys.pending(place.name), redis_keys.PENDING_PARENTS)
     NumberAuthority.objects.update(is_drained=False)
     waits = []
 
@@ -256,7 +256,7 @@ def test_what_cannot_be_seen_is_waited_for_a_while(
             reconcile()
         return waits[-1]
 
-    monkeypatch.setattr("core.audit.trusted.waiting_in", waiting_in)
+    monkeypatch.setattr("operations.audit.trusted.messages_waiting", waiting_in)
 
     assert audit().sorts == {("numbering", INFO)}
     assert waits == [2, 2, 2, 0]

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pytest_django import Settings
 
-from core.broker import draining
-from core.broker.draining import Delivery, Drain
-from core.broker.publisher import BrokerAway
+from infra.rabbitmq.connection import BrokerUnavailable
+from ingest import queue_drain
+from ingest.queue_drain import Delivery, QueueDrain
 from tests.live.servers import eventually, free_port
 from tests.pipeline.queue import TestQueue
 
@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("broker")]
 
 
 @pytest.fixture
-def drain() -> Iterator[Drain]:
-    drain = Drain()
+def drain() -> Iterator[QueueDrain]:
+    drain = QueueDrain()
     yield drain
     drain.drop()
 
@@ -29,7 +29,7 @@ def fill(queue: TestQueue, count: int) -> None:
     eventually(lambda: queue.ready() == count, 10, "the messages are in the queue")
 
 
-def take(drain: Drain, queue: TestQueue) -> Delivery:
+def take(drain: QueueDrain, queue: TestQueue) -> Delivery:
     delivery = drain.fetch(queue.name)
     assert delivery is not None
     return delivery
@@ -40,7 +40,7 @@ def soon() -> float:
     return time.monotonic() + 5
 
 
-def test_messages_come_in_order_until_there_are_none(queue: TestQueue, drain: Drain) -> None:
+def test_messages_come_in_order_until_there_are_none(queue: TestQueue, drain: QueueDrain) -> None:
     fill(queue, 3)
 
     taken = [take(drain, queue) for _ in range(3)]
@@ -51,7 +51,7 @@ def test_messages_come_in_order_until_there_are_none(queue: TestQueue, drain: Dr
 
 
 def test_an_acknowledgement_is_for_all_before_it_and_none_behind(
-    queue: TestQueue, drain: Drain
+    queue: TestQueue, drain: QueueDrain
 ) -> None:
     fill(queue, 3)
     taken = [take(drain, queue) for _ in range(3)]
@@ -64,7 +64,9 @@ def test_an_acknowledgement_is_for_all_before_it_and_none_behind(
     assert (back.body, back.attempts) == (b"2", 1)
 
 
-def test_what_is_refused_alone_goes_to_the_dead_letters(queue: TestQueue, drain: Drain) -> None:
+def test_what_is_refused_alone_goes_to_the_dead_letters(
+    queue: TestQueue, drain: QueueDrain
+) -> None:
     fill(queue, 2)
     first, _ = take(drain, queue), take(drain, queue)
 
@@ -76,7 +78,7 @@ def test_what_is_refused_alone_goes_to_the_dead_letters(queue: TestQueue, drain:
 
 
 def test_messages_that_are_sent_ahead_come_in_order_until_there_are_none(
-    queue: TestQueue, drain: Drain
+    queue: TestQueue, drain: QueueDrain
 ) -> None:
     fill(queue, 10)
 
@@ -93,7 +95,7 @@ def test_messages_that_are_sent_ahead_come_in_order_until_there_are_none(
 
 
 def test_who_waits_for_what_is_sent_ahead_has_it_when_it_comes(
-    queue: TestQueue, drain: Drain
+    queue: TestQueue, drain: QueueDrain
 ) -> None:
     drain.send_ahead(queue.name, 2)
     with ThreadPoolExecutor(1) as pool:
@@ -106,7 +108,7 @@ def test_who_waits_for_what_is_sent_ahead_has_it_when_it_comes(
 
 
 def test_what_was_sent_ahead_when_that_ends_is_taken_and_the_rest_stays(
-    queue: TestQueue, drain: Drain
+    queue: TestQueue, drain: QueueDrain
 ) -> None:
     fill(queue, 10)
     drain.send_ahead(queue.name, 4)
@@ -124,7 +126,7 @@ def test_what_was_sent_ahead_when_that_ends_is_taken_and_the_rest_stays(
 
 
 def test_what_was_sent_ahead_is_back_when_the_connection_breaks(
-    queue: TestQueue, drain: Drain
+    queue: TestQueue, drain: QueueDrain
 ) -> None:
     fill(queue, 3)
     drain.send_ahead(queue.name, 3)
@@ -138,14 +140,14 @@ def test_what_was_sent_ahead_is_back_when_the_connection_breaks(
 
 
 def test_a_broken_connection_is_replaced_and_its_messages_come_back(
-    queue: TestQueue, drain: Drain
+    queue: TestQueue, drain: QueueDrain
 ) -> None:
     fill(queue, 2)
     held = take(drain, queue)
     assert drain._connection is not None
     drain._connection.connection.transport.close()
 
-    with pytest.raises(BrokerAway):
+    with pytest.raises(BrokerUnavailable):
         drain.fetch(queue.name)
     drain.acknowledge(held)
 
@@ -154,7 +156,7 @@ def test_a_broken_connection_is_replaced_and_its_messages_come_back(
 
 
 def test_an_acknowledgement_never_hits_a_message_of_a_later_connection(
-    queue: TestQueue, drain: Drain
+    queue: TestQueue, drain: QueueDrain
 ) -> None:
     fill(queue, 2)
     before = take(drain, queue)
@@ -170,19 +172,19 @@ def test_an_acknowledgement_never_hits_a_message_of_a_later_connection(
 
 
 def test_a_connection_that_was_idle_is_not_trusted(
-    queue: TestQueue, drain: Drain, monkeypatch: pytest.MonkeyPatch
+    queue: TestQueue, drain: QueueDrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(queue, 2)
     first = take(drain, queue)
-    monkeypatch.setattr(draining, "BROKER_IDLE_SECONDS", 0)
+    monkeypatch.setattr(queue_drain, "BROKER_IDLE_SECONDS", 0)
 
     assert take(drain, queue).channel is not first.channel
 
 
 def test_a_held_message_stays_held_while_the_connection_is_kept_alive(
-    queue: TestQueue, drain: Drain, monkeypatch: pytest.MonkeyPatch
+    queue: TestQueue, drain: QueueDrain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(draining, "BROKER_HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr(queue_drain, "BROKER_HEARTBEAT_SECONDS", 1)
     fill(queue, 1)
     held = take(drain, queue)
     assert drain._connection is not None
@@ -199,11 +201,11 @@ def test_a_held_message_stays_held_while_the_connection_is_kept_alive(
     assert queue.ready() == 0
 
 
-def test_nothing_is_taken_from_a_broker_that_is_away(drain: Drain, settings: Settings) -> None:
+def test_nothing_is_taken_from_a_broker_that_is_away(drain: QueueDrain, settings: Settings) -> None:
     nobody = {"broker_url": f"amqp://127.0.0.1:{free_port()}//"}
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=nobody)
 
-    with pytest.raises(BrokerAway):
+    with pytest.raises(BrokerUnavailable):
         drain.fetch("whatever")
     drain.send_ahead("whatever", 1)
     assert drain.next(soon()) is None

@@ -6,12 +6,11 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from core.accept import sweeper
-from core.accept.sweeper import sweep
-from core.broker.publisher import BrokerAway
-from core.numbering.authority import read_authority
-from core.numbering.models import NumberAuthority, NumberSkip
-from core.redis import keys
+from infra.rabbitmq.connection import BrokerUnavailable
+from ingest import redis_keys, sweeper
+from ingest.numbering.authority import read_authority
+from ingest.numbering.models import NumberAuthority, NumberSkip
+from ingest.sweeper import sweep
 from tests.api.client import Api
 from tests.live.servers import eventually
 from tests.pipeline.backlog import Backlog, stored
@@ -38,24 +37,24 @@ class TestDrained:
 
         assert not sweep().is_drained
 
-    @pytest.mark.parametrize("found", [3, BrokerAway("away")])
+    @pytest.mark.parametrize("found", [3, BrokerUnavailable("away")])
     def test_not_while_something_is_queued_or_nobody_knows(
-        self, backlog: Backlog, monkeypatch: pytest.MonkeyPatch, found: int | BrokerAway
+        self, backlog: Backlog, monkeypatch: pytest.MonkeyPatch, found: int | BrokerUnavailable
     ) -> None:
         def waiting(*queues: str) -> int:
             assert set(queues) == {"chats", "messages"}
-            if isinstance(found, BrokerAway):
+            if isinstance(found, BrokerUnavailable):
                 raise found
             return found
 
-        monkeypatch.setattr(sweeper, "waiting_in", waiting)
+        monkeypatch.setattr(sweeper, "messages_waiting", waiting)
 
         assert not sweep().is_drained
 
     def test_not_while_old_rows_are_left_to_the_workers(self, api: Api, backlog: Backlog) -> None:
         api.new_chat()
         backlog.grow_old(240)
-        backlog.redis.set(keys.progress("chats"), 1)
+        backlog.redis.set(redis_keys.progress("chats"), 1)
 
         assert not sweep().is_drained
 
@@ -66,7 +65,7 @@ class TestDrained:
             call_command("new_epoch")
             return 0
 
-        monkeypatch.setattr(sweeper, "waiting_in", begin_another)
+        monkeypatch.setattr(sweeper, "messages_waiting", begin_another)
 
         assert not sweep().is_drained
         assert not read_authority().is_drained
@@ -87,12 +86,12 @@ def test_a_restarted_redis_is_examined_though_nobody_writes(
 
 
 def test_a_new_epoch_is_later_than_any_that_redis_knows(backlog: Backlog) -> None:
-    backlog.redis.set(keys.EPOCH, 50)
+    backlog.redis.set(redis_keys.EPOCH, 50)
 
     call_command("new_epoch")
 
     assert read_authority().epoch == 51
-    assert int(backlog.redis.get(keys.EPOCH)) == 51
+    assert int(backlog.redis.get(redis_keys.EPOCH)) == 51
 
 
 def test_a_new_epoch_begins_without_redis(backlog: Backlog) -> None:

@@ -9,18 +9,18 @@ import pytest
 from django.db import OperationalError
 from pytest_django import Settings
 
-from core.accept import failed
-from core.accept.envelope import task_message
-from core.accept.models import DeadLetter
-from core.accept.replaying import StillSetAside, replay
-from core.broker.draining import SUSPECT_AFTER
-from core.broker.publisher import BrokerAway
-from core.broker.queues import DELIVERY_LIMIT
-from core.broker.task import task
-from core.models import Job
-from core.rows import NumberedRow
-from messages_app.accept import NewMessage
+from infra.models import Job
+from infra.rabbitmq.connection import BrokerUnavailable
+from infra.rabbitmq.publisher import task_message
+from infra.rabbitmq.queues import DELIVERY_LIMIT
+from ingest.dead_letters import consumer
+from ingest.dead_letters.models import DeadLetter
+from ingest.dead_letters.replay import StillSetAside, replay
+from ingest.message_format import write_message
+from ingest.queue_drain import SUSPECT_AFTER
+from ingest.records import NumberedRow
 from messages_app.models import Message
+from messages_app.records import NewMessage
 from tests.live.servers import eventually, free_port
 from tests.pipeline.queue import TestQueue
 
@@ -46,7 +46,7 @@ def test_rows_are_stored_and_those_that_cannot_be_are_kept_one_by_one(queue: Tes
     queue.put([*messages(1, 2), refused])
     queue.refuse_all()
 
-    assert failed.take_over_failed(queue.failed) == 1
+    assert consumer.consume_failed(queue.failed) == 1
 
     assert (stored(), queue.dead_letters()) == ([1, 2], 0)
     letter = DeadLetter.objects.get()
@@ -55,17 +55,17 @@ def test_rows_are_stored_and_those_that_cannot_be_are_kept_one_by_one(queue: Tes
 
 
 def test_what_cannot_be_read_is_kept_as_it_is(queue: TestQueue) -> None:
-    headers, body = task_message(messages(1))
+    headers, body = write_message(messages(1))
     queue.put_raw(headers, b"\xff nonsense")
     queue.put_raw(headers, body.replace(b'"format":1', b'"format":9999'))
     queue.refuse_all()
 
-    assert failed.take_over_failed(queue.failed) == 2
+    assert consumer.consume_failed(queue.failed) == 2
 
     nonsense, future = DeadLetter.objects.order_by("pk")
     assert (nonsense.kind, nonsense.queue) == ("message", queue.name)
     assert b64decode(nonsense.payload["body"]) == b"\xff nonsense"
-    assert nonsense.payload["headers"] == {"task": headers["task"], "id": headers["id"]}
+    assert nonsense.payload["headers"] == {"task": headers["task_message"], "id": headers["id"]}
     assert "format 9999" in future.reason
     with pytest.raises(StillSetAside):
         replay(future)
@@ -73,12 +73,12 @@ def test_what_cannot_be_read_is_kept_as_it_is(queue: TestQueue) -> None:
 
 
 def test_a_message_that_fails_twice_is_one_letter(queue: TestQueue) -> None:
-    headers, _ = task_message(messages(1))
+    headers, _ = write_message(messages(1))
     queue.put_raw(headers, b"nonsense")
     queue.put_raw(headers, b"nonsense")
     queue.refuse_all()
 
-    assert failed.take_over_failed(queue.failed) == 2
+    assert consumer.consume_failed(queue.failed) == 2
 
     assert DeadLetter.objects.count() == 1
 
@@ -88,11 +88,11 @@ def test_a_message_whose_rows_are_stored_by_now_leaves_nothing(queue: TestQueue)
     queue.put(rows, rows)
     queue.refuse_all()
 
-    assert failed.take_over_failed(queue.failed) == 2
+    assert consumer.consume_failed(queue.failed) == 2
 
     assert stored() == [1, 2]
     assert not DeadLetter.objects.exists()
-    assert failed.take_over_failed(queue.failed) == 0
+    assert consumer.consume_failed(queue.failed) == 0
 
 
 DEEP = json.loads("[" * 900 + "]" * 900)
@@ -114,13 +114,13 @@ DEEP = json.loads("[" * 900 + "]" * 900)
 def test_a_message_with_values_that_are_none_is_kept(
     queue: TestQueue, place: int, value: object
 ) -> None:
-    headers, body = task_message(messages(1))
+    headers, body = write_message(messages(1))
     document = json.loads(body)
     document[0][0]["ranges"][0][2][0][place] = value
     queue.put_raw(headers, json.dumps(document).encode())
     queue.refuse_all()
 
-    failed.take_over_failed(queue.failed)
+    consumer.consume_failed(queue.failed)
 
     assert DeadLetter.objects.get().kind == "message"
     assert (stored(), queue.dead_letters()) == ([], 0)
@@ -142,11 +142,11 @@ def test_rows_that_kill_who_stores_them_are_set_aside_untried(
     def is_taken_over() -> bool:
         eventually(lambda: queue.dead_letters() == 1, 10, "it is there")
         with suppress(SystemExit):
-            return failed.take_over_failed(queue.failed) == 1
+            return consumer.consume_failed(queue.failed) == 1
         return False
 
     with monkeypatch.context() as killing:
-        killing.setattr(failed, "store_each", die)
+        killing.setattr(consumer, "store_one_by_one", die)
         eventually(is_taken_over, 10, "it is set aside")
 
     # Servers differ in whether they count the refusal as well.
@@ -163,7 +163,7 @@ def test_rows_that_were_handed_out_too_often_are_tried_all_the_same(queue: TestQ
         queue.take_in_vain()
 
     eventually(lambda: queue.dead_letters() == 1, 10, "the limit is exceeded")
-    assert failed.take_over_failed(queue.failed) == 1
+    assert consumer.consume_failed(queue.failed) == 1
 
     assert stored() == [1, 2]
     assert not DeadLetter.objects.exists()
@@ -172,7 +172,7 @@ def test_rows_that_were_handed_out_too_often_are_tried_all_the_same(queue: TestQ
 def test_a_message_stays_however_often_it_is_taken_in_vain(
     queue: TestQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    headers, _ = task_message(messages(1))
+    headers, _ = write_message(messages(1))
     queue.put_raw(headers, b"\xff nonsense")
     queue.refuse_all()
 
@@ -180,33 +180,33 @@ def test_a_message_stays_however_often_it_is_taken_in_vain(
         raise OperationalError(1021, "Disk full")
 
     with monkeypatch.context() as failing:
-        failing.setattr(failed, "keep", fail)
+        failing.setattr(consumer, "keep", fail)
         for _ in range(DELIVERY_LIMIT + 2):
             eventually(lambda: queue.dead_letters() == 1, 10, "it is back")
             with pytest.raises(OperationalError):
-                failed.take_over_failed(queue.failed)
+                consumer.consume_failed(queue.failed)
 
     eventually(lambda: queue.dead_letters() == 1, 10, "it is back")
-    assert failed.take_over_failed(queue.failed) == 1
+    assert consumer.consume_failed(queue.failed) == 1
     assert DeadLetter.objects.get().kind == "message"
 
 
 def test_scheduled_work_that_expired_is_dropped(queue: TestQueue) -> None:
-    queue.put_raw(*task("core.tasks.sweep"), expires=0.05)
+    queue.put_raw(*task_message("operations.tasks.sweep"), expires=0.05)
     eventually(lambda: queue.dead_letters() == 1, 10, "it expires")
 
-    assert failed.take_over_failed(queue.failed) == 1
+    assert consumer.consume_failed(queue.failed) == 1
 
     assert queue.dead_letters() == 0
     assert not DeadLetter.objects.exists()
 
 
 def test_scheduled_work_that_was_refused_is_dropped(queue: TestQueue) -> None:
-    queue.put_raw(*task("core.tasks.sweep"))
-    queue.put_raw(*task("core.tasks.of_a_later_version"))
+    queue.put_raw(*task_message("operations.tasks.sweep"))
+    queue.put_raw(*task_message("operations.tasks.of_a_later_version"))
     queue.refuse_all()
 
-    assert failed.take_over_failed(queue.failed, scheduled=queue.name) == 2
+    assert consumer.consume_failed(queue.failed, scheduled=queue.name) == 2
 
     assert queue.dead_letters() == 0
     assert not DeadLetter.objects.exists()
@@ -215,11 +215,11 @@ def test_scheduled_work_that_was_refused_is_dropped(queue: TestQueue) -> None:
 def test_what_is_no_scheduled_work_is_kept_wherever_it_came_from(queue: TestQueue) -> None:
     queue.put_raw({}, b"no task")
     queue.refuse_all()
-    failed.take_over_failed(queue.failed, scheduled=queue.name)
+    consumer.consume_failed(queue.failed, scheduled=queue.name)
     queue.published = 0
-    queue.put_raw(*task("core.accept.tasks.of_a_later_version", 1))
+    queue.put_raw(*task_message("core.accept.tasks.of_a_later_version", 1))
     queue.refuse_all()
-    failed.take_over_failed(queue.failed)
+    consumer.consume_failed(queue.failed)
 
     assert DeadLetter.objects.count() == 2
 
@@ -228,7 +228,7 @@ def test_without_the_broker_nobody_says_that_all_is_taken_over(settings: Setting
     nobody = {"broker_url": f"amqp://127.0.0.1:{free_port()}//"}
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=nobody)
 
-    with pytest.raises(BrokerAway):
-        failed.take_over_failed()
+    with pytest.raises(BrokerUnavailable):
+        consumer.consume_failed()
 
-    assert Job.objects.get(name=failed.JOB).finished_at is None
+    assert Job.objects.get(name=consumer.CONSUME_JOB).finished_at is None

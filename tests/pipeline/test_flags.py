@@ -7,14 +7,14 @@ from django.db import OperationalError
 
 from applications.models import Application
 from chats.models import Chat
-from core import counts, flags
-from core.accept.settled import settle
-from core.accept.storing import store_numbered
-from core.models import CountState
-from core.numbering.authority import begin_epoch, read_authority
-from core.numbering.models import NumberAuthority, Source
-from core.redis import keys
-from core.redis.flags import take_flags
+from ingest import redis_keys
+from ingest.idempotent_insert import store_rows
+from ingest.models import CountState
+from ingest.numbering.authority import begin_epoch, read_authority
+from ingest.numbering.models import NumberAuthority, Source
+from ingest.post_commit import finish_queued
+from operations import counts, dirty_flags
+from operations.dirty_flags import take_flags
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog
 from tests.redis_server import RedisServer
@@ -119,14 +119,14 @@ def test_a_run_that_died_with_the_flags_in_its_hand_loses_none(
     api.say(chat, "x")
     backlog.work()
     with monkeypatch.context() as patch:
-        patch.setattr(flags, "flag", fail)
+        patch.setattr(dirty_flags, "flag_in_database", fail)
         with pytest.raises(OperationalError):
             counts.reconcile()
     other = api.new_chat()
     backlog.work()
     api.say(other, "x", "y")
     backlog.work()
-    assert backlog.redis.exists(keys.taken("chats"), keys.taken("messages"))
+    assert backlog.redis.exists(redis_keys.dirty_taken("chats"), redis_keys.dirty_taken("messages"))
 
     counts.reconcile()
 
@@ -137,8 +137,8 @@ def test_a_run_that_died_with_the_flags_in_its_hand_loses_none(
 def test_flags_are_taken_in_batches_and_each_is_taken(
     backlog: Backlog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.redis.flags.BATCH", 7)
-    backlog.redis.sadd(keys.dirty("messages"), *(f"token/{number}" for number in range(50)))
+    monkeypatch.setattr("operations.dirty_flags.FLAG_BATCH", 7)
+    backlog.redis.sadd(redis_keys.dirty("messages"), *(f"token/{number}" for number in range(50)))
 
     batches = [list(batch) for batch in take_flags("messages")]
 
@@ -210,15 +210,15 @@ def test_the_job_goes_on_without_redis(api: Api, backlog: Backlog, chat: str) ->
     assert messages_counts() == [0]
 
 
-@pytest.mark.parametrize("crash", [store_numbered, settle])
+@pytest.mark.parametrize("crash", [store_rows, finish_queued])
 def test_a_redelivery_after_a_crash_flags_what_the_crash_left_out(
     api: Api, backlog: Backlog, chat: str, crash: Callable[..., None]
 ) -> None:
     """Killed after the commit, or after settling."""
     api.say(chat, "x")
-    store_numbered(backlog.rows)
-    if crash is settle:
-        settle(backlog.rows)
+    store_rows(backlog.rows)
+    if crash is finish_queued:
+        finish_queued(backlog.rows)
 
     backlog.work()
     counts.reconcile()

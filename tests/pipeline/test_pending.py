@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from core.accept import reading
-from core.accept.sweeper import sweep
-from core.http import merged
-from core.http.stored import StoredRows
-from core.numbering.authority import read_authority
-from core.numbering.models import NumberAuthority
+from ingest import read_your_writes
+from ingest.numbering.authority import read_authority
+from ingest.numbering.models import NumberAuthority
+from ingest.sweeper import sweep
+from listing import accepted_rows
+from listing.stored_rows import StoredRows
 from messages_app.models import Message
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog
@@ -100,7 +100,7 @@ def test_a_row_that_moves_while_it_is_looked_for_is_found(
     api: Api, backlog: Backlog, chat: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.say(chat, "x")
-    before(monkeypatch, reading, "find_pending", once(backlog.work))
+    before(monkeypatch, read_your_writes, "find_pending", once(backlog.work))
 
     assert api.get(f"{chat}/messages/1").status_code == 200
 
@@ -172,7 +172,7 @@ def test_a_list_of_what_is_stored_asks_redis_once(
     api.say(chat, *"x" * 9)
     backlog.work()
     asked: list[int] = []
-    before(monkeypatch, merged, "see_pending", lambda: asked.append(1))
+    before(monkeypatch, accepted_rows, "see_pending", lambda: asked.append(1))
 
     page = api.get(f"{chat}/messages", limit=2, after=4).json()
 

@@ -8,10 +8,11 @@ import pytest
 from amqp.exceptions import PreconditionFailed
 from pytest_django import Settings
 
-from core.accept.envelope import task_message
-from core.broker.publisher import BrokerAway, Publisher
-from core.broker.queues import failed_queue, work_queue
-from messages_app.accept import NewMessage
+from infra.rabbitmq.connection import BrokerUnavailable
+from infra.rabbitmq.publisher import Publisher
+from infra.rabbitmq.queues import failed_queue, work_queue
+from ingest.message_format import write_message
+from messages_app.records import NewMessage
 from tests.live.servers import eventually, free_port
 from tests.pipeline.proxy import Proxy, through
 from tests.pipeline.queue import TestQueue
@@ -39,7 +40,7 @@ def publisher(
 ) -> Iterator[Publisher]:
     """One that knows of the test's queue alone."""
     queues = (work_queue(queue.name, queue.failed), failed_queue(queue.failed))
-    monkeypatch.setattr("core.broker.declaring.QUEUES", queues)
+    monkeypatch.setattr("infra.rabbitmq.connection.QUEUES", queues)
     publisher = Publisher()
     yield publisher
     proxy.thaw()
@@ -48,7 +49,7 @@ def publisher(
 
 
 def publish(publisher: Publisher, queue: TestQueue, number: int = 1) -> None:
-    publisher.publish(queue.name, *task_message([NewMessage("c" * 24, 1, "x").numbered(number)]))
+    publisher.publish(queue.name, *write_message([NewMessage("c" * 24, 1, "x").numbered(number)]))
 
 
 def is_well(publisher: Publisher) -> bool:
@@ -62,8 +63,8 @@ def test_a_message_that_is_too_large_keeps_no_other_from_its_queue(
         raise PreconditionFailed("message size 20000000 is larger than configured max size")
 
     with monkeypatch.context() as large:
-        large.setattr("core.broker.publisher._send", refuse)
-        with pytest.raises(BrokerAway):
+        large.setattr("infra.rabbitmq.publisher._publish_confirmed", refuse)
+        with pytest.raises(BrokerUnavailable):
             publish(publisher, queue)
 
     publish(publisher, queue)
@@ -92,7 +93,7 @@ def test_a_queue_that_another_version_made_is_used(
 ) -> None:
     made_otherwise = work_queue(queue.name, failed="another")
     queues = (made_otherwise, failed_queue(queue.failed))
-    monkeypatch.setattr("core.broker.declaring.QUEUES", queues)
+    monkeypatch.setattr("infra.rabbitmq.connection.QUEUES", queues)
 
     publish(publisher, queue)
 
@@ -100,9 +101,9 @@ def test_a_queue_that_another_version_made_is_used(
 
 
 def test_a_message_without_a_queue_is_refused(publisher: Publisher, queue: TestQueue) -> None:
-    headers, body = task_message([NewMessage("c" * 24, 1, "x").numbered(1)])
+    headers, body = write_message([NewMessage("c" * 24, 1, "x").numbered(1)])
 
-    with pytest.raises(BrokerAway):
+    with pytest.raises(BrokerUnavailable):
         publisher.publish(f"no-{queue.name}", headers, body)
 
 
@@ -112,7 +113,7 @@ def test_a_connection_that_was_cut_is_replaced_by_itself(
     publish(publisher, queue)
     proxy.cut()
 
-    with pytest.raises(BrokerAway):
+    with pytest.raises(BrokerUnavailable):
         publish(publisher, queue)
 
     eventually(lambda: is_well(publisher), WITHIN_S, "the broker is found well")
@@ -126,13 +127,13 @@ def test_a_broker_that_hangs_costs_one_wait_and_no_more(
     proxy.freeze()
 
     began = time.monotonic()
-    with pytest.raises(BrokerAway):
+    with pytest.raises(BrokerUnavailable):
         publish(publisher, queue)
     assert time.monotonic() - began < 6
 
     began = time.monotonic()
     for _ in range(100):
-        with pytest.raises(BrokerAway):
+        with pytest.raises(BrokerUnavailable):
             publish(publisher, queue)
     assert time.monotonic() - began < 0.5
 
@@ -142,13 +143,13 @@ def test_a_confirm_that_comes_late_is_not_taken_for_the_next_message(
 ) -> None:
     publish(publisher, queue)
     proxy.freeze()
-    with pytest.raises(BrokerAway):
+    with pytest.raises(BrokerUnavailable):
         publish(publisher, queue)
     proxy.thaw()
     eventually(lambda: is_well(publisher), WITHIN_S, "the broker is found well")
     proxy.freeze()
 
-    with pytest.raises(BrokerAway):
+    with pytest.raises(BrokerUnavailable):
         publish(publisher, queue)
 
 
@@ -160,7 +161,7 @@ def test_a_broker_that_does_not_listen_is_noticed_at_once(
     settings.ENVIRONMENT = there.model_copy(update=nobody)
 
     began = time.monotonic()
-    with pytest.raises(BrokerAway):
+    with pytest.raises(BrokerUnavailable):
         publish(publisher, queue)
     assert time.monotonic() - began < 0.5
 

@@ -7,9 +7,9 @@ from django.core.management import CommandError
 from django.db.models import F
 from django.utils import timezone
 
-from core.accept.models import DeadLetter
-from core.accept.sweeper import sweep
-from core.numbering.models import NumberAuthority
+from ingest.dead_letters.models import DeadLetter
+from ingest.numbering.models import NumberAuthority
+from ingest.sweeper import sweep
 from messages_app.models import Message
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog

@@ -6,14 +6,13 @@ from uuid import NAMESPACE_OID, uuid5
 import pytest
 from django.core.management import call_command
 
-from core import database
-from core.accept import acceptor
-from core.accept.group import GroupCommit
-from core.accept.submission import Repeatable, Submission
-from core.errors import KeyReused
-from core.idempotency.models import IdempotencyKey
-from core.rows import RequestKey
-from messages_app.accept import NewMessage
+from infra import database
+from ingest import commit
+from ingest.group_commit import GroupCommit
+from ingest.idempotency.keys import IdempotentRequest, KeyReused, RequestKey
+from ingest.idempotency.models import IdempotencyKey
+from ingest.submission import Submission
+from messages_app.records import NewMessage
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.idempotency.test_repeats import ROUTES, send
@@ -63,7 +62,7 @@ def test_repeats_within_one_group_are_one(api: Api, backlog: Backlog, chat: str)
 
     def submission(key: str, fingerprint: str, *bodies: str) -> Submission:
         rows = [NewMessage(token, 1, body) for body in bodies]
-        return Submission(rows, Repeatable(RequestKey(digest(key), digest(fingerprint))))
+        return Submission(rows, IdempotentRequest(RequestKey(digest(key), digest(fingerprint))))
 
     group = [
         submission("a", "1", "x", "y"),
@@ -126,7 +125,7 @@ def test_a_process_that_has_seen_nothing_finds_out_that_redis_was_emptied(
     first = say(api, chat).json()
     backlog.work()
     newcomer = Backlog(backlog.server)
-    monkeypatch.setattr(acceptor, "_group_commit", GroupCommit(newcomer.pipeline.commit))
+    monkeypatch.setattr(commit, "_group_commit", GroupCommit(newcomer.pipeline.commit))
     backlog.redis.flushall()
 
     assert say(api, chat).json() == first
@@ -180,7 +179,7 @@ def test_without_the_database_a_key_that_only_it_may_know_has_to_wait(
     backlog.pipeline._keeper.look_again()
     api.post(f"{chat}/messages", {"body": "has a block now"})
     with monkeypatch.context() as patch:
-        patch.setattr(database.breaker(), "is_open", True)
+        patch.setattr(database.database_breaker(), "is_open", True)
 
         assert_problem(say(api, chat, "unknown"), 503)
         assert api.post(f"{chat}/messages", {"body": "no key"}).status_code == 201

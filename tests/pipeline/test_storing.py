@@ -13,19 +13,19 @@ from django.db import (
 )
 
 from applications.services import create_application
-from chats.accept import NewChat
 from chats.models import Chat
-from core.accept import statement
-from core.accept.database import store
-from core.accept.models import DeadLetter
-from core.accept.patience import patiently
-from core.accept.storing import store_each, store_numbered
-from core.accept.submission import Submission
-from core.redis.client import client
-from core.redis.keys import attempt
-from core.rows import Lease, NumberedRow
-from messages_app.accept import NewMessage
+from chats.records import NewChat
+from infra.redis_client import redis_client
+from ingest import bulk_insert
+from ingest.database_numbers import number_and_store
+from ingest.dead_letters.models import DeadLetter
+from ingest.idempotent_insert import store_one_by_one, store_rows
+from ingest.records import Lease, NumberedRow
+from ingest.redis_keys import attempt
+from ingest.submission import Submission
+from ingest.writer import retry_while_database_is_down
 from messages_app.models import Message
+from messages_app.records import NewMessage
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,7 +53,7 @@ def stored_numbers() -> list[int]:
 def test_a_stored_row_is_what_was_accepted() -> None:
     row = message(7, "שלום 🙂\n%s '\"\\")
 
-    store_numbered([row])
+    store_rows([row])
 
     stored = Message.objects.get()
     accepted = row.instance()
@@ -66,7 +66,7 @@ def test_a_chat_is_stored_with_and_without_the_numbers_that_it_may_give() -> Non
     with_lease = NewChat(TOKEN, "one").numbered(1, Lease(epoch=3, first=1, last=50))
     without = NewChat(TOKEN, "two").numbered(2)
 
-    store_numbered([without, with_lease])
+    store_rows([without, with_lease])
 
     one, two = Chat.objects.order_by("chat_number")
     assert (one.name, one.number_ceiling, one.lease_epoch, one.lease_last) == ("one", 50, 3, 50)
@@ -77,7 +77,7 @@ def test_a_chat_is_stored_with_and_without_the_numbers_that_it_may_give() -> Non
 def test_a_thousand_long_rows_are_stored() -> None:
     rows = [message(number, "é" * 4000) for number in range(1, 1001)]
 
-    store_numbered(rows)
+    store_rows(rows)
 
     assert stored_numbers() == list(range(1, 1001))
     assert set(Message.objects.values_list("body", flat=True)) == {"é" * 4000}
@@ -87,7 +87,7 @@ def test_a_bad_row_is_set_aside_and_the_others_are_stored() -> None:
     bad = refused()
     rows = [*messages(120), bad, *[message(number) for number in range(121, 200)]]
 
-    store_numbered(rows)
+    store_rows(rows)
 
     assert stored_numbers() == list(range(1, 200))
     letter = DeadLetter.objects.get()
@@ -103,11 +103,11 @@ def test_a_bad_row_costs_few_transactions(monkeypatch: pytest.MonkeyPatch) -> No
 
     def insert(rows: Sequence[NumberedRow]) -> None:
         attempts.append(len(rows))
-        statement.insert(rows)
+        bulk_insert.bulk_insert(rows)
 
-    monkeypatch.setattr("core.accept.storing.insert", insert)
+    monkeypatch.setattr("ingest.idempotent_insert.bulk_insert", insert)
 
-    store_numbered([*messages(999), refused()])
+    store_rows([*messages(999), refused()])
 
     assert len(stored_numbers()) == 999
     assert len(attempts) <= 2 * 10 + 1
@@ -117,17 +117,17 @@ def test_many_bad_rows_are_all_set_aside() -> None:
     rows = [row for number in range(1, 21) for row in (message(number), refused())]
     rows = [replace(row, key=(*row.parent, row.number + place)) for place, row in enumerate(rows)]
 
-    store_numbered(rows)
+    store_rows(rows)
 
     assert (len(stored_numbers()), DeadLetter.objects.count()) == (20, 20)
 
 
 def test_redelivered_rows_are_dropped() -> None:
     rows = messages(50)
-    store_numbered(rows[10:30])
+    store_rows(rows[10:30])
 
-    store_numbered(rows)
-    store_numbered(rows)
+    store_rows(rows)
+    store_rows(rows)
 
     assert stored_numbers() == list(range(1, 51))
     assert not DeadLetter.objects.exists()
@@ -136,7 +136,7 @@ def test_redelivered_rows_are_dropped() -> None:
 def test_a_row_that_comes_twice_in_one_batch_is_stored_once() -> None:
     rows = messages(3)
 
-    store_numbered([*rows, *rows])
+    store_rows([*rows, *rows])
 
     assert stored_numbers() == [1, 2, 3]
     assert not DeadLetter.objects.exists()
@@ -145,8 +145,8 @@ def test_a_row_that_comes_twice_in_one_batch_is_stored_once() -> None:
 def test_a_redelivered_bad_row_is_set_aside_once() -> None:
     bad = refused()
 
-    store_numbered([bad])
-    store_numbered([bad])
+    store_rows([bad])
+    store_rows([bad])
 
     assert DeadLetter.objects.count() == 1
 
@@ -156,10 +156,10 @@ def test_a_stranger_never_takes_a_number(together: bool) -> None:
     mine, stranger, other = message(1, "mine"), message(1, "stranger"), message(2)
 
     if together:
-        store_numbered([mine, stranger, other])
+        store_rows([mine, stranger, other])
     else:
-        store_numbered([mine])
-        store_numbered([stranger, other])
+        store_rows([mine])
+        store_rows([stranger, other])
 
     assert Message.objects.get(message_number=1).body == "mine"
     assert stored_numbers() == [1, 2]
@@ -169,8 +169,8 @@ def test_a_stranger_never_takes_a_number(together: bool) -> None:
 
 
 def test_kinds_may_be_mixed_and_children_may_come_before_their_parents() -> None:
-    store_numbered([message(1, chat=2)])
-    store_numbered([message(2, chat=2), NewChat(TOKEN, "late").numbered(2), message(1, chat=1)])
+    store_rows([message(1, chat=2)])
+    store_rows([message(2, chat=2), NewChat(TOKEN, "late").numbered(2), message(1, chat=1)])
 
     assert Chat.objects.get().name == "late"
     assert Message.objects.count() == 3
@@ -195,11 +195,11 @@ def test_a_failure_of_the_database_blames_no_row_and_is_waited_out(
     def insert(rows: Sequence[NumberedRow]) -> None:
         if failures:
             raise failures.pop()
-        statement.insert(rows)
+        bulk_insert.bulk_insert(rows)
 
-    monkeypatch.setattr("core.accept.storing.insert", insert)
+    monkeypatch.setattr("ingest.idempotent_insert.bulk_insert", insert)
 
-    patiently(lambda: store_numbered(messages(3)), meanwhile=lambda: None)
+    retry_while_database_is_down(lambda: store_rows(messages(3)), meanwhile=lambda: None)
 
     assert stored_numbers() == [1, 2, 3]
     assert not DeadLetter.objects.exists()
@@ -213,11 +213,13 @@ def test_a_row_that_the_server_calls_its_own_error_takes_no_other_request_with_i
     def insert(rows: Sequence[NumberedRow]) -> None:
         if any("bad" in row.values for row in rows):
             raise OperationalError(1366, "Incorrect string value")
-        statement.insert(rows)
+        bulk_insert.bulk_insert(rows)
 
-    monkeypatch.setattr("core.accept.database.insert_numbered", insert)
+    monkeypatch.setattr("ingest.database_numbers.bulk_insert", insert)
 
-    outcomes = store([Submission([NewChat(token, name)]) for name in ("one", "bad", "two")])
+    outcomes = number_and_store(
+        [Submission([NewChat(token, name)]) for name in ("one", "bad", "two")]
+    )
 
     assert isinstance(outcomes[1], OperationalError)
     assert list(Chat.objects.order_by("pk").values_list("name", flat=True)) == ["one", "two"]
@@ -226,7 +228,7 @@ def test_a_row_that_the_server_calls_its_own_error_takes_no_other_request_with_i
 def test_each_row_is_stored_alone_and_leaves_no_mark(redis_server: RedisServer) -> None:
     rows = [*messages(3), refused()]
 
-    store_each(rows)
+    store_one_by_one(rows)
 
     assert stored_numbers() == [1, 2, 3]
     assert DeadLetter.objects.get().acceptance.hex == rows[-1].acceptance
@@ -235,9 +237,9 @@ def test_each_row_is_stored_alone_and_leaves_no_mark(redis_server: RedisServer) 
 
 def test_a_row_that_killed_its_worker_is_set_aside_untried(redis_server: RedisServer) -> None:
     rows = messages(3)
-    client().set(attempt(rows[1].acceptance), 1)
+    redis_client().set(attempt(rows[1].acceptance), 1)
 
-    store_each(rows)
+    store_one_by_one(rows)
 
     assert stored_numbers() == [1, 3]
     assert "killed" in DeadLetter.objects.get().reason
@@ -247,10 +249,10 @@ def test_a_row_that_was_stored_before_its_worker_was_killed_is_well(
     redis_server: RedisServer,
 ) -> None:
     rows = messages(3)
-    store_numbered(rows)
-    client().set(attempt(rows[1].acceptance), 1)
+    store_rows(rows)
+    redis_client().set(attempt(rows[1].acceptance), 1)
 
-    store_each(rows)
+    store_one_by_one(rows)
 
     assert not DeadLetter.objects.exists()
 
@@ -258,6 +260,6 @@ def test_a_row_that_was_stored_before_its_worker_was_killed_is_well(
 def test_rows_are_stored_one_by_one_while_redis_is_away(redis_server: RedisServer) -> None:
     redis_server.kill()
 
-    store_each(messages(3))
+    store_one_by_one(messages(3))
 
     assert stored_numbers() == [1, 2, 3]

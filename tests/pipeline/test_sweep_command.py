@@ -5,8 +5,8 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from core import tasks
-from core.numbering.models import NumberAuthority
+from ingest.numbering.models import NumberAuthority
+from operations import tasks
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog
 

@@ -6,11 +6,10 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from chats.models import Chat
-from core.accept import sweeper
-from core.accept.models import DeadLetter
-from core.accept.sweeper import sweep
-from core.jobs import JobIsRunning, only_run
-from core.redis import keys
+from infra.jobs import JobIsRunning, only_run
+from ingest import redis_keys, sweeper
+from ingest.dead_letters.models import DeadLetter
+from ingest.sweeper import sweep
 from messages_app.models import Message
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog, stored
@@ -78,7 +77,7 @@ def test_what_the_workers_are_coming_to_is_left_to_them(
 
     assert stored() == [1, 2]
     assert (swept.stored, swept.left) == (1, 1)
-    backlog.redis.delete(keys.progress("messages"))
+    backlog.redis.delete(redis_keys.progress("messages"))
     assert sweep().stored == 2
     assert stored() == [1, 2, 3, 4]
 
@@ -90,7 +89,7 @@ def test_what_is_left_to_the_workers_hides_no_others(
     api.say(chat, "x")
     other = api.new_chat()
     backlog.grow_old(90)
-    backlog.redis.set(keys.progress("messages"), 1)
+    backlog.redis.set(redis_keys.progress("messages"), 1)
 
     swept = sweep()
 
@@ -106,7 +105,7 @@ def test_the_sweeper_s_own_work_does_not_hold_it_up(api: Api, backlog: Backlog, 
     backlog.grow_old(90)
 
     assert sweep().stored == 1
-    assert not backlog.redis.exists(keys.progress("messages"))
+    assert not backlog.redis.exists(redis_keys.progress("messages"))
 
 
 def test_progress_is_by_the_clock_of_redis(api: Api, backlog: Backlog, chat: str) -> None:
@@ -116,19 +115,19 @@ def test_progress_is_by_the_clock_of_redis(api: Api, backlog: Backlog, chat: str
 
     backlog.work(lambda row: row.number == 1)
 
-    assert backlog.redis.get(keys.progress("messages")) == first.split(b" ")[1]
-    assert 0 < int(backlog.redis.ttl(keys.progress("messages"))) <= 30
+    assert backlog.redis.get(redis_keys.progress("messages")) == first.split(b" ")[1]
+    assert 0 < int(backlog.redis.ttl(redis_keys.progress("messages"))) <= 30
 
 
 def test_the_index_is_put_right(api: Api, backlog: Backlog, chat: str) -> None:
     api.say(chat, "x")
     name = f"{Chat.objects.get().application_token}/1"
-    young = backlog.redis.zscore(keys.PENDING_PARENTS, name)
-    backlog.redis.zadd(keys.PENDING_PARENTS, {name: 1, "nothing/1": 1})
+    young = backlog.redis.zscore(redis_keys.PENDING_PARENTS, name)
+    backlog.redis.zadd(redis_keys.PENDING_PARENTS, {name: 1, "nothing/1": 1})
 
     sweep()
 
-    assert backlog.redis.zrange(keys.PENDING_PARENTS, 0, -1, withscores=True) == [
+    assert backlog.redis.zrange(redis_keys.PENDING_PARENTS, 0, -1, withscores=True) == [
         (name.encode(), young)
     ]
 
@@ -137,7 +136,7 @@ def test_what_cannot_be_read_is_set_aside_and_takes_nothing_with_it(
     api: Api, backlog: Backlog, chat: str
 ) -> None:
     api.say(chat, *"ab")
-    pending = keys.pending(f"{Chat.objects.get().application_token}/1")
+    pending = redis_keys.pending(f"{Chat.objects.get().application_token}/1")
     backlog.grow_old(61)
     rubbish = [b"7 1 [1, 2]", b"8 1 {", b"\xff", b'9 1 [1, "no uuid", ["x"], null]']
     for score, member in enumerate(rubbish, start=3):
@@ -183,7 +182,7 @@ def test_without_the_database_the_rows_stay_pending(
     api.say(chat, "x")
     backlog.grow_old(61)
     with monkeypatch.context() as patch:
-        patch.setattr(sweeper, "store_numbered", fail)
+        patch.setattr(sweeper, "store_rows", fail)
         with pytest.raises(OperationalError):
             sweep()
         with pytest.raises(CommandError, match="database"):

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 import orjson
 import pytest
 
-from core.accept import tasks
-from core.accept.envelope import task_message
-from core.accept.settled import settle
-from core.accept.storing import store_each
-from core.broker.draining import SUSPECT_AFTER
-from core.rows import NumberedRow
-from messages_app.accept import NewMessage
+from ingest import writer
+from ingest.idempotent_insert import store_one_by_one
+from ingest.message_format import write_message
+from ingest.post_commit import finish_queued
+from ingest.queue_drain import SUSPECT_AFTER
+from ingest.records import NumberedRow
+from messages_app.records import NewMessage
 from tests.live.servers import eventually
 from tests.pipeline.backlog import stored
 from tests.pipeline.queue import TestQueue
@@ -30,10 +30,10 @@ MESSAGES = 20
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Two messages fill a batch, and nothing is held afterwards."""
-    monkeypatch.setattr(tasks, "MAX_ROWS", 2 * OF_MESSAGE)
-    monkeypatch.setattr(tasks, "MAX_MESSAGES", 2)
+    monkeypatch.setattr(writer, "MAX_BATCH_ROWS", 2 * OF_MESSAGE)
+    monkeypatch.setattr(writer, "MAX_BATCH_MESSAGES", 2)
     yield
-    tasks._drain.drop()
+    writer._drain.drop()
 
 
 def message(place: int) -> list[NumberedRow]:
@@ -50,8 +50,8 @@ def put(queue: TestQueue, places: Sequence[int]) -> None:
 
 def run(queue: TestQueue, rows: Sequence[NumberedRow]) -> None:
     """The task of a message with these rows."""
-    [envelope], _, _ = orjson.loads(task_message(rows)[1])
-    tasks.store_rows.apply((envelope,), routing_key=queue.name, throw=True)
+    [envelope], _, _ = orjson.loads(write_message(rows)[1])
+    writer.store_queued_rows.apply((envelope,), routing_key=queue.name, throw=True)
 
 
 def numbers(messages: int) -> list[int]:
@@ -64,19 +64,19 @@ def test_one_task_works_off_a_backlog_of_many_batches(queue: TestQueue) -> None:
     run(queue, message(0))
 
     assert stored() == numbers(MESSAGES)
-    tasks._drain.drop()
+    writer._drain.drop()
     assert queue.ready() == 0
 
 
 def test_when_its_turn_is_over_it_stores_what_it_holds_and_leaves_the_rest(
     queue: TestQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(writer, "TURN_SECONDS", 0.0)
     put(queue, range(1, MESSAGES))
 
     run(queue, message(0))
 
-    tasks._drain.drop()
+    writer._drain.drop()
     left = queue.ready()
     assert MESSAGES / 2 < left < MESSAGES - 2
     assert stored() == numbers(MESSAGES - left)
@@ -85,12 +85,12 @@ def test_when_its_turn_is_over_it_stores_what_it_holds_and_leaves_the_rest(
 def test_when_its_worker_is_to_end_it_stores_what_it_holds_and_leaves_the_rest(
     queue: TestQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.ending.wait", lambda _: True)
+    monkeypatch.setattr("infra.worker_shutdown.wait_for_shutdown", lambda _: True)
     put(queue, range(1, MESSAGES))
 
     run(queue, message(0))
 
-    tasks._drain.drop()
+    writer._drain.drop()
     assert stored() == numbers(MESSAGES - queue.ready())
 
 
@@ -101,11 +101,11 @@ def test_what_may_kill_goes_alone_also_in_the_midst_of_a_backlog(
 
     def store(rows: Sequence[NumberedRow]) -> None:
         alone.append(rows)
-        store_each(rows)
+        store_one_by_one(rows)
 
-    monkeypatch.setattr(tasks, "store_each", store)
+    monkeypatch.setattr(writer, "store_one_by_one", store)
     put(queue, range(1, 10))
-    headers, body = task_message(message(10))
+    headers, body = write_message(message(10))
     queue.put_raw({**headers, "x-delivery-count": SUSPECT_AFTER}, body)
     put(queue, range(11, MESSAGES))
 
@@ -113,7 +113,7 @@ def test_what_may_kill_goes_alone_also_in_the_midst_of_a_backlog(
 
     assert stored() == numbers(MESSAGES)
     assert [[row.number for row in rows] for rows in alone] == [[row.number for row in message(10)]]
-    tasks._drain.drop()
+    writer._drain.drop()
     assert queue.ready() == 0
 
 
@@ -124,16 +124,16 @@ def test_a_connection_that_breaks_in_the_midst_of_a_backlog_loses_nothing(
     calls = iter(range(MESSAGES))
 
     def settle_and_cut(rows: Sequence[NumberedRow]) -> None:
-        settle(rows)
+        finish_queued(rows)
         if next(calls) == 3:
-            tasks._drain._channel.connection.transport.close()
+            writer._drain._channel.connection.transport.close()
 
-    monkeypatch.setattr(tasks, "settle", settle_and_cut)
+    monkeypatch.setattr(writer, "finish_queued", settle_and_cut)
 
     def all_are_stored() -> bool:
         run(queue, message(0))
         return stored() == numbers(MESSAGES)
 
     eventually(all_are_stored, 10, "what was held came again")
-    tasks._drain.drop()
+    writer._drain.drop()
     assert queue.ready() == 0

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from core.accept.envelope import task_message
-from core.accept.models import DeadLetter
-from core.broker.task import task
-from core.rows import NumberedRow
-from messages_app.accept import NewMessage
+from infra.rabbitmq.publisher import task_message
+from ingest.dead_letters.models import DeadLetter
+from ingest.message_format import write_message
+from ingest.records import NumberedRow
 from messages_app.models import Message
+from messages_app.records import NewMessage
 from tests.live.servers import eventually
 from tests.pipeline.proxy import Proxy, proxy_to, through
 from tests.pipeline.queue import TestQueue
@@ -122,7 +122,7 @@ def test_a_row_that_kills_its_worker_is_found_and_set_aside(
 def test_what_cannot_be_read_is_kept_and_holds_up_nobody(
     queue: TestQueue, start_worker: StartWorker
 ) -> None:
-    headers, body = task_message(messages(99, 99))
+    headers, body = write_message(messages(99, 99))
     unreadable = [
         body.replace(b'"format":1', b'"format":9999'),
         body.replace(b'"messages"', b'"unheard-of"'),
@@ -180,13 +180,13 @@ def test_a_scheduled_task_that_fails_is_counted_and_is_no_dead_letter(
     queue: TestQueue, start_worker: StartWorker, database_proxy: Proxy
 ) -> None:
     worker = start_worker(DATABASE_URL=through(database_proxy, database_url()))
-    queue.put_raw(*task("core.tasks.forget_requests"))
+    queue.put_raw(*task_message("operations.tasks.forget_requests"))
     eventually(lambda: worker.has_logged("keys.forgotten"), WITHIN_S, "it is at work")
     database_proxy.close()
 
-    scheduled = ("core.tasks.forget_requests", "core.tasks.reconcile_counts")
+    scheduled = ("operations.tasks.forget_requests", "core.tasks.reconcile_counts")
     for name in scheduled:
-        queue.put_raw(*task(name))
+        queue.put_raw(*task_message(name))
     for name in scheduled:
         failed = f"task.failed task={name}"
         eventually(lambda failed=failed: worker.has_logged(failed), WITHIN_S, failed)  # type: ignore[misc]
@@ -215,7 +215,7 @@ def test_beat_sends_to_a_queue_that_was_made_otherwise(
     queue.make_otherwise()
     worker = start_worker()
 
-    worker.send("core.tasks.forget_requests")
+    worker.send("operations.tasks.forget_requests")
 
     eventually(lambda: worker.has_logged("keys.forgotten"), WITHIN_S, "the task")
 

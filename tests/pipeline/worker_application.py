@@ -7,7 +7,7 @@ from typing import Any
 from celery.signals import worker_init
 
 from chatsystem.celery import app
-from core.broker.queues import work_queue
+from infra.rabbitmq.queues import work_queue
 
 __all__ = ["app"]
 

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db.models import F
 from django.utils import timezone
 
-from messages_app.purging import prefix, removing
+from retention import purge
 from tests.api.client import Api
 from tests.audit.results import Place
 
@@ -56,8 +56,8 @@ def old_chat(path: str) -> OldChat:
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces of three messages."""
-    monkeypatch.setattr(prefix, "ROWS", 3)
-    monkeypatch.setattr(removing, "ROWS", 3)
+    monkeypatch.setattr(purge, "ROWS", 3)
+    monkeypatch.setattr(purge, "ROWS", 3)
 
 
 @pytest.fixture

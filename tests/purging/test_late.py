@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from core.accept import purged
-from core.accept.dead_letters import set_aside
-from core.accept.models import DeadLetter
-from core.accept.replaying import replay
-from core.accept.stored import not_stored
-from core.accept.storing import store_numbered
-from core.idempotency.models import IdempotencyKey
-from core.rows import NumberedRow, RequestKey
-from messages_app.accept import NewMessage
+from ingest import late_rows
+from ingest.dead_letters.models import DeadLetter
+from ingest.dead_letters.replay import replay
+from ingest.dead_letters.set_aside import set_aside
+from ingest.idempotency.keys import RequestKey
+from ingest.idempotency.models import IdempotencyKey
+from ingest.idempotent_insert import rows_not_stored, store_rows
+from ingest.records import NumberedRow
+from messages_app.records import NewMessage
 from tests.audit.results import audit
 from tests.purging.conftest import OldChat
 
@@ -42,19 +42,19 @@ def test_a_message_that_is_delivered_again_is_dropped_and_takes_none_with_it(
     fresh = NewMessage(chat.token, chat.number, "fresh").numbered(11)
     IdempotencyKey.objects.all().delete()
 
-    store_numbered([*again, fresh])
+    store_rows([*again, fresh])
 
     assert chat.numbers == [9, 10, 11]
     assert not IdempotencyKey.objects.exists()
     assert not DeadLetter.objects.exists()
-    assert not_stored(again) == []
+    assert rows_not_stored(again) == []
 
 
 def test_a_stored_one_beside_it_is_known_as_ever(chat: OldChat) -> None:
     again = [delivered_again(chat, number) for number in (3, 9)]
     chat.purge()
 
-    store_numbered(again)
+    store_rows(again)
 
     assert chat.numbers == [9, 10]
     assert not DeadLetter.objects.exists()
@@ -65,7 +65,7 @@ def test_fresh_rows_cost_one_read(chat: OldChat) -> None:
     fresh = [NewMessage(chat.token, chat.number, "x").numbered(number) for number in (11, 12)]
 
     with connection.execute_wrapper(counting := Counting()):
-        store_numbered(fresh)
+        store_rows(fresh)
 
     first_words = [sql.split()[0] for sql in counting.statements]
     assert [word for word in first_words if word != "BEGIN"] == ["INSERT", "SELECT"]
@@ -106,16 +106,16 @@ def test_a_row_that_is_being_inserted_while_its_number_is_purged_goes_with_the_o
     inserted, may_commit = Event(), Event()
 
     def late(rows: list[NumberedRow]) -> list[NumberedRow]:
-        found = purged.late(rows)
+        found = late_rows.purged_rows(rows)
         inserted.set()
         assert may_commit.wait(10)
         return found
 
     def insert() -> None:
-        store_numbered([row])
+        store_rows([row])
         connection.close()
 
-    monkeypatch.setattr("core.accept.storing.late", late)
+    monkeypatch.setattr("ingest.idempotent_insert.purged_rows", late)
     inserting = Thread(target=insert)
     inserting.start()
     assert inserted.wait(10)

@@ -11,17 +11,16 @@ from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
-from core import jobs
-from core.accept.purged import JOB
-from core.idempotency import records
-from core.jobs import JobIsRunning, only_run
-from core.models import IdempotencyKey, Job, PurgeHorizon
-from messages_app import tasks
-from messages_app.purging import running
-from messages_app.purging.prefix import ChatKey
-from messages_app.purging.removing import mark
-from messages_app.purging.running import Purged, purge, would_purge
-from messages_app.tasks import purge_old
+from infra import jobs
+from infra.jobs import JobIsRunning, only_run
+from infra.models import Job
+from ingest.idempotency import records
+from ingest.late_rows import PURGE_JOB
+from ingest.models import IdempotencyKey, PurgeHorizon
+from retention import purge as running
+from retention import tasks
+from retention.purge import ChatKey, Purged, mark, purge, would_purge
+from retention.tasks import purge_old
 from tests.api.client import Api
 from tests.audit.results import audit, found_nothing
 from tests.purging.conftest import OldChat, old_chat
@@ -170,7 +169,7 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_one_purge_at_a_time(chat: OldChat) -> None:
-    with only_run(JOB), pytest.raises(CommandError, match="under way"):
+    with only_run(PURGE_JOB), pytest.raises(CommandError, match="under way"):
         chat.purge()
 
 
@@ -209,7 +208,7 @@ def test_a_purge_that_finds_nothing_holds_on_to_its_job(
 
     def overtaken(messages: int) -> None:
         calls.append(messages)
-        Job.objects.filter(name=JOB).update(run=F("run") + 1)
+        Job.objects.filter(name=PURGE_JOB).update(run=F("run") + 1)
 
     with pytest.raises(JobIsRunning):
         purge([nothing_old.token], timezone.now() - timedelta(days=1), overtaken)
@@ -218,7 +217,7 @@ def test_a_purge_that_finds_nothing_holds_on_to_its_job(
 
 def test_forgotten_keys_give_way_too(chat: OldChat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "_DELETED_AT_ONCE", 1)
-    old = timezone.now() - 2 * records.KEPT
+    old = timezone.now() - 2 * records.KEPT_FOR
     for _ in range(3):
         IdempotencyKey.objects.create(name=uuid4(), fingerprint=uuid4(), accepted_at=old)
 
@@ -236,7 +235,7 @@ def test_the_nightly_purge_ends_in_time_where_nothing_is_old(
 
     purge_old()
 
-    assert [one.outcome for one in Job.objects.filter(name=JOB)] == [{}]
+    assert [one.outcome for one in Job.objects.filter(name=PURGE_JOB)] == [{}]
 
 
 def test_each_night_what_is_older_than_the_setting_goes(chat: OldChat, settings: Settings) -> None:

@@ -4,11 +4,10 @@ from typing import Any
 
 from elasticsearch import Elasticsearch
 
-from core.rows import Key
+from ingest.records import Key
 from search.index import reading
-from search.index.layout import pattern
-from search.index.names import name_of
-from search.indexing import Work, work_off_some
+from search.index.layout import document_name, pattern
+from search.indexing import Workload, index_some
 
 
 class SearchIndex:
@@ -19,7 +18,7 @@ class SearchIndex:
 
     def keep_up(self) -> None:
         """Everything that is recorded is indexed and can be found."""
-        while work_off_some() is not Work.NONE:
+        while index_some() is not Workload.NONE:
             pass
         reading.refresh()
 
@@ -36,6 +35,6 @@ class SearchIndex:
         """What it holds of a message."""
         [found] = self.server.mget(
             index=f"{pattern()[:-1]}read",
-            docs=[{"_id": name_of(key), "routing": name_of(key[:-1])}],
+            docs=[{"_id": document_name(key), "routing": document_name(key[:-1])}],
         )["docs"]
         return found["_source"] if found.get("found") else None

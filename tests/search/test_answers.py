@@ -11,9 +11,9 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from core.accept.models import DeadLetter
-from core.service_errors import Meaning
-from search.errors import IndexAway, NoIndex, RequestRefused
+from infra.service_errors import Meaning
+from ingest.dead_letters.models import DeadLetter
+from search.errors import IndexUnavailable, NoIndex, RequestRejected
 from search.index import answers, querying, writing
 from search.index.documents import Content
 from search.index.layout import Target
@@ -34,35 +34,35 @@ def error(kind: str, reason: str = "reason") -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("status", "kind", "meaning", "failure"),
     [
-        (400, "index_closed_exception", Meaning.NOT_DONE, IndexAway),
-        (403, "cluster_block_exception", Meaning.NOT_DONE, IndexAway),
-        (429, "cluster_block_exception", Meaning.NOT_DONE, IndexAway),
-        (503, "cluster_block_exception", Meaning.NOT_DONE, IndexAway),
-        (401, "security_exception", Meaning.NOT_DONE, IndexAway),
-        (403, "security_exception", Meaning.NOT_DONE, IndexAway),
+        (400, "index_closed_exception", Meaning.NOT_DONE, IndexUnavailable),
+        (403, "cluster_block_exception", Meaning.NOT_DONE, IndexUnavailable),
+        (429, "cluster_block_exception", Meaning.NOT_DONE, IndexUnavailable),
+        (503, "cluster_block_exception", Meaning.NOT_DONE, IndexUnavailable),
+        (401, "security_exception", Meaning.NOT_DONE, IndexUnavailable),
+        (403, "security_exception", Meaning.NOT_DONE, IndexUnavailable),
         (404, "index_not_found_exception", Meaning.NOT_DONE, NoIndex),
         (404, "aliases_not_found_exception", Meaning.NOT_DONE, NoIndex),
-        (404, "search_context_missing_exception", Meaning.NOT_DONE, IndexAway),
-        (404, "shard_not_found_exception", Meaning.NOT_DONE, IndexAway),
-        (408, "timeout", Meaning.OPEN, IndexAway),
-        (413, "content_too_long_exception", Meaning.NOT_DONE, IndexAway),
-        (429, "es_rejected_execution_exception", Meaning.NOT_DONE, IndexAway),
-        (429, "circuit_breaking_exception", Meaning.NOT_DONE, IndexAway),
-        (500, "null_pointer_exception", Meaning.OPEN, IndexAway),
-        (502, "", Meaning.OPEN, IndexAway),
-        (503, "no_shard_available_action_exception", Meaning.NOT_DONE, IndexAway),
-        (503, "unavailable_shards_exception", Meaning.NOT_DONE, IndexAway),
-        (503, "master_not_discovered_exception", Meaning.NOT_DONE, IndexAway),
-        (504, "process_cluster_event_timeout_exception", Meaning.OPEN, IndexAway),
-        (400, "validation_exception", Meaning.NOT_DONE, IndexAway),
-        (400, "an_exception_of_tomorrow", Meaning.NOT_DONE, IndexAway),
-        (418, "", Meaning.NOT_DONE, IndexAway),
-        (400, "document_parsing_exception", Meaning.ROW_AT_FAULT, RequestRefused),
-        (400, "mapper_parsing_exception", Meaning.ROW_AT_FAULT, RequestRefused),
-        (400, "strict_dynamic_mapping_exception", Meaning.ROW_AT_FAULT, RequestRefused),
-        (400, "illegal_argument_exception", Meaning.DEFECT, RequestRefused),
-        (400, "parsing_exception", Meaning.DEFECT, RequestRefused),
-        (400, "query_shard_exception", Meaning.DEFECT, RequestRefused),
+        (404, "search_context_missing_exception", Meaning.NOT_DONE, IndexUnavailable),
+        (404, "shard_not_found_exception", Meaning.NOT_DONE, IndexUnavailable),
+        (408, "timeout", Meaning.OPEN, IndexUnavailable),
+        (413, "content_too_long_exception", Meaning.NOT_DONE, IndexUnavailable),
+        (429, "es_rejected_execution_exception", Meaning.NOT_DONE, IndexUnavailable),
+        (429, "circuit_breaking_exception", Meaning.NOT_DONE, IndexUnavailable),
+        (500, "null_pointer_exception", Meaning.OPEN, IndexUnavailable),
+        (502, "", Meaning.OPEN, IndexUnavailable),
+        (503, "no_shard_available_action_exception", Meaning.NOT_DONE, IndexUnavailable),
+        (503, "unavailable_shards_exception", Meaning.NOT_DONE, IndexUnavailable),
+        (503, "master_not_discovered_exception", Meaning.NOT_DONE, IndexUnavailable),
+        (504, "process_cluster_event_timeout_exception", Meaning.OPEN, IndexUnavailable),
+        (400, "validation_exception", Meaning.NOT_DONE, IndexUnavailable),
+        (400, "an_exception_of_tomorrow", Meaning.NOT_DONE, IndexUnavailable),
+        (418, "", Meaning.NOT_DONE, IndexUnavailable),
+        (400, "document_parsing_exception", Meaning.ROW_AT_FAULT, RequestRejected),
+        (400, "mapper_parsing_exception", Meaning.ROW_AT_FAULT, RequestRejected),
+        (400, "strict_dynamic_mapping_exception", Meaning.ROW_AT_FAULT, RequestRejected),
+        (400, "illegal_argument_exception", Meaning.DEFECT, RequestRejected),
+        (400, "parsing_exception", Meaning.DEFECT, RequestRejected),
+        (400, "query_shard_exception", Meaning.DEFECT, RequestRejected),
     ],
 )
 def test_the_name_decides_and_what_is_unknown_is_away(
@@ -75,7 +75,7 @@ def test_the_name_decides_and_what_is_unknown_is_away(
 @pytest.mark.parametrize("told", [None, "", "<html>Forbidden</html>", {}, {"type": None}, [1]])
 def test_an_answer_of_another_shape_is_away(told: object) -> None:
     assert answers.meaning_of(403, told) is Meaning.NOT_DONE
-    assert isinstance(answers.failure(403, told), IndexAway)
+    assert isinstance(answers.failure(403, told), IndexUnavailable)
 
 
 def test_a_failure_of_all_shards_means_what_happened_in_them() -> None:
@@ -208,5 +208,5 @@ def test_a_request_that_is_too_large_is_sent_in_parts(settings: Settings) -> Non
 
     with answering(settings, **refusal, limit=5000):
         assert writing.write(changes, target) == []
-    with answering(settings, **refusal), pytest.raises(IndexAway):
+    with answering(settings, **refusal), pytest.raises(IndexUnavailable):
         writing.write(changes, target)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from core.text import MAX_BODY_BYTES, fold
+from ingest.text_rules import MAX_BODY_BYTES, fold
 from search import backends
 from search.highlight import MAX_BYTES, MAX_MARKS, highlight
 from tests.api.client import Api

@@ -3,13 +3,13 @@
 import pytest
 from django.core.management import call_command
 
-from core.jobs import JobIsRunning
+from infra.jobs import JobIsRunning
 from search import building
 from search.checking import check
 from search.errors import NoIndex
-from search.index import life
+from search.index import lifecycle
 from search.index.layout import layout
-from search.keeping_up import keep_up
+from search.indexer import run_indexer
 from tests.api.client import Api
 from tests.search.index import SearchIndex
 
@@ -46,7 +46,7 @@ def test_a_new_index_takes_over_and_the_old_one_goes(index: SearchIndex, chat: s
 def test_nobody_else_goes_on_with_what_a_rebuild_has_begun(
     index: SearchIndex, chat: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create, refused = life.create, []
+    create, refused = lifecycle.create, []
 
     def create_and_be_overtaken(name: str) -> None:
         create(name)
@@ -54,7 +54,7 @@ def test_nobody_else_goes_on_with_what_a_rebuild_has_begun(
             building.go_on()
         refused.append(error)
 
-    monkeypatch.setattr(life, "create", create_and_be_overtaken)
+    monkeypatch.setattr(lifecycle, "create", create_and_be_overtaken)
     call_command("search", "rebuild", "--json")
 
     assert len(refused) == 1
@@ -123,7 +123,7 @@ def test_a_build_that_vanishes_takes_nothing_with_it(index: SearchIndex, chat: s
     building.begin()
 
     with pytest.raises(NoIndex):
-        building.go_on(notice=lambda _: life.remove(str(layout().build)))
+        building.go_on(notice=lambda _: lifecycle.remove(str(layout().build)))
 
     assert layout().build is None
     assert_in_step()
@@ -138,7 +138,7 @@ def test_after_a_wipe_the_worker_builds_the_index_and_meanwhile_the_table_answer
     assert answer["Search-Backend"] == "database"
     assert len(answer.json()["results"]) == 1
 
-    keep_up()
+    run_indexer()
 
     assert_in_step()
     answer = api.get(f"{chat}/messages/search", query="without")

@@ -9,13 +9,13 @@ import pytest
 from django.core.management import call_command
 from django.db.models import F
 
-from core import jobs
-from core.jobs import JobIsRunning
-from core.models import Job
+from infra import jobs
+from infra.jobs import JobIsRunning
+from infra.models import Job
 from messages_app.models import Message
 from search import backlog, checking
 from search.checking import StillBehind, check, check_sample
-from search.index.names import name_of
+from search.index.layout import document_name
 from search.models import BacklogEntry
 from tests.api.client import Api
 from tests.search.index import SearchIndex
@@ -76,7 +76,7 @@ def test_every_kind_of_difference_is_found(api: Api, chat: str) -> None:
 
     assert status == 1
     assert result["differences"] == kinds
-    names = {n: name_of(key_of(chat, n)) for n in (2, 5, 13)}
+    names = {n: document_name(key_of(chat, n)) for n in (2, 5, 13)}
     assert sorted(result["named"]) == sorted([
         f"{names[2]}: the document is older",
         f"{names[5]}: the document is extra",

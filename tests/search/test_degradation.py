@@ -3,8 +3,8 @@
 import pytest
 from pytest_django import Settings
 
-from core import database
-from core.text import MAX_QUERY_CHARACTERS
+from infra import database
+from ingest.text_rules import MAX_QUERY_CHARACTERS
 from search.index import querying
 from tests.api.client import Api
 from tests.api.problems import assert_problem
@@ -94,7 +94,7 @@ def test_search_goes_on_while_the_database_is_away(
     api: Api, chat: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     empty = api.new_chat()
-    monkeypatch.setattr(database.breaker(), "is_open", True)
+    monkeypatch.setattr(database.database_breaker(), "is_open", True)
 
     assert search(api, chat) == ("elasticsearch", [3, 1])
     nothing = api.get(f"{chat}/messages/search", query="x" * MAX_QUERY_CHARACTERS)

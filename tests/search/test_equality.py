@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from core.text import fold
+from ingest.text_rules import fold
 from messages_app.models import Message
 from tests.api.client import Api
 from tests.api.test_paging import shown

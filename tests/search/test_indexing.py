@@ -5,18 +5,19 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from core.accept.models import DeadLetter
-from core.accept.statement import insert
-from core.accept.storing import store_numbered
-from core.rows import Key, NumberedRow
-from messages_app.accept import NewMessage
+from ingest.bulk_insert import bulk_insert
+from ingest.dead_letters.models import DeadLetter
+from ingest.idempotent_insert import store_rows
+from ingest.records import Key, NumberedRow
 from messages_app.models import Message
-from search import backlog, wake
-from search.errors import IndexAway, NoIndex
+from messages_app.records import NewMessage
+from search import backlog
+from search import backlog as wake
+from search.errors import IndexUnavailable, NoIndex
 from search.index.documents import Content, contents
 from search.index.layout import layout
 from search.index.writing import REMOVED, Change, write
-from search.indexing import work_off_some
+from search.indexing import index_some
 from search.models import BacklogEntry
 from tests.api.client import Api
 from tests.pipeline.proxy import Proxy
@@ -60,7 +61,7 @@ def test_rows_stored_together_are_one_entry_of_ranges(api: Api, index: SearchInd
     places = [(chat, 1), (chat, 2), (sibling, 7), (chat, 4), (chat, 3), (chat, 9)]
     keys = [key_of(*place) for place in places]
 
-    store_numbered([new_message(key) for key in keys])
+    store_rows([new_message(key) for key in keys])
 
     [entry] = BacklogEntry.objects.all()
     first, last, alone = key_of(chat, 1), key_of(chat, 9), key_of(sibling, 7)
@@ -73,11 +74,11 @@ def test_rows_stored_together_are_one_entry_of_ranges(api: Api, index: SearchInd
 def test_what_is_rolled_back_was_never_recorded(api: Api, index: SearchIndex) -> None:
     chat = api.new_chat()
     taken = new_message(key_of(chat, 1))
-    store_numbered([taken])
+    store_rows([taken])
     BacklogEntry.objects.all().delete()
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        insert([new_message(key_of(chat, 2)), taken])
+        bulk_insert([new_message(key_of(chat, 2)), taken])
 
     assert not BacklogEntry.objects.exists()
 
@@ -150,8 +151,8 @@ def test_nothing_is_lost_while_elasticsearch_is_away(
         way.close()
     else:
         way.freeze()
-    with pytest.raises(IndexAway):
-        work_off_some()
+    with pytest.raises(IndexUnavailable):
+        index_some()
     assert BacklogEntry.objects.count() == 1
 
     if how == "closed":
@@ -172,7 +173,7 @@ def test_nothing_is_lost_while_there_is_no_index_and_none_makes_itself(
     index.wipe()
 
     with pytest.raises(NoIndex):
-        work_off_some()
+        index_some()
     with pytest.raises(NoIndex):
         write([Change(key_of(chat, 1), row(chat, 1))], targets)
 
@@ -194,12 +195,12 @@ def test_the_worker_is_woken_after_the_commit_and_seldom(
             sent.append(f"{queue} {headers['task']}")
 
     monkeypatch.setattr(wake, "publisher", Publisher)
-    monkeypatch.setattr(wake, "_woken_at", float("-inf"))
+    monkeypatch.setattr(wake, "_notified_at", float("-inf"))
     chat = api.new_chat()
     with django_capture_on_commit_callbacks(execute=False) as callbacks:
         api.say(chat, *("x" for _ in range(20)))
     assert not sent
-    monkeypatch.setattr(wake, "is_configured", lambda: True)
+    monkeypatch.setattr(wake, "broker_is_configured", lambda: True)
 
     for callback in callbacks:
         callback()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.accept.storing import store_numbered
-from messages_app.accept import NewMessage
+from ingest.idempotent_insert import store_rows
+from messages_app.records import NewMessage
 from search.checking import check
 from tests.api.client import Api
 from tests.purging.conftest import old_chat
@@ -23,7 +23,7 @@ def test_a_purged_message_is_not_found_even_if_it_comes_again(api: Api, index: S
     )
 
     chat.purge()
-    store_numbered([row.numbered(1)])
+    store_rows([row.numbered(1)])
     index.keep_up()
 
     found = api.get(f"{chat.path}/messages/search", query="apple")

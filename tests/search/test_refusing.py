@@ -11,10 +11,10 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from elasticsearch import NotFoundError
 
-from core.accept.models import DeadLetter
+from ingest.dead_letters.models import DeadLetter
 from search import checking, health
 from search.checking import check_sample
-from search.errors import IndexAway, IndexUnusable
+from search.errors import IndexUnavailable, IndexUnusable
 from search.index import querying, reading
 from search.index.layout import layout
 from search.models import BacklogEntry
@@ -131,7 +131,7 @@ def test_an_index_that_cannot_be_read_is_not_taken_for_an_empty_one(
     index: SearchIndex, chat: str
 ) -> None:
     for state in ("closed", "read"):
-        with refusing(index, state), pytest.raises(IndexAway):
+        with refusing(index, state), pytest.raises(IndexUnavailable):
             reading.versions_of([key_of(chat, 1)])
         eventually(is_readable, WITHIN_S, "it is back")
 
@@ -175,7 +175,7 @@ def test_an_index_of_others_may_be_in_any_state(index: SearchIndex, chat: str) -
 def test_who_finds_the_server_well_does_not_take_the_index_for_well(
     api: Api, index: SearchIndex, chat: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.breaker.BREAKER_PROBE_SECONDS", 0.02)
+    monkeypatch.setattr("infra.breaker.BREAKER_PROBE_SECONDS", 0.02)
     ask, asked, twice = querying.require_readable, [], Event()
 
     def probe() -> None:

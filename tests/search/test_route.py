@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from core.text import fold
+from ingest.text_rules import fold
 from search.backends import DatabaseSearch
 from search.highlight import highlight
 from tests.api.client import Api

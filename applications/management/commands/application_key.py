@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 
+from applications.errors import ApplicationNotFound
 from applications.services import HasKey, first_key, rotate_key
-from core.errors import ApplicationNotFound
-from core.management.printing import LineCommand, utf8
+from infra.commands import LineCommand, utf8
 
 
 class Command(LineCommand):

@@ -7,9 +7,9 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 
 from applications.services import make_operator_key, revoke_operator_key
-from core.errors import Invalid
-from core.management.printing import LineCommand
-from core.text import clean_name
+from infra.commands import LineCommand
+from infra.errors import Invalid
+from ingest.text_rules import clean_name
 
 
 class Command(LineCommand):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from core.management.printing import LineCommand
+from infra.commands import LineCommand
 
 
 class Command(LineCommand):

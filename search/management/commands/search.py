@@ -10,14 +10,13 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from core.errors import DomainError
-from core.management.printing import LineCommand
+from infra.commands import LineCommand
+from infra.errors import DomainError
 from search import building
 from search.building import Copied
-from search.checking import StillBehind, check
+from search.checking import StillBehind, check, repair
 from search.errors import IndexUnusable
 from search.index.layout import layout
-from search.repairing import repair
 
 #: Differences are all counted, and so many of them named.
 NAMED = 100

@@ -1,0 +1,49 @@
+"""What beat sends, and when: as much of it as the parts that are switched on need.
+
+A task that nobody took before it is due again would only repeat the work, so each one expires.
+"""
+
+from typing import Any
+
+from celery.schedules import crontab
+
+from chatsystem.env import Environment
+from infra import timeouts
+
+_HOUR = 3600
+_MINUTE = 60
+
+
+def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
+    """Celery's CELERY_BEAT_SCHEDULE."""
+    counts = environment.reconcile_every_seconds
+    schedule = {
+        "reconcile-counts": _entry("operations.tasks.reconcile_counts", counts, expires=counts),
+        "forget-requests": _entry("operations.tasks.forget_requests", _HOUR, expires=_HOUR),
+    }
+    if environment.retention_days:
+        # Once a night, and again for what a run that took too long has left.
+        night = crontab(hour="1-5", minute=30)
+        schedule["purge"] = _entry("retention.tasks.purge_old", night, expires=_HOUR // 2)
+    if environment.redis_url:
+        schedule["sweep"] = _entry("operations.tasks.sweep", _MINUTE, expires=_MINUTE)
+    if environment.broker_url:
+        task = "operations.tasks.consume_failed"
+        schedule["take-over-failed"] = _entry(task, _MINUTE, expires=_MINUTE)
+    if environment.elasticsearch_url:
+        # A wake-up that was lost costs so long; without a broker there is none.
+        often = 10 if environment.broker_url else 1
+        schedule["index"] = _entry("search.tasks.index", often, expires=10)
+        night = crontab(hour=4, minute=0)
+        schedule["check-index"] = _entry("search.tasks.check", night, expires=_HOUR)
+    return schedule
+
+
+def _entry(task: str, when: float | crontab, *, expires: float) -> dict[str, Any]:
+    options = {
+        "confirm_timeout": timeouts.BEAT_CONFIRM_SECONDS,
+        "retry": True,
+        "retry_policy": {"max_retries": timeouts.BEAT_RETRIES, "interval_start": 0},
+        "expires": expires,
+    }
+    return {"task": task, "schedule": when, "options": options}

@@ -1,0 +1,106 @@
+"""What imports remember: how far each has come, and where its names lead.
+
+Each row is written in the transaction that stores the messages it speaks of, so it is true at any
+moment, whatever is killed. What is looked up by name has a digest for its key: equal means equal
+byte for byte under any collation, and no name or path is too long for an index.
+"""
+
+from django.db import models
+
+from applications.models import TOKEN_BYTES
+from ingest.text_rules import MAX_NAME_CHARACTERS
+
+DIGEST_CHARACTERS = 64
+
+
+class Import(models.Model):
+    """One source of lines and how many of them are done; `digest` covers exactly these."""
+
+    source = models.TextField()
+    source_key = models.CharField(max_length=DIGEST_CHARACTERS)
+    first_line = models.CharField(max_length=DIGEST_CHARACTERS)
+    lines_done = models.PositiveBigIntegerField(default=0)
+    digest = models.CharField(max_length=DIGEST_CHARACTERS)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "imports"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("source_key", "first_line"), name="imports_natural_key"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.source
+
+
+class ImportShare(models.Model):
+    """What one import, in all its runs, has brought to one application."""
+
+    of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="shares")
+    application_token = models.CharField(max_length=2 * TOKEN_BYTES)
+    name = models.CharField(max_length=MAX_NAME_CHARACTERS)
+    chats = models.PositiveBigIntegerField(default=0)
+    messages = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        db_table = "import_shares"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("of", "application_token"), name="import_shares_natural_key"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RejectedLine(models.Model):
+    """A line that could not be imported, set aside; `raw` is its beginning."""
+
+    of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rejected_lines")
+    line_number = models.PositiveBigIntegerField()
+    reason = models.TextField()
+    raw = models.BinaryField()
+
+    class Meta:
+        db_table = "import_rejected_lines"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("of", "line_number"), name="import_rejected_lines_natural_key"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.of}:{self.line_number}: {self.reason}"
+
+
+class ImportedApplication(models.Model):
+    """The application that imports made for a name; one that others made is never in here."""
+
+    key = models.CharField(max_length=DIGEST_CHARACTERS, unique=True)
+    name = models.CharField(max_length=MAX_NAME_CHARACTERS)
+    application_token = models.CharField(max_length=2 * TOKEN_BYTES)
+
+    class Meta:
+        db_table = "imported_applications"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ImportedChat(models.Model):
+    """The chat that imports made for the name of an application and of a chat."""
+
+    key = models.CharField(max_length=DIGEST_CHARACTERS, unique=True)
+    name = models.CharField(max_length=MAX_NAME_CHARACTERS)
+    application_token = models.CharField(max_length=2 * TOKEN_BYTES)
+    chat_number = models.PositiveBigIntegerField()
+
+    class Meta:
+        db_table = "imported_chats"
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,10 @@
+"""Django's view of this package."""
+
+from django.apps import AppConfig
+
+
+class InfraConfig(AppConfig):
+    """The table of background jobs."""
+
+    name = "infra"
+    verbose_name = "Infrastructure"

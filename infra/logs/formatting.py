@@ -1,0 +1,247 @@
+"""Secrets of this installation, which no line may tell.
+
+What may be told of an error: where it arose, of what kind it is, and only sometimes its text.
+
+The text of an error may quote what a client sent: a database's, the value that does not fit; a
+parser's, what it stumbled over. So only those are quoted that speak of services, or are our own.
+
+One line for each record, ours and those of libraries: JSON for programs, or words for people.
+
+A line is a line: whatever a field holds, its control characters are written as escapes, so that
+nobody can make a second line, or colour a terminal, by what he sends.
+
+What is logged and how, for `logging.config.dictConfig`: all of it to standard error.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from logging import LogRecord
+from sys import exc_info
+from traceback import format_tb
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import orjson
+import redis
+from amqp.exceptions import AMQPError
+from django.db import InterfaceError, OperationalError
+from structlog.stdlib import ProcessorFormatter
+from structlog.typing import EventDict
+
+from infra.logs.events import Event
+from infra.request_context import current_request_id
+from infra.service_errors import blames_row
+from infra.text import visible
+
+#: The packages of this project, whose own log lines and errors may be quoted.
+OWN_PACKAGES = (
+    "api",
+    "applications",
+    "chats",
+    "chatsystem",
+    "conversations",
+    "infra",
+    "ingest",
+    "listing",
+    "messages_app",
+    "operations",
+    "retention",
+    "search",
+)
+
+HIDDEN = "***"
+#: A shorter one would be found in half of all words.
+MIN_CHARACTERS = 4
+
+
+def passwords(urls: Iterable[str]) -> Iterable[str]:
+    """Those of these URLs, as they are written there and as they are meant."""
+    for url in urls:
+        written = urlsplit(url).password or ""
+        yield from (written, unquote(written))
+
+
+class Redaction:
+    """Hides these secrets in any text."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        long_first = sorted({*secrets}, key=len, reverse=True)
+        known = [re.escape(secret) for secret in long_first if len(secret) >= MIN_CHARACTERS]
+        self._pattern = re.compile("|".join(known)) if known else None
+
+    def __call__(self, text: str) -> str:
+        """The text without them."""
+        return self._pattern.sub(HIDDEN, text) if self._pattern else text
+
+
+_OF_SERVICES = (OSError, InterfaceError, redis.RedisError, AMQPError)
+_CHAIN = 5
+
+
+def describe(error: BaseException) -> str:
+    """The error in a line: its kind, and its text where that quotes nobody."""
+    kind = type(error).__name__
+    return f"{kind}: {error}" if _is_safe_to_quote(error) else kind
+
+
+def traceback_of(error: BaseException) -> str:
+    """The places that the error came through, and those of the errors that led to it."""
+    parts = [
+        "".join(format_tb(one.__traceback__)) + describe(one)
+        for one in islice(_chain(error), _CHAIN)
+    ]
+    return "\n\nled to\n\n".join(reversed(parts))
+
+
+def _is_safe_to_quote(error: BaseException) -> bool:
+    if isinstance(error, OperationalError):
+        return not blames_row(error)
+    if isinstance(error, ValueError):
+        return False
+    return (
+        isinstance(error, _OF_SERVICES) or type(error).__module__.partition(".")[0] in OWN_PACKAGES
+    )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    one: BaseException | None = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        yield one
+        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+
+
+MAX_CHARACTERS = 2000
+MAX_TRACEBACK = 20_000
+_MAX_ITEMS = 50
+_TOO_LARGE = 2**63  # for most readers of JSON
+
+Fields = dict[str, Any]
+
+
+def formatter(*, as_json: bool, secrets: Iterable[str] = ()) -> ProcessorFormatter:
+    """What a handler needs to write records so, without these secrets."""
+    redact = Redaction(secrets)
+    render = _as_json if as_json else _as_line
+
+    def write(_logger: object, _method: str, event_dict: EventDict) -> str:
+        return render(_fields(dict(event_dict), redact))
+
+    return ProcessorFormatter(processors=[write])
+
+
+def _fields(said: Fields, redact: Redaction) -> Fields:
+    """The fields that each line has, in their order, then those of the event."""
+    record: LogRecord = said.pop("_record")
+    event = said.pop("event")
+    if not said.pop("_from_structlog"):
+        said["message"], event = event, Event.LIBRARY
+    error = _error(said.pop("exc_info", None))
+    said.pop("stack_info", None)
+    fields: Fields = {
+        "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        "level": record.levelname.lower(),
+        "event": str(event),
+        "logger": record.name,
+        "request_id": said.pop("request_id", None) or current_request_id(),
+        "process": record.process,
+        **said,
+    }
+    told_fields: Fields = _plain(fields, redact)
+    if error is not None:
+        lines = redact(traceback_of(error))[-MAX_TRACEBACK:].splitlines()
+        told_fields["traceback"] = "\n".join(map(visible, lines))
+    return told_fields
+
+
+def _error(given: Any) -> BaseException | None:
+    if isinstance(given, tuple):
+        given = given[1]
+    elif given is True:
+        given = exc_info()[1]
+    return given if isinstance(given, BaseException) else None
+
+
+def _plain(value: Any, redact: Redaction) -> Any:
+    """The value as JSON has it, with nothing in it that a log must not have."""
+    plain = partial(_plain, redact=redact)
+    match value:
+        case bool() | float() | None:
+            return value
+        case int():
+            return value if abs(value) < _TOO_LARGE else str(value)
+        case BaseException():
+            return plain(describe(value))
+        case Mapping():
+            some = list(value.items())[:_MAX_ITEMS]
+            return {plain(str(name)): plain(one) for name, one in some}
+        case list() | tuple() | set() | frozenset():
+            return [plain(one) for one in list(value)[:_MAX_ITEMS]]
+        case _:
+            return visible(redact(str(value))[:MAX_CHARACTERS])
+
+
+def _as_json(fields: Fields) -> str:
+    return orjson.dumps(fields, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _as_line(fields: Fields) -> str:
+    traceback = fields.pop("traceback", "")
+    head = ("timestamp", "level", "logger", "request_id", "event", "message")
+    timestamp, level, logger, request_id, event, message = (fields.pop(one, "") for one in head)
+    del fields["process"]
+    rest = "".join(f" {name}={_word(value)}" for name, value in fields.items())
+    said = message if event == Event.LIBRARY else event
+    line = f"{timestamp} {level.upper()} {logger} [{request_id}] {said}{rest}"
+    # No line of a traceback begins like a line of the log.
+    return "\n    ".join([line, *traceback.splitlines()])
+
+
+def _word(value: Any) -> str:
+    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    return text if text and " " not in text else orjson.dumps(text).decode()
+
+
+#: What speaks of each request or task, or of what only the client did wrong.
+QUIET_LIBRARIES = {
+    # Each 4xx is the client's affair and in its answer; the server's own failures are logged.
+    "django.request": "ERROR",
+    "django.security": "ERROR",
+    "django.security.DisallowedHost": "CRITICAL",
+    # A line for each request; what fails is logged by who asked.
+    "elastic_transport": "ERROR",
+    # Two lines for each task otherwise; a task that fails is an event of ours.
+    "celery.worker.strategy": "WARNING",
+    "celery.app.trace": "CRITICAL",
+    # A line each ten seconds.
+    "celery.beat": "WARNING",
+}
+
+
+def logging_configuration(*, as_json: bool, level: str, secrets: Sequence[str]) -> dict[str, Any]:
+    """Our own lines from this level on; libraries from INFO on at the most.
+
+    What libraries say for debugging may hold anything that passes through them.
+    """
+    of_libraries = "INFO" if level == "DEBUG" else level
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "one": {
+                "()": "infra.logs.formatting.formatter",
+                "as_json": as_json,
+                "secrets": secrets,
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "one"}},
+        "root": {"handlers": ["stderr"], "level": of_libraries},
+        "loggers": {
+            **{name: {"level": level} for name in OWN_PACKAGES},
+            **{name: {"level": quiet} for name, quiet in QUIET_LIBRARIES.items()},
+        },
+    }

@@ -1,0 +1,22 @@
+"""The table of background jobs."""
+
+from django.db import models
+
+
+class Job(models.Model):
+    """One background job: who runs it until when, and how its last run ended."""
+
+    name = models.CharField(max_length=64, unique=True)
+    # The first run is 2: a run marks rows with its number, and 0 and 1 mark rows that no run has
+    # taken (ingest.models.CountState).
+    run = models.PositiveBigIntegerField(default=1)
+    held_until = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    outcome = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "jobs"
+
+    def __str__(self) -> str:
+        return self.name

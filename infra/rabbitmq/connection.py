@@ -1,0 +1,106 @@
+"""Connections to RabbitMQ that are this process's own: one attempt, short waits, quick to drop.
+
+A channel to queues that are there: whoever comes first to a new broker declares all of them.
+
+How much waits in the queues, and whether anybody takes it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from amqp.exceptions import AMQPError, NotFound, PreconditionFailed
+from django.conf import settings
+from kombu import Connection, Queue
+from kombu.exceptions import KombuError
+
+from infra.logs import Event, get_logger
+from infra.rabbitmq.queues import QUEUES
+from infra.timeouts import BROKER_CONNECT_SECONDS, BROKER_DEPTH_SECONDS, BROKER_FAREWELL_SECONDS
+
+#: What goes wrong with a broker.
+BROKER_ERRORS = (AMQPError, KombuError, OSError)
+
+
+class BrokerUnavailable(Exception):
+    """The message was not confirmed; it may have arrived."""
+
+
+def broker_is_configured() -> bool:
+    """Whether this installation has a broker at all."""
+    return bool(settings.ENVIRONMENT.broker_url)
+
+
+def connect(answer_seconds: float, heartbeat_seconds: float = 0) -> Connection:
+    """A new connection, on which no answer is waited for longer than that. Raises one of FAILED."""
+    connection = Connection(
+        settings.ENVIRONMENT.broker_url,
+        connect_timeout=BROKER_CONNECT_SECONDS,
+        heartbeat=heartbeat_seconds,
+        transport_options={
+            "confirm_publish": True,
+            "read_timeout": answer_seconds,
+            "write_timeout": answer_seconds,
+        },
+    )
+    # Connection.connect() would repeat a refused attempt after two seconds.
+    connection.ensure_connection(max_retries=0)
+    return connection
+
+
+def close_quietly(connection: Connection) -> None:
+    """Close it without the farewell, which a broker that hangs would never answer."""
+    connection.collect(socket_timeout=BROKER_FAREWELL_SECONDS)
+
+
+logger = get_logger(__name__)
+
+
+def open_declared_channel(connection: Connection, others: Iterable[Queue] = ()) -> Any:
+    """A channel of this connection, once all queues are there, and these others."""
+    channel = connection.channel()
+    for queue in (*QUEUES, *others):
+        try:
+            queue(channel).queue_declare()
+        except PreconditionFailed as error:
+            # It is there, made by another version, and takes messages as well.
+            logger.error(Event.QUEUE_DIFFERS, queue=queue.name, error=error)  # noqa: TRY400
+            channel = connection.channel()
+    return channel
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """Messages that wait, without those a worker holds; workers that take them."""
+
+    messages: int = 0
+    consumers: int = 0
+
+
+def messages_waiting(*queues: str) -> int:
+    """The messages that wait in these queues. Raises BrokerAway."""
+    return sum(state.messages for state in queue_states(*queues).values())
+
+
+def queue_states(*queues: str) -> dict[str, QueueState]:
+    """These queues as they are now; one that is not there is empty. Raises BrokerAway."""
+    if not broker_is_configured():
+        return {}
+    try:
+        connection = connect(BROKER_DEPTH_SECONDS)
+        try:
+            return {name: _state(connection, name) for name in queues}
+        finally:
+            close_quietly(connection)
+    except BROKER_ERRORS as error:
+        raise BrokerUnavailable(str(error)) from error
+
+
+def _state(connection: Connection, name: str) -> QueueState:
+    [queue] = (queue for queue in QUEUES if queue.name == name)
+    try:
+        # A channel for each: asked for a queue that is not there, the broker closes it.
+        answer: Any = queue(connection.channel()).queue_declare(passive=True)
+    except NotFound:
+        return QueueState()
+    return QueueState(int(answer.message_count), int(answer.consumer_count))

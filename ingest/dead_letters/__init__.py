@@ -1,0 +1,1 @@
+"""What was accepted and cannot be stored or read: kept, shown, replayed, discarded."""

@@ -1,0 +1,161 @@
+"""What can be done about a dead letter: to replay it by the workers' own insert, or to discard it.
+
+Both may be repeated, and interrupted anywhere: a letter is removed only when what it holds is
+stored, is another letter, or is recorded as discarded. Neither needs Redis or the broker.
+
+Dead letters as operators see them.
+"""
+
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from django.db.models import QuerySet
+
+from infra.database import in_transaction
+from infra.logs import Event, get_logger
+from ingest.dead_letters.consumer import MESSAGE, readable_rows
+from ingest.dead_letters.models import DeadLetter
+from ingest.dead_letters.set_aside import MAX_NUMBER, MAX_REASON_CHARACTERS
+from ingest.idempotent_insert import rows_not_stored, store_rows
+from ingest.message_format import UnknownFormat
+from ingest.numbering.leases import record_skip
+from ingest.pending import Undecodable, read_member
+from ingest.post_commit import finish_unqueued
+from ingest.records import Key, NumberedRow, from_payload, record_type_of_parent, record_types
+
+logger = get_logger(__name__)
+
+#: Does what a letter of some kind is about, in the transaction that removes the letter.
+Replay = Callable[[DeadLetter], object]
+
+_TOKEN_CHARACTERS = 24
+
+_replays: dict[str, Replay] = {}
+
+
+class StillSetAside(Exception):
+    """It cannot be stored, or not be read, today either; says why."""
+
+
+def register_replay(kind: str, way: Replay) -> None:
+    """Announce how letters are replayed that are no rows; by who sets them aside."""
+    _replays[kind] = way
+
+
+def replay(letter: DeadLetter) -> None:
+    """Store what the letter holds, and remove it.
+
+    Raises StillSetAside, with the reason that the letter has from now on; OperationalError.
+    """
+    if letter.kind in _replays:
+        in_transaction(partial(_replay_otherwise, letter))
+        return
+    try:
+        rows = rows_in(letter)
+    except UnknownFormat as error:
+        reason = f"cannot be read: {error}"[:MAX_REASON_CHARACTERS]
+        _itself(letter).update(reason=reason)
+        raise StillSetAside(reason) from error
+    store_rows(rows)
+    finish_unqueued(rows)
+    refused = [row.acceptance for row in rows_not_stored(rows)]
+    if letter.acceptance.hex not in refused:
+        _itself(letter).delete()
+    if refused:
+        raise StillSetAside(_reason_for(refused))
+
+
+def discard(letter: DeadLetter) -> None:
+    """Give it up: its numbers are recorded as skipped, since nothing will ever be stored there.
+
+    Raises OperationalError.
+    """
+    if in_transaction(partial(_discard, letter)):
+        logger.warning(Event.DISCARDED, letter=letter.pk, kind=letter.kind, key=letter.key)
+
+
+def rows_in(letter: DeadLetter) -> list[NumberedRow]:
+    """The rows that the letter holds. Raises UnknownFormat: it cannot be read, or holds none."""
+    try:
+        if letter.kind == MESSAGE:
+            return readable_rows(b64decode(letter.payload["body"]))
+        row = _row_in(letter)
+        row.columns()  # a payload may be JSON and still be no row
+    except (Undecodable, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise UnknownFormat(str(error)) from error
+    return [row]
+
+
+def _row_in(letter: DeadLetter) -> NumberedRow:
+    if isinstance(letter.payload, str):
+        return read_member(tuple(letter.key), letter.payload.encode()).row
+    return from_payload(record_types()[letter.kind], tuple(letter.key), letter.payload)
+
+
+def _itself(letter: DeadLetter) -> "QuerySet[DeadLetter]":
+    return DeadLetter.objects.filter(pk=letter.pk)
+
+
+def _replay_otherwise(letter: DeadLetter) -> None:
+    _replays[letter.kind](letter)
+    _itself(letter).delete()
+
+
+def _reason_for(refused: Sequence[str]) -> str:
+    reasons = DeadLetter.objects.filter(acceptance=refused[0]).values_list("reason", flat=True)
+    first = reasons.first() or "it was set aside again"
+    return first if len(refused) == 1 else f"{len(refused)} rows, the first: {first}"
+
+
+def _discard(letter: DeadLetter) -> bool:
+    removed, _ = _itself(letter).delete()
+    if not removed:
+        return False
+    for parent, number in _places(letter):
+        if not _is_taken(parent, number):
+            why = f"discarded: {letter.reason}"
+            record_skip(parent, number + 1, why, skipped_from=number)
+    return True
+
+
+def _places(letter: DeadLetter) -> Iterator[tuple[Key, int]]:
+    """The numbers that were given to what the letter holds, as far as can be read."""
+    if letter.kind in _replays:
+        return
+    try:
+        places = [(row.parent, row.number) for row in rows_in(letter)]
+    except UnknownFormat:
+        places = [(tuple(letter.key), letter.number)] if letter.number else []
+    for parent, number in places:
+        # Of others there are no parents, so nobody misses a number.
+        if 0 < number <= MAX_NUMBER and 0 < len(str(parent[0])) <= _TOKEN_CHARACTERS:
+            yield parent, number
+
+
+def _is_taken(parent: Key, number: int) -> bool:
+    kind = record_type_of_parent(parent)
+    key = dict(zip(kind.key_fields, (*parent, number), strict=True))
+    return kind.model._default_manager.filter(**key).exists()
+
+
+def as_summary(letter: DeadLetter) -> dict[str, Any]:
+    """What tells it from others, and why it is there."""
+    return {
+        "id": letter.pk,
+        "kind": letter.kind,
+        "queue": letter.queue,
+        "key": letter.key,
+        "acceptance": str(letter.acceptance),
+        "reason": letter.reason,
+        "set_aside_at": letter.set_aside_at.isoformat(),
+    }
+
+
+def as_object(letter: DeadLetter) -> dict[str, Any]:
+    """All of it; of a message also its text, if it is one."""
+    fields = {**as_summary(letter), "payload": letter.payload, "traceback": letter.traceback}
+    if letter.kind == MESSAGE:
+        fields["text"] = b64decode(letter.payload["body"]).decode(errors="backslashreplace")
+    return fields

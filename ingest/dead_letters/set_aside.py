@@ -1,0 +1,89 @@
+"""What cannot be stored, or not be read, is set aside whole, where operators see it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from traceback import format_exception
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.utils import timezone
+
+from infra.database import in_transaction
+from infra.logs import Event, get_logger
+from infra.metrics import SET_ASIDE
+from ingest.dead_letters.models import DeadLetter
+from ingest.records import Key, NumberedRow
+from ingest.redis_keys import parent_name
+
+logger = get_logger(__name__)
+
+MAX_REASON_CHARACTERS = 200
+_MAX_PARENT_CHARACTERS = 64
+#: What a column of numbers holds.
+MAX_NUMBER = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """What is set aside; see DeadLetter. `place` is the parent's key and, if known, the number."""
+
+    kind: str
+    queue: str
+    key: Sequence[str | int]
+    payload: Any
+    place: tuple[Key, int | None] = field(default=((), None))
+
+
+def set_aside(row: NumberedRow, reason: str, error: BaseException | None = None) -> None:
+    """Keep the row, once however often this is called, in its own transaction."""
+    letter = Letter(
+        kind=row.kind.name,
+        queue=row.kind.name,
+        key=row.key,
+        payload=orjson.loads(row.payload()),
+        place=(row.parent, row.number),
+    )
+    keep(UUID(row.acceptance), letter, reason, error, row.request_id)
+
+
+def keep(
+    acceptance: UUID,
+    letter: Letter,
+    reason: str,
+    error: BaseException | None = None,
+    request_id: str = "",
+) -> None:
+    """Keep it once, with the latest reason. Raises OperationalError."""
+    why = {
+        "reason": reason[:MAX_REASON_CHARACTERS],
+        "traceback": "".join(format_exception(error)) if error else "",
+    }
+    what = {**_fields(letter), **why, "set_aside_at": timezone.now()}
+    _, is_new = in_transaction(
+        lambda: DeadLetter.objects.update_or_create(
+            acceptance=acceptance, defaults=why, create_defaults=what
+        )
+    )
+    if is_new:
+        SET_ASIDE.labels(letter.kind).inc()
+        # The reason may quote the row, and is kept with it.
+        logger.error(
+            Event.SET_ASIDE,
+            kind=letter.kind,
+            key=letter.key,
+            acceptance=acceptance.hex,
+            error=error,
+            request_id=request_id,
+        )
+
+
+def _fields(letter: Letter) -> dict[str, Any]:
+    fields = asdict(letter)
+    parent, number = fields.pop("place")
+    is_number = number is not None and 0 < number <= MAX_NUMBER
+    return {
+        **fields,
+        "parent": parent_name(parent)[:_MAX_PARENT_CHARACTERS],
+        "number": number if is_number else None,
+    }

@@ -1,0 +1,223 @@
+"""What a process that takes numbers from Redis does beside its requests, each half second.
+
+It looks who gives numbers now, says that it lives and which fence it has seen, extends blocks that
+run low before they are used up, and gives numbering back to Redis once all processes reach it.
+The thread starts with the first request, so that it is on the right side of every fork.
+"""
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from multiprocessing.util import Finalize
+from threading import Event as Flag
+from threading import Lock, Thread
+from uuid import uuid4
+
+import redis
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.utils import timezone
+
+from infra.logs import Event, get_logger
+from infra.metrics import LEASES
+from infra.redis_client import redis_client, try_redis_write
+from ingest.numbering.authority import (
+    AuthorityChanged,
+    latest_epoch,
+    lock_authority,
+    read_authority,
+)
+from ingest.numbering.blocks import Blocks, NumbersUnavailable, Unanswered, Untrusted
+from ingest.numbering.fencing import begin_epoch_in_redis, report, sign_off
+from ingest.numbering.leases import extend_block
+from ingest.numbering.models import Generation, NumberAuthority, NumberingProcess, Source
+from ingest.records import Key
+
+logger = get_logger(__name__)
+
+TICK_SECONDS = 0.5
+#: Redis gives numbers again when every process has reached it for so long.
+REACHED_FOR = timedelta(seconds=3)
+#: A process that has not said so for this long does not count as living.
+ALIVE_WITHIN = timedelta(seconds=5)
+#: One that has not for so long was killed, unless it stands still.
+DEAD_AFTER = timedelta(seconds=60)
+WAITING_RENEWALS = 1000
+RENEW_SECONDS = 0.25
+
+_not_renewed = LEASES.labels("not_renewed")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAuthority:
+    """Who gives numbers since when, as this process knows it.
+
+    `is_drained`: nothing that was queued before still is.
+    """
+
+    source: Source
+    term: Generation
+    since: datetime
+    is_drained: bool
+
+
+class NumberingAgent:
+    """The knowledge that the requests of this process share, and the thread that keeps it true."""
+
+    def __init__(self) -> None:
+        self.process = uuid4()
+        self.blocks = Blocks()
+        self._authority: KnownAuthority | None = None
+        self._starting = Lock()
+        self._wake = Flag()
+        self._ends = False
+        self._running_low: dict[Key, Generation] = {}
+        self._thread: Thread | None = None
+        self._reaches_since: datetime | None = None
+        self._fence = 0
+        self._raised_at: datetime | None = None
+
+    def authority(self) -> KnownAuthority:
+        """Who gives numbers; asks the database only the first time."""
+        if self._thread is None or not self._thread.is_alive():
+            with self._starting:
+                if self._thread is None or not self._thread.is_alive():
+                    self._start()
+        assert self._authority is not None  # noqa: S101 - it was just read
+        return self._authority
+
+    def look_again(self) -> None:
+        """Read who gives numbers. Raises OperationalError without a database."""
+        self._learn(read_authority())
+
+    def renew_soon(self, parent: Key, term: Generation) -> None:
+        """This parent's block runs low."""
+        if len(self._running_low) < WAITING_RENEWALS:
+            self._running_low[parent] = term
+            self._wake.set()
+
+    def _start(self) -> None:
+        authority = read_authority()
+        # From here on an examination waits for this process.
+        report(self.process, self.blocks, authority.examination)
+        self._learn(authority)
+        self._ends = False
+        thread = Thread(target=self._run, name="numbering", daemon=True)
+        thread.start()
+        self._thread = thread
+        # Runs at the end of any process, of one that multiprocessing has made too.
+        Finalize(self, self.end, exitpriority=100)
+
+    def _learn(self, authority: NumberAuthority) -> None:
+        latest_epoch.learn(authority.epoch)
+        self._authority = KnownAuthority(
+            Source(authority.source), authority.term, authority.since, authority.is_drained
+        )
+
+    def _run(self) -> None:
+        failing = False
+        while not self._ends:
+            self._wake.wait(TICK_SECONDS)
+            self._wake.clear()
+            try:
+                self._tick()
+                failing = False
+            except (DatabaseError, InterfaceError) as error:
+                _close_connection()
+                if not failing:
+                    logger.warning(Event.KEEPER_FAILED, error=error)
+                failing = True
+            except Exception:
+                logger.exception(Event.KEEPER_FAILED)
+        _close_connection()
+
+    def _tick(self) -> None:
+        authority = read_authority()
+        self._learn(authority)
+        if authority.source == Source.DATABASE:
+            self._probe()
+        report(self.process, self.blocks, authority.examination)
+        if authority.source == Source.DATABASE:
+            self._return_to_redis(authority.epoch)
+        else:
+            self._reaches_since = None
+            self._renew_some()
+        self._forget_the_dead()
+
+    def _probe(self) -> None:
+        """Whether Redis can be written to."""
+        try:
+            try_redis_write(redis_client())
+        except redis.RedisError:
+            self._reaches_since = None
+        else:
+            self._reaches_since = self._reaches_since or timezone.now()
+        mine = NumberingProcess.objects.filter(pk=self.process)
+        mine.update(reaches_redis_since=self._reaches_since)
+
+    def _return_to_redis(self, epoch: int) -> None:
+        now = timezone.now()
+        living = NumberingProcess.objects.filter(seen_at__gt=now - ALIVE_WITHIN)
+        if living.exclude(reaches_redis_since__lt=now - REACHED_FOR).exists():
+            return
+        try:
+            with transaction.atomic(durable=True):
+                authority = lock_authority()
+                if (authority.source, authority.epoch) != (Source.DATABASE, epoch):
+                    return
+                begin_epoch_in_redis(authority, "Redis is back")
+        except redis.RedisError as error:
+            logger.warning(Event.NUMBERS_STAY, error=error)
+            return
+        self._reaches_since = None
+        self.look_again()
+
+    def _renew_some(self) -> None:
+        """Extend blocks for a part of the tick: who gives numbers must be looked at again soon."""
+        until = time.monotonic() + RENEW_SECONDS
+        while self._running_low and time.monotonic() < until:
+            parent, term = self._running_low.popitem()
+            try:
+                extend_block(self.blocks, term, parent)
+            except (NumbersUnavailable, Unanswered, Untrusted, AuthorityChanged) as error:
+                _not_renewed.inc(1 + len(self._running_low))
+                # The next request of each of these parents asks again.
+                logger.info(Event.LEASES_WAIT, parents=len(self._running_low), error=error)
+                self._running_low.clear()
+        if self._running_low:
+            self._wake.set()
+
+    def _forget_the_dead(self) -> None:
+        """Nobody need ask those that were killed: what they saw, this process has seen by now."""
+        if self.blocks.fence > self._fence:
+            self._fence, self._raised_at = self.blocks.fence, timezone.now()
+        if self._raised_at:
+            dead = NumberingProcess.objects.filter(seen_at__lt=self._raised_at - DEAD_AFTER)
+            dead.exclude(pk=self.process).delete()
+
+    def end(self) -> None:
+        """The process ends: say so, with the fence it has seen."""
+        if not self.stop():
+            return
+        try:
+            sign_off(self.process, self.blocks)
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning(Event.KEEPER_FAILED, error=error)
+        finally:
+            _close_connection()
+
+    def stop(self) -> bool:
+        """End the thread; false when there is none."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return False
+        self._ends = True
+        self._wake.set()
+        thread.join(2)
+        return True
+
+
+def _close_connection() -> None:
+    """Give the thread's connection back; what has failed may fail at that too."""
+    with suppress(DatabaseError, InterfaceError):
+        connection.close()

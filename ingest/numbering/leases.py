@@ -1,0 +1,124 @@
+"""Each jump of numbers is written down, so that an audit can tell a skip from a loss.
+
+Leases: the database lends Redis a run of numbers, and never lends or gives them again.
+
+A lease is taken under the parent's row lock. Who sees in Redis a block that ends before the present
+lease does installs that lease, made by somebody who died or was slow; else a new one is made above
+everything given so far. So rivals, retries, and a commit whose answer was lost leave no gap.
+
+More numbers for Redis to give to the children of one parent.
+"""
+
+from datetime import datetime
+from functools import partial
+
+from django.utils import timezone
+
+from infra.database import in_transaction
+from infra.metrics import LEASES
+from ingest.models import Parent
+from ingest.numbering.authority import hold_authority
+from ingest.numbering.blocks import Block, Blocks
+from ingest.numbering.models import Generation, NumberSkip, Source
+from ingest.records import Key, Lease, record_type_of_parent
+from ingest.redis_keys import parent_name
+
+MAX_SKIP_REASON = 200
+
+
+def record_skip(
+    parent: Key, resumed_at: int, reason: str, *, skipped_from: int | None = None
+) -> None:
+    """Numbers right below `resumed_at`, or from `skipped_from` on, have no rows and are no loss.
+
+    In the caller's transaction.
+    """
+    token, *chat_number = parent
+    NumberSkip.objects.create(
+        application_token=str(token),
+        chat_number=chat_number[0] if chat_number else None,
+        skipped_from=skipped_from,
+        resumed_at=resumed_at,
+        recorded_at=timezone.now(),
+        reason=reason[:MAX_SKIP_REASON],
+    )
+
+
+FIRST_LEASE = 128
+MAX_LEASE = 65_536
+#: At the pace of the last one, a lease lasts about so long: also through a database that is away.
+LEASE_SECONDS = 60
+
+
+def ceiling_of(parent: Key) -> int | None:
+    """A number that none given or lent is above; None when the database has no such parent."""
+    row = record_type_of_parent(parent).parent_row(parent).values_list("number_ceiling", flat=True)
+    return row.first()
+
+
+def acquire_lease(parent: Key, epoch: int, block: Block, at_least: int) -> Lease | None:
+    """The lease to install behind the block that Redis shows; None without such a parent.
+
+    A new one is `at_least` so long. Raises AuthorityChanged.
+    """
+    return in_transaction(partial(_acquire_lease, parent, epoch, block, at_least))
+
+
+def _acquire_lease(parent: Key, epoch: int, block: Block, at_least: int) -> Lease | None:
+    hold_authority(Source.REDIS, epoch)
+    row = record_type_of_parent(parent).parent_row(parent).select_for_update().first()
+    if row is None:
+        return None
+    if (
+        row.lease_epoch == epoch
+        and row.lease_first
+        and row.lease_last
+        and row.lease_last > block.last
+    ):
+        return Lease(epoch, row.lease_first, row.lease_last)
+    now = timezone.now()
+    first = max(row.number_ceiling, block.last) + 1
+    length = max(_lease_length(row, epoch, block.next, now), at_least)
+    leaves_some = first > block.last + 1 and block.next <= block.last
+    if row.lease_epoch not in (None, epoch) or leaves_some:
+        record_skip(row.key, first, f"a new lease in epoch {epoch}")
+    lease = Lease(epoch, first, first + length - 1)
+    record_type_of_parent(parent).parent_row(parent).update(
+        number_ceiling=lease.last,
+        lease_epoch=epoch,
+        lease_first=lease.first,
+        lease_last=lease.last,
+        lease_at=now,
+    )
+    return lease
+
+
+def _lease_length(row: Parent, epoch: int, next_number: int, now: datetime) -> int:
+    if row.lease_epoch != epoch or row.lease_at is None or row.lease_first is None:
+        return FIRST_LEASE
+    seconds = max((now - row.lease_at).total_seconds(), 0.001)
+    given = max(next_number - row.lease_first, 0)
+    return min(max(int(given / seconds * LEASE_SECONDS), FIRST_LEASE), MAX_LEASE)
+
+
+_lent = LEASES.labels("lent")
+
+
+def extend_block(blocks: Blocks, term: Generation, parent: Key, at_least: int = 1) -> bool:
+    """Extend the parent's block by a lease; false when the database has no such parent.
+
+    Raises AuthorityChanged, all errors of `blocks`, and OperationalError without a database.
+    """
+    ceiling = ceiling_of(parent)
+    if ceiling is None:
+        return False
+    name = parent_name(parent)
+    # An unknown block is opened before the lease is taken: a rival that comes between, or comes
+    # after this process has died, then sees that the lease was not installed.
+    block = blocks.open(term, name, ceiling)
+    lease = acquire_lease(parent, term.epoch, block, at_least)
+    if lease is None:
+        return False
+    blocks.install(term, name, block, lease)
+    _lent.inc()
+    return True

@@ -1,0 +1,183 @@
+"""Messages that the broker sends ahead, without being asked for each of them.
+
+To ask costs the broker a round of its log, on disk, for each message; what is sent ahead costs
+that once for many.
+
+Messages of a queue, for who takes as many as there are: asked for, or sent ahead of that.
+
+They come over a connection of this process's own and stay unacknowledged until their rows are
+stored. Whatever goes wrong with it, it is dropped, and the broker hands its messages out again.
+"""
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kombu import Connection
+
+from infra.logs import Event, get_logger
+from infra.rabbitmq.connection import (
+    BrokerUnavailable,
+    close_quietly,
+    connect,
+    open_declared_channel,
+)
+from infra.timeouts import BROKER_DRAIN_SECONDS, BROKER_HEARTBEAT_SECONDS, BROKER_IDLE_SECONDS
+
+
+class PushedMessages:
+    """Of one queue, at most so many messages that are not acknowledged, until it is stopped."""
+
+    def __init__(self, channel: Any, queue: str, most: int) -> None:
+        self._channel = channel
+        self._arrived: deque[Any] = deque()
+        channel.basic_qos(0, most, False)
+        self._tag: str | None = channel.basic_consume(queue, callback=self._arrived.append)
+
+    def next(self, until: float) -> Any:
+        """The next message; None where none comes until then, nor is left of a stopped stream."""
+        if time.monotonic() >= until:
+            self.stop()
+        while not self._arrived and self._tag is not None:
+            try:
+                self._channel.connection.drain_events(timeout=max(until - time.monotonic(), 0.001))
+            except TimeoutError:
+                self.stop()
+        return self._arrived.popleft() if self._arrived else None
+
+    def stop(self) -> None:
+        """Let no more be sent; what was sent by now has arrived, and is still to be taken."""
+        if self._tag is not None:
+            self._channel.basic_cancel(self._tag)
+            self._tag = None
+
+
+logger = get_logger(__name__)
+
+#: A message that was handed out in vain so often may kill who stores it. Workers that are killed
+#: for other reasons seldom hold the same message so often.
+SUSPECT_AFTER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message that is held, handed out `attempts` times before."""
+
+    channel: Any
+    tag: int
+    headers: Mapping[str, Any]
+    body: bytes
+    attempts: int
+
+
+def delivery_attempts(headers: Mapping[str, Any] | None) -> int:
+    """How often a message was handed out before, each time in vain."""
+    return int((headers or {}).get("x-delivery-count") or 0)
+
+
+class QueueDrain:
+    """This process's own way to take messages."""
+
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+        self._channel: Any = None
+        self._stream: PushedMessages | None = None
+        self._used_at = 0.0
+
+    def fetch(self, queue: str) -> Delivery | None:
+        """The next message, unless there is none. Raises BrokerAway."""
+        try:
+            channel = self._open()
+            message = channel.basic_get(queue)
+        except Exception as error:
+            # Whatever it is, nothing is to be had now.
+            self.drop(error)
+            raise BrokerUnavailable(f"{type(error).__name__}: {error}") from error
+        return self._held(message) if message else None
+
+    def send_ahead(self, queue: str, most: int) -> None:
+        """From now on messages of this queue come unasked, `most` ahead of what is settled."""
+        try:
+            self._stream = PushedMessages(self._open(), queue, most)
+        except Exception as error:  # noqa: BLE001 - the messages are handed out again
+            self.drop(error)
+
+    def next(self, until: float) -> Delivery | None:
+        """The next of those that are sent ahead; `until` is one of time.monotonic.
+
+        Where none came by then no more are sent, and what arrived meanwhile is still to be had:
+        None says that nothing is left.
+        """
+        if self._stream is None:
+            return None
+        try:
+            message = self._stream.next(until)
+        except Exception as error:  # noqa: BLE001 - the messages are handed out again
+            self.drop(error)
+            return None
+        if message is None:
+            self._stream = None
+            return None
+        return self._held(message)
+
+    def acknowledge(self, delivery: Delivery) -> None:
+        """This one and all that were taken before it are done with."""
+        self._settle(delivery, "basic_ack", multiple=True)
+
+    def refuse(self, delivery: Delivery) -> None:
+        """This one alone goes to the dead letters."""
+        self._settle(delivery, "basic_reject", requeue=False)
+
+    def stay_alive(self) -> None:
+        """To be called now and then while messages are held for long."""
+        if (
+            self._connection is None
+            or time.monotonic() - self._used_at < BROKER_HEARTBEAT_SECONDS / 3
+        ):
+            return
+        try:
+            self._connection.connection.send_heartbeat()
+            self._used_at = time.monotonic()
+        except Exception as error:  # noqa: BLE001 - the messages are handed out again
+            self.drop(error)
+
+    def drop(self, error: BaseException | None = None) -> None:
+        """Close the connection: all messages that are held go back to their queues."""
+        if error is not None:
+            logger.warning(Event.DRAIN_ENDED, error=error)
+        connection, self._connection, self._channel = self._connection, None, None
+        self._stream = None
+        if connection is not None:
+            close_quietly(connection)
+
+    def _held(self, message: Any) -> Delivery:
+        self._used_at = time.monotonic()
+        body = message.body
+        headers = message.properties.get("application_headers") or {}
+        return Delivery(
+            channel=self._channel,
+            tag=message.delivery_tag,
+            headers=headers,
+            body=body.encode() if isinstance(body, str) else bytes(body),
+            attempts=delivery_attempts(headers),
+        )
+
+    def _open(self) -> Any:
+        """The channel; another than before when that was idle for long."""
+        if self._channel is None or time.monotonic() - self._used_at >= BROKER_IDLE_SECONDS:
+            self.drop()
+            self._connection = connect(BROKER_DRAIN_SECONDS, BROKER_HEARTBEAT_SECONDS)
+            self._channel = open_declared_channel(self._connection)
+        self._used_at = time.monotonic()
+        return self._channel
+
+    def _settle(self, delivery: Delivery, method: str, **options: Any) -> None:
+        # With another channel than this one the broker has taken the message back.
+        if delivery.channel is not self._channel:
+            return
+        try:
+            getattr(self._channel, method)(delivery.tag, **options)
+        except Exception as error:  # noqa: BLE001 - the messages are handed out again
+            self.drop(error)

@@ -1,0 +1,99 @@
+"""The rules of names and bodies, the one definition of "alike" for search, and of "visible".
+
+The same functions serve the API, the admin and the import, so that no way in is laxer than another.
+Sizes are counted in what the storage counts: characters for names, bytes of UTF-8 for bodies.
+"""
+
+import re
+
+from infra.errors import FieldError, Invalid
+
+MAX_NAME_CHARACTERS = 255
+MAX_BODY_BYTES = 16 * 1024
+MAX_QUERY_CHARACTERS = 256
+
+_MISSING = object()
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+#: Default_Ignorable_Code_Point of Unicode 16, which Python does not know of
+#: (https://www.unicode.org/Public/16.0.0/ucd/DerivedCoreProperties.txt): soft hyphen, joiners,
+#: directions, fillers, variation selectors, tags.
+_IGNORABLE = (
+    "\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff"
+)
+#: What that property leaves out and shows nothing all the same: control characters, the blank of
+#: Braille, marks of annotations, and the null notehead.
+_BLANK = "\x00-\x1f\x7f-\x9f\u2800\ufff9-\ufffb\U0001d159"
+_SHOWS_NOTHING = re.compile(rf"[\s{_IGNORABLE}{_BLANK}]*")
+
+
+def field(data: object, name: str) -> object:
+    """The value of one field of a parsed request; extra fields are none of our business.
+
+    Raises Invalid when the request is no object or lacks the field.
+    """
+    if not isinstance(data, dict):
+        raise Invalid(FieldError("", "invalid", "The request must be a JSON object."))
+    value = data.get(name, _MISSING)
+    if value is _MISSING:
+        raise Invalid(FieldError(name, "required", f"{name} is required."))
+    return value
+
+
+def clean_name(value: object, field: str = "name") -> str:
+    """The name without white space around it, 1 to 255 characters. Raises Invalid.
+
+    A name that shows nothing is blank: people could not tell it from another one.
+    """
+    text = _clean_text(value, field).strip()
+    if _SHOWS_NOTHING.fullmatch(text):
+        raise Invalid(FieldError(field, "blank", f"{field} may not be blank."))
+    if len(text) > MAX_NAME_CHARACTERS:
+        message = f"{field} may have at most {MAX_NAME_CHARACTERS} characters."
+        raise Invalid(FieldError(field, "max_length", message))
+    return text
+
+
+def clean_body(value: object, field: str = "body") -> str:
+    """The body exactly as given, at most 16 KiB of UTF-8. Raises Invalid.
+
+    Anything but white space alone: what a body means is its author's affair.
+    """
+    text = _clean_text(value, field)
+    if not text or text.isspace():
+        raise Invalid(FieldError(field, "blank", f"{field} may not be blank."))
+    if len(text.encode()) > MAX_BODY_BYTES:
+        message = f"{field} may have at most {MAX_BODY_BYTES} bytes of UTF-8."
+        raise Invalid(FieldError(field, "max_length", message))
+    return text
+
+
+def clean_query(value: str | None, field: str = "query") -> str:
+    """A search query exactly as given, 1 to 256 characters. Raises Invalid."""
+    if value is None:
+        raise Invalid(FieldError(field, "required", f"{field} is required."))
+    if not 1 <= len(value) <= MAX_QUERY_CHARACTERS:
+        message = f"{field} must have 1 to {MAX_QUERY_CHARACTERS} characters."
+        raise Invalid(FieldError(field, "length", message))
+    return value
+
+
+def fold(text: str) -> str:
+    """Text as search compares it: upper and lower case alike, nothing else.
+
+    Unicode's full case folding, character by character (The Unicode Standard, section 3.13,
+    toCasefold), so that fold(a + b) == fold(a) + fold(b).
+    """
+    return text.casefold()
+
+
+def _clean_text(value: object, field: str) -> str:
+    if not isinstance(value, str):
+        raise Invalid(FieldError(field, "type", f"{field} must be a string."))
+    if "\0" in value:
+        raise Invalid(FieldError(field, "null", f"{field} may not contain a NUL character."))
+    if _SURROGATE.search(value):
+        raise Invalid(FieldError(field, "surrogate", f"{field} contains half a character."))
+    return value

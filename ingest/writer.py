@@ -1,0 +1,232 @@
+"""Waiting for a database that is away, in place, while the message stays unacknowledged.
+
+A requeued message would come back at once and use up its deliveries; but the broker takes back what
+nobody acknowledges for half an hour, so the wait is bounded well below that.
+
+The task that stores what was queued: the rows of its message and of those that wait behind it.
+
+Rows are acknowledged only after they are stored, so a worker may be killed anywhere: what it held
+comes again, and is then dropped as known. A message is lost nowhere: what cannot be read, or was
+handed out too often, is kept in the queue of the failed.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from random import uniform
+from typing import Any
+
+from celery import Task, shared_task
+from celery.exceptions import Reject
+from django.db import Error, close_old_connections, connection
+
+from infra import worker_shutdown
+from infra.logs import Event, get_logger
+from infra.metrics import BATCH_ROWS, BATCH_SECONDS, STORED
+from infra.service_errors import meaning_of
+from infra.timeouts import (
+    DATABASE_FIRST_PAUSE_SECONDS,
+    DATABASE_LONGEST_PAUSE_SECONDS,
+    DATABASE_OUTAGE_SECONDS,
+)
+from ingest.idempotent_insert import store_one_by_one, store_rows
+from ingest.message_format import (
+    NEXT_STORE_ROWS_TASK,
+    STORE_ROWS_TASK,
+    UnknownFormat,
+    read_envelope,
+    read_message,
+)
+from ingest.post_commit import finish_queued
+from ingest.queue_drain import SUSPECT_AFTER, Delivery, QueueDrain, delivery_attempts
+from ingest.records import NumberedRow
+
+logger = get_logger(__name__)
+
+
+class GaveUp(Exception):
+    """The database stayed away for too long, or this worker is to end."""
+
+
+def retry_while_database_is_down(work: Callable[[], None], meanwhile: Callable[[], None]) -> None:
+    """Return when `work` has succeeded; `meanwhile` is called before each of the pauses.
+
+    Any error of the database is waited out: what blames a row has been dealt with by `work`, and
+    the rest passes, be it an outage, a missing migration or an error that nobody knows. Raises
+    GaveUp, and what `work` raises that is not of the database.
+    """
+    until = time.monotonic() + DATABASE_OUTAGE_SECONDS
+    longest = DATABASE_FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return work()
+        except Error as error:
+            meaning_of(error)  # tells of one that nobody knows
+            _close()
+            logger.warning(Event.ROWS_WAIT, error=error)
+            if (
+                worker_shutdown.wait_for_shutdown(uniform(longest / 2, longest))  # noqa: S311
+                or time.monotonic() > until
+            ):
+                raise GaveUp(str(error)) from error
+        meanwhile()
+        longest = min(2 * longest, DATABASE_LONGEST_PAUSE_SECONDS)
+
+
+def _close() -> None:
+    """What has failed may be unusable; the next attempt opens a new connection."""
+    try:
+        connection.close()
+    except Error:
+        return  # it was dead
+
+
+#: A batch ends with the message that reaches one of these. Two full statements in one transaction
+#: are a tenth quicker than one: what a batch costs besides its rows is halved.
+MAX_BATCH_ROWS = 2000
+MAX_BATCH_BYTES = 4 * 1024 * 1024
+#: As many again are sent ahead: one batch is stored, one is on its way. But not too many: they all
+#: come again when this process is killed, and may be suspect.
+MAX_BATCH_MESSAGES = 200
+#: A batch waits so long for company: some messages together cost hardly more than one alone, and
+#: nobody waits for the table.
+COMPANY_SECONDS = 0.1
+#: Of a backlog one batch after the other is stored for so long; then it is the other queue's turn.
+TURN_SECONDS = 1.0
+
+_drain = QueueDrain()
+_stored = STORED.labels("worker")
+
+
+class _Batch:
+    """Rows that are to be stored together, and the messages that were taken for them.
+
+    The rows of the first batch came with the task's own message.
+    """
+
+    def __init__(self, rows: Sequence[NumberedRow] = ()) -> None:
+        self.messages = 1 if rows else 0
+        self.rows: list[NumberedRow] = []
+        self.taken: list[Delivery] = []
+        #: This one ended the batch, and is to go alone.
+        self.suspect: Delivery | None = None
+        #: Whether nothing is left that was sent ahead.
+        self.is_last = False
+        self._size = 0
+        self._add(rows)
+
+    def take(self, delivery: Delivery, rows: Sequence[NumberedRow]) -> None:
+        """These too."""
+        self.messages += 1
+        self.taken.append(delivery)
+        self._add(rows)
+
+    def _add(self, rows: Sequence[NumberedRow]) -> None:
+        self.rows += rows
+        self._size += sum(row.size for row in rows)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the message before was the last."""
+        is_long = len(self.rows) >= MAX_BATCH_ROWS or self.messages >= MAX_BATCH_MESSAGES
+        return is_long or self._size >= MAX_BATCH_BYTES
+
+
+def _store_queued_rows(self: "Task[..., None]", envelope: dict[str, Any]) -> None:
+    """Store the rows of this message, and with them those of further ones of the same queue."""
+    close_old_connections()
+    queue = _queue_name(self)
+    try:
+        rows = read_envelope(envelope)
+        if delivery_attempts(vars(self.request)) < SUSPECT_AFTER:
+            _store_with_more(queue, rows)
+        else:
+            _store_patiently(store_one_by_one, rows)
+    except UnknownFormat as error:
+        _report_unreadable(queue, error)
+        raise Reject(type(error).__name__, requeue=False) from error
+    except GaveUp as error:
+        _drain.drop()
+        raise Reject(type(error).__name__, requeue=True) from error
+    except Exception as error:
+        _drain.drop()
+        logger.exception(Event.ROWS_FAILED, queue=queue)
+        raise Reject(type(error).__name__, requeue=True) from error
+
+
+store_queued_rows = shared_task(bind=True, name=STORE_ROWS_TASK)(_store_queued_rows)
+shared_task(bind=True, name=NEXT_STORE_ROWS_TASK)(_store_queued_rows)
+
+
+def _store_with_more(queue: str, rows: list[NumberedRow]) -> None:
+    over = time.monotonic() + TURN_SECONDS
+    batch = _Batch(rows)
+    _drain.send_ahead(queue, 2 * MAX_BATCH_MESSAGES)
+    while True:
+        _take_more(queue, batch, 0 if worker_shutdown.wait_for_shutdown(0) else over)
+        _store_batch(queue, batch)
+        if batch.is_last:
+            return
+        batch = _Batch()
+
+
+def _take_more(queue: str, batch: _Batch, over: float) -> None:
+    """Add what comes until it is full, or has waited, or one is to go alone."""
+    until = min(time.monotonic() + COMPANY_SECONDS, over)
+    while not batch.is_full:
+        delivery = _drain.next(until)
+        if delivery is None:
+            batch.is_last = True
+            return
+        if delivery.attempts >= SUSPECT_AFTER:
+            batch.suspect = delivery
+            return
+        if (more := _read(queue, delivery)) is not None:
+            batch.take(delivery, more)
+
+
+def _store_batch(queue: str, batch: _Batch) -> None:
+    began = time.monotonic()
+    if batch.rows:
+        _store_patiently(store_rows, batch.rows)
+    if batch.taken:
+        _drain.acknowledge(batch.taken[-1])
+    logger.debug(
+        Event.ROWS_STORED,
+        queue=queue,
+        rows=len(batch.rows),
+        messages=batch.messages,
+        seconds=round(time.monotonic() - began, 3),
+    )
+    if batch.suspect and (suspect_rows := _read(queue, batch.suspect)) is not None:
+        _store_patiently(store_one_by_one, suspect_rows)
+        _drain.acknowledge(batch.suspect)
+
+
+def _read(queue: str, delivery: Delivery) -> list[NumberedRow] | None:
+    """The rows of the message; without any it is set aside, since it cannot be read."""
+    try:
+        return read_message(delivery.body)
+    except UnknownFormat as error:
+        _report_unreadable(queue, error)
+        _drain.refuse(delivery)
+        return None
+
+
+def _report_unreadable(queue: str, error: UnknownFormat) -> None:
+    logger.error(Event.MESSAGE_REFUSED, queue=queue, error=error)
+
+
+def _queue_name(task: "Task[..., None]") -> str:
+    """Where the task's message came from; the default exchange routes by the queue's name."""
+    return str((task.request.delivery_info or {}).get("routing_key"))
+
+
+def _store_patiently(
+    store: Callable[[Sequence[NumberedRow]], None], rows: Sequence[NumberedRow]
+) -> None:
+    with BATCH_SECONDS.time():
+        retry_while_database_is_down(lambda: store(rows), meanwhile=_drain.stay_alive)
+    BATCH_ROWS.observe(len(rows))
+    _stored.inc(len(rows))
+    # Not in one: rows that are stored would have to be told from strangers each time.
+    retry_while_database_is_down(lambda: finish_queued(rows), meanwhile=_drain.stay_alive)

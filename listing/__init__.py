@@ -1,0 +1,1 @@
+"""Pages of rows, by number: from the table, and with the rows that are still pending."""

@@ -1,0 +1,154 @@
+"""Keyset pages: by the number of an item, never by how many came before it.
+
+A page is asked for as "of all numbers n with after < n < before, in this order, the first `limit`";
+its links say the same of its neighbours. Page one and the page at number one million cost the same.
+The items come from a `Source`, so lists and searches of any backend are paged by the same code.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
+from urllib.parse import urlencode
+
+from django.db.models import Model, QuerySet
+from rest_framework.request import Request
+
+from infra.errors import FieldError, Invalid
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+MAX_NUMBER = 2**63 - 1
+
+Item = TypeVar("Item")
+Item_co = TypeVar("Item_co", covariant=True)
+Row = TypeVar("Row", bound=Model)
+
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,18})\Z", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Which numbers are asked for (exclusive bounds), in which order, and how many at most."""
+
+    after: int | None = None
+    before: int | None = None
+    limit: int = DEFAULT_LIMIT
+    descending: bool = False
+
+
+class Source(Protocol[Item_co]):
+    """Numbered items that can be read from either end."""
+
+    def items(self, window: Window) -> Sequence[Item_co]:
+        """At most `window.limit` items of the window, in its order."""
+
+    def numbers(self, window: Window) -> Sequence[int]:
+        """The numbers of the same items, where they can be had for less."""
+
+
+@dataclass(frozen=True)
+class QuerySetSource(Generic[Row]):
+    """Rows, whose number is in this field."""
+
+    rows: "QuerySet[Row]"
+    number: str
+
+    def items(self, window: Window) -> Sequence[Row]:
+        """One statement."""
+        return list(in_window(self.rows, self.number, window))
+
+    def numbers(self, window: Window) -> Sequence[int]:
+        """One statement that reads nothing else of the rows."""
+        rows = in_window(self.rows, self.number, window)
+        return list(rows.values_list(self.number, flat=True))
+
+
+def in_window(rows: "QuerySet[Row]", number: str, window: Window) -> "QuerySet[Row]":
+    """The rows of the window, in its order."""
+    bounds = {"gt": window.after, "lt": window.before}
+    wanted = {f"{number}__{how}": at for how, at in bounds.items() if at is not None}
+    order = f"-{number}" if window.descending else number
+    return rows.filter(**wanted).order_by(order)[: window.limit]
+
+
+def read_window(parameters: Mapping[str, str], *, descending: bool = False) -> Window:
+    """The window a client asks for. Raises Invalid; nothing is ever clamped."""
+    order = parameters.get("order", "desc" if descending else "asc")
+    if order not in ("asc", "desc"):
+        raise Invalid(FieldError("order", "invalid", "order must be asc or desc."))
+    return Window(
+        after=_number(parameters, "after"),
+        before=_number(parameters, "before"),
+        limit=_limit(parameters),
+        descending=order == "desc",
+    )
+
+
+@dataclass(frozen=True)
+class Pager(Generic[Item]):
+    """How one kind of item becomes a page: where from, its number, its shape, its links."""
+
+    source: Source[Item]
+    number_of: Callable[[Item], int]
+    represent: Callable[[Item], dict[str, object]]
+    as_parameters: Callable[[Mapping[str, int]], Mapping[str, object]] = lambda bounds: bounds
+
+    def page(
+        self, request: Request, parameters: Mapping[str, str], window: Window
+    ) -> dict[str, object]:
+        """The envelope: the items and the addresses of the pages on both sides, null at an end."""
+        one_more = self.source.items(replace(window, limit=window.limit + 1))
+        items = one_more[: window.limit]
+        near = "before" if window.descending else "after"
+        following = {near: self.number_of(items[-1])} if len(one_more) > len(items) else None
+        address = request.build_absolute_uri(request.path)
+
+        def link(bounds: Mapping[str, int] | None) -> str | None:
+            if bounds is None:
+                return None
+            return f"{address}?{urlencode({**parameters, **self.as_parameters(bounds)})}"
+
+        return {
+            "results": [self.represent(item) for item in items],
+            "next": link(following),
+            "previous": link(_preceding(window, self.source, near)),
+        }
+
+
+def _preceding(window: Window, source: Source[Item], near: str) -> dict[str, int] | None:
+    """The page that ends where this one begins: full, or as long as there is something before."""
+    cursor = window.before if window.descending else window.after
+    if cursor is None or (cursor == 0 and not window.descending):
+        return None  # numbers start at 1
+    if window.descending:
+        opposite = Window(after=cursor - 1 if cursor else None, limit=window.limit)
+    else:
+        before = cursor + 1 if cursor < MAX_NUMBER else None
+        opposite = Window(before=before, limit=window.limit, descending=True)
+    numbers = source.numbers(opposite)
+    if not numbers:
+        return None
+    start = numbers[-1] + 1 if window.descending else numbers[-1] - 1
+    # A short first page says so, or it would run over into the page it precedes.
+    return {near: start, **({"limit": len(numbers)} if len(numbers) < window.limit else {})}
+
+
+def _limit(parameters: Mapping[str, str]) -> int:
+    limit = _number(parameters, "limit")
+    if limit is None:
+        return DEFAULT_LIMIT
+    if not 1 <= limit <= MAX_LIMIT:
+        message = f"limit must lie between 1 and {MAX_LIMIT}."
+        raise Invalid(FieldError("limit", "range", message))
+    return limit
+
+
+def _number(parameters: Mapping[str, str], name: str) -> int | None:
+    text = parameters.get(name)
+    if text is None:
+        return None
+    if not _DECIMAL.match(text) or int(text) > MAX_NUMBER:
+        message = f"{name} must be a whole number from 0 to {MAX_NUMBER}."
+        raise Invalid(FieldError(name, "number", message))
+    return int(text)

@@ -1,0 +1,222 @@
+"""Attempts that are counted for some minutes, by all processes together where there is a Redis.
+
+An attempt is counted in Django's cache before it is judged, so a hundred at once do not pass one
+limit together. One that succeeds is given back. Without Redis, or while it is away, each process
+counts alone.
+
+Logging in to the admin: wrong passwords are limited, and so is the work that they make.
+
+A wrong password counts for the address that it comes from and, together with those from other
+addresses, for the name. One address cannot reach the limit of a name, so it cannot shut out a user
+elsewhere. A browser in which a user has logged in before has a signed cookie and is counted by
+itself: while a crowd of addresses tries a name, its owner still gets in.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from http import HTTPStatus
+from threading import Semaphore
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.core.cache import BaseCache, caches
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import salted_hmac
+from django.views.decorators.debug import sensitive_variables
+
+from infra.addresses import network_of
+from infra.logs import Event, get_logger
+from infra.redis_client import redis_breaker, redis_is_configured
+from infra.timeouts import PASSWORD_RETRY_AFTER_SECONDS
+from operations.admin.passwords import PasswordsBusy
+
+#: A window opens with the first attempt of its name.
+WINDOW_SECONDS = 300
+#: The cache of this process alone (settings.CACHES).
+PROCESS = "process"
+
+
+def count_attempt(name: str) -> int:
+    """Count one attempt under this name; how many there were in the window, this one included."""
+    for cache in _caches_to_count_in():
+        found = _count_in(cache, _cache_key(name))
+        if found:
+            return found
+    return 1
+
+
+def give_back_attempt(name: str) -> None:
+    """Take back an attempt that was counted."""
+    for cache in _caches_to_count_in():
+        if _add_in(cache, _cache_key(name), -1):
+            return
+
+
+def _caches_to_count_in() -> Iterator[BaseCache]:
+    """Where to count, the best first."""
+    if redis_is_configured() and not redis_breaker().is_open:
+        yield caches["default"]
+    yield caches[PROCESS]
+
+
+def _count_in(cache: BaseCache, key: str) -> int | None:
+    """None where the cache cannot be asked, or has something else there."""
+    if cache.add(key, 1, timeout=WINDOW_SECONDS):
+        return 1
+    return _add_in(cache, key, 1)
+
+
+def _add_in(cache: BaseCache, key: str, number: int) -> int | None:
+    try:
+        return cache.incr(key, number)
+    except (TypeError, ValueError):  # no such key any more, or no number
+        return None
+
+
+def _cache_key(name: str) -> str:
+    """A digest: of a fixed length, and without the text that a client has sent."""
+    return f"attempts:{blake2b(name.encode(errors='replace'), digest_size=16).hexdigest()}"
+
+
+logger = get_logger(__name__)
+
+#: For one name from all addresses, as a multiple of LOGIN_ATTEMPTS.
+_ADDRESSES = 5
+_COOKIE = "known_browser"
+_COOKIE_SECONDS = 90 * 24 * 3600
+#: Requests of this process that may check a password or wait for their turn.
+_MOST_AT_ONCE = 2
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a password is not even looked at, and when it may be tried again."""
+
+    status: int
+    retry_after: int
+    detail: str
+
+
+_TOO_MANY = Refusal(
+    HTTPStatus.TOO_MANY_REQUESTS,
+    WINDOW_SECONDS,
+    "Too many wrong passwords: this one was not looked at. Try again in five minutes.",
+)
+_BUSY = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    PASSWORD_RETRY_AFTER_SECONDS,
+    f"{PasswordsBusy().detail} Try again.",
+)
+
+
+class LoginForm(AdminAuthenticationForm):
+    """Django's, which looks at no more passwords than are allowed."""
+
+    refusal: Refusal | None = None
+    # A thread that waits for its turn serves nobody else.
+    _room = Semaphore(max(1, min(_MOST_AT_ONCE, settings.ENVIRONMENT.web_threads // 4)))
+
+    @sensitive_variables()
+    def clean(self) -> dict[str, Any]:
+        """The user is known and may log in. Raises ValidationError."""
+        name = self.cleaned_data.get("username")
+        if self.request is None or name is None or not self.cleaned_data.get("password"):
+            return super().clean()
+        # Counted first, so that refused attempts take no room from others.
+        counted = self._count(self.request, name)
+        is_wrong = False
+        try:
+            with _place_in(self._room):
+                return super().clean()
+        except PasswordsBusy:
+            raise self._refused(_BUSY) from None
+        except ValidationError:
+            is_wrong = True
+            raise
+        finally:
+            if not is_wrong:
+                _give_back(counted)
+
+    def _count(self, request: HttpRequest, name: str) -> list[str]:
+        """Count the attempt; returns its counters. Raises ValidationError."""
+        counted = []
+        for counter, most in _counters(request, name):
+            counted.append(counter)
+            found = count_attempt(counter)
+            if found == most + 1:
+                logger.warning(Event.LOGINS_REFUSED, by=counter.partition(" ")[0])
+            if found > most:
+                raise self._refused(_TOO_MANY)
+        return counted
+
+    def _refused(self, refusal: Refusal) -> ValidationError:
+        self.refusal = refusal
+        return ValidationError(refusal.detail, code="refused")
+
+
+@contextmanager
+def _place_in(room: Semaphore) -> Iterator[None]:
+    if not room.acquire(blocking=False):
+        raise PasswordsBusy
+    try:
+        yield
+    finally:
+        room.release()
+
+
+def _give_back(counted: list[str]) -> None:
+    for counter in counted:
+        give_back_attempt(counter)
+
+
+def login(request: HttpRequest) -> HttpResponse:
+    """The page. A browser in which somebody has logged in is known by that name from then on."""
+    response = admin.site.login(request)
+    form = (getattr(response, "context_data", None) or {}).get("form")
+    refusal: Refusal | None = getattr(form, "refusal", None)
+    if refusal:
+        response.status_code = refusal.status
+        response["Retry-After"] = str(refusal.retry_after)
+    elif request.method == "POST" and request.user.is_authenticated:
+        _remember(response, request, request.user.get_username())
+    return response
+
+
+def _counters(request: HttpRequest, name: str) -> list[tuple[str, int]]:
+    """The counters of an attempt, each with its limit."""
+    most = settings.ENVIRONMENT.login_attempts
+    if browser := _known_browser(request, name):
+        return [(f"browser {browser}", most)]
+    address = network_of(request.META.get("REMOTE_ADDR", ""))
+    return [(f"address {address}", most), (f"name {name}", _ADDRESSES * most)]
+
+
+def _known_browser(request: HttpRequest, name: str) -> str:
+    """The id of a browser in which this very user has logged in before, or nothing."""
+    value = request.get_signed_cookie(_COOKIE, "", salt=_COOKIE, max_age=_COOKIE_SECONDS)
+    browser, _, owner = str(value).partition(" ")
+    return browser if owner == _digest(name) else ""
+
+
+def _remember(response: HttpResponse, request: HttpRequest, name: str) -> None:
+    browser = _known_browser(request, name) or uuid4().hex
+    response.set_signed_cookie(
+        _COOKIE,
+        f"{browser} {_digest(name)}",
+        salt=_COOKIE,
+        max_age=_COOKIE_SECONDS,
+        path="/admin/login/",
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _digest(name: str) -> str:
+    return salted_hmac(_COOKIE, name).hexdigest()

@@ -1,0 +1,9 @@
+"""Django's view of this package."""
+
+from django.apps import AppConfig
+
+
+class OperationsConfig(AppConfig):
+    """Audit, counts, health, dashboard, and what the admin pages share."""
+
+    name = "operations"

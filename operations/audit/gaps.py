@@ -1,0 +1,153 @@
+"""Numbers that were given and have no row: on their way, set aside, skipped, or lost."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.db.models import Count, Max, Min, QuerySet
+
+from infra.redis_client import RedisUnavailable, redis_is_configured
+from ingest.dead_letters.models import DeadLetter
+from ingest.numbering.models import NumberSkip
+from ingest.records import Key, RecordType
+from ingest.redis_keys import parent_name
+from operations.audit.findings import Finding, error, info, named
+from operations.audit.redis_state import pending_numbers
+from operations.audit.stats import children
+
+#: So many numbers are listed; of more, halves of what lies between rows are counted first.
+LISTED = 5000
+
+
+def check_gaps(kind: RecordType, parent: Key, first: int, last: int) -> Iterator[Finding]:
+    """Whether each number from the first to the last has its row, or a reason why not."""
+    for run, skip in _judged(kind, parent, first, last):
+        if skip is None:
+            what = "neither stored, nor pending, nor set aside, and no skip is recorded"
+            yield error("gaps", parent, f"{kind.name} {named(run)} missing: {what}")
+        else:
+            yield info("gaps", parent, f"{kind.name} {named(run)} never given: {skip.reason}")
+
+
+def lost(kind: RecordType, parent: Key, first: int, last: int) -> Iterator[range]:
+    """The runs of numbers that are nowhere, and of which nothing is recorded."""
+    return (run for run, skip in _judged(kind, parent, first, last) if skip is None)
+
+
+def _judged(
+    kind: RecordType, parent: Key, first: int, last: int
+) -> Iterator[tuple[range, NumberSkip | None]]:
+    """The runs of numbers that are nowhere, each with what explains it."""
+    rows, number = children(kind, parent), kind.key_fields[-1]
+    for run in missing(rows, number, first, last):
+        for not_pending in without(run, _pending(parent, run)):
+            # Rows may have moved from there into the table meanwhile.
+            for gap in missing(rows, number, not_pending.start, not_pending.stop - 1):
+                for unknown in without(gap, _set_aside(kind, parent, gap)):
+                    yield from _explained(parent, unknown)
+
+
+def missing(rows: "QuerySet[Any]", number: str, first: int, last: int) -> Iterator[range]:
+    """The runs of numbers in here that no row has, each as long as it is."""
+    run = range(0)
+    for part in _missing_parts(rows, number, first, last):
+        if run and run.stop == part.start:
+            run = range(run.start, part.stop)
+            continue
+        if run:
+            yield run
+        run = part
+    if run:
+        yield run
+
+
+def _missing_parts(rows: "QuerySet[Any]", number: str, first: int, last: int) -> Iterator[range]:
+    """The same, some of them in parts.
+
+    What lies below the first row and above the last is passed over in one step, so the cost follows
+    the rows, however far numbers were skipped.
+    """
+    here = rows.filter(**{f"{number}__gte": first, f"{number}__lte": last})
+    size = last - first + 1
+    if size <= LISTED:
+        numbers = here.order_by(number).values_list(number, flat=True) if size > 0 else ()
+        yield from without(range(first, last + 1), list(numbers))
+        return
+    found = here.order_by().aggregate(n=Count("pk"), low=Min(number), high=Max(number))
+    if not found["n"]:
+        yield range(first, last + 1)
+        return
+    low, high = found["low"], found["high"]
+    if low > first:
+        yield range(first, low)
+    if found["n"] < high - low + 1:
+        middle = (low + high) // 2
+        yield from _missing_parts(rows, number, low, middle)
+        yield from _missing_parts(rows, number, middle + 1, high)
+    if high < last:
+        yield range(high + 1, last + 1)
+
+
+def without(run: range, numbers: Iterable[int]) -> Iterator[range]:
+    """What is left of the run without these numbers, which come in order."""
+    start = run.start
+    for number in numbers:
+        if number > start:
+            yield range(start, number)
+        start = max(start, number + 1)
+    if start < run.stop:
+        yield range(start, run.stop)
+
+
+def _pending(parent: Key, run: range) -> Iterator[int]:
+    if not redis_is_configured():
+        return
+    try:
+        yield from pending_numbers(parent_name(parent), run)
+    except RedisUnavailable:
+        return
+
+
+def _set_aside(kind: RecordType, parent: Key, run: range) -> Iterable[int]:
+    """These are findings of their own."""
+    letters = DeadLetter.objects.filter(
+        kind=kind.name, parent=parent_name(parent), number__gte=run.start, number__lt=run.stop
+    )
+    numbers = letters.order_by("number").values_list("number", flat=True)
+    return map(int, numbers.iterator())  # type: ignore[arg-type] # none of them is null
+
+
+def _explained(parent: Key, gap: range) -> Iterator[tuple[range, NumberSkip | None]]:
+    """Recorded skips explain what lies right below them, or exactly what they name."""
+    start = gap.start
+    for skip in skips_in(parent, gap):
+        first = max(start, skip.skipped_from or start)
+        if first > start:
+            yield range(start, first), None
+        if skip.resumed_at > first:
+            yield range(first, skip.resumed_at), skip
+            start = skip.resumed_at
+    if start < gap.stop:
+        yield range(start, gap.stop), None
+
+
+def skips_in(parent: Key, gap: range) -> Iterator[NumberSkip]:
+    """The skips that say something of these numbers, in their order."""
+    token, chat_number = (*parent, None)[:2]
+    recorded = NumberSkip.objects.filter(
+        application_token=token,
+        chat_number=chat_number,
+        resumed_at__gt=gap.start,
+        resumed_at__lte=gap.stop,
+    )
+    return recorded.order_by("resumed_at", "pk").iterator()
+
+
+def skip_of(parent: Key, number: int) -> NumberSkip | None:
+    """The skip that names this very number, if one does."""
+    token, chat_number = (*parent, None)[:2]
+    return NumberSkip.objects.filter(
+        application_token=token,
+        chat_number=chat_number,
+        skipped_from__lte=number,
+        resumed_at__gt=number,
+    ).first()

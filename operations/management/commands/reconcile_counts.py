@@ -1,0 +1,43 @@
+"""`manage.py reconcile_counts`: the hourly count job, now."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+from tqdm import tqdm
+
+from infra.commands import LineCommand
+from infra.jobs import JobIsRunning
+from operations import counts
+
+
+class Command(LineCommand):
+    """Make chats_count and messages_count equal the number of rows."""
+
+    help = (
+        "Recount the applications and chats whose children changed since they were counted last, "
+        "and correct chats_count and messages_count. Safe at any time, under any load; "
+        "interrupted, it goes on with the next run."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """--all, --dry-run, --json."""
+        parser.add_argument("--all", action="store_true", help="recount all, flagged or not")
+        parser.add_argument("--dry-run", action="store_true", help="report and change nothing")
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the job with a progress bar where there is a terminal."""
+        with tqdm(unit=" parents", disable=None, leave=False) as bar:
+            try:
+                tallies = counts.reconcile(
+                    everything=options["all"], dry_run=options["dry_run"], progress=bar.update
+                )
+            except JobIsRunning as busy:
+                raise CommandError(busy.detail) from None
+        if options["json"]:
+            self.print_json({name: vars(tally) for name, tally in tallies.items()})
+            return
+        done = "would be corrected" if options["dry_run"] else "corrected"
+        for name, tally in tallies.items():
+            self.stdout.write(f"{name}: {tally.counted} counted, {tally.corrected} {done}")

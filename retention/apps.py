@@ -1,0 +1,9 @@
+"""Django's view of this package."""
+
+from django.apps import AppConfig
+
+
+class RetentionConfig(AppConfig):
+    """The purge of old messages."""
+
+    name = "retention"
