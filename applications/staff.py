@@ -1,7 +1,7 @@
-"""The API by the admin's session: permissions and log entries are the same as in the admin.
+"""The API by the admin's session: the same permissions and log entries as in the admin.
 
-Keys of applications and operators belong to no user of the admin. So they have no permissions, and
-their changes are not in the admin's log.
+Keys of applications and operators belong to no user of the admin, so their changes are not in the
+admin's log.
 """
 
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ from operations.admin.log import write
 if TYPE_CHECKING:  # DRF's views load this module
     from rest_framework.views import APIView
 
-#: The permission to change something includes the permission to see it, as in Django's ModelAdmin.
+#: The permission to change includes the permission to view, as in Django's ModelAdmin.
 _ENOUGH = {"view": ("view", "change")}
 
 
 def may(user: User, view: "APIView", method: str) -> bool:
-    """Whether the user has the permissions that the admin asks for the same request."""
+    """Whether the user has the permissions that the admin requires for the same action."""
     action = view.actions.get(method)  # type: ignore[attr-defined] # api.views.ApiView
     if action is None:
         return True  # OPTIONS, and methods that get 405
@@ -47,9 +47,9 @@ def _may(user: User, action: str, model: type[Model]) -> bool:
 
 
 def note_added(request: Request, rows: Sequence[NumberedRow]) -> None:
-    """Log that a member of the staff has added these rows of one kind, if it was one.
+    """Log that a member of the staff added these rows of one record type, if one did.
 
-    Pending rows are stored first, since the log names rows by their primary keys. Raises
+    Pending rows are stored first, because the log refers to rows by primary key. Raises
     OperationalError.
     """
     user = _staff_of(request)
@@ -65,35 +65,35 @@ def note_added(request: Request, rows: Sequence[NumberedRow]) -> None:
 
 
 def note_new_application(request: Request, token: str) -> None:
-    """The same of an application."""
+    """Log that a member of the staff added an application, if one did."""
     user = _staff_of(request)
     if user is not None:
         _write_added(user, Application.objects.filter(token=token))
 
 
 def note_new_key(request: Request, token: str) -> None:
-    """Log that a member of the staff has replaced the key of an application, if it was one."""
+    """Log that a member of the staff replaced the key of an application, if one did."""
     user = _staff_of(request)
     if user is not None:
         write(user, Application.objects.filter(token=token), CHANGE, "Replaced the key.")
 
 
 def note_edited(request: Request, row: Model, field: str) -> None:
-    """Log that a member of the staff has edited this field of the row, if it was one."""
+    """Log that a member of the staff edited this field of the row, if one did."""
     user = _staff_of(request)
     if user is not None:
         write(user, [row], CHANGE, [{"changed": {"fields": [field]}}])
 
 
 def _staff_of(request: Request) -> User | None:
-    """The user of the session; None for keys, and where no keys are required."""
+    """The user of the session; None for keys, and if no keys are required."""
     if not settings.ENVIRONMENT.keys_required:
         return None
     return cast("Identity", request.user).user
 
 
 def _write_added(user: User, rows: "QuerySet[Any]") -> None:
-    """Log those that are not logged yet: a repeated request may come after one that failed here."""
+    """Log rows that are not logged yet: a repeat may follow a request that failed here."""
     kind = ContentType.objects.get_for_model(rows.model)
     entries = LogEntry.objects.filter(content_type=kind, action_flag=ADDITION)
     added = list(rows)

@@ -1,4 +1,4 @@
-"""What can be done to a message. Bodies come in clean (ingest.text_rules)."""
+"""Writes of messages. Bodies are clean already (ingest.text_rules)."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ from messages_app.selectors import message_row
 def create_message(
     *, application_token: str, chat_number: int, body: str, request: IdempotentRequest | None = None
 ) -> NumberedRow:
-    """A new message with the chat's next number; the same again for a repeat of the request.
+    """A new message with the chat's next number; a repeated request gets the first one.
 
     Raises ChatNotFound, KeyReused, Unavailable.
     """
@@ -33,7 +33,7 @@ def create_messages(
     bodies: Sequence[str],
     request: IdempotentRequest | None = None,
 ) -> Sequence[NumberedRow]:
-    """New messages with the chat's next numbers, all of them or none. Raises as above."""
+    """New messages with the chat's next numbers, all or none. Raises like `create_message`."""
     now = timezone.now()
     chat = ChatKey(application_token, chat_number)
     rows = [MESSAGES.new(chat, body=body, accepted_at=now) for body in bodies]
