@@ -12,7 +12,6 @@ from celery.signals import (
     import_modules,
     setup_logging,
     task_failure,
-    task_success,
 )
 
 from infra.logs import Event, get_logger
@@ -66,11 +65,3 @@ def share_what_is_loaded(**_: Any) -> None:
     """What is loaded by now stays: the children's search for garbage need not copy its pages."""
     gc.collect()
     gc.freeze()
-
-
-@task_success.connect
-def note_that_it_ran(sender: Any, **_: Any) -> None:
-    """What runs on schedule says so."""
-    from operations.schedule import note_run  # noqa: PLC0415 - needs the apps to be loaded
-
-    note_run(sender.name)

@@ -105,5 +105,5 @@ class _Audit:
     def _save(self) -> None:
         state = {"check": self.check, "position": self.position, "report": self.found}
         self.run.outcome = {"begun": state}
-        self.run.keep()
+        self.run.save_outcome()
         self.saved_at = time.monotonic()
