@@ -45,7 +45,7 @@ def epoch_of_blocks() -> int | None:
     if not redis_is_configured() or authority is None or authority.source != Source.REDIS:
         return None
     try:
-        return authority.epoch if is_verified(authority.term) else None
+        return authority.epoch if is_verified(authority.generation) else None
     except RedisUnavailable:
         return None
 
