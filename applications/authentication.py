@@ -24,7 +24,7 @@ from rest_framework.request import Request
 from applications.errors import ApplicationNotFound
 from applications.identities import Identity, KeyHash, hash_of, identify
 from applications.staff import may
-from operations.admin.sessions import put_off_end
+from operations.admin.sessions import extend_session
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -96,5 +96,5 @@ class StaffSession(SessionAuthentication):
         if not user.is_staff:
             return None
         self.enforce_csrf(bodiless)  # type: ignore[arg-type] # Django's kind is what it reads
-        put_off_end(bodiless.session)
+        extend_session(bodiless.session)
         return Identity(None, user), None

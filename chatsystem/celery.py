@@ -12,7 +12,6 @@ from celery.signals import (
     import_modules,
     setup_logging,
     task_failure,
-    task_success,
 )
 
 from infra.logs import Event, get_logger
@@ -66,11 +65,3 @@ def share_what_is_loaded(**_: Any) -> None:
     """Freeze loaded objects, so that garbage collection in children does not copy their pages."""
     gc.collect()
     gc.freeze()
-
-
-@task_success.connect
-def note_that_it_ran(sender: Any, **_: Any) -> None:
-    """Note that a scheduled task ran."""
-    from operations.schedule import note_run  # noqa: PLC0415 - needs the apps to be loaded
-
-    note_run(sender.name)

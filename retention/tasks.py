@@ -14,6 +14,7 @@ from infra import worker_shutdown
 from infra.jobs import JobIsRunning
 from infra.logs import Event, get_logger
 from infra.redis_client import RedisUnavailable
+from operations.schedule import ScheduledTask
 from retention.purge import purge
 
 logger = get_logger(__name__)
@@ -60,4 +61,4 @@ def _tokens() -> Iterator[str]:
 
 # Beat of the release before sends the task under the second name. The next release drops it.
 for _name in ("retention.tasks.purge_old", "messages_app.tasks.purge_old"):
-    shared_task(name=_name)(purge_old)
+    shared_task(name=_name, base=ScheduledTask)(purge_old)

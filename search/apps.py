@@ -7,7 +7,7 @@ from django.apps import AppConfig
 
 if TYPE_CHECKING:
     from ingest.dead_letters.models import DeadLetter
-    from operations.audit.checks import Walk
+    from operations.audit.checks import Cursor
     from operations.audit.findings import Finding
 
 
@@ -30,11 +30,11 @@ class SearchConfig(AppConfig):
         health.register()
 
 
-def _index_equals_table(walk: "Walk") -> "Iterator[Finding]":
+def _index_equals_table(cursor: "Cursor") -> "Iterator[Finding]":
     # The client of Elasticsearch is slow to import, and hardly any process audits.
     from search.auditing import index_equals_table
 
-    return index_equals_table(walk)
+    return index_equals_table(cursor)
 
 
 def _index_anew(letter: "DeadLetter") -> None:

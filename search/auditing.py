@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from infra.jobs import JobIsRunning
 from messages_app.models import Message
-from operations.audit.checks import Walk
+from operations.audit.checks import Cursor
 from operations.audit.findings import Finding, error, info, unreachable
 from search.checking import StillBehind, check
 from search.errors import IndexUnusable
@@ -20,7 +20,7 @@ CHECK = "index"
 LATE = timedelta(minutes=5)
 
 
-def index_equals_table(walk: Walk) -> Iterator[Finding]:
+def index_equals_table(cursor: Cursor) -> Iterator[Finding]:
     """Every message of which the index has something else than the table."""
     if not settings.ENVIRONMENT.elasticsearch_url:
         yield info(CHECK, (), "Elasticsearch is switched off: the database answers searches")
@@ -31,19 +31,19 @@ def index_equals_table(walk: Walk) -> Iterator[Finding]:
             if Message.objects.exists():
                 yield info(CHECK, (), "no index is complete: the database answers searches")
             return
-        yield from _differences(walk)
+        yield from _differences(cursor)
     except (IndexUnusable, JobIsRunning) as failure:
         yield unreachable("the search index", failure)
     except StillBehind as behind:
         yield info(CHECK, (), f"not compared to its end: {behind}")
 
 
-def _differences(walk: Walk) -> Iterator[Finding]:
+def _differences(cursor: Cursor) -> Iterator[Finding]:
     passed = 0
 
     def notice(now: int) -> None:
         nonlocal passed
-        walk.reached(None, now - passed)
+        cursor.reached(None, now - passed)
         passed = now
 
     for difference in check(notice):

@@ -68,7 +68,7 @@ def _age_seconds(since: datetime) -> float:
 
 def _probe_index() -> None:
     if (reason := health_problem()) is not None:
-        raise probes.NotWell(reason)
+        raise probes.ProbeFailed(reason)
 
 
 def health_problem() -> str | None:

@@ -7,6 +7,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from infra import worker_shutdown
 from infra.jobs import JobIsRunning
 from infra.logs import Event, get_logger
+from operations.schedule import ScheduledTask
 from search.errors import IndexUnusable
 
 logger = get_logger(__name__)
@@ -15,7 +16,7 @@ logger = get_logger(__name__)
 PAUSE_SECONDS = 1.0
 
 
-@shared_task
+@shared_task(base=ScheduledTask)
 def index() -> None:
     """Bring the index in step with the table; what cannot be done now is done when woken again."""
     if not settings.ENVIRONMENT.elasticsearch_url:
@@ -30,7 +31,7 @@ def index() -> None:
         worker_shutdown.wait_for_shutdown(PAUSE_SECONDS)
 
 
-@shared_task
+@shared_task(base=ScheduledTask)
 def check() -> None:
     """The daily light check: a sample of messages, looked up on both sides."""
     if not settings.ENVIRONMENT.elasticsearch_url:

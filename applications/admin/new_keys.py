@@ -16,7 +16,13 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from infra.errors import Conflict, DomainError
-from operations.admin.confirmation import FIELD, Question, new_mark, question_page, take_mark
+from operations.admin.confirmation import (
+    FIELD,
+    Confirmation,
+    confirmation_page,
+    new_token,
+    take_token,
+)
 from operations.admin.log import CHANGE, note
 
 #: The attribute of a new row that holds its key until it is shown.
@@ -24,7 +30,7 @@ _SHOWN = "key_to_show"
 
 Holder = TypeVar("Holder", bound=Model)
 
-_REPLACE = Question(
+_REPLACE = Confirmation(
     action="replace_keys",
     title="Replace keys",
     warning="The present keys stop working at once: clients are refused until they have the new "
@@ -48,7 +54,7 @@ def replace_keys(
     replace: Callable[[Holder], str],
 ) -> HttpResponse:
     """Ask for confirmation, or replace the keys and show them. Each one fails on its own."""
-    page = question_page(admin, request, holders, _REPLACE)
+    page = confirmation_page(admin, request, holders, _REPLACE)
     if page is not None:
         return page
     return _page(admin, request, [_replaced(request, holder, replace) for holder in holders])
@@ -64,14 +70,14 @@ class AddsWithKey(ModelAdmin[Any]):
     ) -> HttpResponse:
         """The form for a new row, with a mark that survives a second display with errors."""
         if options.get("add"):
-            mark = request.POST.get(FIELD) or new_mark(request)
+            mark = request.POST.get(FIELD) or new_token(request)
             context |= {"field": FIELD, "mark": mark}
         return super().render_change_form(request, context, *args, **options)
 
     def refuse_repeat(self, request: HttpRequest) -> None:
         """Raises AddedBefore if the form's mark was used already. Programs need no mark."""
         mark = request.POST.get(FIELD)
-        if mark is not None and not take_mark(request, mark):
+        if mark is not None and not take_token(request, mark):
             raise AddedBefore
 
     def response_add(

@@ -11,12 +11,12 @@ from django.http import HttpRequest, HttpResponse
 from applications.admin.new_keys import AddsWithKey, replace_keys, show_key
 from applications.models import OperatorKey
 from applications.services import first_operator_key, revoke_operator_key, rotate_operator_key
-from operations.admin.confirmation import Question, question_page
+from operations.admin.confirmation import Confirmation, confirmation_page
 from operations.admin.fields import NameField
 from operations.admin.lists import KeysetAdmin
 from operations.admin.log import DELETION, note
 
-_REVOKE = Question(
+_REVOKE = Confirmation(
     action="revoke",
     title="Revoke operator keys",
     warning="These keys stop working at once and cannot be restored.",
@@ -79,7 +79,7 @@ class OperatorKeyAdmin(AddsWithKey, KeysetAdmin[OperatorKey]):
     @admin.action(description="Revoke the selected keys", permissions=["revoke"])
     def revoke(self, request: HttpRequest, keys: "QuerySet[OperatorKey]") -> HttpResponse | None:
         """Revoke each key after a confirmation."""
-        page = question_page(self, request, keys, _REVOKE)
+        page = confirmation_page(self, request, keys, _REVOKE)
         if page is not None:
             return page
         for key in keys:

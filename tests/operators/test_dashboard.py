@@ -195,8 +195,8 @@ def test_the_schedule_is_listed(staff: Client, settings: Settings) -> None:
     }
 
     assert shown(staff)["schedule"] == [
-        ["sweep", "every 60 s", "not yet", "in time"],
-        ["check-index", "cron 0 4 * * *, UTC", "not yet", "in time"],
+        ["sweep", "every 60 s", "not yet", "on time"],
+        ["check-index", "cron 0 4 * * *, UTC", "not yet", "on time"],
     ]
 
 

@@ -1,4 +1,4 @@
-"""One audit: all checks one after the other, and where it goes on after an interruption."""
+"""One audit: all checks one after the other. An interrupted audit can be resumed."""
 
 import time
 from collections.abc import Callable
@@ -11,29 +11,22 @@ from infra.jobs import Run, last_outcome, only_run
 from infra.rabbitmq.connection import BrokerUnavailable
 from infra.redis_client import RedisUnavailable
 from ingest.records import record_types
-from operations.audit import numbers, orphans
-from operations.audit.checks import Check, Position, Walk, registered
-from operations.audit.duplicates import unique_keys
-from operations.audit.failed import failed_messages
-from operations.audit.findings import Severity, unreachable
-from operations.audit.letters import dead_letters
-from operations.audit.numbering import source_of_numbers
-from operations.audit.pending import pending_rows
-from operations.audit.report import Report
-from operations.audit.requests import idempotency_keys
+from operations.audit import integrity, numbers, unstored
+from operations.audit.checks import Check, Cursor, Position, registered
+from operations.audit.findings import Report, Severity, unreachable
 
 JOB = "audit"
-KEEP_SECONDS = 5.0
+SAVE_SECONDS = 5.0
 
-#: Is told which check is under way, and how many rows it has passed since it was told last.
+#: Called with the name of the running check and the number of rows passed since the last call.
 Notice = Callable[[str, int], object]
 
 
 def audit(*, resume: bool = False, notice: Notice = lambda *_: None) -> Report:
-    """What is found; with `resume` the rest of an audit that was interrupted, and what it found.
+    """Run all checks; with `resume` the rest of an interrupted audit, including its findings.
 
-    A service that does not answer is a finding. What `notice` raises ends the audit, which another
-    may go on with. Raises infra.jobs.JobIsRunning.
+    An unreachable service is a finding. An exception raised by `notice` interrupts the audit, which
+    can then be resumed. Raises infra.jobs.JobIsRunning.
     """
     report = Report()
     try:
@@ -41,7 +34,7 @@ def audit(*, resume: bool = False, notice: Notice = lambda *_: None) -> Report:
             begun = last_outcome(JOB).get("begun") if resume else None
             if begun:
                 report = Report.from_state(begun["report"])
-            _Audit(run, report, notice).go_through(begun)
+            _Audit(run, report, notice).run_checks(begun)
             run.outcome = {
                 "errors": report.count(Severity.ERROR), "infos": report.count(Severity.INFO)
             }  # fmt: skip
@@ -51,24 +44,24 @@ def audit(*, resume: bool = False, notice: Notice = lambda *_: None) -> Report:
 
 
 def all_checks() -> list[Check]:
-    """In the order in which they are made."""
-    of_kinds = list(record_types().values())
+    """All checks in the order in which they run. Their names are saved to resume an audit."""
+    kinds = list(record_types().values())
     return [
-        Check("numbering", source_of_numbers),
-        Check("unique keys", unique_keys),
-        *map(numbers.numbers_of, of_kinds),
-        *map(orphans.parents_of, of_kinds),
-        Check("pending rows", pending_rows),
-        Check("dead letters", dead_letters),
-        Check("failed messages", failed_messages),
-        Check("idempotency keys", idempotency_keys),
+        Check("numbering", numbers.source_of_numbers),
+        Check("unique keys", integrity.unique_keys),
+        *map(numbers.numbers_of, kinds),
+        *map(integrity.parents_of, kinds),
+        Check("pending rows", unstored.pending_rows),
+        Check("dead letters", unstored.dead_letters),
+        Check("failed messages", unstored.failed_messages),
+        Check("idempotency keys", integrity.idempotency_keys),
         *registered(),
     ]
 
 
 @dataclass
 class _Audit:
-    """An audit under way."""
+    """A running audit."""
 
     run: Run
     report: Report
@@ -76,10 +69,10 @@ class _Audit:
     check: str = ""
     position: Position | None = None
     found: dict[str, Any] = field(default_factory=dict)  # the report's state at that position
-    kept_at: float = 0.0
+    saved_at: float = 0.0
 
-    def go_through(self, begun: dict[str, Any] | None) -> None:
-        """All checks; where one was begun, from there on."""
+    def run_checks(self, begun: dict[str, Any] | None) -> None:
+        """Run all checks, or those from the saved check and position on."""
         checks = all_checks()
         names = [check.name for check in checks]
         first = names.index(begun["check"]) if begun and begun["check"] in names else 0
@@ -87,16 +80,16 @@ class _Audit:
         for check in checks[first:]:
             self.check, self.found = check.name, self.report.state()
             try:
-                self._make(check)
+                self._run(check)
             except BaseException as error:
                 if not isinstance(error, DatabaseError | InterfaceError):
-                    self._keep()
+                    self._save()
                 raise
             self.position = None
 
-    def _make(self, check: Check) -> None:
+    def _run(self, check: Check) -> None:
         try:
-            for finding in check.run(Walk(self.position, self._reached)):
+            for finding in check.run(Cursor(self.position, self._reached)):
                 self.report.add(finding)
         except (RedisUnavailable, BrokerUnavailable) as error:
             self.report.add(unreachable(check.name, error))
@@ -106,11 +99,11 @@ class _Audit:
         self.notice(self.check, passed)
         if position is not None:
             self.position, self.found = list(position), self.report.state()
-            if time.monotonic() - self.kept_at > KEEP_SECONDS:
-                self._keep()
+            if time.monotonic() - self.saved_at > SAVE_SECONDS:
+                self._save()
 
-    def _keep(self) -> None:
+    def _save(self) -> None:
         state = {"check": self.check, "position": self.position, "report": self.found}
         self.run.outcome = {"begun": state}
-        self.run.keep()
-        self.kept_at = time.monotonic()
+        self.run.save_outcome()
+        self.saved_at = time.monotonic()
