@@ -17,8 +17,8 @@ from chats.models import Chat
 from chats.schema import describe_collection, describe_item
 from ingest.records import Key, NumberedRow
 from ingest.text_rules import clean_name, field
-from listing.accepted_rows import accepted_rows
 from listing.pages import Pager, read_window
+from listing.parent_rows import rows_of
 
 
 def chat_json(chat: Chat) -> dict[str, object]:
@@ -63,7 +63,7 @@ class ChatCollection(ApiView):
         window = read_window(parameters)
         require_application(token=token)
         pager = Pager[Chat](
-            source=accepted_rows(Chat, (token,)),
+            source=rows_of(Chat, (token,)),
             number_of=lambda chat: chat.chat_number,
             represent=chat_json,
         )

@@ -1,26 +1,36 @@
-"""Who follows the rows: told of each that is stored or edited, within the transaction that does it.
+"""Row hooks: subscribers get the keys of stored and edited rows, within the same transaction.
 
-What a follower writes then is there if the row is, and else never was; so nothing is stored and
-never followed up. A higher layer registers here, and this layer knows nothing of it.
+What a subscriber writes is committed with the row or not at all, so no row is stored without its
+follow-up. Higher layers subscribe here; this layer does not know them.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from django.conf import settings
 
 from ingest.records import Key, RecordType
 
-#: Is given the keys of rows of one kind, each at least once, in no order.
+#: Gets the keys of rows of one kind, each at least once, in any order.
 Subscriber = Callable[[Sequence[Key]], None]
 
-_subscribers: defaultdict[str, list[Subscriber]] = defaultdict(list)
+
+class _Subscription(NamedTuple):
+    subscriber: Subscriber
+    setting: str
 
 
-def subscribe(kind: str, follower: Subscriber) -> None:
-    """From now on the follower is told of rows of the kind of this name."""
-    _subscribers[kind].append(follower)
+_subscriptions: defaultdict[str, list[_Subscription]] = defaultdict(list)
+
+
+def subscribe(kind: str, subscriber: Subscriber, *, setting: str) -> None:
+    """Call the subscriber for rows of this kind while this setting of the environment is set."""
+    _subscriptions[kind].append(_Subscription(subscriber, setting))
 
 
 def notify(kind: RecordType, keys: Sequence[Key]) -> None:
-    """These rows are stored or edited by the transaction under way."""
-    for follower in _subscribers[kind.name]:
-        follower(keys)
+    """Call the subscribers: the transaction under way stores, edits or deletes these rows."""
+    for subscriber, setting in _subscriptions[kind.name]:
+        if getattr(settings.ENVIRONMENT, setting):
+            subscriber(keys)

@@ -1,4 +1,4 @@
-"""Django's view of this package."""
+"""The Django application of search."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,27 +17,29 @@ class SearchConfig(AppConfig):
     name = "search"
 
     def ready(self) -> None:
-        """Follow the messages that are stored or edited; announce the index to operators' tools."""
+        """Subscribe to stored and edited messages; register the audit, the replay and health."""
         from ingest.dead_letters import replay
         from ingest.row_hooks import subscribe
         from operations.audit import checks
         from search import health
         from search.backlog import record
 
-        subscribe("messages", record)
-        checks.register(checks.Check("index", _index_equals_table))
-        replay.register_replay("search", _index_anew)
+        subscribe("messages", record, setting="elasticsearch_url")
+        checks.register(checks.Check("index", _audit_index))
+        replay.register_replay("search", _index_again)
         health.register()
 
 
-def _index_equals_table(walk: "Walk") -> "Iterator[Finding]":
-    # The client of Elasticsearch is slow to import, and hardly any process audits.
-    from search.auditing import index_equals_table
-
-    return index_equals_table(walk)
+# These import late: the client of Elasticsearch is slow to import, and few processes need it.
 
 
-def _index_anew(letter: "DeadLetter") -> None:
-    from search.indexing import index_again
+def _audit_index(walk: "Walk") -> "Iterator[Finding]":
+    from search.index_check import audit_index
+
+    return audit_index(walk)
+
+
+def _index_again(letter: "DeadLetter") -> None:
+    from search.index_update import index_again
 
     index_again(letter)

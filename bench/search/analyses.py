@@ -17,7 +17,7 @@ from elasticsearch import Elasticsearch
 from bench.errors import BenchError
 from bench.report import Figure, print_table, write
 from bench.search.corpus import Said, corpus, queries, source_name
-from ingest.text_rules import fold
+from search.fold_and_highlight import fold
 
 _LENGTHS = (1, 2, 3, 6, 12, 30)
 _QUERIES_EACH = 60

@@ -21,12 +21,12 @@ from bench.search.corpus import Said, corpus, queries, source_name
 from infra.versions import FIRST_VERSION
 from listing.pages import Window
 from search.index import lifecycle
+from search.index.bulk_writing import Change
+from search.index.bulk_writing import write as write_changes
 from search.index.client import patient_client
 from search.index.documents import Content
 from search.index.layout import layout, pattern
-from search.index.querying import ElasticsearchSearch
-from search.index.writing import Change
-from search.index.writing import write as write_changes
+from search.index.queries import ElasticsearchSearch
 
 _LENGTHS = (1, 2, 3, 6, 12, 30)
 _QUERIES_EACH = 40
@@ -79,7 +79,7 @@ def _fill(name: str, size: int) -> tuple[float, float]:
             if write_changes([_change(one) for one in some], targets):
                 raise BenchError("documents were refused")
         rate = size / (time.perf_counter() - before)
-        lifecycle.put_in_place(index)
+        lifecycle.make_live(index)
         client = patient_client().options(request_timeout=600)
         client.indices.forcemerge(index=index, max_num_segments=1)
         client.indices.refresh(index=index)

@@ -13,7 +13,7 @@ from django.db.models import Count, Max, Min, QuerySet
 from infra.natural_keys import behind, with_keys
 from ingest.models import Parent
 from ingest.records import Key, RecordType
-from listing import stored_rows
+from listing import parent_rows
 
 PARENTS = 200
 #: At most about so many rows are counted by one statement.
@@ -62,7 +62,7 @@ def _light(parents: Sequence[Parent]) -> Iterator[list[Parent]]:
 def _most(parent: Parent) -> int:
     """At most so many children are stored; a ceiling may have been raised far above them."""
     ceiling = parent.number_ceiling
-    return ceiling if ceiling <= PIECE else stored_rows.number_spread(parent.key)
+    return ceiling if ceiling <= PIECE else parent_rows.number_spread(parent.key)
 
 
 def stats_of(
@@ -89,7 +89,7 @@ def _in_pieces(kind: RecordType, parent: Key, pause: Callable[[], object]) -> St
     number = kind.key_fields[-1]
     rows = children(kind, parent)
     found = Stats()
-    for piece in stored_rows.number_ranges(parent, PIECE):
+    for piece in parent_rows.number_ranges(parent, PIECE):
         here = rows.filter(**{f"{number}__gte": piece.start, f"{number}__lt": piece.stop})
         found = found.with_higher(dict(_grouped(kind, here)).get(parent, Stats()))
         pause()
