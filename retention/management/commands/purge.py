@@ -38,7 +38,7 @@ class Command(LineCommand):
             metavar="DATE",
             type=moment,
             required=True,
-            help="date or time, such as 2026-01-31 or 2026-01-31T12:00+01:00 (default: UTC)",
+            help="date or time, in UTC or with an offset: 2026-01-31, 2026-01-31T12:00+01:00",
         )
         parser.add_argument("--dry-run", action="store_true", help="report, and change nothing")
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
