@@ -1,52 +1,21 @@
-"""A chat as the API shows it.
-
-The routes of chats: read the request, call the service, show the result.
-"""
+"""The routes of chats: read the request, call the service, show the result."""
 
 from django.http import HttpResponse
 from rest_framework.request import Request
 
 from api.etags import conditional_response, expected_versions
-from api.formats import json_response, query_parameters, timestamp
+from api.formats import json_response, query_parameters
 from api.idempotency_key import idempotent_request
 from api.views import ApiView, created_response
 from applications.selectors import require_application
 from applications.staff import note_added, note_edited
 from chats import selectors, services
 from chats.models import Chat
+from chats.records import CHATS
 from chats.schema import describe_collection, describe_item
-from ingest.records import Key, NumberedRow
 from ingest.text_rules import clean_name, field
 from listing.pages import Pager, read_window
 from listing.parent_rows import rows_of
-
-
-def chat_json(chat: Chat) -> dict[str, object]:
-    """A stored one."""
-    times = timestamp(chat.created_at), timestamp(chat.updated_at)
-    return _json(chat.key, chat.name, chat.messages_count, *times)
-
-
-def new_chat_json(row: NumberedRow) -> dict[str, object]:
-    """One that was accepted just now."""
-    [name] = row.values
-    at = timestamp(row.accepted_at)
-    return _json(row.key, name, 0, at, at)
-
-
-def _json(
-    key: Key, name: str, messages_count: int, created_at: str, updated_at: str
-) -> dict[str, object]:
-    """The fields of the contract, in its order."""
-    token, number = key
-    return {
-        "chat_number": number,
-        "application_token": token,
-        "name": name,
-        "messages_count": messages_count,
-        "created_at": created_at,
-        "updated_at": updated_at,
-    }
 
 
 @describe_collection
@@ -65,7 +34,7 @@ class ChatCollection(ApiView):
         pager = Pager[Chat](
             source=rows_of(Chat, (token,)),
             number_of=lambda chat: chat.chat_number,
-            represent=chat_json,
+            represent=CHATS.as_json,
         )
         return json_response(pager.page(request, parameters, window))
 
@@ -75,7 +44,7 @@ class ChatCollection(ApiView):
         name = clean_name(field(request.data, "name"))
         chat = services.create_chat(application_token=token, name=name, request=once)
         note_added(request, [chat])
-        return created_response(request, chat.number, new_chat_json(chat), once)
+        return created_response(request, chat.number, CHATS.new_as_json(chat), once)
 
 
 @describe_item
@@ -87,7 +56,7 @@ class ChatItem(ApiView):
     def get(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """Show it."""
         chat = selectors.get_chat(application_token=token, chat_number=int(chat_number))
-        return conditional_response(request, chat.version, chat_json(chat))
+        return conditional_response(request, chat.version, CHATS.as_json(chat))
 
     def put(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """Rename it."""
@@ -98,6 +67,6 @@ class ChatItem(ApiView):
             expected=expected_versions(request),
         )
         note_edited(request, chat, "Name")
-        return conditional_response(request, chat.version, chat_json(chat))
+        return conditional_response(request, chat.version, CHATS.as_json(chat))
 
     patch = put

@@ -9,23 +9,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from applications.errors import ApplicationNotFound
-from applications.models import Application
+from applications.models import Application, ApplicationKey
 from applications.services import create_application
-from chats.records import NewChat
+from chats.models import ChatKey
+from chats.records import CHATS
 from conversations.import_lines import ChatName
 from conversations.models import ImportedApplication, ImportedChat, digest_of
 from ingest.database_numbers import number_and_insert
 
 #: Chats whose keys are kept in memory.
 CACHE_SIZE = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class ChatKey:
-    """The natural key of a chat."""
-
-    application_token: str
-    chat_number: int
 
 
 @dataclass(frozen=True)
@@ -86,7 +79,7 @@ def _by_token(names: Iterable[ChatName]) -> Iterator[tuple[str, list[ChatName]]]
 
 
 def _create_chats(token: str, names: Sequence[ChatName]) -> dict[ChatName, ChatKey]:
-    chats = number_and_insert([NewChat(token, name.chat) for name in names])
+    chats = number_and_insert([CHATS.new(ApplicationKey(token), name=name.chat) for name in names])
     created: dict[ChatName, ChatKey] = {}
     for name, chat in zip(names, chats, strict=True):
         if isinstance(chat, Exception):

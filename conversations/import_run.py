@@ -23,7 +23,7 @@ from conversations.import_source import Source
 from conversations.models import ImportShare, RejectedLine
 from infra.database import in_transaction
 from ingest.database_numbers import number_and_insert
-from messages_app.records import NewMessage
+from messages_app.records import MESSAGES
 
 
 @dataclass
@@ -123,8 +123,7 @@ def _write_rows(batch: Batch, progress: Progress, resolver: ChatResolver) -> Res
 
 def _insert_messages(messages: Iterable[ImportedMessage], chats: ResolvedChats) -> None:
     """Number the messages within each chat in the order of their lines. Raises NotFound."""
-    keys = ((chats.keys[message.chat], message.body) for message in messages)
-    rows = [NewMessage(key.application_token, key.chat_number, body) for key, body in keys]
+    rows = [MESSAGES.new(chats.keys[message.chat], body=message.body) for message in messages]
     for outcome in number_and_insert(rows):
         if isinstance(outcome, Exception):
             raise outcome

@@ -17,7 +17,7 @@ from itertools import takewhile
 
 from django.db.models import Min, QuerySet
 
-from chats.models import Chat
+from chats.models import Chat, ChatKey
 from chats.selectors import chat_row, chats_of
 from infra.database import in_transaction
 from infra.jobs import only_run
@@ -28,7 +28,6 @@ from ingest.late_rows import PURGE_JOB, raise_horizon
 from ingest.models import CountState
 from ingest.read_your_writes import pending_is_complete
 from ingest.redis_keys import parent_name
-from ingest.row_hooks import notify
 from listing import parent_rows
 from messages_app.models import Message
 from messages_app.records import MESSAGES
@@ -50,25 +49,6 @@ class PurgeResult:
     messages: int = 0
     chats: int = 0
     held_up: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ChatKey:
-    """The natural key of a chat."""
-
-    application_token: str
-    chat_number: int
-
-    @property
-    def messages(self) -> "QuerySet[Message]":
-        """The stored messages, in order."""
-        rows = messages_of(application_token=self.application_token, chat_number=self.chat_number)
-        return rows.order_by("message_number")
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """The key as the parent of messages."""
-        return (self.application_token, self.chat_number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +98,8 @@ def dry_run(
     result = PurgeResult()
     for token in tokens:
         for chat in _chats_with_old_messages(token, before, lambda: on_progress(0)):
-            key = ChatKey(token, chat.chat_number)
-            messages = key.messages.filter(message_number__lte=chat.purged_through).count()
+            key = chat.key
+            messages = _stored(key).filter(message_number__lte=chat.purged_through).count()
             for found in purgeable_ranges(key, chat.purged_through, before):
                 messages += found.messages
                 result.held_up += found.is_held_up
@@ -130,9 +110,9 @@ def dry_run(
 
 
 def _purge_chat(chat: Chat, before: datetime, result: PurgeResult) -> Iterator[int]:
-    key = ChatKey(chat.application_token, chat.chat_number)
+    key = chat.key
     after = chat.purged_through
-    if key.messages.filter(message_number__lte=after).exists():
+    if _stored(key).filter(message_number__lte=after).exists():
         yield from remove(key, 0, after)
     for found in purgeable_ranges(key, after, before):
         result.held_up += found.is_held_up
@@ -190,13 +170,13 @@ def purgeable_ranges(chat: ChatKey, after: int, before: datetime) -> Iterator[Pu
 def _old_numbers(chat: ChatKey, after: int, before: datetime) -> list[int]:
     # A range with both bounds: with one bound MariaDB may read a large chat from its first row.
     rows = _read_range(chat, after + 1)
-    if not rows and (first := parent_rows.lowest_number_above(chat.key, after)):
+    if not rows and (first := parent_rows.lowest_number_above(chat, after)):
         rows = _read_range(chat, first)
     return [number for number, _ in takewhile(lambda row: row[1] < before, rows)]
 
 
 def _read_range(chat: ChatKey, first: int) -> Sequence[tuple[int, datetime]]:
-    rows = chat.messages.filter(message_number__range=(first, first + ROWS - 1))
+    rows = _stored(chat).filter(message_number__range=(first, first + ROWS - 1))
     return list(rows.values_list("message_number", "created_at"))
 
 
@@ -211,7 +191,7 @@ def _last_final_number(chat: ChatKey, after: int, numbers: Sequence[int]) -> int
     """
     last = numbers[-1]
     if redis_is_configured():
-        pending = pending_numbers(parent_name(chat.key), range(after + 1, last + 1))
+        pending = pending_numbers(parent_name(chat), range(after + 1, last + 1))
         last = next(pending, last + 1) - 1
     gap = next(
         (place for place, number in enumerate(numbers, start=after + 1) if number > place), None
@@ -219,15 +199,21 @@ def _last_final_number(chat: ChatKey, after: int, numbers: Sequence[int]) -> int
     if gap is None or gap > last:
         return last
     known = sum(number <= last for number in numbers)
-    now = chat.messages.filter(message_number__gt=after, message_number__lte=last).count()
+    now = _stored(chat).filter(message_number__gt=after, message_number__lte=last).count()
     if now != known or not pending_is_complete():
         return gap - 1
     return last
 
 
+def _stored(chat: ChatKey) -> "QuerySet[Message]":
+    """The stored messages of the chat, in order."""
+    rows = messages_of(application_token=chat.application_token, chat_number=chat.chat_number)
+    return rows.order_by("message_number")
+
+
 def mark(chat: ChatKey, through: int) -> None:
     """Record that messages up to this number are purged. Raises OperationalError."""
-    rows = chat_row(*chat.key).filter(purged_through__lt=through)
+    rows = chat_row(*chat).filter(purged_through__lt=through)
     in_transaction(lambda: rows.update(purged_through=through))
 
 
@@ -237,7 +223,7 @@ def remove(chat: ChatKey, after: int, through: int) -> Iterator[int]:
     Raises OperationalError.
     """
     while after < through:
-        rows = chat.messages.filter(message_number__gt=after, message_number__lte=through)
+        rows = _stored(chat).filter(message_number__gt=after, message_number__lte=through)
         numbers = list(rows.values_list("message_number", flat=True)[:ROWS])
         # The ranges leave out no number, stored or not, so a concurrent insert is waited for.
         end = numbers[-1] if len(numbers) == ROWS else through
@@ -248,8 +234,9 @@ def remove(chat: ChatKey, after: int, through: int) -> Iterator[int]:
 
 def _remove_range(chat: ChatKey, after: int, end: int, numbers: Sequence[int]) -> None:
     # Lock the chat first, as numbering by the database does, so that the two cannot deadlock.
-    chat_row(*chat.key).update(count_state=CountState.CHANGED)
-    rows = chat.messages.filter(message_number__gt=after, message_number__lte=end)
+    chat_row(*chat).update(count_state=CountState.CHANGED)
+    rows = _stored(chat).filter(message_number__gt=after, message_number__lte=end)
     rows.order_by().delete()
     if numbers:
-        notify(MESSAGES, [(*chat.key, number) for number in numbers])
+        for subscriber in MESSAGES.subscribers:
+            subscriber([(*chat, number) for number in numbers])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
+from django.conf import settings
 
 if TYPE_CHECKING:
     from ingest.dead_letters.models import DeadLetter
@@ -19,12 +20,13 @@ class SearchConfig(AppConfig):
     def ready(self) -> None:
         """Subscribe to stored and edited messages; register the audit, the replay and health."""
         from ingest.dead_letters import replay
-        from ingest.row_hooks import subscribe
+        from messages_app.records import MESSAGES
         from operations.audit import checks
         from search import health
         from search.backlog import record
 
-        subscribe("messages", record, setting="elasticsearch_url")
+        if settings.ENVIRONMENT.elasticsearch_url:
+            MESSAGES.subscribers.append(record)
         checks.register(checks.Check("index", _audit_index))
         replay.register_replay("search", _index_again)
         health.register()

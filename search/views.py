@@ -8,7 +8,7 @@ from api.views import ApiView
 from chats.models import Chat
 from listing.pages import Pager, Source, read_window
 from messages_app.models import Message
-from messages_app.views import message_json
+from messages_app.records import MESSAGES
 from search.fold_and_highlight import highlight
 from search.schema import describe_search
 from search.service import clean_query, search
@@ -40,7 +40,7 @@ def _pager(hits: Source[Message], query: str) -> Pager[Message]:
         source=hits,
         number_of=lambda message: message.message_number,
         represent=lambda message: {
-            **message_json(message),
+            **MESSAGES.as_json(message),
             "highlight": highlight(message.body, query),
         },
     )

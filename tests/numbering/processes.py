@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from typing import Self
 
-from chats.records import NewChat
 from ingest.commit import Committer
 from ingest.records import NewRow, NumberedRow
 from ingest.submission import Submission
-from messages_app.records import NewMessage
+from tests.rows import new_chat, new_message
 
 
 class Process:
-    """A pipeline with its keeper; ends by signing off, or by `kill`."""
+    """A pipeline with its agent; ends by signing off, or by `kill`."""
 
     def __init__(self) -> None:
         self.pipeline = Committer()
@@ -24,11 +23,11 @@ class Process:
 
     def chats(self, token: str, count: int = 1) -> list[int]:
         """The numbers of so many new chats."""
-        return self.numbers(*(NewChat(token, "c") for _ in range(count)))
+        return self.numbers(*(new_chat(token, "c") for _ in range(count)))
 
     def messages(self, token: str, chat_number: int, count: int = 1) -> list[int]:
         """The numbers of so many new messages."""
-        return self.numbers(*(NewMessage(token, chat_number, "m") for _ in range(count)))
+        return self.numbers(*(new_message(token, chat_number, "m") for _ in range(count)))
 
     def numbers(self, *rows: NewRow) -> list[int]:
         """The number of each row. Raises the first error."""
@@ -41,11 +40,11 @@ class Process:
 
     def end(self) -> None:
         """As at SIGTERM."""
-        self.pipeline._keeper.end()
+        self.pipeline._agent.end()
 
     def kill(self) -> None:
         """As by SIGKILL: nothing is said to anybody."""
-        self.pipeline._keeper.stop()
+        self.pipeline._agent.stop()
 
 
 def number_of(outcome: NumberedRow | Exception) -> int:

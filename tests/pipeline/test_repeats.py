@@ -12,12 +12,12 @@ from ingest.group_commit import GroupCommit
 from ingest.idempotency.keys import IdempotentRequest, KeyReused, RequestKey
 from ingest.idempotency.models import IdempotencyKey
 from ingest.submission import Submission
-from messages_app.records import NewMessage
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.idempotency.test_repeats import ROUTES, send
 from tests.live.servers import eventually
 from tests.pipeline.backlog import Backlog, stored
+from tests.rows import new_message
 
 
 def digest(text: str) -> str:
@@ -61,7 +61,7 @@ def test_repeats_within_one_group_are_one(api: Api, backlog: Backlog, chat: str)
     token = chat.split("/")[2]
 
     def submission(key: str, fingerprint: str, *bodies: str) -> Submission:
-        rows = [NewMessage(token, 1, body) for body in bodies]
+        rows = [new_message(token, 1, body) for body in bodies]
         return Submission(rows, IdempotentRequest(RequestKey(digest(key), digest(fingerprint))))
 
     group = [
@@ -69,7 +69,7 @@ def test_repeats_within_one_group_are_one(api: Api, backlog: Backlog, chat: str)
         submission("b", "1", "x"),
         submission("a", "1", "x", "y"),
         submission("a", "2", "z"),
-        Submission([NewMessage(token, 1, "w")]),
+        Submission([new_message(token, 1, "w")]),
         submission("b", "1", "x"),
     ]
 
@@ -109,7 +109,7 @@ def test_keys_of_stored_rows_outlive_redis(
         backlog.server.wipe_at_once()
     else:
         call_command("new_epoch")
-        backlog.pipeline._keeper.look_again()
+        backlog.pipeline._agent.refresh()
         backlog.redis.delete(*backlog.redis.keys("request:*"))
 
     again = say(api, chat)
@@ -159,7 +159,7 @@ def test_keys_are_kept_while_the_database_gives_numbers_and_afterwards(
 
     backlog.server.start()
     eventually(
-        lambda: api.get("/health/ready") and backlog.pipeline._keeper.authority().source == "redis",
+        lambda: api.get("/health/ready") and backlog.pipeline._agent.authority().source == "redis",
         30,
         "Redis gives numbers again",
     )
@@ -176,7 +176,7 @@ def test_without_the_database_a_key_that_only_it_may_know_has_to_wait(
     say(api, chat, "before")
     backlog.work()
     call_command("new_epoch")
-    backlog.pipeline._keeper.look_again()
+    backlog.pipeline._agent.refresh()
     api.post(f"{chat}/messages", {"body": "has a block now"})
     with monkeypatch.context() as patch:
         patch.setattr(database.database_breaker(), "is_open", True)

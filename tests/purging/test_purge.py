@@ -11,6 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
+from chats.models import ChatKey
 from infra import jobs
 from infra.jobs import JobIsRunning, only_run
 from infra.models import Job
@@ -19,7 +20,7 @@ from ingest.late_rows import PURGE_JOB
 from ingest.models import IdempotencyKey, PurgeHorizon
 from retention import purge as running
 from retention import tasks
-from retention.purge import ChatKey, PurgeResult, dry_run, mark, purge
+from retention.purge import PurgeResult, dry_run, mark, purge
 from retention.tasks import purge_old
 from tests.api.client import Api
 from tests.audit.results import audit, found_nothing
