@@ -14,8 +14,8 @@ from chats.models import Chat
 from chats.records import CHATS
 from chats.schema import describe_collection, describe_item
 from ingest.text_rules import clean_name, field
-from listing.accepted_rows import accepted_rows
 from listing.pages import Pager, read_window
+from listing.parent_rows import rows_of
 
 
 @describe_collection
@@ -32,7 +32,7 @@ class ChatCollection(ApiView):
         window = read_window(parameters)
         require_application(token=token)
         pager = Pager[Chat](
-            source=accepted_rows(Chat, (token,)),
+            source=rows_of(Chat, (token,)),
             number_of=lambda chat: chat.chat_number,
             represent=CHATS.as_json,
         )

@@ -14,7 +14,7 @@ from messages_app.urls import urlpatterns as messages
 from operations import dashboard, health
 from operations.admin import logins
 from operations.metrics_view import MetricsView
-from search.conversation import conversation
+from search.conversation_page import conversation
 from search.urls import urlpatterns as search
 
 admin.site.site_header = admin.site.site_title = "Chat system"

@@ -10,8 +10,8 @@ from api.views import ApiView, created_many_response, created_response
 from applications.staff import note_added, note_edited
 from chats.selectors import require_chat
 from ingest.text_rules import clean_body, field
-from listing.accepted_rows import accepted_rows
 from listing.pages import Pager, read_window
+from listing.parent_rows import rows_of
 from messages_app import selectors, services
 from messages_app.bulk import MAX_BULK_BYTES, clean_bodies
 from messages_app.models import Message
@@ -33,7 +33,7 @@ class MessageCollection(ApiView):
         window = read_window(parameters)
         require_chat(application_token=token, chat_number=int(chat_number))
         pager = Pager[Message](
-            source=accepted_rows(Message, (token, int(chat_number))),
+            source=rows_of(Message, (token, int(chat_number))),
             number_of=lambda message: message.message_number,
             represent=MESSAGES.as_json,
         )

@@ -9,6 +9,8 @@ from pytest_django import Settings
 
 from infra import database
 from infra.redis_client import redis_breaker, redis_client, redis_pool
+from messages_app.records import MESSAGES
+from search.backlog import record
 from tests.api.client import Api
 from tests.live.servers import NO_TLS, EmbeddedServer, migrated_database, stack_url
 from tests.redis_server import RedisServer
@@ -32,6 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def quick_client(settings: Settings) -> None:
     """Each test client loads the middleware anew: without listing all static files then."""
     settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture(autouse=True, scope="session")
+def backlog_is_subscribed() -> None:
+    """As in a process that has Elasticsearch at its start: some tests switch it on later."""
+    if record not in MESSAGES.subscribers:
+        MESSAGES.subscribers.append(record)
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from django.db.models import Count, Max, Min, QuerySet
 from infra.natural_keys import behind, with_keys
 from ingest.models import Parent
 from ingest.records import Key, RecordType
-from listing import stored_rows
+from listing import parent_rows
 
 PARENTS_PAGE = 200
 #: One statement counts at most about this many rows.
@@ -62,7 +62,7 @@ def _split_by_rows(parents: Sequence[Parent]) -> Iterator[list[Parent]]:
 def _max_rows(parent: Parent) -> int:
     """An upper bound of the stored children; a raised ceiling may lie far above it."""
     ceiling = parent.number_ceiling
-    return ceiling if ceiling <= PIECE else stored_rows.number_spread(parent.key)
+    return ceiling if ceiling <= PIECE else parent_rows.number_spread(parent.key)
 
 
 def stats_of(
@@ -89,7 +89,7 @@ def _in_pieces(kind: RecordType, parent: Key, pause: Callable[[], object]) -> St
     number = kind.key_fields[-1]
     rows = children(kind, parent)
     found = Stats()
-    for piece in stored_rows.number_ranges(parent, PIECE):
+    for piece in parent_rows.number_ranges(parent, PIECE):
         here = rows.filter(**{f"{number}__gte": piece.start, f"{number}__lt": piece.stop})
         found = found.with_higher(dict(_grouped(kind, here)).get(parent, Stats()))
         pause()

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from ingest.text_rules import MAX_BODY_BYTES, fold
-from search import backends
-from search.highlight import MAX_BYTES, MAX_MARKS, highlight
+from ingest.text_rules import MAX_BODY_BYTES
+from search import service
+from search.fold_and_highlight import MAX_BYTES, MAX_MARKS, fold, highlight
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.api.test_paging import shown, walk
@@ -86,7 +86,7 @@ def test_the_page_before_is_as_long_as_what_may_be_read_for_it(
 
 
 def test_long_bodies_count_by_their_length(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "SCANNED_CHARACTERS", 3 * MAX_BODY_BYTES)
+    monkeypatch.setattr(service, "MAX_SCANNED_CHARACTERS", 3 * MAX_BODY_BYTES)
     chat = api.new_chat()
     api.say(chat, "needle", *[QUOTES] * 3)
 

@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ingest.text_rules import fold
-from search.backends import DatabaseSearch
-from search.highlight import highlight
+from search.fold_and_highlight import fold, highlight
+from search.service import DatabaseSearch
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.api.test_paging import shown, walk

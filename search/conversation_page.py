@@ -1,7 +1,7 @@
-"""A chat in the admin, read as a conversation: in order, a page at a time, with a search box.
+"""The conversation page of the admin: the messages of a chat in order, with a search box.
 
-It shows what the API shows, so also what is accepted and not stored yet, marked as such; where that
-cannot be seen, the page says so. Whatever else is away, the database alone is enough for a page.
+The page shows what the API shows, including pending messages, which are marked. If pending messages
+cannot be read, the page says so. The database alone is enough to show a page.
 """
 
 from collections.abc import Sequence
@@ -22,23 +22,22 @@ from chats.models import Chat
 from chats.selectors import get_chat
 from infra.errors import DomainError, Invalid
 from ingest.read_your_writes import pending_is_complete
-from ingest.text_rules import clean_query
-from listing.accepted_rows import accepted_rows
 from listing.pages import MAX_NUMBER, Source, Window, read_window
+from listing.parent_rows import rows_of
 from messages_app.models import Message
 from operations.admin.cells import conversation_link, folded
-from search.highlight import highlight
-from search.service import search
+from search.fold_and_highlight import highlight
+from search.service import clean_query, search
 
 #: Messages on a page.
-SIZE = 50
+PAGE_SIZE = 50
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Messages in ascending order, and where their neighbours begin; None where there are none.
+class MessagePage:
+    """Messages in ascending order, and the bounds of the neighbouring pages.
 
-    What is earlier has numbers below `earlier`, what is later above `later`.
+    Earlier messages have numbers below `earlier`, later ones above `later`; None if there are none.
     """
 
     messages: Sequence[Message]
@@ -47,8 +46,8 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A message with its number and its text as HTML."""
+class RenderedMessage:
+    """A message, with its number and its text as HTML."""
 
     message: Message
     number: SafeString | int
@@ -57,7 +56,7 @@ class Shown:
 
 @require_GET
 def conversation(request: HttpRequest, token: str, chat_number: str) -> HttpResponse:
-    """The page; with `query` the hits in place of the conversation."""
+    """The page; with the parameter `query`, hits instead of the conversation."""
     if not all(map(request.user.has_perm, ("chats.view_chat", "messages_app.view_message"))):
         raise PermissionDenied
     try:
@@ -77,35 +76,35 @@ def conversation(request: HttpRequest, token: str, chat_number: str) -> HttpResp
     return TemplateResponse(request, "search/admin/conversation.html", context)
 
 
-def read_piece(source: Source[Message], window: Window) -> Piece:
-    """The messages of the window, which is bounded on one side at most."""
-    found = list(source.items(replace(window, limit=SIZE + 1)))
-    has_more, found = len(found) > SIZE, found[:SIZE]
+def read_page(source: Source[Message], window: Window) -> MessagePage:
+    """The messages of the window, which may have one bound, not both."""
+    found = list(source.items(replace(window, limit=PAGE_SIZE + 1)))
+    has_more, found = len(found) > PAGE_SIZE, found[:PAGE_SIZE]
     if window.descending:
         found.reverse()
         at = window.before
         above = Window(after=max(at - 1, 0), limit=1) if at is not None else None
         before, after = has_more, above is not None and bool(source.numbers(above))
-        empty = Piece([], None, max((at or 0) - 1, 0) if after else None)
+        empty = MessagePage([], None, max((at or 0) - 1, 0) if after else None)
     else:
         at = min((window.after or 0) + 1, MAX_NUMBER)
         below = Window(before=at, limit=1, descending=True)
         before, after = bool(source.numbers(below)), has_more
-        empty = Piece([], at if before else None, None)
+        empty = MessagePage([], at if before else None, None)
     if not found:
         return empty
     first, last = found[0].message_number, found[-1].message_number
-    return Piece(found, first if before else None, last if after else None)
+    return MessagePage(found, first if before else None, last if after else None)
 
 
 def _conversation(request: HttpRequest, chat: Chat) -> dict[str, Any]:
-    piece = read_piece(accepted_rows(Message, chat.key), _window(request))
-    shown = [Shown(one, _edit_link(one), folded(one.body)) for one in piece.messages]
-    return {"piece": piece, "shown": shown}
+    page = read_page(rows_of(Message, chat.key), _window(request))
+    shown = [RenderedMessage(one, _edit_link(one), folded(one.body)) for one in page.messages]
+    return {"page": page, "shown": shown}
 
 
 def _edit_link(message: Message) -> SafeString | int:
-    """The number; of a stored message a link to its own page, which a pending one has not."""
+    """The number; for a stored message a link to its page. A pending message has none."""
     if not message.pk:
         return message.message_number
     address = reverse("admin:messages_app_message_change", args=(message.pk,))
@@ -113,7 +112,7 @@ def _edit_link(message: Message) -> SafeString | int:
 
 
 def _hits(request: HttpRequest, chat: Chat) -> dict[str, Any] | None:
-    """What was found, newest first, and by whom; None where it cannot be asked for."""
+    """The hits, newest first, and the backend; None if the search fails."""
     token, number = chat.application_token, chat.chat_number
     window = _window(request)
     try:
@@ -122,25 +121,25 @@ def _hits(request: HttpRequest, chat: Chat) -> dict[str, Any] | None:
             application_token=token,
             chat_number=number,
             query=query,
-            read=lambda hits: read_piece(hits, window),
+            read_page=lambda hits: read_page(hits, window),
         )
     except DomainError as error:
-        messages.warning(request, f"Not searched. {error.detail}")
+        messages.warning(request, f"The search failed. {error.detail}")
         return None
     shown = [
-        Shown(
+        RenderedMessage(
             hit,
             conversation_link(token, number, hit.message_number, hit.message_number),
             mark_safe(highlight(hit.body, query)),  # noqa: S308 - escaped there
         )
-        for hit in reversed(found.answer.messages)
+        for hit in reversed(found.page.messages)
     ]
     is_degraded = bool(settings.ENVIRONMENT.elasticsearch_url) and found.backend == "database"
-    return {"piece": found.answer, "shown": shown, "is_search": True, "is_degraded": is_degraded}
+    return {"page": found.page, "shown": shown, "is_search": True, "is_degraded": is_degraded}
 
 
 def _window(request: HttpRequest) -> Window:
-    """What the address asks for; the end of the conversation where that makes no sense."""
+    """The window of the URL; the end of the conversation if the URL is invalid."""
     bound = next((name for name in ("after", "before") if name in request.GET), None)
     try:
         window = read_window({bound: request.GET[bound]} if bound else {})

@@ -1,7 +1,7 @@
-"""The input of an import: a file or standard input, plain or gzip by its first bytes.
+"""The input of an import: a file or standard input, recognized as gzip by its first bytes.
 
-It knows the name that progress is kept under, and can be watched: `total` bytes, when that is
-known, of which each read is reported.
+A source has a name, under which the progress of the import is stored. It reports each read to
+`watcher`, and the total number of bytes where that is known.
 """
 
 import stat
@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import cast
 
 from conversations.errors import SourceUnreadable
-from conversations.gzipped import MAGIC, PIECE, before, find_damage, gunzip
-from conversations.lines import Line, lines_of
+from conversations.gzip_reader import MAGIC, PIECE, find_damage, gunzip, text_before
+from conversations.import_lines import Line, split_lines
 
 STANDARD_INPUT = "-"
 
-#: In either order of bytes. UTF-32 in the usual order begins like UTF-16.
-_OTHER_MARKS = (BOM_UTF16_LE, BOM_UTF16_BE, BOM_UTF32_BE)
+#: In both byte orders. The mark of little-endian UTF-32 begins like that of UTF-16.
+_UNSUPPORTED_MARKS = (BOM_UTF16_LE, BOM_UTF16_BE, BOM_UTF32_BE)
 
 
 class Source:
-    """An open input: `label` as the operator wrote it, `name` as progress is kept."""
+    """An open input: `label` is for messages, `name` identifies it between runs."""
 
     def __init__(self, stream: BufferedReader, label: str, name: str) -> None:
         self.label = label
@@ -40,19 +40,20 @@ class Source:
 
     @property
     def total(self) -> int | None:
-        """How many bytes will be read; None when nobody can know."""
+        """The number of bytes that will be read; None if unknown. Gzip files are read twice."""
         if self._size is None:
             return None
         return (self._size - self._begin) * (2 if self._is_gzip else 1)
 
     def lines(self) -> Iterator[Line]:
-        """The lines. Raises SourceUnreadable, SourceEndsEarly, SourceBroken. To be called once."""
-        lines = lines_of(self._text())
+        """The lines; call it once. Raises SourceUnreadable, SourceTruncated, SourceDamaged."""
+        lines = split_lines(self._text())
         for first in islice(lines, 1):
-            if first.content.startswith(_OTHER_MARKS):
+            if first.content.startswith(_UNSUPPORTED_MARKS):
                 raise SourceUnreadable(
-                    f"{self.label} begins with the byte order mark of UTF-16 or UTF-32; only UTF-8 "
-                    "is read. Nothing was imported: convert the file first, for example by iconv."
+                    f"{self.label} begins with the byte order mark of UTF-16 or UTF-32, but only "
+                    "UTF-8 is supported. Nothing was imported. Convert the file, for example with "
+                    "iconv."
                 )
             yield first
         yield from lines
@@ -65,7 +66,7 @@ class Source:
         damage = find_damage(self._pieces(self._head))
         self._stream.seek(self._begin)
         text = gunzip(self._pieces())
-        return before(damage, text) if damage else text
+        return text_before(damage, text) if damage else text
 
     def _pieces(self, head: bytes = b"") -> Iterator[bytes]:
         piece = head or self._read(PIECE)
@@ -89,27 +90,26 @@ class Source:
 
 @contextmanager
 def open_source(file: str, name: str | None = None) -> Iterator[Source]:
-    """The input called `file`, for `-` standard input. Raises SourceUnreadable."""
-    known_as = name or name_of(file)
+    """Open this file, or standard input for `-`. Raises SourceUnreadable."""
+    source_name = name or name_of(file)
     if file == STANDARD_INPUT:
-        yield Source(cast("BufferedReader", sys.stdin.buffer), file, known_as)
+        yield Source(cast("BufferedReader", sys.stdin.buffer), file, source_name)
         return
     with _open(file) as stream:
-        yield Source(stream, file, known_as)
+        yield Source(stream, file, source_name)
 
 
 def name_of(file: str) -> str:
-    """What tells this input from others: the absolute path, or `-`."""
+    """The name that identifies this input between runs: the absolute path, or `-`."""
     if file == STANDARD_INPUT:
         return file
     path = Path(file)
-    # A pipe has a path that stays the same from run to run, and leads to one that does not.
-    known_as = path.absolute() if path.is_fifo() else path.resolve()
-    return str(known_as)
+    # The path of a pipe, such as /dev/fd/63, resolves to a different name in each run.
+    return str(path.absolute() if path.is_fifo() else path.resolve())
 
 
-def readable(name: str) -> str:
-    """The name as text that can be stored and shown; a path may be any bytes."""
+def displayable(name: str) -> str:
+    """The name as valid text; a path may contain any bytes."""
     return fsencode(name).decode(errors="replace")
 
 
@@ -123,6 +123,6 @@ def _open(file: str) -> BufferedReader:
 def _size_of(stream: BufferedReader) -> int | None:
     try:
         status = fstat(stream.fileno())
-    except OSError:  # not a file of the system's
+    except OSError:  # an object without a file descriptor
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None

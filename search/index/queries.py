@@ -1,4 +1,4 @@
-"""Search by Elasticsearch: a chat's messages that contain a text, newest first or oldest."""
+"""Search by Elasticsearch: the messages of a chat that contain a text, in either order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from typing import Any
 from infra.breaker import Breaker
 from infra.logs import Event, get_logger
 from infra.timeouts import SEARCH_ANSWER_SECONDS
-from ingest.text_rules import fold
 from listing.pages import Source, Window
 from messages_app.models import Message
 from search.errors import IndexUnavailable, RequestRejected
+from search.fold_and_highlight import fold
 from search.index.client import client, failures
 from search.index.layout import Role, alias, document_name
 
@@ -24,12 +24,12 @@ _SHOWN: Json = {"includes": ["body", "created_at", "updated_at", "message_number
 
 
 class ElasticsearchSearch:
-    """Keeps to one chat twice: by routing, so one shard is asked, and by a filter."""
+    """Restricts a search to one chat twice: by routing, so one shard is asked, and by a filter."""
 
     name = "elasticsearch"
 
     def hits(self, *, application_token: str, chat_number: int, query: str) -> Source[Message]:
-        """One request for each page. Its methods raise IndexUnusable."""
+        """One request a page. Its methods raise IndexUnusable."""
         return _Hits(application_token, chat_number, fold(query))
 
 
@@ -41,14 +41,14 @@ def has_messages(*, application_token: str, chat_number: int) -> bool:
 
 @cache
 def breaker() -> Breaker:
-    """This process's knowledge that the index is away."""
+    """The circuit breaker of this process for the index."""
     return Breaker("elasticsearch", require_readable)
 
 
 def require_readable(timeout: float = SEARCH_ANSWER_SECONDS) -> None:
-    """Ask what every search asks, and for nothing; the timeout is in seconds. Raises IndexUnusable.
+    """Send an empty search within `timeout` seconds. Raises IndexUnusable.
 
-    A server that answers is not enough: its index may be closed, blocked, or forbidden to us.
+    A ping is not enough: the server may answer while its index is closed, blocked or forbidden.
     """
     with failures():
         client().options(request_timeout=timeout).search(
@@ -76,7 +76,7 @@ class _Hits:
         return _ask(chat, [_containing(self.folded_query)], window, source=source)
 
     def _message(self, source: Mapping[str, Any]) -> Message:
-        """What represents the hit; it is not read from the table."""
+        """An unsaved instance that represents the hit; the table is not read."""
         return Message(
             application_token=self.application_token,
             chat_number=self.chat_number,
@@ -90,16 +90,16 @@ class _Hits:
 def _ask(
     chat: str, filters: Sequence[Json], window: Window, *, source: bool | Json
 ) -> Sequence[Json]:
-    """The hits in this window. Raises IndexUnusable, at once where that is known."""
+    """The hits in this window. Raises IndexUnusable; at once while the breaker is open."""
     if breaker().is_open:
-        raise IndexUnavailable("known to be away")
+        raise IndexUnavailable("the circuit breaker is open")
     try:
         with failures():
             answer = client().search(
                 index=alias(Role.READ),
                 routing=chat,
                 query={"bool": {"filter": [{"term": {"chat": chat}}, *filters, *_within(window)]}},
-                # The order in which the index is sorted, so a full page ends the search.
+                # The sort order of the index, so Elasticsearch stops when the page is full.
                 sort=[{"chat": "asc"}, {"message_number": "desc" if window.descending else "asc"}],
                 size=window.limit,
                 source=source,
@@ -110,7 +110,7 @@ def _ask(
         breaker().open(error)
         raise
     except RequestRejected as error:
-        # Only this search is asked of the database: others have nothing wrong with them.
+        # Only this search falls back to the database: the request is at fault, not the index.
         logger.error(Event.SEARCH_REFUSED, error=error)  # noqa: TRY400
         raise
     hits: Sequence[Json] = answer["hits"]["hits"]
@@ -124,7 +124,7 @@ def _within(window: Window) -> list[Json]:
 
 
 def _containing(folded_query: str) -> Json:
-    """See search.index.documents."""
+    """The query for this text; search.index.documents explains the analysis."""
     if len(folded_query) == 1:
         return {"term": {"text.character": folded_query}}
     return {"match_phrase": {"text": folded_query}}

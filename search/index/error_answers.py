@@ -1,12 +1,12 @@
-"""What each answer of Elasticsearch means for the work that met it.
+"""The meaning of each error answer of Elasticsearch, for a request or for one document in it.
 
-Elasticsearch names the exception behind each refusal, of a whole request or of one document in it.
-The name decides, because the status says too little: a closed index is 400, and so is a document
-that cannot be parsed. The lists here are closed. Every other answer means that the index is away:
-the database answers searches, the backlog waits, and both go on by themselves afterwards.
+Elasticsearch names the exception behind each rejection. The name decides, because the status says
+too little: a closed index is 400, and so is a document that cannot be parsed. The lists here are
+closed. Any other answer means that the index is unavailable: the database answers searches, the
+backlog waits, and both recover by themselves.
 
-Nothing that is written here is harmed by a repeat (see search.index.writing), so an open outcome
-is treated as one where nothing was done.
+Writes may be repeated without harm (see search.index.bulk_writing), so an open outcome is treated
+as if nothing was done.
 """
 
 from collections.abc import Mapping
@@ -21,11 +21,11 @@ _DOCUMENT_AT_FAULT = frozenset({
     "mapper_parsing_exception",
     "strict_dynamic_mapping_exception",
 })  # fmt: skip
-#: Lucene's words for a document that the mapping takes and the index cannot hold. The exception
-#: that carries them has many other reasons, most of which are the index's.
+#: Lucene's message for a document that fits the mapping but not the index. The same exception is
+#: raised for many other reasons, most of which are not the document's fault.
 _TERM_TOO_LONG = "Document contains at least one immense term"
 
-#: The request itself is wrong, whatever state the index is in.
+#: The request itself is wrong, whatever the state of the index.
 _REQUEST_AT_FAULT = frozenset({
     "action_request_validation_exception",
     "illegal_argument_exception",
@@ -42,17 +42,17 @@ _REQUEST_AT_FAULT = frozenset({
 #: There is no index of this name.
 _NO_INDEX = frozenset({"aliases_not_found_exception", "index_not_found_exception"})
 
-#: The time was up, or a proxy heard nothing; the server may have gone on.
+#: A timeout of the server or of a proxy; the request may have been executed.
 _OPEN = frozenset({408, 500, 502, 504})
 
 _BAD_REQUEST = 400
 _TOO_LARGE = 413
-#: A proxy may answer with a page of its own.
-_TOLD_CHARACTERS = 200
+#: Kept of an answer that is not JSON: a proxy may send a whole page.
+_KEPT_CHARACTERS = 200
 
 
 def meaning_of(status: int, error: object) -> Meaning:
-    """What this refusal means; `error` as Elasticsearch, or a proxy before it, words it."""
+    """The meaning of this error; `error` is the body as Elasticsearch, or a proxy, sent it."""
     kind, reason = _kind(error), _reason(error)
     if kind in _DOCUMENT_AT_FAULT or reason.startswith(_TERM_TOO_LONG):
         return Meaning.ROW_AT_FAULT
@@ -62,18 +62,18 @@ def meaning_of(status: int, error: object) -> Meaning:
 
 
 def failure(status: int, error: object) -> IndexUnusable:
-    """The exception for what was refused, where no document is to blame."""
-    # The reason of a 400 may quote what was searched for or said.
-    told = f"{status} {_kind(error) if status == _BAD_REQUEST else describe(error)}"
+    """The exception for a failed request."""
+    # The reason of a 400 may quote a query or a message.
+    description = f"{status} {_kind(error) if status == _BAD_REQUEST else describe(error)}"
     if _kind(error) in _NO_INDEX:
-        return NoIndex(told)
+        return NoIndex(description)
     if meaning_of(status, error) in (Meaning.DEFECT, Meaning.ROW_AT_FAULT):
-        return RequestRejected(told)
-    return RequestTooLarge(told) if status == _TOO_LARGE else IndexUnavailable(told)
+        return RequestRejected(description)
+    return RequestTooLarge(description) if status == _TOO_LARGE else IndexUnavailable(description)
 
 
 def describe(error: object) -> str:
-    """The refusal for logs and operators, without the part that would quote the document."""
+    """The error for logs and operators, without the part that quotes the document."""
     kind, reason = _kind(error), _reason(error).partition(" Preview of")[0]
     return f"{kind}: {reason}" if kind else reason
 
@@ -87,9 +87,9 @@ def _reason(error: object) -> str:
 
 
 def _cause(error: object) -> Mapping[str, Any]:
-    """A search tells what happened in the shards as the root cause of its own failure."""
+    """The innermost error: a failed search has the errors of its shards as root causes."""
     if not isinstance(error, Mapping):
-        return {"reason": str(error or "")[:_TOLD_CHARACTERS]}
+        return {"reason": str(error or "")[:_KEPT_CHARACTERS]}
     if error.get("type") == "search_phase_execution_exception":
         causes = error.get("root_cause") or [error]
         return causes[0] if isinstance(causes[0], Mapping) else error

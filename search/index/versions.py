@@ -1,11 +1,11 @@
-"""What the index holds, in the order of the natural keys, for comparing it with the table."""
+"""The versions of the documents in the index, for comparing it with the table."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.records import Key
-from search.index.answers import failure
 from search.index.client import failures, patient_client
+from search.index.error_answers import failure
 from search.index.layout import Role, alias, document_name
 
 PAGE = 5000
@@ -15,29 +15,29 @@ _KEEP_OPEN = "5m"
 
 @dataclass(frozen=True, slots=True)
 class Versioned:
-    """A message and the version of it that is there."""
+    """The key of a message, and its version in the table or the index."""
 
     key: Key
     version: int
 
 
 def refresh() -> None:
-    """What was written can be searched from now on. Raises IndexUnusable."""
+    """Make all written documents searchable. Raises IndexUnusable."""
     with failures():
         patient_client().indices.refresh(index=alias(Role.READ))
 
 
 def all_versions() -> Iterator[Versioned]:
-    """Every document, as of now, page by page. Raises IndexUnusable."""
+    """Every document as of now, by natural key, read in pages. Raises IndexUnusable."""
     client = patient_client()
     with failures():
-        moment = client.open_point_in_time(index=alias(Role.READ), keep_alive=_KEEP_OPEN)["id"]
+        snapshot = client.open_point_in_time(index=alias(Role.READ), keep_alive=_KEEP_OPEN)["id"]
     try:
         after: Sequence[object] | None = None
         while True:
             with failures():
                 answer = client.search(
-                    pit={"id": moment, "keep_alive": _KEEP_OPEN},
+                    pit={"id": snapshot, "keep_alive": _KEEP_OPEN},
                     query={"match_all": {}},
                     sort=[{field: "asc"} for field in _ORDER],
                     search_after=after,
@@ -49,18 +49,18 @@ def all_versions() -> Iterator[Versioned]:
                 )
             hits = answer["hits"]["hits"]
             for hit in hits:
-                # What follows the key in the order is the document's place in its shard.
+                # The sort values after the key are the position of the document in its shard.
                 yield Versioned(tuple(hit["sort"][: len(_ORDER)]), hit["_version"])
             if len(hits) < PAGE:
                 return
             after = hits[-1]["sort"]
     finally:
         with failures():
-            client.options(ignore_status=404).close_point_in_time(id=moment)
+            client.options(ignore_status=404).close_point_in_time(id=snapshot)
 
 
 def versions_of(keys: Sequence[Key]) -> Mapping[Key, int]:
-    """The versions of these documents as they are now, searchable or not. Raises as above."""
+    """The current versions of these documents, searchable or not. Raises IndexUnusable."""
     if not keys:
         return {}
     documents = [{"_id": document_name(key), "routing": document_name(key[:-1])} for key in keys]
@@ -68,7 +68,7 @@ def versions_of(keys: Sequence[Key]) -> Mapping[Key, int]:
         answer = patient_client().mget(index=alias(Role.READ), docs=documents, source=False)
     versions = {}
     for key, document in zip(keys, answer["docs"], strict=True):
-        # The request is 200 although each document was refused: a closed index is no empty one.
+        # The status is 200 even if every document failed. A closed index is not an empty one.
         if "error" in document:
             raise failure(answer.meta.status, document["error"])
         if document.get("found"):
@@ -76,14 +76,14 @@ def versions_of(keys: Sequence[Key]) -> Mapping[Key, int]:
     return versions
 
 
-def some_keys(how_many: int, seed: int) -> list[Key]:
-    """The keys of documents drawn at random. Raises IndexUnusable."""
-    by_chance = {"function_score": {"random_score": {"seed": seed, "field": "message_number"}}}
+def random_keys(count: int, seed: int) -> list[Key]:
+    """The keys of random documents. Raises IndexUnusable."""
+    at_random = {"function_score": {"random_score": {"seed": seed, "field": "message_number"}}}
     with failures():
         answer = patient_client().search(
             index=alias(Role.READ),
-            query=by_chance,
-            size=how_many,
+            query=at_random,
+            size=count,
             source={"includes": list(_ORDER)},
             allow_partial_search_results=False,
         )

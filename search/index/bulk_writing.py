@@ -1,8 +1,8 @@
-"""Writing to the index in bulk, with every item's outcome read.
+"""Bulk writes to the index; the outcome of every item is read.
 
-Documents bear the version of their row: Elasticsearch refuses an older one as a conflict, which is
-success here, since a newer one is there. So it does no harm when work comes late, twice or out of
-order.
+A document has the version of its row (external versioning). Elasticsearch rejects an older version
+as a conflict, which counts as success, because a newer one is there. So late, repeated and
+reordered writes do no harm.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,38 +12,38 @@ from typing import Any
 from infra.service_errors import Meaning
 from ingest.records import Key
 from search.errors import RequestTooLarge
-from search.index import answers
+from search.index import error_answers
 from search.index.client import failures, patient_client
 from search.index.documents import Content, document
 from search.index.layout import Target, document_name
 
-#: Of one bulk request, about; its documents are held in memory twice.
+#: Size of one bulk request, approximately; its documents are held in memory twice.
 MAX_BYTES = 8 * 1024 * 1024
-#: The version of what was removed, above that of any row.
+#: The version of a removed document, above that of any row.
 REMOVED = 2**62
 
-#: Of the answer, which would else be as long as the request.
-_WANTED = ("items.*.status", "items.*.error")
+#: The parts of the response that are needed; a whole one would be as long as the request.
+_RESPONSE_FIELDS = ("items.*.status", "items.*.error")
 
 _CONFLICT = 409
 
 
 @dataclass(frozen=True)
 class Change:
-    """What the document of this key is to be: that of the row, or gone without one."""
+    """A document to be written from this row, or to be removed if there is no row."""
 
     key: Key
     row: Content | None
 
     @property
     def version(self) -> int:
-        """Newer than whatever it replaces."""
+        """The external version of the document."""
         return self.row.version if self.row else REMOVED
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A document that Elasticsearch will not take, and why."""
+    """A change that Elasticsearch rejects for good, and the reason."""
 
     change: Change
     reason: str
@@ -56,30 +56,30 @@ class _Operation:
 
 
 def write(changes: Sequence[Change], targets: Sequence[Target]) -> list[Rejected]:
-    """Make these changes in every target; what was refused.
+    """Apply these changes to every target, and return the rejected ones.
 
-    Raises IndexUnusable: then some may have been made, and all are to be made again.
+    Raises IndexUnusable: some changes may have been applied then, and all must be repeated.
     """
-    refused: list[Rejected] = []
+    rejected: list[Rejected] = []
     for operations in _requests(changes, targets):
-        for operation, outcome in zip(operations, _sent(operations), strict=True):
+        for operation, outcome in zip(operations, _send(operations), strict=True):
             reason = _rejection(outcome)
             if reason:
-                refused.append(Rejected(operation.change, reason))
-    return refused
+                rejected.append(Rejected(operation.change, reason))
+    return rejected
 
 
-def _sent(operations: Sequence[_Operation]) -> list[dict[str, Any]]:
-    """The outcome of each operation, by as many requests as the server's limit makes of them."""
+def _send(operations: Sequence[_Operation]) -> list[dict[str, Any]]:
+    """The outcome of each operation. A request that is too large is halved and sent again."""
     lines = [line for operation in operations for line in operation.lines]
     try:
         with failures():
-            answer = patient_client().bulk(operations=lines, filter_path=_WANTED)
+            answer = patient_client().bulk(operations=lines, filter_path=_RESPONSE_FIELDS)
     except RequestTooLarge:
         half = len(operations) // 2
         if not half:
             raise
-        return _sent(operations[:half]) + _sent(operations[half:])
+        return _send(operations[:half]) + _send(operations[half:])
     return [outcome for item in answer["items"] for outcome in item.values()]
 
 
@@ -107,19 +107,19 @@ def _operation(change: Change, source: dict[str, Any] | None, target: Target) ->
         "version_type": "external",
     }
     if source is None:
-        # A removal knows no require_alias and would make an index of the name that it is given:
-        # one without a role, which the next build clears away.
+        # A delete has no require_alias. With an unknown name it would create an index, which has
+        # no role, so the next build removes it.
         return _Operation(change, [{"delete": {"_index": target.index, **about}}])
-    # Never makes an index by itself, with a mapping that nobody chose.
+    # Without it Elasticsearch would create a missing index, with a mapping of its own.
     about["require_alias"] = True
     return _Operation(change, [{"index": {"_index": target.alias, **about}}, source])
 
 
 def _rejection(outcome: dict[str, Any]) -> str | None:
-    """Why the document is refused for good. Raises IndexUnusable where it is not at fault."""
+    """Why the document itself is rejected, or None. Raises IndexUnusable for all other failures."""
     status, error = outcome["status"], outcome.get("error")
     if error is None or status == _CONFLICT:
         return None
-    if answers.meaning_of(status, error) is Meaning.ROW_AT_FAULT:
-        return answers.describe(error)
-    raise answers.failure(status, error)
+    if error_answers.meaning_of(status, error) is Meaning.ROW_AT_FAULT:
+        return error_answers.describe(error)
+    raise error_answers.failure(status, error)
