@@ -27,9 +27,7 @@ from functools import partial
 from threading import Lock
 from typing import Generic, TypeVar
 
-from infra import greenlet_bridge
-from infra.greenlet_bridge import is_in_greenlet
-from infra.timeout_queue import TimeoutQueue
+from infra.event_loop import TimeoutQueue, await_, is_in_greenlet
 from infra.timeouts import REQUEST_TURN_SECONDS
 
 Item = TypeVar("Item")
@@ -106,7 +104,7 @@ class GreenletWaiter(Waiter[Item, Result]):
     def call(self) -> None:
         """Have another thread lead; of the first on its loop once all that has arrived is in."""
         self.is_called = True
-        if greenlet_bridge.is_in_greenlet():
+        if is_in_greenlet():
             self.loop.call_soon(self._lead)
         else:
             self._lead()
@@ -115,11 +113,11 @@ class GreenletWaiter(Waiter[Item, Result]):
         """As above; it is never to lead itself."""
         if not self.is_settled:
             self._over = self.loop.create_future()
-            self._deadlines.set(self.resume)
+            self._deadlines.add(self.resume)
             try:
-                greenlet_bridge.await_(self._over)
+                await_(self._over)
             finally:
-                self._deadlines.meet(self.resume)
+                self._deadlines.cancel(self.resume)
         return self.is_settled
 
     def resume(self) -> None:

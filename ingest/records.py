@@ -9,15 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from infra.errors import NotFound
-from infra.ids import new_id
-from infra.request_context import current_request_id
+from infra.request_context import request_id_var
 from ingest.idempotency.keys import RequestKey
 from ingest.models import Parent
 
@@ -97,9 +96,9 @@ class NewRow:
 
     kind: ClassVar[RecordType]
 
-    acceptance: str = field(default_factory=new_id, kw_only=True)
+    acceptance: str = field(default_factory=lambda: uuid4().hex, kw_only=True)
     accepted_at: datetime = field(default_factory=timezone.now, kw_only=True)
-    request_id: str = field(default_factory=current_request_id, kw_only=True, compare=False)
+    request_id: str = field(default_factory=request_id_var.get, kw_only=True, compare=False)
 
     @property
     def parent(self) -> Key:

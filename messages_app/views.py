@@ -8,10 +8,17 @@ The routes of messages: read the request, call the service, show the result.
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from api.etags import conditional_response, expected_versions
-from api.formats import json_response, query_parameters, timestamp
 from api.idempotency_key import idempotent_request
-from api.views import ApiView, created_many_response, created_response
+from api.parsing import query_parameters
+from api.responses import (
+    conditional_response,
+    created_many_response,
+    created_response,
+    expected_versions,
+    json_response,
+    timestamp,
+)
+from api.views import ApiView
 from applications.staff import note_added, note_edited
 from chats.selectors import require_chat
 from ingest.records import Key, NumberedRow
@@ -80,7 +87,8 @@ class MessageCollection(ApiView):
             body=clean_body(field(request.data, "body")),
             request=once,
         )
-        note_added(request, [message])
+        if staff := self.staff_user:
+            note_added(staff, [message])
         return created_response(request, message.number, new_message_json(message), once)
 
 
@@ -101,7 +109,8 @@ class MessageBulk(ApiView):
             bodies=clean_bodies(request.data),
             request=once,
         )
-        note_added(request, messages)
+        if staff := self.staff_user:
+            note_added(staff, messages)
         return created_many_response(list(map(new_message_json, messages)), once)
 
 
@@ -133,7 +142,8 @@ class MessageItem(ApiView):
             body=clean_body(field(request.data, "body")),
             expected=expected_versions(request),
         )
-        note_edited(request, message, "Body")
+        if staff := self.staff_user:
+            note_edited(staff, message, "Body")
         return conditional_response(request, message.version, message_json(message))
 
     patch = put

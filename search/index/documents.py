@@ -18,7 +18,7 @@ from django_elasticsearch_dsl import Document, fields
 from django_elasticsearch_dsl.registries import registry
 from elasticsearch.dsl import MetaField, analyzer, tokenizer
 
-from api.formats import timestamp
+from api.responses import timestamp
 from ingest.records import Key
 from ingest.text_rules import fold
 from messages_app.models import Message

@@ -16,12 +16,12 @@ from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-from api.asgi import Answer, Application, Place, Plan
+from api.asgi import Application, Executor, RawResponse, RequestPlan
 from api.connections import Connections
-from api.gunicorn_worker import Connection
+from api.gunicorn_connection import Connection
 from api.problems import bare_problem
+from infra.event_loop import TimeoutQueue
 from infra.metrics import EDGE_REFUSED
-from infra.timeout_queue import TimeoutQueue
 from tests.garbage import garbage
 
 SECONDS = 0.3
@@ -41,15 +41,16 @@ class Site:
     def __init__(self) -> None:
         self.answered = 0
 
-    def plan(self, environ: Any) -> Plan:
-        return Plan(Place.REQUESTS if "slow" in environ["PATH_INFO"] else Place.LOOP, 400_000)
+    def plan(self, environ: Any) -> RequestPlan:
+        is_slow = "slow" in environ["PATH_INFO"]
+        return RequestPlan(Executor.REQUEST_THREADS if is_slow else Executor.EVENT_LOOP, 400_000)
 
-    def judge(self, environ: Any) -> Answer | None:
+    def early_response(self, environ: Any) -> RawResponse | None:
         if environ["PATH_INFO"] == "/refused":
-            return self.refuse(environ, HTTPStatus.NOT_FOUND, "refused")
+            return self.error_response(environ, HTTPStatus.NOT_FOUND, "refused")
         return None
 
-    def answer(self, environ: Any) -> Answer:
+    def response(self, environ: Any) -> RawResponse:
         self.answered += 1
         content = environ["wsgi.input"].read()
         if content == FATAL:
@@ -58,11 +59,11 @@ class Site:
         headers = [(b"method", environ["REQUEST_METHOD"].encode()), (b"seen", seen.encode())]
         if content:
             headers.append((b"content-length", str(len(content)).encode()))
-        return Answer(200 if content else 204, headers, content)
+        return RawResponse(200 if content else 204, headers, content)
 
-    def refuse(self, environ: Any, status: HTTPStatus, detail: str) -> Answer:
+    def error_response(self, environ: Any, status: HTTPStatus, detail: str) -> RawResponse:
         body = detail.encode()
-        return Answer(status, [(b"content-length", str(len(body)).encode())], body)
+        return RawResponse(status, [(b"content-length", str(len(body)).encode())], body)
 
 
 def worker(limit: int = 100, per_address: int = 100, seconds: float = 30) -> Any:
@@ -539,7 +540,7 @@ def test_too_many_requests_for_the_threads_are_a_503() -> None:
     serving = worker()
 
     async def talk(reader: Reader, writer: Writer) -> bytes:
-        threads = serving.asgi._threads[Place.REQUESTS]
+        threads = serving.asgi._threads[Executor.REQUEST_THREADS]
         holding = [asyncio.create_task(threads.run(_wait_for, serving)) for _ in range(3)]
         await until(lambda: threads._waiting == 2)
         writer.write(WHOLE.replace(b"/ ", b"/slow "))
@@ -567,8 +568,8 @@ def test_nothing_of_a_request_is_left_to_the_garbage_collector() -> None:
             answers += await reader.readuntil(b"ok")
         return answers
 
-    with garbage(Answer, dict) as left:
+    with garbage(RawResponse, dict) as left:
         converse(talk)
-    requests = [each for each in left if isinstance(each, Answer) or "REQUEST_METHOD" in each]  # type: ignore[operator]
+    requests = [each for each in left if isinstance(each, RawResponse) or "REQUEST_METHOD" in each]  # type: ignore[operator]
     # The last one ends with its connection, which refers to itself.
     assert len(requests) <= 1
