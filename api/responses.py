@@ -7,7 +7,6 @@ representation, so a tag costs nothing to make. A tag in another format matches 
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -46,11 +45,6 @@ class JsonRenderer(BaseRenderer):
     ) -> bytes:
         """Return the body of a response, which is empty for None."""
         return b"" if data is None else orjson.dumps(data)
-
-
-def timestamp(moment: datetime) -> str:
-    """Format a UTC time as every route shows it: 2026-01-31T12:00:00.000000Z."""
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def json_response(

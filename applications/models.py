@@ -1,6 +1,7 @@
 """The table `applications`."""
 
 import secrets
+from typing import NamedTuple
 
 from django.db import models
 
@@ -14,6 +15,12 @@ KEY_HASH_CHARACTERS = 64
 def new_token() -> str:
     """96 random bits as 24 hexadecimal digits: nothing that a case-blind collation could mix up."""
     return secrets.token_hex(TOKEN_BYTES)
+
+
+class ApplicationKey(NamedTuple):
+    """The natural key of an application."""
+
+    token: str
 
 
 class Application(Parent):
@@ -33,9 +40,9 @@ class Application(Parent):
         return self.name
 
     @property
-    def key(self) -> tuple[str | int, ...]:
-        """Its token."""
-        return (self.token,)
+    def key(self) -> ApplicationKey:
+        """Its natural key, which its chats carry too."""
+        return ApplicationKey(self.token)
 
 
 class OperatorKey(models.Model):

@@ -21,7 +21,6 @@ from api.responses import (
     created_response,
     expected_versions,
     json_response,
-    timestamp,
 )
 from api.views import ApiView
 from applications import selectors, services
@@ -30,6 +29,7 @@ from applications.models import Application
 from applications.schema import describe_collection, describe_item, describe_key
 from applications.staff import note_edited, note_new_application, note_new_key
 from infra.errors import FieldError, Invalid
+from ingest.records import timestamp
 from ingest.text_rules import clean_name, field
 from listing.pages import Pager, QuerySetSource, Window, read_window
 

@@ -1,11 +1,19 @@
 """The table `chats`."""
 
+from typing import NamedTuple
 from uuid import uuid4
 
 from django.db import models
 
 from applications.models import TOKEN_BYTES
 from ingest.models import PurgeableParent
+
+
+class ChatKey(NamedTuple):
+    """The natural key of a chat."""
+
+    application_token: str
+    chat_number: int
 
 
 class Chat(PurgeableParent):
@@ -32,6 +40,6 @@ class Chat(PurgeableParent):
         return self.name
 
     @property
-    def key(self) -> tuple[str | int, ...]:
-        """Token and number."""
-        return (self.application_token, self.chat_number)
+    def key(self) -> ChatKey:
+        """Its natural key, which its messages carry too."""
+        return ChatKey(self.application_token, self.chat_number)

@@ -1,38 +1,26 @@
-"""A new chat on its way in."""
-
-from dataclasses import dataclass
+"""The record type of chats."""
 
 from applications.errors import ApplicationNotFound
-from applications.models import Application
-from chats.models import Chat
-from ingest.records import Key, NewRow, RecordType
+from applications.models import Application, ApplicationKey
+from chats.models import Chat, ChatKey
+from ingest.records import RecordType, TextField
+from ingest.text_rules import MAX_NAME_CHARACTERS, clean_name
+
+NAME = TextField(
+    name="name",
+    clean=clean_name,
+    most=MAX_NAME_CHARACTERS,
+    description="Space around it is taken off; something of it must be visible.",
+)
 
 CHATS = RecordType(
     name="chats",
     model=Chat,
+    key=ChatKey,
     parent=Application,
-    parent_fields=("token",),
-    key_fields=("application_token", "chat_number"),
-    own_fields=("name",),
+    parent_key=ApplicationKey,
     parent_missing=ApplicationNotFound,
+    fields=(NAME,),
+    count_field="chats_count",
+    child_count_field="messages_count",
 )
-
-
-@dataclass(frozen=True)
-class NewChat(NewRow):
-    """A chat that asks its application for the next number."""
-
-    kind = CHATS
-
-    application_token: str
-    name: str
-
-    @property
-    def parent(self) -> Key:
-        """The application."""
-        return (self.application_token,)
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """The name."""
-        return (self.name,)

@@ -1,8 +1,9 @@
 """What can be done to a chat. Names come in clean (ingest.text_rules)."""
 
+from applications.models import ApplicationKey
 from chats.errors import ChatNotFound
 from chats.models import Chat
-from chats.records import NewChat
+from chats.records import CHATS
 from chats.selectors import chat_row
 from infra.versions import Versions
 from ingest.commit import accept
@@ -18,7 +19,7 @@ def create_chat(
 
     Raises ApplicationNotFound, KeyReused, Unavailable.
     """
-    return accept(NewChat(application_token, name), request)
+    return accept(CHATS.new(ApplicationKey(application_token), name=name), request)
 
 
 def rename_chat(

@@ -1,7 +1,4 @@
-"""A chat as the API shows it.
-
-The routes of chats: read the request, call the service, show the result.
-"""
+"""The routes of chats: read the request, call the service, show the result."""
 
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -13,46 +10,17 @@ from api.responses import (
     created_response,
     expected_versions,
     json_response,
-    timestamp,
 )
 from api.views import ApiView
 from applications.selectors import require_application
 from applications.staff import note_added, note_edited
 from chats import selectors, services
 from chats.models import Chat
+from chats.records import CHATS
 from chats.schema import describe_collection, describe_item
-from ingest.records import Key, NumberedRow
 from ingest.text_rules import clean_name, field
 from listing.accepted_rows import accepted_rows
 from listing.pages import Pager, read_window
-
-
-def chat_json(chat: Chat) -> dict[str, object]:
-    """A stored one."""
-    times = timestamp(chat.created_at), timestamp(chat.updated_at)
-    return _json(chat.key, chat.name, chat.messages_count, *times)
-
-
-def new_chat_json(row: NumberedRow) -> dict[str, object]:
-    """One that was accepted just now."""
-    [name] = row.values
-    at = timestamp(row.accepted_at)
-    return _json(row.key, name, 0, at, at)
-
-
-def _json(
-    key: Key, name: str, messages_count: int, created_at: str, updated_at: str
-) -> dict[str, object]:
-    """The fields of the contract, in its order."""
-    token, number = key
-    return {
-        "chat_number": number,
-        "application_token": token,
-        "name": name,
-        "messages_count": messages_count,
-        "created_at": created_at,
-        "updated_at": updated_at,
-    }
 
 
 @describe_collection
@@ -71,7 +39,7 @@ class ChatCollection(ApiView):
         pager = Pager[Chat](
             source=accepted_rows(Chat, (token,)),
             number_of=lambda chat: chat.chat_number,
-            represent=chat_json,
+            represent=CHATS.as_json,
         )
         return json_response(pager.page(request, parameters, window))
 
@@ -82,7 +50,7 @@ class ChatCollection(ApiView):
         chat = services.create_chat(application_token=token, name=name, request=once)
         if staff := self.staff_user:
             note_added(staff, [chat])
-        return created_response(request, chat.number, new_chat_json(chat), once)
+        return created_response(request, chat.number, CHATS.new_as_json(chat), once)
 
 
 @describe_item
@@ -94,7 +62,7 @@ class ChatItem(ApiView):
     def get(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """Show it."""
         chat = selectors.get_chat(application_token=token, chat_number=int(chat_number))
-        return conditional_response(request, chat.version, chat_json(chat))
+        return conditional_response(request, chat.version, CHATS.as_json(chat))
 
     def put(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """Rename it."""
@@ -106,6 +74,6 @@ class ChatItem(ApiView):
         )
         if staff := self.staff_user:
             note_edited(staff, chat, "Name")
-        return conditional_response(request, chat.version, chat_json(chat))
+        return conditional_response(request, chat.version, CHATS.as_json(chat))
 
     patch = put

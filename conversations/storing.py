@@ -12,6 +12,7 @@ from django.db import IntegrityError
 from django.db.models import F
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from chats.models import ChatKey
 from conversations.batches import Batch
 from conversations.models import ImportShare, RejectedLine
 from conversations.parsing import Said
@@ -19,7 +20,7 @@ from conversations.progress import Progress
 from conversations.targets import Found, Targets
 from infra.database import in_transaction
 from ingest.database_numbers import number_and_insert
-from messages_app.records import NewMessage
+from messages_app.records import MESSAGES
 
 
 # Another import that makes the same application at the same time wins by a unique key; the next
@@ -49,7 +50,10 @@ def _store(batch: Batch, progress: Progress, targets: Targets) -> Found:
 def _insert(said: Iterable[Said], found: Found) -> None:
     """The messages, numbered within each chat in the order of their lines. Raises NotFound."""
     targets = ((found.targets[one.where], one.body) for one in said)
-    rows = [NewMessage(to.application_token, to.chat_number, body) for to, body in targets]
+    rows = [
+        MESSAGES.new(ChatKey(to.application_token, to.chat_number), body=body)
+        for to, body in targets
+    ]
     for outcome in number_and_insert(rows):
         if isinstance(outcome, Exception):
             raise outcome

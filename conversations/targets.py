@@ -9,9 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from applications.errors import ApplicationNotFound
-from applications.models import Application
+from applications.models import Application, ApplicationKey
 from applications.services import create_application
-from chats.records import NewChat
+from chats.records import CHATS
 from conversations.digests import digest_of
 from conversations.models import ImportedApplication, ImportedChat
 from conversations.parsing import ChatName
@@ -86,7 +86,7 @@ def _by_token(names: Iterable[ChatName]) -> Iterator[tuple[str, list[ChatName]]]
 
 
 def _make(token: str, names: Sequence[ChatName]) -> dict[ChatName, Target]:
-    chats = number_and_insert([NewChat(token, name.chat) for name in names])
+    chats = number_and_insert([CHATS.new(ApplicationKey(token), name=name.chat) for name in names])
     made: dict[ChatName, Target] = {}
     for name, chat in zip(names, chats, strict=True):
         if isinstance(chat, Exception):

@@ -18,7 +18,6 @@ from django.db import DataError, connections
 from django.db.models import AutoField, Field, IntegerField
 
 from ingest.records import NumberedRow, RecordType, from_microseconds, record_types
-from ingest.row_hooks import notify
 
 _SECOND = 1_000_000
 _is_plain = re.compile("[0-9a-f]{32}").fullmatch
@@ -83,7 +82,8 @@ def bulk_insert(rows: Sequence[NumberedRow]) -> None:
         # Rivals that insert in the same order wait for each other and never in a circle.
         for part in _parts(kind, sorted(by_kind[name], key=lambda row: row.key)):
             _execute_insert(kind, part)
-            notify(kind, [row.key for row in part])
+            for subscriber in kind.subscribers:
+                subscriber([row.key for row in part])
 
 
 def _parts(kind: RecordType, rows: Sequence[NumberedRow]) -> Iterator[Sequence[NumberedRow]]:
@@ -121,7 +121,7 @@ def _values(kind: RecordType, rows: Sequence[NumberedRow]) -> tuple[str, list[An
     parameters: list[Any] = []
     for row in rows:
         layout = _layout(kind, leased=row.lease is not None)
-        given = row.given(time, uuid_text)
+        given = row.column_values(time, uuid_text)
         tuples.append(layout.values)
         parameters += given if tuple(map(type, given)) == layout.types else layout.prepared(given)
     return ",".join(tuples), parameters

@@ -26,7 +26,6 @@ from ingest.numbering.models import Source
 from ingest.pending import find_pending
 from ingest.post_commit import finish_unqueued
 from ingest.records import Key, record_type_of_parent
-from ingest.row_hooks import notify
 
 
 class MaybeQueued(Unavailable):
@@ -129,5 +128,6 @@ def _update_row(
 ) -> Row | None:
     if not update_if_version(rows, expected, **values):
         return None
-    notify(record_type_of_parent(key[:-1]), [key])
+    for subscriber in record_type_of_parent(key[:-1]).subscribers:
+        subscriber([key])
     return rows.get()

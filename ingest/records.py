@@ -1,14 +1,16 @@
-"""What is accepted: rows that have everything but a number, and the same with their number.
+"""Record types, and rows on their way in: first without a number, then with one.
 
-A kind says where its rows are stored and who numbers them. A numbered row travels through Redis and
-the queue in a short form (`payload`), whose meaning must stay readable for the processes of the
-version before: during a deploy both run side by side.
+A record type declares one kind of numbered row: its table, its key, its parent and its fields with
+their rules. Payload, columns, JSON and the description of the API follow from it. A numbered row
+travels through Redis and the queue as a short payload. Processes of two releases read the same
+payloads during a deploy, so its format only grows at the end.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
@@ -20,6 +22,7 @@ from infra.request_context import request_id_var
 from ingest.idempotency.keys import RequestKey
 from ingest.models import Parent
 
+#: A natural key: the parts that the address of a row has, in order. Record types name the parts.
 Key = tuple[str | int, ...]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,34 +30,79 @@ _MICROSECOND = timedelta(microseconds=1)
 _ACCEPTED = ("created_at", "updated_at", "acceptance")
 _LEASE = ("number_ceiling", "lease_epoch", "lease_first", "lease_last", "lease_at")
 
+#: Gets the keys of rows that the transaction under way stores or edits; each at least once.
+Subscriber = Callable[[Sequence[Key]], None]
+
 
 @dataclass(frozen=True)
-class RecordType:
-    """One kind of numbered row. `name` is its table's, its queue's and its flags' name.
+class TextField:
+    """A text that clients give. `clean` returns it by the rules or raises Invalid.
 
-    `parent_fields` of the parent and all but the last of `key_fields` of the row hold the same.
+    `most` is the limit that the API describes, in characters. `default` stands for the text in
+    payloads of a release that did not know the field; None where every release knows it.
+    """
+
+    name: str
+    clean: Callable[[object, str], str]
+    most: int
+    description: str
+    default: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RecordType:
+    """One kind of numbered row.
+
+    `name` is the name of its table, its queue and its dirty flags. `key` and `parent_key` are the
+    natural keys of a row and of its parent; all parts of a row's key but the last are its parent's.
+    `count_field` is the column of the parent that counts such rows, `child_count_field` the one of
+    the row itself, if it has children. `subscribers` hear of each row that is stored or edited, in
+    the same transaction: what they write is there exactly if the row is.
     """
 
     name: str
     model: type[Model]
+    key: type[Key]
     parent: type[Parent]
-    parent_fields: tuple[str, ...]
-    key_fields: tuple[str, ...]
-    own_fields: tuple[str, ...]
+    parent_key: type[Key]
     parent_missing: Callable[[], NotFound]
+    fields: tuple[TextField, ...]
+    count_field: str
+    child_count_field: str | None = None
+    subscribers: list[Subscriber] = field(default_factory=list)
 
-    @property
+    @cached_property
+    def key_fields(self) -> tuple[str, ...]:
+        """The columns of a row's key; the last one is its number."""
+        return _parts(self.key)
+
+    @cached_property
+    def parent_fields(self) -> tuple[str, ...]:
+        """The columns of the parent's key, in the parent's table."""
+        return _parts(self.parent_key)
+
+    @cached_property
+    def number_field(self) -> str:
+        """The column of the number."""
+        return self.key_fields[-1]
+
+    @cached_property
+    def field_names(self) -> tuple[str, ...]:
+        """The columns of the fields, in the order of a payload."""
+        return tuple(each.name for each in self.fields)
+
+    @cached_property
     def numbers_children(self) -> bool:
-        """Whether such a row gives numbers itself."""
+        """Whether such a row numbers rows itself."""
         return issubclass(self.model, Parent)
 
     def columns(self, *, leased: bool) -> tuple[str, ...]:
-        """The columns that a row gives, with or without numbers that it may give itself."""
-        return (*self.key_fields, *self.own_fields, *_ACCEPTED, *(_LEASE if leased else ()))
+        """The columns that a row gives, with or without the lease of its children's numbers."""
+        return (*self.key_fields, *self.field_names, *_ACCEPTED, *(_LEASE if leased else ()))
 
     def key_of(self, row: Model) -> Key:
-        """The natural key of a row."""
-        return tuple(getattr(row, field) for field in self.key_fields)
+        """The natural key of a stored row."""
+        return tuple(getattr(row, name) for name in self.key_fields)
 
     def parent_row(self, key: Key) -> "QuerySet[Parent]":
         """The one row of the parent."""
@@ -62,23 +110,68 @@ class RecordType:
             **dict(zip(self.parent_fields, key, strict=True))
         )
 
+    def new(self, parent: Key, *, accepted_at: datetime | None = None, **values: str) -> "NewRow":
+        """A new row of clean values."""
+        return NewRow(
+            self,
+            parent,
+            tuple(values[name] for name in self.field_names),
+            accepted_at=accepted_at or timezone.now(),
+        )
+
+    def as_json(self, row: Model) -> dict[str, object]:
+        """A row as the API shows it; `row` may also be the instance of a pending one."""
+        values = [getattr(row, name) for name in self.field_names]
+        count = getattr(row, self.child_count_field) if self.child_count_field else 0
+        times: Any = row
+        return self._json(self.key_of(row), values, count, times.created_at, times.updated_at)
+
+    def new_as_json(self, row: "NumberedRow") -> dict[str, object]:
+        """A row that was just accepted, as the API shows it."""
+        at = row.accepted_at
+        return self._json(row.key, row.values, 0, at, at)
+
+    def _json(
+        self,
+        key: Key,
+        values: Sequence[str],
+        count: int,
+        created_at: datetime,
+        updated_at: datetime,
+    ) -> dict[str, object]:
+        *parent, number = key
+        shown: dict[str, object] = {self.number_field: number}
+        shown.update(zip(self.key_fields, parent, strict=False))
+        shown.update(zip(self.field_names, values, strict=True))
+        if self.child_count_field:
+            shown[self.child_count_field] = count
+        shown["created_at"] = timestamp(created_at)
+        shown["updated_at"] = timestamp(updated_at)
+        return shown
+
+
+def _parts(key: type[Key]) -> tuple[str, ...]:
+    """The names of the parts of a key, which is a NamedTuple."""
+    names: tuple[str, ...] = getattr(key, "_fields")  # noqa: B009 - a plain tuple has none
+    return names
+
 
 _record_types: dict[str, RecordType] = {}
 
 
-def register_record_type(kind: RecordType) -> None:
-    """Announce a kind; called by the application that owns it, when it is ready."""
-    _record_types[kind.name] = kind
+def register_record_type(record_type: RecordType) -> None:
+    """Announce a record type. The application that owns it calls this in ready()."""
+    _record_types[record_type.name] = record_type
 
 
 def record_types() -> Mapping[str, RecordType]:
-    """All kinds by name, parents before children."""
+    """All record types by name, parents before children."""
     return _record_types
 
 
 def record_type_of_parent(parent: Key) -> RecordType:
-    """The kind whose rows this parent numbers."""
-    return next(kind for kind in _record_types.values() if len(kind.parent_fields) == len(parent))
+    """The type of the rows that this parent numbers. Keys of different types differ in length."""
+    return next(each for each in _record_types.values() if len(each.parent_fields) == len(parent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +185,21 @@ class Lease:
 
 @dataclass(frozen=True)
 class NewRow:
-    """A row that asks its parent for the next number."""
+    """A row that asks its parent for the next number.
 
-    kind: ClassVar[RecordType]
+    `values` are those of the record type's fields, in their order.
+    """
 
+    kind: RecordType
+    parent: Key
+    values: tuple[str, ...]
     acceptance: str = field(default_factory=lambda: uuid4().hex, kw_only=True)
     accepted_at: datetime = field(default_factory=timezone.now, kw_only=True)
     request_id: str = field(default_factory=request_id_var.get, kw_only=True, compare=False)
 
     @property
-    def parent(self) -> Key:
-        """The natural key of the parent."""
-        raise NotImplementedError
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """What the kind's `own_fields` hold."""
-        raise NotImplementedError
-
-    @property
     def size(self) -> int:
-        """At most so many bytes."""
+        """An upper bound of its bytes."""
         return _size(self.values)
 
     @property
@@ -121,7 +208,7 @@ class NewRow:
         return (self.accepted_at - _EPOCH) // _MICROSECOND
 
     def payload(self, lease: Lease | None = None, request: RequestKey | None = None) -> bytes:
-        """All but the key, as JSON: it is the same whatever the number will be."""
+        """Everything but the key, as JSON; it does not depend on the number."""
         return _payload(self.accepted_us, self.acceptance, self.values, lease, request)
 
     def numbered(
@@ -131,10 +218,7 @@ class NewRow:
         request: RequestKey | None = None,
         encoded: bytes = b"",
     ) -> "NumberedRow":
-        """The row with its number, and the numbers that it may give itself.
-
-        `encoded` is its payload where that has been made.
-        """
+        """The row with this number; `encoded` is its payload where that was made before."""
         return NumberedRow(
             self.kind,
             (*self.parent, number),
@@ -152,10 +236,10 @@ class NewRow:
 class NumberedRow:
     """A row with its number; `accepted_us` counts microseconds since 1970, `acceptance` is hex.
 
-    Nobody changes one: to have Python forbid it would cost each row a microsecond.
+    Nothing changes a row, but it is not frozen: that would cost a microsecond for each.
 
-    `request` is there in the first row of a request that may be repeated. `encoded` is the payload
-    where that has been made. `request_id`, where it is known, is what logs call the request.
+    `request` is the idempotency key, in the first row of its request. `encoded` is the payload, if
+    it was made before. `request_id` is the request's name in logs, if it is known.
     """
 
     kind: RecordType
@@ -180,7 +264,7 @@ class NumberedRow:
 
     @property
     def size(self) -> int:
-        """At most so many bytes."""
+        """An upper bound of its bytes."""
         return _size(self.values)
 
     @property
@@ -189,35 +273,44 @@ class NumberedRow:
         return from_microseconds(self.accepted_us)
 
     def payload(self) -> bytes:
-        """All but the key, as JSON: it is the same whatever the number will be."""
+        """Everything but the key, as JSON; it does not depend on the number."""
         return self.encoded or _payload(
             self.accepted_us, self.acceptance, self.values, self.lease, self.request
         )
 
-    def given(self, time: Callable[[int], Any], uuid: Callable[[str], Any]) -> tuple[Any, ...]:
-        """What is to be stored in the kind's columns; times and UUIDs as these functions say it.
+    def column_values(
+        self, time: Callable[[int], Any], uuid: Callable[[str], Any]
+    ) -> tuple[Any, ...]:
+        """The values of the record type's columns; `time` and `uuid` convert to the database's.
 
-        Raises ValueError for a key of other parts than the kind's.
+        Raises ValueError for a key with a wrong number of parts.
         """
         if len(self.key) != len(self.kind.key_fields):
             raise ValueError(f"a key of {len(self.key)} parts")
         at, lease = time(self.accepted_us), self.lease
-        given = (*self.key, *self.values, at, at, uuid(self.acceptance))
-        return (*given, lease.last, lease.epoch, lease.first, lease.last, at) if lease else given
+        values = (*self.key, *self.values, at, at, uuid(self.acceptance))
+        if lease is None:
+            return values
+        return (*values, lease.last, lease.epoch, lease.first, lease.last, at)
 
     def columns(self) -> dict[str, Any]:
         """The same by the names of the columns."""
         names = self.kind.columns(leased=self.lease is not None)
-        return dict(zip(names, self.given(from_microseconds, UUID), strict=True))
+        return dict(zip(names, self.column_values(from_microseconds, UUID), strict=True))
 
     def instance(self) -> Model:
-        """The row as the model that will be stored."""
+        """The row as an unsaved instance of its model."""
         return self.kind.model(**self.columns())
 
 
 def from_microseconds(microseconds: int) -> datetime:
-    """So long after the beginning of 1970."""
+    """The time at so many microseconds after the beginning of 1970, in UTC."""
     return _EPOCH + microseconds * _MICROSECOND
+
+
+def timestamp(at: datetime) -> str:
+    """A time as every route shows it: 2026-01-31T12:00:00.000000Z."""
+    return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _payload(
@@ -235,29 +328,33 @@ def _payload(
 
 
 def _size(values: Sequence[str]) -> int:
-    """Four bytes for each character are the most that UTF-8 takes."""
+    """UTF-8 takes at most four bytes for a character."""
     return 4 * sum(map(len, values))
 
 
 def from_payload(
     kind: RecordType, key: Key, payload: Sequence[Any], request_id: str = ""
 ) -> NumberedRow:
-    """The row of a payload that was read from JSON. Raises ValueError, TypeError for what is none.
+    """The row of a payload that was read from JSON. Raises ValueError or TypeError if it is none.
 
-    Types are checked here, once for all readers: a list in the place of a text may be too deep for
-    whatever the row meets next.
+    Types are checked here, once for all readers: a list in place of a text may be nested too deep
+    for the code that handles the row next. A payload of a release that knew fewer fields gets the
+    defaults of the others.
     """
     accepted_us, acceptance, values, lease, *rest = payload
     if _types(accepted_us, *(lease or ())) != {int}:
         raise ValueError("numbers of a row are of another type")
-    if _types(acceptance, *values, *(rest[0] if rest else ())) != {str}:
+    texts: list[Any] = [*values, *(each.default for each in kind.fields[len(values) :])]
+    if _types(acceptance, *texts, *(rest[0] if rest else ())) != {str}:
         raise ValueError("texts of a row are of another type")
+    if len(texts) > len(kind.fields):
+        raise ValueError(f"{len(texts)} texts for {len(kind.fields)} fields")
     return NumberedRow(
         kind,
         key,
         accepted_us,
         acceptance,
-        tuple(values),
+        tuple(texts),
         Lease(*lease) if lease else None,
         RequestKey(*rest[0]) if rest else None,
         request_id=request_id,

@@ -1,11 +1,20 @@
 """The table `messages`."""
 
+from typing import NamedTuple
 from uuid import uuid4
 
 from django.db import models
 
 from applications.models import TOKEN_BYTES
 from ingest.models import StoredRecord
+
+
+class MessageKey(NamedTuple):
+    """The natural key of a message."""
+
+    application_token: str
+    chat_number: int
+    message_number: int
 
 
 class Message(StoredRecord):

@@ -1,39 +1,25 @@
-"""A new message on its way in."""
-
-from dataclasses import dataclass
+"""The record type of messages."""
 
 from chats.errors import ChatNotFound
-from chats.models import Chat
-from ingest.records import Key, NewRow, RecordType
-from messages_app.models import Message
+from chats.models import Chat, ChatKey
+from ingest.records import RecordType, TextField
+from ingest.text_rules import MAX_BODY_BYTES, clean_body
+from messages_app.models import Message, MessageKey
+
+BODY = TextField(
+    name="body",
+    clean=clean_body,
+    most=MAX_BODY_BYTES,
+    description="At most 16 KiB of UTF-8, kept as it is.",
+)
 
 MESSAGES = RecordType(
     name="messages",
     model=Message,
+    key=MessageKey,
     parent=Chat,
-    parent_fields=("application_token", "chat_number"),
-    key_fields=("application_token", "chat_number", "message_number"),
-    own_fields=("body",),
+    parent_key=ChatKey,
     parent_missing=ChatNotFound,
+    fields=(BODY,),
+    count_field="messages_count",
 )
-
-
-@dataclass(frozen=True)
-class NewMessage(NewRow):
-    """A message that asks its chat for the next number."""
-
-    kind = MESSAGES
-
-    application_token: str
-    chat_number: int
-    body: str
-
-    @property
-    def parent(self) -> Key:
-        """The chat."""
-        return (self.application_token, self.chat_number)
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """The body."""
-        return (self.body,)

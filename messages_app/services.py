@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
+from chats.models import ChatKey
 from infra.versions import Versions
 from ingest.commit import accept, accept_all
 from ingest.idempotency.keys import IdempotentRequest
@@ -11,7 +12,7 @@ from ingest.read_your_writes import update
 from ingest.records import NumberedRow
 from messages_app.errors import MessageNotFound
 from messages_app.models import Message
-from messages_app.records import NewMessage
+from messages_app.records import MESSAGES
 from messages_app.selectors import message_row
 
 
@@ -22,7 +23,7 @@ def create_message(
 
     Raises ChatNotFound, KeyReused, Unavailable.
     """
-    return accept(NewMessage(application_token, chat_number, body), request)
+    return accept(MESSAGES.new(ChatKey(application_token, chat_number), body=body), request)
 
 
 def create_messages(
@@ -34,7 +35,8 @@ def create_messages(
 ) -> Sequence[NumberedRow]:
     """New messages with the chat's next numbers, all of them or none. Raises as above."""
     now = timezone.now()
-    rows = [NewMessage(application_token, chat_number, body, accepted_at=now) for body in bodies]
+    chat = ChatKey(application_token, chat_number)
+    rows = [MESSAGES.new(chat, body=body, accepted_at=now) for body in bodies]
     return accept_all(rows, request)
 
 

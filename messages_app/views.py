@@ -1,9 +1,4 @@
-"""Many messages in one request: as they come in, and how they are shown.
-
-A message as the API shows it.
-
-The routes of messages: read the request, call the service, show the result.
-"""
+"""The routes of messages: read the request, call the service, show the result."""
 
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -16,12 +11,10 @@ from api.responses import (
     created_response,
     expected_versions,
     json_response,
-    timestamp,
 )
 from api.views import ApiView
 from applications.staff import note_added, note_edited
 from chats.selectors import require_chat
-from ingest.records import Key, NumberedRow
 from ingest.text_rules import clean_body, field
 from listing.accepted_rows import accepted_rows
 from listing.pages import Pager, read_window
@@ -30,32 +23,6 @@ from messages_app.bulk import MAX_BULK_BYTES, clean_bodies
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from messages_app.schema import describe_bulk, describe_collection, describe_item
-
-
-def message_json(message: Message) -> dict[str, object]:
-    """A stored one."""
-    times = timestamp(message.created_at), timestamp(message.updated_at)
-    return _json(MESSAGES.key_of(message), message.body, *times)
-
-
-def new_message_json(row: NumberedRow) -> dict[str, object]:
-    """One that was accepted just now."""
-    [body] = row.values
-    at = timestamp(row.accepted_at)
-    return _json(row.key, body, at, at)
-
-
-def _json(key: Key, body: str, created_at: str, updated_at: str) -> dict[str, object]:
-    """The fields of the contract, in its order."""
-    token, chat_number, number = key
-    return {
-        "message_number": number,
-        "application_token": token,
-        "chat_number": chat_number,
-        "body": body,
-        "created_at": created_at,
-        "updated_at": updated_at,
-    }
 
 
 @describe_collection
@@ -74,7 +41,7 @@ class MessageCollection(ApiView):
         pager = Pager[Message](
             source=accepted_rows(Message, (token, int(chat_number))),
             number_of=lambda message: message.message_number,
-            represent=message_json,
+            represent=MESSAGES.as_json,
         )
         return json_response(pager.page(request, parameters, window))
 
@@ -89,7 +56,7 @@ class MessageCollection(ApiView):
         )
         if staff := self.staff_user:
             note_added(staff, [message])
-        return created_response(request, message.number, new_message_json(message), once)
+        return created_response(request, message.number, MESSAGES.new_as_json(message), once)
 
 
 @describe_bulk
@@ -111,7 +78,7 @@ class MessageBulk(ApiView):
         )
         if staff := self.staff_user:
             note_added(staff, messages)
-        return created_many_response(list(map(new_message_json, messages)), once)
+        return created_many_response(list(map(MESSAGES.new_as_json, messages)), once)
 
 
 @describe_item
@@ -129,7 +96,7 @@ class MessageItem(ApiView):
             chat_number=int(chat_number),
             message_number=int(message_number),
         )
-        return conditional_response(request, message.version, message_json(message))
+        return conditional_response(request, message.version, MESSAGES.as_json(message))
 
     def put(
         self, request: Request, token: str, chat_number: str, message_number: str
@@ -144,6 +111,6 @@ class MessageItem(ApiView):
         )
         if staff := self.staff_user:
             note_edited(staff, message, "Body")
-        return conditional_response(request, message.version, message_json(message))
+        return conditional_response(request, message.version, MESSAGES.as_json(message))
 
     patch = put

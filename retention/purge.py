@@ -29,7 +29,6 @@ from ingest.late_rows import PURGE_JOB, raise_horizon
 from ingest.models import CountState
 from ingest.read_your_writes import pending_is_complete
 from ingest.redis_keys import parent_name
-from ingest.row_hooks import notify
 from listing import stored_rows
 from messages_app.models import Message
 from messages_app.records import MESSAGES
@@ -147,7 +146,8 @@ def _remove(chat: ChatKey, after: int, end: int, numbers: Sequence[int]) -> None
     rows = chat.messages.filter(message_number__gt=after, message_number__lte=end)
     rows.order_by().delete()
     if numbers:
-        notify(MESSAGES, [(*chat.key, number) for number in numbers])
+        for subscriber in MESSAGES.subscribers:
+            subscriber([(*chat.key, number) for number in numbers])
 
 
 #: Gets how many messages are done since its last call; called often, also where nothing is old.

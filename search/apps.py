@@ -19,12 +19,12 @@ class SearchConfig(AppConfig):
     def ready(self) -> None:
         """Follow the messages that are stored or edited; announce the index to operators' tools."""
         from ingest.dead_letters import replay
-        from ingest.row_hooks import subscribe
+        from messages_app.records import MESSAGES
         from operations.audit import checks
         from search import health
         from search.backlog import record
 
-        subscribe("messages", record)
+        MESSAGES.subscribers.append(record)
         checks.register(checks.Check("index", _index_equals_table))
         replay.register_replay("search", _index_anew)
         health.register()

@@ -10,7 +10,7 @@ from chats.models import Chat
 from ingest.text_rules import clean_query
 from listing.pages import Pager, Source, read_window
 from messages_app.models import Message
-from messages_app.views import message_json
+from messages_app.records import MESSAGES
 from search.highlight import highlight
 from search.schema import describe_search
 from search.service import search
@@ -42,7 +42,7 @@ def _pager(hits: Source[Message], query: str) -> Pager[Message]:
         source=hits,
         number_of=lambda message: message.message_number,
         represent=lambda message: {
-            **message_json(message),
+            **MESSAGES.as_json(message),
             "highlight": highlight(message.body, query),
         },
     )

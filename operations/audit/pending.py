@@ -114,7 +114,7 @@ def _is_left(parent: _Parent, one: PendingRow) -> bool:
 
 def _is_same(one: PendingRow, stored: Any) -> bool:
     accepted = one.row.columns()
-    fields = (*one.row.kind.own_fields, "created_at")
+    fields = (*one.row.kind.field_names, "created_at")
     return all(getattr(stored, field) == accepted[field] for field in fields)
 
 

@@ -18,8 +18,7 @@ from django_elasticsearch_dsl import Document, fields
 from django_elasticsearch_dsl.registries import registry
 from elasticsearch.dsl import MetaField, analyzer, tokenizer
 
-from api.responses import timestamp
-from ingest.records import Key
+from ingest.records import Key, timestamp
 from ingest.text_rules import fold
 from messages_app.models import Message
 from search.index.layout import document_name

@@ -12,12 +12,11 @@ from django.urls import reverse
 
 from applications.models import Application
 from chats.models import Chat
-from chats.records import NewChat
 from ingest.database_numbers import number_and_store
 from ingest.records import NewRow
 from ingest.submission import Submission
 from messages_app.models import Message
-from messages_app.records import NewMessage
+from tests.rows import new_chat, new_message
 
 
 def address(model: type[Model], page: str, *arguments: object) -> str:
@@ -83,13 +82,13 @@ def confirm(client: Client, question: Any) -> Any:
 
 def new_chats(application: Application, count: int) -> Sequence[Chat]:
     """Chats of one application, by ascending number."""
-    rows = [NewChat(application.token, "a chat") for _ in range(count)]
+    rows = [new_chat(application.token, "a chat") for _ in range(count)]
     return cast("Sequence[Chat]", _stored(rows))
 
 
 def new_messages(chat: Chat, count: int, body: str = "hello") -> Sequence[Message]:
     """Messages of one chat, by ascending number."""
-    rows = [NewMessage(chat.application_token, chat.chat_number, body) for _ in range(count)]
+    rows = [new_message(chat.application_token, chat.chat_number, body) for _ in range(count)]
     return cast("Sequence[Message]", _stored(rows))
 
 

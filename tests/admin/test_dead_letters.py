@@ -8,7 +8,6 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from chats.records import NewChat
 from ingest.dead_letters.consumer import MESSAGE
 from ingest.dead_letters.set_aside import Letter, keep, set_aside
 from ingest.idempotent_insert import store_rows
@@ -16,18 +15,18 @@ from ingest.message_format import write_message
 from ingest.models import DeadLetter, NumberSkip
 from ingest.records import NumberedRow
 from messages_app.models import Message
-from messages_app.records import NewMessage
 from operations.admin.lists import KeysetAdmin
 from tests.admin.pages import act, address, confirm, listing, notices, rows, text
 from tests.admin.test_paging import follow
 from tests.admin.test_permissions import staff_client
+from tests.rows import new_chat, new_message
 
 TOKEN = "a" * 24
 OTHER = "b" * 24
 
 
 def message(number: int, body: str = "שלום 🙂", token: str = TOKEN, chat: int = 1) -> NumberedRow:
-    return NewMessage(token, chat, body).numbered(number)
+    return new_message(token, chat, body).numbered(number)
 
 
 def letter_of(row: NumberedRow, reason: str = "too long") -> DeadLetter:
@@ -252,7 +251,7 @@ def test_letters_are_found_by_token_and_numbers(
         message(2),
         message(3, chat=2),
         message(1, token=OTHER),
-        NewChat(TOKEN, "x").numbered(9),
+        new_chat(TOKEN, "x").numbered(9),
     ):
         letter_of(row)
     message_letter(b"x")

@@ -17,9 +17,9 @@ from chats.models import Chat
 from ingest.dead_letters.set_aside import set_aside
 from ingest.models import DeadLetter
 from messages_app.models import Message
-from messages_app.records import NewMessage
 from tests.admin.pages import address, listing
 from tests.admin.test_paging import fill
+from tests.rows import new_message
 
 Page = Callable[[Client, type[Model]], Any]
 
@@ -30,7 +30,7 @@ def more(count: int, user: Model) -> None:
     token = Application.objects.latest("pk").token
     of_applications = ContentType.objects.get_for_model(Application)
     for number in range(1, count + 1):
-        set_aside(NewMessage(token, 1, "x").numbered(number), "a test")
+        set_aside(new_message(token, 1, "x").numbered(number), "a test")
         make_operator_key(name=f"{token} {number}")
         LogEntry.objects.create(
             user_id=user.pk,

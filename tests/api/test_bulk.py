@@ -7,12 +7,12 @@ import pytest
 from chats.models import Chat
 from ingest.database_numbers import number_and_store
 from ingest.submission import Submission
-from messages_app.records import NewMessage
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.api.test_paging import shown
 from tests.api.test_queries import fill
 from tests.pipeline.backlog import stored
+from tests.rows import new_message
 
 
 def bulk(api: Api, chat: str, *bodies: Any) -> Any:
@@ -107,7 +107,7 @@ def test_what_the_database_refuses_takes_its_whole_request_with_it_and_no_other(
     Chat.objects.update(number_ceiling=1)
 
     def submission(*bodies: str) -> Submission:
-        return Submission([NewMessage(token, 1, body) for body in bodies])
+        return Submission([new_message(token, 1, body) for body in bodies])
 
     outcomes = number_and_store([submission(*"abc"), submission(*"defg"), submission("f")])
 

@@ -131,7 +131,7 @@ def test_where_clients_come_by_https(
 def test_of_an_error_that_nobody_expected(
     chat: str, answers_alike: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chats.views.chat_json", lambda _: 1 / 0)
+    monkeypatch.setattr("ingest.records.RecordType.as_json", lambda *_: 1 / 0)
 
     assert answers_alike("GET", chat) == 500
 
@@ -151,10 +151,10 @@ def test_failures_of_the_server_are_logged_and_those_of_clients_are_not(
     error: Exception,
     said: list[str],
 ) -> None:
-    def fail(_: object) -> None:
+    def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("chats.views.chat_json", fail)
+    monkeypatch.setattr("ingest.records.RecordType.as_json", fail)
     logged = []
     for handle in (ours, djangos):
         caplog.clear()

@@ -19,9 +19,9 @@ from ingest.idempotent_insert import store_rows
 from ingest.models import CountState
 from ingest.numbering.leases import record_skip
 from messages_app.models import Message
-from messages_app.records import NewMessage
 from tests.api.client import Api
 from tests.audit.results import Place, audit, found_nothing
+from tests.rows import new_message
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,7 +78,7 @@ def count_wrongly_and_flag(used: Place) -> None:
 
 
 def store_without_a_chat(used: Place) -> None:
-    store_rows([NewMessage(used.token, 77, "x").numbered(1)])
+    store_rows([new_message(used.token, 77, "x").numbered(1)])
 
 
 def store_without_an_application(used: Place) -> None:
@@ -94,11 +94,11 @@ def accept_as_one(used: Place) -> None:
 
 def put_number_aside(used: Place) -> None:
     used.chat.update(number_ceiling=6)
-    set_aside(NewMessage(used.token, used.number, "x").numbered(6), "too long")
+    set_aside(new_message(used.token, used.number, "x").numbered(6), "too long")
 
 
 def put_stored_row_aside(used: Place) -> None:
-    row = NewMessage(used.token, used.number, "x", acceptance=used.message(5).get().acceptance.hex)
+    row = new_message(used.token, used.number, "x", acceptance=used.message(5).get().acceptance.hex)
     set_aside(row.numbered(5), "killed its worker")
 
 

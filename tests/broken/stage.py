@@ -26,7 +26,6 @@ from ingest.queue_drain import QueueDrain
 from ingest.records import record_types
 from ingest.sweeper import sweep
 from messages_app.models import Message
-from messages_app.records import NewMessage
 from operations.counts import reconcile
 from tests.api.client import Api
 from tests.audit.results import audit
@@ -34,6 +33,7 @@ from tests.live.servers import eventually
 from tests.pipeline.queue import TestQueue
 from tests.pipeline.worker import TestWorker
 from tests.redis_server import RedisServer
+from tests.rows import new_message
 
 WITHIN_S = 60
 
@@ -73,7 +73,7 @@ class Stage:
         request = Request(Kind.MESSAGE, self.chat, ("stranger, unanswered",))
         now = time.time()
         self.sent.append(attempt(1, request, Answer(0), (now, now)))
-        row = NewMessage(self.chat.token, self.chat.number, request.texts[0])
+        row = new_message(self.chat.token, self.chat.number, request.texts[0])
         store_rows([row.numbered(number)])
 
     def work(self) -> None:

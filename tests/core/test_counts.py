@@ -21,9 +21,9 @@ from ingest.database_numbers import number_and_store
 from ingest.models import CountState
 from ingest.submission import Submission
 from messages_app.models import Message
-from messages_app.records import NewMessage
 from messages_app.services import create_message
 from operations import counts
+from tests.rows import new_message
 
 pytestmark = pytest.mark.django_db
 
@@ -173,7 +173,7 @@ def test_the_job_and_many_writers_do_not_hurt_each_other() -> None:
     tokens = [create_application(name="a").token for _ in range(3)]
     for token in tokens * 4:
         create_chat(application_token=token, name="c")
-    rows = [Submission([NewMessage(token, n, "x")]) for token in tokens for n in range(1, 5)]
+    rows = [Submission([new_message(token, n, "x")]) for token in tokens for n in range(1, 5)]
 
     def write(number: int) -> None:
         shuffled = random.Random(number).sample(rows, len(rows))

@@ -15,8 +15,8 @@ from chats.models import Chat
 from chats.services import create_chat
 from ingest.database_numbers import number_and_insert, take_numbers
 from messages_app.models import Message
-from messages_app.records import NewMessage
 from messages_app.services import create_message
+from tests.rows import new_message
 
 WRITERS = 32
 EACH = 8
@@ -69,7 +69,7 @@ def test_an_insert_that_fails_gives_its_number_back() -> None:
 
     def fail() -> None:
         with transaction.atomic():
-            number_and_insert([NewMessage(token, 1, "lost")])
+            number_and_insert([new_message(token, 1, "lost")])
             raise DataError
 
     with pytest.raises(DataError):

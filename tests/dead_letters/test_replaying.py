@@ -6,7 +6,6 @@ from uuid import uuid4
 import pytest
 
 from chats.models import Chat
-from chats.records import NewChat
 from ingest.dead_letters.consumer import MESSAGE
 from ingest.dead_letters.models import DeadLetter
 from ingest.dead_letters.replay import StillSetAside, discard, replay
@@ -16,7 +15,7 @@ from ingest.message_format import write_message
 from ingest.numbering.models import NumberSkip
 from ingest.records import NumberedRow
 from messages_app.models import Message
-from messages_app.records import NewMessage
+from tests.rows import new_chat, new_message
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +23,7 @@ TOKEN = "a" * 24
 
 
 def message(number: int, body: str = "שלום 🙂") -> NumberedRow:
-    return NewMessage(TOKEN, 1, body).numbered(number)
+    return new_message(TOKEN, 1, body).numbered(number)
 
 
 def letter_of(row: NumberedRow, reason: str = "a test") -> DeadLetter:
@@ -81,7 +80,7 @@ def test_a_row_that_was_stored_meanwhile_stays_as_it_is() -> None:
 
 def test_a_chat_is_replayed_and_counted_anew() -> None:
     store_rows([message(1)])
-    letter = letter_of(NewChat(TOKEN, "late").numbered(1))
+    letter = letter_of(new_chat(TOKEN, "late").numbered(1))
 
     replay(letter)
 
@@ -176,7 +175,7 @@ def test_of_a_message_that_is_replayed_only_what_fails_again_is_left() -> None:
 
 def test_a_discarded_number_is_recorded_exactly() -> None:
     discard(letter_of(message(7), "too long"))
-    discard(letter_of(NewChat(TOKEN, "x").numbered(3)))
+    discard(letter_of(new_chat(TOKEN, "x").numbered(3)))
 
     assert skips() == [(1, 7, 8), (None, 3, 4)]
     assert NumberSkip.objects.order_by("pk")[0].reason == "discarded: too long"
@@ -210,6 +209,6 @@ def test_numbers_of_a_discarded_message_are_recorded() -> None:
 
 def test_what_no_number_can_be_of_is_discarded_all_the_same() -> None:
     discard(letter_of(message(2**70)))
-    discard(letter_of(NewMessage(TOKEN + " and longer", 1, "x").numbered(1)))
+    discard(letter_of(new_message(TOKEN + " and longer", 1, "x").numbered(1)))
 
     assert (skips(), DeadLetter.objects.count()) == ([], 0)

@@ -14,13 +14,13 @@ def publish(token: str, chat_number: int, bad_token: str) -> None:
     # The applications are to be loaded first.
     from infra.rabbitmq.publisher import Publisher  # noqa: PLC0415
     from ingest.message_format import write_message  # noqa: PLC0415
-    from messages_app.records import NewMessage  # noqa: PLC0415
+    from tests.rows import new_message  # noqa: PLC0415
 
     rows = [
-        NewMessage(token, chat_number, f"message {number}").numbered(number)
+        new_message(token, chat_number, f"message {number}").numbered(number)
         for number in range(1, 200)
     ]
-    bad = NewMessage(bad_token, 1, "longer a token than its column").numbered(1)
+    bad = new_message(bad_token, 1, "longer a token than its column").numbered(1)
     Publisher().publish("messages", *write_message([*rows[:100], bad, *rows[100:]]))
 
 

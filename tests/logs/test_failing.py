@@ -10,14 +10,12 @@ import pytest
 from django.db import DataError, OperationalError
 from pytest_django import Settings
 
-from chats.records import NewChat
 from infra.rabbitmq.publisher import task_message
 from infra.redis_client import RedisUnavailable, ask_redis, redis_breaker, redis_client, redis_pool
 from infra.request_context import request_id_var
 from ingest.dead_letters.set_aside import set_aside
 from ingest.idempotent_insert import store_rows
 from ingest.message_format import read_message, write_message
-from messages_app.records import NewMessage
 from search.index.client import client as elasticsearch
 from search.tasks import index
 from tests.api.client import Api
@@ -25,6 +23,7 @@ from tests.live.servers import eventually
 from tests.logs.conftest import SECRETS, Log
 from tests.pipeline.queue import TestQueue
 from tests.pipeline.worker import TestWorker
+from tests.rows import new_chat, new_message
 
 KEY, PASSWORD = SECRETS
 BODY = "a body that was planted, über alles"
@@ -35,9 +34,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_a_request_id_goes_with_its_rows_through_the_queue(log: Log) -> None:
     token = request_id_var.set("request-1")
-    rows = [NewMessage(TOKEN, 1, BODY).numbered(number) for number in (1, 2)]
+    rows = [new_message(TOKEN, 1, BODY).numbered(number) for number in (1, 2)]
     request_id_var.set("request-2")
-    rows.append(NewMessage(TOKEN, 1, BODY).numbered(3))
+    rows.append(new_message(TOKEN, 1, BODY).numbered(3))
     request_id_var.reset(token)
 
     received = read_message(write_message(rows)[1])
@@ -45,14 +44,14 @@ def test_a_request_id_goes_with_its_rows_through_the_queue(log: Log) -> None:
     assert [row.request_id for row in received] == ["request-1", "request-1", "request-2"]
     store_rows(received)
     store_rows(received)
-    set_aside(NewChat(TOKEN, BODY, request_id="request-3").numbered(9), "a test")
+    set_aside(new_chat(TOKEN, BODY, request_id="request-3").numbered(9), "a test")
 
     assert log.of("rows.known")[0]["request_ids"] == ["request-1", "request-2"]
     assert log.of("row.set_aside")[0]["request_id"] == "request-3"
 
 
 def test_a_message_of_the_version_before_has_no_request_ids() -> None:
-    _, body = write_message([NewMessage(TOKEN, 1, BODY).numbered(1)])
+    _, body = write_message([new_message(TOKEN, 1, BODY).numbered(1)])
     [envelope], *rest = orjson.loads(body)
     del envelope["requests"]
 
@@ -124,9 +123,9 @@ def test_services_that_are_away(log: Log, settings: Settings) -> None:
 def test_a_worker_to_which_all_that_can_go_wrong_goes_wrong(tmp_path: Path) -> None:
     broker = urlsplit(os.environ["BROKER_URL"])
     with TestQueue() as queue:
-        stranger = NewMessage(TOKEN, 1, BODY).numbered(1)
-        too_long = NewMessage(f"{TOKEN} and on", 1, BODY, request_id="request-7").numbered(1)
-        queue.put([NewMessage(TOKEN, 1, "x").numbered(1)], [stranger, too_long])
+        stranger = new_message(TOKEN, 1, BODY).numbered(1)
+        too_long = new_message(f"{TOKEN} and on", 1, BODY, request_id="request-7").numbered(1)
+        queue.put([new_message(TOKEN, 1, "x").numbered(1)], [stranger, too_long])
         queue.put_raw(*task_message("a.task.of.another.version", {"body": BODY}))
         queue.put_raw(*task_message("core.accept.tasks.store_rows", {"format": BODY}))
         queue.put_raw(*task_message("core.accept.tasks.store_rows", BODY, BODY))

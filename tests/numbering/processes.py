@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Self
 
-from chats.records import NewChat
 from ingest.commit import Committer
 from ingest.records import NewRow, NumberedRow
 from ingest.submission import Submission
-from messages_app.records import NewMessage
+from tests.rows import new_chat, new_message
 
 
 class Process:
@@ -24,11 +23,11 @@ class Process:
 
     def chats(self, token: str, count: int = 1) -> list[int]:
         """The numbers of so many new chats."""
-        return self.numbers(*(NewChat(token, "c") for _ in range(count)))
+        return self.numbers(*(new_chat(token, "c") for _ in range(count)))
 
     def messages(self, token: str, chat_number: int, count: int = 1) -> list[int]:
         """The numbers of so many new messages."""
-        return self.numbers(*(NewMessage(token, chat_number, "m") for _ in range(count)))
+        return self.numbers(*(new_message(token, chat_number, "m") for _ in range(count)))
 
     def numbers(self, *rows: NewRow) -> list[int]:
         """The number of each row. Raises the first error."""

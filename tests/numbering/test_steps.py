@@ -9,7 +9,6 @@ import pytest
 from django.db import OperationalError
 
 from applications.services import create_application
-from chats.records import NewChat
 from ingest import redis_keys
 from ingest.numbering import blocks, fencing, leases
 from ingest.numbering.models import NumberSkip
@@ -17,6 +16,7 @@ from ingest.records import NewRow
 from tests.numbering.processes import Process, number_of
 from tests.numbering.stage import Actor, perform, step, with_steps
 from tests.redis_server import RedisServer
+from tests.rows import new_chat
 
 pytestmark = [pytest.mark.stack, pytest.mark.django_db(transaction=True)]
 
@@ -70,7 +70,7 @@ class Run:
 
     def _plan(self) -> list[NewRow]:
         return [
-            NewChat(self.draw.choice(self.tokens), "c") for _ in range(self.draw.randint(1, 70))
+            new_chat(self.draw.choice(self.tokens), "c") for _ in range(self.draw.randint(1, 70))
         ]
 
     def _play(self, process: Process, plan: list[list[NewRow]]) -> None:

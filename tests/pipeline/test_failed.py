@@ -20,9 +20,9 @@ from ingest.message_format import write_message
 from ingest.queue_drain import SUSPECT_AFTER
 from ingest.records import NumberedRow
 from messages_app.models import Message
-from messages_app.records import NewMessage
 from tests.live.servers import eventually, free_port
 from tests.pipeline.queue import TestQueue
+from tests.rows import new_message
 
 pytestmark = [
     pytest.mark.stack,
@@ -34,7 +34,7 @@ TOKEN = "b" * 24
 
 
 def messages(*numbers: int, token: str = TOKEN) -> list[NumberedRow]:
-    return [NewMessage(token, 1, f"message {number}").numbered(number) for number in numbers]
+    return [new_message(token, 1, f"message {number}").numbered(number) for number in numbers]
 
 
 def stored() -> list[int]:

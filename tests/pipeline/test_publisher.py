@@ -12,10 +12,10 @@ from infra.rabbitmq.connection import BrokerUnavailable
 from infra.rabbitmq.publisher import Publisher
 from infra.rabbitmq.queues import failed_queue, work_queue
 from ingest.message_format import write_message
-from messages_app.records import NewMessage
 from tests.live.servers import eventually, free_port
 from tests.pipeline.proxy import Proxy, through
 from tests.pipeline.queue import TestQueue
+from tests.rows import new_message
 
 pytestmark = [
     pytest.mark.stack,
@@ -49,7 +49,7 @@ def publisher(
 
 
 def publish(publisher: Publisher, queue: TestQueue, number: int = 1) -> None:
-    publisher.publish(queue.name, *write_message([NewMessage("c" * 24, 1, "x").numbered(number)]))
+    publisher.publish(queue.name, *write_message([new_message("c" * 24, 1, "x").numbered(number)]))
 
 
 def is_well(publisher: Publisher) -> bool:
@@ -101,7 +101,7 @@ def test_a_queue_that_another_version_made_is_used(
 
 
 def test_a_message_without_a_queue_is_refused(publisher: Publisher, queue: TestQueue) -> None:
-    headers, body = write_message([NewMessage("c" * 24, 1, "x").numbered(1)])
+    headers, body = write_message([new_message("c" * 24, 1, "x").numbered(1)])
 
     with pytest.raises(BrokerUnavailable):
         publisher.publish(f"no-{queue.name}", headers, body)

@@ -12,12 +12,12 @@ from ingest.group_commit import GroupCommit
 from ingest.idempotency.keys import IdempotentRequest, KeyReused, RequestKey
 from ingest.idempotency.models import IdempotencyKey
 from ingest.submission import Submission
-from messages_app.records import NewMessage
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.idempotency.test_repeats import ROUTES, send
 from tests.live.servers import eventually
 from tests.pipeline.backlog import Backlog, stored
+from tests.rows import new_message
 
 
 def digest(text: str) -> str:
@@ -61,7 +61,7 @@ def test_repeats_within_one_group_are_one(api: Api, backlog: Backlog, chat: str)
     token = chat.split("/")[2]
 
     def submission(key: str, fingerprint: str, *bodies: str) -> Submission:
-        rows = [NewMessage(token, 1, body) for body in bodies]
+        rows = [new_message(token, 1, body) for body in bodies]
         return Submission(rows, IdempotentRequest(RequestKey(digest(key), digest(fingerprint))))
 
     group = [
@@ -69,7 +69,7 @@ def test_repeats_within_one_group_are_one(api: Api, backlog: Backlog, chat: str)
         submission("b", "1", "x"),
         submission("a", "1", "x", "y"),
         submission("a", "2", "z"),
-        Submission([NewMessage(token, 1, "w")]),
+        Submission([new_message(token, 1, "w")]),
         submission("b", "1", "x"),
     ]
 

@@ -14,7 +14,6 @@ from django.db import (
 
 from applications.services import create_application
 from chats.models import Chat
-from chats.records import NewChat
 from infra.redis_client import redis_client
 from ingest import bulk_insert
 from ingest.database_numbers import number_and_store
@@ -25,8 +24,8 @@ from ingest.redis_keys import attempt
 from ingest.submission import Submission
 from ingest.writer import retry_while_database_is_down
 from messages_app.models import Message
-from messages_app.records import NewMessage
 from tests.redis_server import RedisServer
+from tests.rows import new_chat, new_message
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,7 +33,7 @@ TOKEN = "a" * 24
 
 
 def message(number: int, body: str = "good morning", chat: int = 1) -> NumberedRow:
-    return NewMessage(TOKEN, chat, body).numbered(number)
+    return new_message(TOKEN, chat, body).numbered(number)
 
 
 def messages(count: int) -> list[NumberedRow]:
@@ -63,8 +62,8 @@ def test_a_stored_row_is_what_was_accepted() -> None:
 
 
 def test_a_chat_is_stored_with_and_without_the_numbers_that_it_may_give() -> None:
-    with_lease = NewChat(TOKEN, "one").numbered(1, Lease(epoch=3, first=1, last=50))
-    without = NewChat(TOKEN, "two").numbered(2)
+    with_lease = new_chat(TOKEN, "one").numbered(1, Lease(epoch=3, first=1, last=50))
+    without = new_chat(TOKEN, "two").numbered(2)
 
     store_rows([without, with_lease])
 
@@ -170,7 +169,7 @@ def test_a_stranger_never_takes_a_number(together: bool) -> None:
 
 def test_kinds_may_be_mixed_and_children_may_come_before_their_parents() -> None:
     store_rows([message(1, chat=2)])
-    store_rows([message(2, chat=2), NewChat(TOKEN, "late").numbered(2), message(1, chat=1)])
+    store_rows([message(2, chat=2), new_chat(TOKEN, "late").numbered(2), message(1, chat=1)])
 
     assert Chat.objects.get().name == "late"
     assert Message.objects.count() == 3
@@ -218,7 +217,7 @@ def test_a_row_that_the_server_calls_its_own_error_takes_no_other_request_with_i
     monkeypatch.setattr("ingest.database_numbers.bulk_insert", insert)
 
     outcomes = number_and_store(
-        [Submission([NewChat(token, name)]) for name in ("one", "bad", "two")]
+        [Submission([new_chat(token, name)]) for name in ("one", "bad", "two")]
     )
 
     assert isinstance(outcomes[1], OperationalError)

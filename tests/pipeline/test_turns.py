@@ -11,10 +11,10 @@ from ingest.message_format import write_message
 from ingest.post_commit import finish_queued
 from ingest.queue_drain import SUSPECT_AFTER
 from ingest.records import NumberedRow
-from messages_app.records import NewMessage
 from tests.live.servers import eventually
 from tests.pipeline.backlog import stored
 from tests.pipeline.queue import TestQueue
+from tests.rows import new_message
 
 pytestmark = [
     pytest.mark.stack,
@@ -40,7 +40,7 @@ def message(place: int) -> list[NumberedRow]:
     """The rows of the message at this place."""
     first = place * OF_MESSAGE + 1
     numbers = range(first, first + OF_MESSAGE)
-    return [NewMessage(TOKEN, 1, f"message {number}").numbered(number) for number in numbers]
+    return [new_message(TOKEN, 1, f"message {number}").numbered(number) for number in numbers]
 
 
 def put(queue: TestQueue, places: Sequence[int]) -> None:

@@ -12,12 +12,12 @@ from ingest.dead_letters.models import DeadLetter
 from ingest.message_format import write_message
 from ingest.records import NumberedRow
 from messages_app.models import Message
-from messages_app.records import NewMessage
 from tests.live.servers import eventually
 from tests.pipeline.proxy import Proxy, proxy_to, through
 from tests.pipeline.queue import TestQueue
 from tests.pipeline.worker import TestWorker, database_url
 from tests.redis_server import RedisServer
+from tests.rows import new_message
 
 pytestmark = [pytest.mark.stack, pytest.mark.django_db(transaction=True)]
 
@@ -46,7 +46,7 @@ def database_proxy() -> Iterator[Proxy]:
 
 def messages(first: int, last: int) -> list[NumberedRow]:
     return [
-        NewMessage(TOKEN, 1, f"message {number}").numbered(number)
+        new_message(TOKEN, 1, f"message {number}").numbered(number)
         for number in range(first, last + 1)
     ]
 
@@ -107,7 +107,7 @@ def test_killed_between_commit_and_acknowledgement(
 def test_a_row_that_kills_its_worker_is_found_and_set_aside(
     queue: TestQueue, start_worker: StartWorker, redis_server: RedisServer
 ) -> None:
-    killer = NewMessage(TOKEN, 1, KILLER).numbered(50)
+    killer = new_message(TOKEN, 1, KILLER).numbered(50)
     queue.put(messages(1, 5), [*messages(6, 9), killer], messages(10, 15))
 
     start_worker(REDIS_URL=redis_server.url)

@@ -14,9 +14,9 @@ from ingest.idempotency.keys import RequestKey
 from ingest.idempotency.models import IdempotencyKey
 from ingest.idempotent_insert import rows_not_stored, store_rows
 from ingest.records import NumberedRow
-from messages_app.records import NewMessage
 from tests.audit.results import audit
 from tests.purging.conftest import OldChat
+from tests.rows import new_message
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def delivered_again(chat: OldChat, number: int) -> NumberedRow:
     """The row of a stored message, as its task message has it."""
     stored = chat.message(number).get()
-    row = NewMessage(
+    row = new_message(
         chat.token,
         chat.number,
         stored.body,
@@ -39,7 +39,7 @@ def test_a_message_that_is_delivered_again_is_dropped_and_takes_none_with_it(
 ) -> None:
     again = [delivered_again(chat, number) for number in (3, 8)]
     chat.purge()
-    fresh = NewMessage(chat.token, chat.number, "fresh").numbered(11)
+    fresh = new_message(chat.token, chat.number, "fresh").numbered(11)
     IdempotencyKey.objects.all().delete()
 
     store_rows([*again, fresh])
@@ -62,7 +62,7 @@ def test_a_stored_one_beside_it_is_known_as_ever(chat: OldChat) -> None:
 
 def test_fresh_rows_cost_one_read(chat: OldChat) -> None:
     chat.purge()
-    fresh = [NewMessage(chat.token, chat.number, "x").numbered(number) for number in (11, 12)]
+    fresh = [new_message(chat.token, chat.number, "x").numbered(number) for number in (11, 12)]
 
     with connection.execute_wrapper(counting := Counting()):
         store_rows(fresh)

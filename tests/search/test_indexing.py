@@ -10,7 +10,6 @@ from ingest.dead_letters.models import DeadLetter
 from ingest.idempotent_insert import store_rows
 from ingest.records import Key, NumberedRow
 from messages_app.models import Message
-from messages_app.records import NewMessage
 from search import backlog
 from search import backlog as wake
 from search.errors import IndexUnavailable, NoIndex
@@ -21,6 +20,7 @@ from search.indexing import index_some
 from search.models import BacklogEntry
 from tests.api.client import Api
 from tests.pipeline.proxy import Proxy
+from tests.rows import new_message
 from tests.search.index import SearchIndex
 
 
@@ -29,9 +29,9 @@ def key_of(chat: str, number: int) -> Key:
     return (token, int(chat_number), number)
 
 
-def new_message(key: Key) -> NumberedRow:
+def row_of(key: Key) -> NumberedRow:
     token, chat_number, number = key
-    return NewMessage(str(token), int(chat_number), "x").numbered(int(number))
+    return new_message(str(token), int(chat_number), "x").numbered(int(number))
 
 
 def stored(chat: str, number: int) -> "QuerySet[Message]":
@@ -61,7 +61,7 @@ def test_rows_stored_together_are_one_entry_of_ranges(api: Api, index: SearchInd
     places = [(chat, 1), (chat, 2), (sibling, 7), (chat, 4), (chat, 3), (chat, 9)]
     keys = [key_of(*place) for place in places]
 
-    store_rows([new_message(key) for key in keys])
+    store_rows([row_of(key) for key in keys])
 
     [entry] = BacklogEntry.objects.all()
     first, last, alone = key_of(chat, 1), key_of(chat, 9), key_of(sibling, 7)
@@ -73,12 +73,12 @@ def test_rows_stored_together_are_one_entry_of_ranges(api: Api, index: SearchInd
 
 def test_what_is_rolled_back_was_never_recorded(api: Api, index: SearchIndex) -> None:
     chat = api.new_chat()
-    taken = new_message(key_of(chat, 1))
+    taken = row_of(key_of(chat, 1))
     store_rows([taken])
     BacklogEntry.objects.all().delete()
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        bulk_insert([new_message(key_of(chat, 2)), taken])
+        bulk_insert([row_of(key_of(chat, 2)), taken])
 
     assert not BacklogEntry.objects.exists()
 

@@ -3,10 +3,10 @@
 import pytest
 
 from ingest.idempotent_insert import store_rows
-from messages_app.records import NewMessage
 from search.checking import check
 from tests.api.client import Api
 from tests.purging.conftest import old_chat
+from tests.rows import new_message
 from tests.search.index import SearchIndex
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,7 +18,7 @@ def test_a_purged_message_is_not_found_even_if_it_comes_again(api: Api, index: S
     index.keep_up()
     chat.grow_old(1, 2)
     first = chat.message(1).get()
-    row = NewMessage(
+    row = new_message(
         chat.token, 1, first.body, acceptance=first.acceptance.hex, accepted_at=first.created_at
     )
 
