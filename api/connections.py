@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Literal, Protocol
 
 from infra.addresses import network_of
@@ -57,7 +58,8 @@ class Connections:
         self._limit_per_address = limit_per_address
         self._limit_bytes = limit_bytes
         self._addresses: dict[str, Address] = {}
-        self._idle: dict[Closable, Address] = {}
+        #: Ordered like Address.idle: since when each connection has been idle.
+        self._idle: dict[Closable, float] = {}
         self._count = 0
         self._held_bytes = 0
         self._logged: dict[Bound, float] = defaultdict(lambda: -_LOG_EVERY_SECONDS)
@@ -96,17 +98,18 @@ class Connections:
 
     def mark_idle(self, address: Address, connection: Closable) -> None:
         """Note that no request is in progress on the connection."""
-        self._idle[connection] = address
+        self._idle[connection] = time.monotonic()
         address.idle[connection] = None
 
     def mark_busy(self, address: Address, connection: Closable) -> None:
         """Note that a request has begun on the connection."""
-        if self._idle.pop(connection, None):
+        if self._idle.pop(connection, None) is not None:
             del address.idle[connection]
 
-    def close_idle(self) -> None:
-        """Close all connections without a request in progress."""
-        for connection in list(self._idle):
+    def close_idle(self, seconds: float = 0.0) -> None:
+        """Close the connections that have been idle for at least this long."""
+        latest = time.monotonic() - seconds
+        for connection, _ in list(takewhile(lambda idle: idle[1] <= latest, self._idle.items())):
             connection.close()
 
     def hold(self, address: Address, count: int) -> bool:

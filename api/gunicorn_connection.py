@@ -38,7 +38,6 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         super().__init__(worker)
         self._connections = worker.connections
         self._arrivals = worker.arrivals
-        self._keepalives = worker.keepalives
         self._lingers = worker.lingers
         self._address: Address | None = None
         #: Bytes that arrived behind a whole request, before its response.
@@ -139,7 +138,6 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         address, self._address = self._address, None
         if address is not None:
             self._stop_arrival_timeout()
-            self._cancel_keepalive_timer()
             self._lingers.cancel(self._abort)
             self._connections.release(address, self._held_bytes)
             self._connections.closed(address, self)
@@ -260,15 +258,14 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self.close()
 
     def _arm_keepalive_timer(self) -> None:
-        """Start the timeout between requests. A timer of the loop, as gunicorn's, costs more."""
+        """Note that the connection is idle between requests; the worker closes it in time.
+
+        Gunicorn's own timer is one of the loop's, which costs more.
+        """
         # The client may have closed its side since gunicorn decided to keep the connection.
         self._close_if_incomplete()
         if self.is_request_whole and self._address is not None:
             self._connections.mark_idle(self._address, self)
-            self._keepalives.add(self.close)
-
-    def _cancel_keepalive_timer(self) -> None:
-        self._keepalives.cancel(self.close)
 
     # --- Responses ----------------------------------------------------------------------------
 

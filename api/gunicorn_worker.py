@@ -27,7 +27,7 @@ from infra.timeouts import (
 #: File descriptors that a process needs besides connections: services, database, logs, metrics.
 OTHER_FILES = 256
 
-#: Interval of the heartbeat to gunicorn's master.
+#: Interval of the heartbeat to gunicorn's master, and of the check for idle connections.
 _NOTIFY_SECONDS = 1.0
 #: A process that is ending closes a connection that has been idle for this long.
 _FAREWELL_SECONDS = 1.0
@@ -40,10 +40,7 @@ class Log(Logger):  # type: ignore[misc] # gunicorn has no types
     without a handler.
     """
 
-    @property
-    def access_log_enabled(self) -> bool:
-        """Always false."""
-        return False
+    access_log_enabled = False
 
 
 class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
@@ -71,7 +68,6 @@ class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
         # Gunicorn stores the result in the class it is called on, and reads it from ASGIProtocol.
         ASGIProtocol._check_h1c_protocol_available()
         self.arrivals = TimeoutQueue(REQUEST_ARRIVAL_SECONDS)
-        self.keepalives = TimeoutQueue(SERVER_KEEPALIVE_SECONDS)
         self.lingers = TimeoutQueue(CLIENT_LINGER_SECONDS)
 
     async def _serve(self) -> None:
@@ -83,6 +79,7 @@ class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
             self.servers.append(server)
         while self.alive and not self._is_ending.is_set() and self.ppid == os.getppid():
             self.notify()
+            self.connections.close_idle(SERVER_KEEPALIVE_SECONDS)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_ending.wait(), _NOTIFY_SECONDS)
         if not self._quick_shutdown:

@@ -87,7 +87,6 @@ def worker(limit: int = 100, per_address: int = 100, seconds: float = 30) -> Any
         bare_problem=bare_problem,
         connections=Connections(limit, per_address, LIMIT_BYTES),
         arrivals=TimeoutQueue(seconds),
-        keepalives=TimeoutQueue(seconds * 3),
         lingers=TimeoutQueue(seconds),
     )
 
@@ -209,10 +208,19 @@ def test_a_client_that_trickles_is_given_up_too() -> None:
     assert statuses(converse(talk, worker(seconds=SECONDS))) == [408]
 
 
-def test_an_idle_connection_is_closed_without_a_word() -> None:
-    answer = converse(sends(WHOLE), worker(seconds=SECONDS))
+def test_a_connection_that_is_idle_for_too_long_is_closed_without_a_word() -> None:
+    serving = worker()
 
-    assert statuses(answer) == [200]
+    async def talk(reader: Reader, writer: Writer) -> bytes:
+        answer = b""
+        for seconds in (60, 0):
+            writer.write(WHOLE)
+            answer += await reader.readuntil(b"ok")
+            await until(lambda: serving.connections._idle)
+            serving.connections.close_idle(seconds)
+        return answer + await reader.read()
+
+    assert statuses(converse(talk, serving)) == [200, 200]
 
 
 def test_an_endless_head_is_a_431() -> None:
