@@ -92,7 +92,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._has_client_finished = True
         if self._closed:
             self.transport.close()
-        self._close_if_incomplete()
+        self._close_if_finished()
         return True  # the sending side stays open
 
     def close(self) -> None:
@@ -160,13 +160,13 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         for start in range(0, len(data), _PIECE_BYTES):
             if self._closed:
                 break
-            if self._is_request_under_way():
+            if self._is_request_pending():
                 self._unparsed = data[start:]
                 self._pause_reading()
                 break
             super().data_received(data[start : start + _PIECE_BYTES])
         self._is_parsing = False
-        self._close_if_incomplete()
+        self._close_if_finished()
 
     def _feed_callback_parser(self, data: bytes) -> bool:
         """Feed the parser. Gunicorn also calls this, with bytes left in its parser."""
@@ -179,7 +179,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         if goes_on and not self.is_request_whole:
             self._start_arrival_timeout()
         if not self._is_parsing:
-            self._close_if_incomplete()
+            self._close_if_finished()
         return goes_on
 
     def _begin_request(self) -> None:
@@ -198,13 +198,13 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._stop_arrival_timeout()
         super()._on_message_complete()
 
-    def _is_request_under_way(self) -> bool:
+    def _is_request_pending(self) -> bool:
         """Whether a whole request has arrived that has no response yet."""
         return self.is_request_whole and self._current_request is not None
 
-    def _close_if_incomplete(self) -> None:
-        """Close the connection if its last request can never become whole."""
-        if self._has_client_finished and not self._unparsed and not self._is_request_under_way():
+    def _close_if_finished(self) -> None:
+        """Close the connection if the client sends no more and awaits no response."""
+        if self._has_client_finished and not self._unparsed and not self._is_request_pending():
             self.close()
 
     def _resume_reading(self) -> None:
@@ -263,7 +263,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         Gunicorn's own timer is one of the loop's, which costs more.
         """
         # The client may have closed its side since gunicorn decided to keep the connection.
-        self._close_if_incomplete()
+        self._close_if_finished()
         if self.is_request_whole and self._address is not None:
             self._connections.mark_idle(self._address, self)
 
