@@ -64,7 +64,7 @@ class KeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer <key>`; the request's `auth` is the hash of the key."""
 
     def authenticate(self, request: Request) -> tuple[Identity, KeyHash] | None:
-        """None without the header. Raises AuthenticationFailed, KeysAway."""
+        """None without the header. Raises AuthenticationFailed, KeysUnavailable."""
         header = request._request.META.get("HTTP_AUTHORIZATION")
         if header is None:
             return None

@@ -77,7 +77,7 @@ def remember_holder(key_hash: str, holder: str, epoch: int) -> None:
 def recall_holder(key_hash: str, *, since: int) -> str | None:
     """The holder, if the entry is not older than the epoch `since`; None for a key replaced.
 
-    Raises Forgotten, NoRedis.
+    Raises Forgotten, RedisUnavailable.
     """
     names = [redis_keys.key_holder(key_hash), redis_keys.revoked_key(key_hash), redis_keys.EPOCH]
     entry, revoked, epoch = ask_redis(lambda server: server.mget(names))
@@ -90,7 +90,7 @@ def recall_holder(key_hash: str, *, since: int) -> str | None:
 
 
 def revoke_in_redis(key_hash: str) -> None:
-    """From now on Redis says of this key that it opens nothing. Raises NoRedis."""
+    """From now on Redis says of this key that it opens nothing. Raises RedisUnavailable."""
     ask_redis(lambda server: server.set(redis_keys.revoked_key(key_hash), 1, ex=REVOKED_FOR))
 
 
@@ -130,7 +130,7 @@ _OPERATOR = "operator"
 
 
 def identify(key_hash: KeyHash) -> Identity | None:
-    """Whose key has this hash. Raises KeysAway."""
+    """Whose key has this hash. Raises KeysUnavailable."""
     learnt = _memory.now().learnt
     if key_hash in learnt:
         return learnt[key_hash]

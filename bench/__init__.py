@@ -1,5 +1,8 @@
-"""Performance of this system beside the baselines, on the services of the local stack.
+"""Speed of this system beside other designs, on the services of the local stack.
 
-`python -m bench` measures; `textbook` and `plain` are the baselines, each a Django project of its
-own. Nothing in the product knows of this package.
+`python -m bench --help` lists the measurements. The product does not import this package.
 """
+
+
+class BenchError(Exception):
+    """A measurement is impossible, or its result is wrong; the message says why."""

@@ -1,148 +1,132 @@
-"""`drain`: how many rows a second a worker stores of a backlog, beside what the table could take.
+"""`drain`: rows of a backlog that a worker stores a second, beside what the table could take.
 
-The backlog is queued while no worker runs; then one worker of this measurement's own is started.
-The clock runs from the first row that is seen stored, so the worker's start does not count. Plain
-INSERT and worker have the machine to themselves, each in its turn: the stack's workers are stopped
-meanwhile, and index the messages afterwards. The numbers are made up, not taken from the product,
-so the chat's ceiling is raised over them afterwards.
+The backlog is queued while no worker runs, then one worker is started. The clock runs from the
+first row that is seen stored, so the worker's start does not count. The worker and plain INSERTs
+have the machine to themselves in turns, and the stack's worker is stopped meanwhile.
 """
 
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import median
+from datetime import UTC, datetime
+from functools import partial
+from uuid import uuid4
 
-from bench import product, texts
-from bench.database import Database
-from bench.errors import BenchError
-from bench.product import Chat
-from bench.raw_insert import raw_insert
-from bench.report import Figure, print_table, write
-from bench.services import services
-from bench.stack_worker import StackWorker, one_worker
-from bench.task_messages import publish_rows
-from bench.waiting import wait_until
+from bench import BenchError, texts
+from bench.processes import running, wait_until
+from bench.product import Chat, Database, await_indexed, count_chats, new_chat
+from bench.product_code import publish_rows
+from bench.report import Figure, middle, print_samples, write
+from bench.rounds import interleave
+from bench.services import control, services
 
 _CHAT_SECONDS = 60.0
-_FIRST_ROW_SECONDS = 600.0
+_FIRST_ROW_SECONDS = 120.0
 _ALL_ROWS_SECONDS = 1800.0
-_INDEXED_SECONDS = 600.0
+_LOOK_SECONDS = 0.02
+_PER_INSERT = 1000
+_INSERT = """INSERT INTO bench_messages (application_token, chat_number, message_number, body,
+ created_at, updated_at, version, acceptance) VALUES """
+_ROW = "(%s, %s, %s, %s, %s, %s, 1, %s)"
+# As the stack's worker, for the queues of rows alone.
+_WORKER = (
+    *("-m", "celery", "--quiet", "-A", "chatsystem", "worker", "--hostname", "bench@%h"),
+    *("--queues", "chats,messages", "--without-gossip", "--without-mingle"),
+)
 
 
 @dataclass(frozen=True)
 class Drained:
-    """One backlog, worked off; or the medians of several."""
+    """One backlog; rates are in rows a second."""
 
-    per_task: int
-    published_per_s: float
-    stored_per_s: float
-    raw_per_s: float
-    ratio: float
+    stored: float
+    plain_insert: float
 
 
-def drain(*, rows: int, per_task: Sequence[int], rounds: int, manage_worker: bool) -> None:
+def drain(*, rows: int, per_task: Sequence[int], rounds: int) -> None:
     """Measure and report. Raises BenchError when not every row is stored once."""
-    places = services()
-    database = Database(places.database_url)
+    database = Database(services().database_url)
     bodies = texts.bodies(rows)
-    chats = [[_stored_chat(places.base_url, database) for _ in per_task] for _ in range(rounds)]
-    worker = StackWorker(managed=manage_worker)
-    product.await_indexed(database, _INDEXED_SECONDS)
-    worker.stop()
+    new = [new_chat(services().base_url) for _ in range(rounds * len(per_task))]
+    for chat in new:
+        is_stored = partial(count_chats, database, chat.token)
+        wait_until(is_stored, _CHAT_SECONDS, "the chat is stored")
+    chats = iter(new)
+    await_indexed(database)
+
+    def drained(size: int) -> Drained:
+        return _drained(database, next(chats), bodies, size)
+
+    control("stop", "worker")
     try:
-        done = [
-            _drained(database, chat, bodies, size)
-            for of_round in chats
-            for chat, size in zip(of_round, per_task, strict=True)
-        ]
+        seen = interleave({str(size): partial(drained, size) for size in per_task}, rounds)
     finally:
-        worker.start()
-    product.await_indexed(database, _INDEXED_SECONDS)
-    _report(rows, done)
-
-
-def _stored_chat(base_url: str, database: Database) -> Chat:
-    """A chat that no worker has to store any more."""
-    chat = product.new_chat(base_url)
-    wait_until(
-        lambda: product.count_chats(database, chat.token), _CHAT_SECONDS, "the chat is stored"
-    )
-    return chat
+        control("start", "worker")
+    await_indexed(database)
+    columns = {
+        "stored/s": lambda one: one.stored,
+        "plain INSERT/s": lambda one: one.plain_insert,
+        "stored / plain": lambda one: one.stored / one.plain_insert,
+    }
+    print_samples(f"{rows} rows, by rows a task", seen, columns)
+    figures = {}
+    for size, backlogs in seen.items():
+        ratio = {"raw_insert": middle(backlogs, lambda one: one.stored / one.plain_insert)}
+        stored = middle(backlogs, lambda one: one.stored)
+        figures[f"drain_{size}_rows_per_s"] = Figure(stored, "rows/s", ratio)
+    every = [one for backlogs in seen.values() for one in backlogs]
+    plain = middle(every, lambda one: one.plain_insert)
+    figures["raw_insert_rows_per_s"] = Figure(plain, "rows/s")
+    details = {size: list(map(asdict, backlogs)) for size, backlogs in seen.items()}
+    write("drain", figures, {"rows": rows, "rounds": details})
 
 
 def _drained(database: Database, chat: Chat, bodies: Sequence[str], size: int) -> Drained:
-    raw = raw_insert(database, chat, bodies)
-    published = _publish(chat, bodies, size)
-    with one_worker():
-        stored = _stored_per_s(database, chat, len(bodies))
-    return Drained(size, published, stored, raw, stored / raw)
-
-
-def _publish(chat: Chat, bodies: Sequence[str], size: int) -> float:
-    before = time.perf_counter()
+    plain = _plain_inserts(database, chat, bodies)
     for start in range(0, len(bodies), size):
         publish_rows(chat.token, chat.number, start + 1, bodies[start : start + size])
-    return len(bodies) / (time.perf_counter() - before)
+    with running("worker", _WORKER, {}):
+        stored = _stored_per_s(database, chat, len(bodies))
+    # The numbers are made up here, not given by the product.
+    chat.raise_ceiling(database, len(bodies))
+    if not chat.has_every_number_once(database):
+        raise BenchError("the stored numbers are not 1 to N, each once")
+    return Drained(stored, plain)
 
 
 def _stored_per_s(database: Database, chat: Chat, rows: int) -> float:
-    # The highest number costs one look at the index, however many rows there are.
-    wait_until(
-        lambda: product.highest_message(database, chat), _FIRST_ROW_SECONDS, "a row is stored", 0.02
-    )
-    already, before = product.count_messages(database, chat), time.perf_counter()
+    wait_until(lambda: chat.highest(database), _FIRST_ROW_SECONDS, "a row is stored", _LOOK_SECONDS)
+    already, before = chat.count(database), time.perf_counter()
     if already >= rows:
         raise BenchError(f"{rows} rows are too few: all were stored at the first look")
     wait_until(
-        lambda: (
-            product.highest_message(database, chat) >= rows
-            and product.count_messages(database, chat) >= rows
-        ),
+        lambda: chat.highest(database) >= rows and chat.count(database) >= rows,
         _ALL_ROWS_SECONDS,
         f"{rows} rows are stored",
-        every=0.02,
+        _LOOK_SECONDS,
     )
-    seconds = time.perf_counter() - before
-    product.raise_ceiling(database, chat, rows)
-    if not product.stored(database, chat).has_every_number_once:
-        raise BenchError("the numbers stored are not 1 to N, each once")
-    return (rows - already) / seconds
+    return (rows - already) / (time.perf_counter() - before)
 
 
-def _report(rows: int, done: Sequence[Drained]) -> None:
-    medians = [_median(done, size) for size in dict.fromkeys(each.per_task for each in done)]
-    raw = median(each.raw_per_s for each in done)
-    print(f"{rows} rows each time; plain INSERTs of 1000 rows: {raw:.0f} rows/s (median)")
-    print_table(
-        ("rows a task", "published/s", "stored/s", "/ plain INSERT"),
-        [
-            (
-                str(each.per_task),
-                f"{each.published_per_s:.0f}",
-                f"{each.stored_per_s:.0f}",
-                f"{each.ratio:.2f}",
-            )
-            for each in medians
-        ],
-    )
-    figures = {
-        f"drain_{each.per_task}_rows_per_s": Figure(
-            each.stored_per_s, "rows/s", {"raw_insert": each.ratio}
-        )
-        for each in medians
-    }
-    figures["raw_insert_rows_per_s"] = Figure(raw, "rows/s")
-    details = {"runs": list(map(asdict, medians)), "rounds": list(map(asdict, done))}
-    write("drain", figures, {"rows": rows, **details})
+def _plain_inserts(database: Database, chat: Chat, bodies: Sequence[str]) -> float:
+    """Rows a second by the database client alone, into an empty table with the same layout.
 
-
-def _median(done: Sequence[Drained], size: int) -> Drained:
-    """Of the backlogs of this size; the ratio is that of what was measured side by side."""
-    of_size = [each for each in done if each.per_task == size]
-    return Drained(
-        size,
-        median(each.published_per_s for each in of_size),
-        median(each.stored_per_s for each in of_size),
-        median(each.raw_per_s for each in of_size),
-        median(each.ratio for each in of_size),
-    )
+    A transaction for each 1,000 rows. Escaping them is the client's work and counts.
+    """
+    now = datetime.now(UTC).replace(tzinfo=None)
+    rows = [
+        (chat.token, chat.number, number, body, now, now, uuid4().hex)
+        for number, body in enumerate(bodies, start=1)
+    ]
+    database.execute("DROP TABLE IF EXISTS bench_messages")
+    database.execute("CREATE TABLE bench_messages LIKE messages")
+    try:
+        before = time.perf_counter()
+        for start in range(0, len(rows), _PER_INSERT):
+            # Not executemany: it splits at 64 KiB, and each piece would be a transaction.
+            some = rows[start : start + _PER_INSERT]
+            values = [value for row in some for value in row]
+            database.execute(_INSERT + ",".join([_ROW] * len(some)), *values)
+        return len(rows) / (time.perf_counter() - before)
+    finally:
+        database.execute("DROP TABLE IF EXISTS bench_messages")

@@ -1,27 +1,21 @@
-"""Many rows put into the product's tables by the database alone, and taken out of them again.
+"""Many rows put into the product's tables by the database alone, and removed afterwards.
 
-An application of its own gets chats, and they get messages, by INSERT … SELECT. Counts and ceilings
-fit, so an audit finds nothing wrong meanwhile; neither Redis nor the queues nor the search index
-know of these rows. They are removed afterwards, also after a failure; what a killed run has left is
-removed by the next one.
-
-Needs the product's settings and models to be set up.
+An application of its own gets chats and messages by INSERT … SELECT. Counts and ceilings fit, so an
+audit finds nothing wrong meanwhile. Redis, the queues and the search index do not get these rows.
 """
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench import product, texts
-from bench.database import Database
-from bench.errors import BenchError
-from bench.pieces import pieces
-from bench.product import Chat
-from bench.waiting import wait_until
-from search.index.layout import layout
+from bench import BenchError, texts
+from bench.processes import wait_until
+from bench.product import Chat, Database
+from bench.product_code import is_index_complete
 
 _NAME = "bench: filled"
 _TOKEN_BYTES = 12
+_ROWS_AT_ONCE = 50_000
 _REMOVED_AT_ONCE = 20_000
 _DIFFERENT_TEXTS = 500
 _INDEX_SECONDS = 120.0
@@ -35,29 +29,26 @@ _CHATS = """INSERT INTO chats
  (application_token, chat_number, name, messages_count, number_ceiling, count_state,
  created_at, updated_at, version, acceptance)
  SELECT %s, seq, 'bench', %s, %s, 0, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), 1, UUID()
- FROM seq_{}_to_{}"""
+ FROM seq_1_to_{}"""
 _MESSAGES = """INSERT INTO messages
  (application_token, chat_number, message_number, body, created_at, updated_at, version, acceptance)
  SELECT %s, chats.seq, numbers.seq, ELT(1 + MOD(7 * chats.seq + numbers.seq, {}), {}),
  UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), 1, UUID()
- FROM seq_{}_to_{} AS chats, seq_{}_to_{} AS numbers"""
+ FROM seq_1_to_{} AS chats, seq_{}_to_{} AS numbers"""
 
-#: Where the rows of an application are, children first: nobody is to see one without its parent.
-_TABLES: Mapping[str, str] = {
-    "messages": "application_token",
-    "chats": "application_token",
-    "applications": "token",
-}
+#: Children first, so that no row is seen without its parent.
+_TABLES = {"messages": "application_token", "chats": "application_token", "applications": "token"}
 
 
 @contextmanager
 def filled(database: Database, *, chats: int, messages: int) -> Iterator[str]:
-    """The token of an application with so many chats, numbered from 1, of so many messages each.
+    """Yield the token of an application with chats 1 to `chats`, of `messages` messages each.
 
-    Raises BenchError when not all of them were stored, or cannot be removed.
+    Raises BenchError when the rows cannot be stored or removed. The rows of a run that was killed
+    are removed by the next run.
     """
-    # One that is being built is filled from the table, so it would get these rows too.
-    wait_until(_is_index_complete, _INDEX_SECONDS, "the search index is complete")
+    # An index that is being built is filled from the table, so it would get these rows.
+    wait_until(is_index_complete, _INDEX_SECONDS, "the search index is complete")
     for [left] in database.execute("SELECT token FROM applications WHERE name = %s", _NAME):
         _remove(database, left)
     token = secrets.token_hex(_TOKEN_BYTES)
@@ -66,27 +57,25 @@ def filled(database: Database, *, chats: int, messages: int) -> Iterator[str]:
         yield token
     finally:
         _remove(database, token)
+        # Until then the server's own cleaning would slow what follows.
         wait_until(lambda: _is_purged(database), _PURGE_SECONDS, "removed rows are purged", 0.5)
-
-
-def _is_index_complete() -> bool:
-    found = layout()
-    return found.live is not None and found.build is None
 
 
 def _fill(database: Database, token: str, chats: int, messages: int) -> None:
     database.execute(_APPLICATION, token, _NAME, chats, chats)
-    database.execute(_CHATS.format(1, chats), token, messages, messages)
+    database.execute(_CHATS.format(chats), token, messages, messages)
     bodies = texts.bodies(_DIFFERENT_TEXTS)
     marks = ", ".join(["%s"] * len(bodies))
-    for piece in pieces(chats, messages):
-        database.execute(_MESSAGES.format(len(bodies), marks, *piece), token, *bodies)
-    # The optimizer is to know of them now, not when its statistics are renewed.
+    at_once = max(1, _ROWS_AT_ONCE // chats)
+    for first in range(1, messages + 1, at_once):
+        last = min(first + at_once - 1, messages)
+        statement = _MESSAGES.format(len(bodies), marks, chats, first, last)
+        database.execute(statement, token, *bodies)
+    # Otherwise the optimizer learns of them only when its statistics are renewed.
     database.execute("ANALYZE TABLE chats, messages")
-    for chat in (1, chats):
-        stored = product.stored(database, Chat(token, chat))
-        if stored.rows != messages or not stored.has_every_number_once:
-            raise BenchError(f"chat {chat} was to have {messages} messages and has {stored}")
+    for chat in (Chat(token, 1), Chat(token, chats)):
+        if chat.count(database) != messages or not chat.has_every_number_once(database):
+            raise BenchError(f"chat {chat.number} does not hold messages 1 to {messages}")
 
 
 def _remove(database: Database, token: str) -> None:
@@ -100,6 +89,5 @@ def _remove(database: Database, token: str) -> None:
 
 
 def _is_purged(database: Database) -> bool:
-    """Whether the server has hardly anything left to clear away, which would slow what follows."""
     [(_, length)] = database.execute("SHOW GLOBAL STATUS LIKE 'Innodb_history_list_length'")
     return int(length) < _UNPURGED

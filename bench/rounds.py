@@ -1,96 +1,130 @@
-"""Rounds of load that alternate between targets, each on a machine with nothing left to do."""
+"""Rounds in which the things compared take turns, each on a machine that has nothing left to do.
+
+The order turns around with each round, so that nothing always follows the same neighbor. Only
+ratios within one run say something about speed: the rest depends on the machine.
+"""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from bench.errors import BenchError
-from bench.target import Target
-from bench.wrk import Load, load
+from bench import BenchError
+from bench.product import Chat, Database, await_complete, new_chat
+from bench.wrk import Keys, Load, load
 
 _WARM_UP_SECONDS = 3.0
 _SETTLE_SECONDS = 300.0
 _STEADY_SECONDS = 1.5
+_LOOK_SECONDS = 0.25
+
+Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class Round:
-    """One run of wrk against one target."""
+def interleave(
+    measures: Mapping[str, Callable[[], Result]], rounds: int, warm_ups: int = 0
+) -> dict[str, list[Result]]:
+    """Call each measure once a round; returns their results by name, without the warm-ups."""
+    results: dict[str, list[Result]] = {name: [] for name in measures}
+    for number in range(-warm_ups, rounds):
+        for name in list(measures)[:: -1 if number % 2 else 1]:
+            result = measures[name]()
+            if number >= 0:
+                results[name].append(result)
+    return results
 
-    target: str
-    is_warm_up: bool
-    load: Load
-    stored_meanwhile: int
-    """Rows that its table gained while wrk ran."""
 
-    @property
-    def stored_per_s(self) -> float:
-        """As fast as they were stored meanwhile."""
-        return self.stored_meanwhile / self.load.seconds
+@dataclass
+class Target:
+    """A server's URL for new messages, and how to count the rows that its table holds.
+
+    Without `count` it stores nothing.
+    """
+
+    name: str
+    url: str
+    requests: Path
+    connections: int
+    count: Callable[[], int] | None = None
+    keys: Keys | None = None
+    answered: int = 0
+    """Requests answered so far."""
+    unknown: int = 0
+    """Requests so far whose outcome wrk did not see."""
+
+    def post(self, seconds: float, rate: float = 0, connections: int = 0) -> Load:
+        """Send load, then wait until all of it is stored."""
+        before = self.rows()
+        seen = self.post_without_waiting(seconds, rate, connections)
+        self.settle(before + seen.answered)
+        return seen
+
+    def post_without_waiting(self, seconds: float, rate: float = 0, connections: int = 0) -> Load:
+        """Send load. Rows may be left to be stored."""
+        before, clients = self.rows(), connections or self.connections
+        send = partial(load, self.url, self.requests, connections=clients, keys=self.keys)
+        seen = send(seconds=seconds, rate=rate)
+        self.answered += seen.answered
+        self.unknown += clients + seen.broken + seen.refused
+        return replace(seen, stored=self.rows() - before)
+
+    def rows(self) -> int:
+        """Rows in its table, 0 if it stores nothing."""
+        return self.count() if self.count else 0
+
+    def settle(self, at_least: int) -> None:
+        """Wait until `at_least` rows are stored and no more come. Raises BenchError after 300 s."""
+        if not self.count:
+            return
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        rows, since = -1, time.monotonic()
+        while rows < at_least or time.monotonic() - since < _STEADY_SECONDS:
+            if time.monotonic() > deadline:
+                raise BenchError(f"{self.name} stored {rows} rows of {at_least} it accepted")
+            time.sleep(_LOOK_SECONDS)
+            if (now := self.rows()) != rows:
+                rows, since = now, time.monotonic()
+
+
+def product_target(
+    name: str,
+    base_url: str,
+    database: Database,
+    requests: Path,
+    connections: int,
+    keys_prefix: str | None = None,
+) -> tuple[Target, Chat]:
+    """A new chat of the product that serves there, as a target; with keys if there is a prefix."""
+    chat = new_chat(base_url)
+    keys = None if keys_prefix is None else Keys(chat.key, keys_prefix)
+    count = partial(chat.count, database)
+    return Target(name, base_url + chat.messages_path, requests, connections, count, keys), chat
 
 
 def alternate(
-    targets: Sequence[Target],
-    requests: Path,
-    *,
-    seconds: float,
-    rounds: int,
-    connections: int,
-    rates: Mapping[str, float] = {},
-) -> list[Round]:
-    """A warm-up of each target, then so many rounds of all of them.
+    targets: Sequence[Target], *, seconds: float, rounds: int, rates: Mapping[str, float] = {}
+) -> dict[str, list[Load]]:
+    """Warm up each target, then load them in turns; `rates` bound the requests a second by name."""
+    for target in targets:
+        target.post(_WARM_UP_SECONDS, rates.get(target.name, 0))
+    posts = {one.name: partial(one.post, seconds, rates.get(one.name, 0)) for one in targets}
+    return interleave(posts, rounds)
 
-    `rates`: by the names of targets, how many requests a second they are sent, at most.
+
+def verify(database: Database, chat: Chat, target: Target) -> dict[str, int]:
+    """Raise BenchError unless the chat holds what the target answered, numbered 1 to N.
+
+    wrk does not show the numbers that it was given, so they are judged as a whole. Requests whose
+    outcome wrk did not see may be stored or not.
     """
-    send = partial(_round, requests=requests, connections=connections, rates=rates)
-    done = [send(target, seconds=_WARM_UP_SECONDS, is_warm_up=True) for target in targets]
-    for number in range(rounds):
-        # Who comes first changes, so that nobody always follows the same rival.
-        in_turn = targets if number % 2 == 0 else targets[::-1]
-        done += [send(target, seconds=seconds, is_warm_up=False) for target in in_turn]
-    return done
-
-
-def loads(done: Sequence[Round], target: str) -> list[Load]:
-    """What wrk saw of this target, warm-ups left out."""
-    return [each.load for each in done if each.target == target and not each.is_warm_up]
-
-
-def _round(
-    target: Target,
-    *,
-    requests: Path,
-    connections: int,
-    rates: Mapping[str, float],
-    seconds: float,
-    is_warm_up: bool,
-) -> Round:
-    before = target.stored()
-    result = load(
-        target.address,
-        requests,
-        connections=connections,
-        seconds=seconds,
-        rate=rates.get(target.name, 0),
-        keys=target.keys,
+    await_complete(database, chat)
+    stored = chat.count(database)
+    print(
+        f"{target.name}: {target.answered} answered 201, {stored} stored with numbers 1 to"
+        f" {stored}; of {target.unknown} the outcome is unknown"
     )
-    stored = target.stored() - before
-    settle(target, before + result.answered)
-    return Round(target.name, is_warm_up, result, stored)
-
-
-def settle(target: Target, at_least: int) -> None:
-    """Wait until it holds so many rows and gets no more. Raises BenchError after five minutes."""
-    if not target.count_stored:
-        return
-    deadline = time.monotonic() + _SETTLE_SECONDS
-    rows, since = -1, time.monotonic()
-    while rows < at_least or time.monotonic() - since < _STEADY_SECONDS:
-        if time.monotonic() > deadline:
-            raise BenchError(f"{target.name} stored {rows} rows and answered {at_least} requests")
-        time.sleep(0.25)
-        now = target.stored()
-        if now != rows:
-            rows, since = now, time.monotonic()
+    if not target.answered <= stored <= target.answered + target.unknown:
+        raise BenchError("the stored rows do not match the answers")
+    return {"answered": target.answered, "stored": stored, "unknown": target.unknown}

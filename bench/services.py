@@ -1,21 +1,27 @@
-"""Where the stack's services are, as `scripts/stack env` prints them.
+"""The local stack: the addresses of its services, and the state of its parts.
 
-The baselines use the same servers as the product, so that only the design differs; in Redis they
+Other designs use the same services as the product, so that only the design differs. In Redis they
 keep to a database of their own.
 """
 
+import json
 import os
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
-from bench.errors import BenchError
+from bench import BenchError
+from bench.processes import ROOT
 
 _SCRATCH_REDIS_DATABASE = "/9"
+_STACK = str(ROOT / "scripts" / "stack")
+_LIMIT_SECONDS = 300
 
 
 @dataclass(frozen=True)
 class Services:
-    """The addresses, passwords included."""
+    """Addresses with their passwords."""
 
     base_url: str
     database_url: str
@@ -24,11 +30,12 @@ class Services:
 
 
 def services() -> Services:
-    """Read from the environment. Raises BenchError where one is missing."""
+    """Read the addresses from the environment. Raises BenchError if one is missing."""
+    redis_url = urlsplit(_variable("REDIS_URL"))
     return Services(
         base_url=_variable("BASE_URL"),
         database_url=_variable("DATABASE_URL"),
-        scratch_redis_url=_scratch(_variable("REDIS_URL")),
+        scratch_redis_url=urlunsplit(redis_url._replace(path=_SCRATCH_REDIS_DATABASE)),
         broker_url=_variable("BROKER_URL"),
     )
 
@@ -40,5 +47,24 @@ def _variable(name: str) -> str:
     return value
 
 
-def _scratch(redis_url: str) -> str:
-    return urlunsplit(urlsplit(redis_url)._replace(path=_SCRATCH_REDIS_DATABASE))
+@dataclass(frozen=True)
+class Part:
+    """A part of the stack; `pids` are the ids of its processes, parents and children."""
+
+    state: str
+    pids: Sequence[int]
+
+
+def parts() -> Mapping[str, Part]:
+    """All parts by name, as `scripts/stack status` shows them now."""
+    status = subprocess.run(
+        [_STACK, "status", "--json"], stdout=subprocess.PIPE, check=False, timeout=_LIMIT_SECONDS
+    )
+    return {line["part"]: Part(line["state"], line["pids"]) for line in json.loads(status.stdout)}
+
+
+def control(verb: str, part: str) -> None:
+    """`scripts/stack VERB PART`. Raises CalledProcessError when that fails."""
+    subprocess.run(
+        [_STACK, verb, part], check=True, stdout=subprocess.DEVNULL, timeout=_LIMIT_SECONDS
+    )

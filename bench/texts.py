@@ -1,21 +1,24 @@
-"""Message bodies as people write them: many scripts, about 80 bytes in the median, a long tail.
+"""Message bodies as people write them, and what a chat's clients ask for.
 
-They are drawn with a fixed seed, so that every run and every baseline gets the same ones.
+Bodies are in many scripts, of 80 bytes in the median, with a long tail. The random numbers have
+fixed seeds, so every run and every design gets the same ones.
 """
 
-import json
 import math
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Mapping
+from urllib.parse import quote
 
-_MEDIAN_BYTES = 80
-#: So many different ones, in turn.
+from bench.wrk import Request
+
+#: Messages that a chat must have before the load of `mixture` begins; its GETs read them.
+EXISTING = 500
+
 _REQUESTS = 2000
+_MEDIAN_BYTES = 80
 _SPREAD = 0.8
 _SHORTEST, _LONGEST = 3, 4000
+_SEARCHED_CHARACTERS = 4
 
 # Weight, what stands between words, words.
 _SCRIPTS = (
@@ -33,21 +36,36 @@ _SCRIPTS = (
     (5, " ", "📦 🚚 👍🏽 😀 ok 👨\u200d👩\u200d👧 ❤️ 🇩🇪 yes 🎉 thx"),
 )
 
+#: Of a hundred requests of a mixture, by what follows the address of the messages; "" is a POST.
+_SHARES: Mapping[str, int] = {
+    "": 45,
+    "/{number}": 45,
+    "?after={number}": 8,
+    "/search?query={text}": 2,
+}
+
 
 def bodies(count: int) -> list[str]:
-    """So many of them, the same ones each time."""
+    """The first `count` bodies; none has a line break."""
     source = random.Random(20)
     return [_body(source) for _ in range(count)]
 
 
-@contextmanager
-def request_file() -> Iterator[Path]:
-    """A file with one request a line, as JSON, while the block runs; no text has a line break."""
-    documents = (json.dumps({"body": body}, ensure_ascii=False) for body in bodies(_REQUESTS))
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "requests"
-        path.write_text("\n".join(documents), encoding="utf-8")
-        yield path
+def creates(path: str = "") -> list[Request]:
+    """Requests that each create a message, at this path or at that of the load's URL."""
+    return [Request("POST", path, {"body": body}) for body in bodies(_REQUESTS)]
+
+
+def mixture(messages_path: str) -> list[Request]:
+    """Requests to one chat: mostly creates and single messages, some pages and searches."""
+    source = random.Random(11)
+    kinds = source.choices(list(_SHARES), list(_SHARES.values()), k=_REQUESTS)
+    found = []
+    for kind, body in zip(kinds, bodies(_REQUESTS), strict=True):
+        number, text = source.randint(1, EXISTING), quote(body[:_SEARCHED_CHARACTERS])
+        path = messages_path + kind.format(number=number, text=text)
+        found.append(Request("GET", path) if kind else Request("POST", path, {"body": body}))
+    return found
 
 
 def _body(source: random.Random) -> str:

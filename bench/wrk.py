@@ -1,26 +1,53 @@
-"""Load by wrk: as many requests as a server answers over so many connections.
+"""Load by wrk: as many requests as a server answers over a number of connections.
 
-wrk counts completed requests: those under way at its end may be stored and are not counted.
+wrk counts completed requests. Those in flight when it ends may be stored and are not counted.
 """
 
 import json
-import os
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 import psutil
 
-_SCRIPTS = Path(__file__).parent
+from bench import BenchError
+
+_SCRIPT = Path(__file__).with_name("wrk.lua")
+
+
+class Request(NamedTuple):
+    """A request: `body` is sent as JSON, `path` may be empty for that of the load's URL."""
+
+    method: str
+    path: str = ""
+    body: object = None
+
+
+@contextmanager
+def request_file(requests: Iterable[Request]) -> Iterator[Path]:
+    """A file of these requests for `load`, which exists while the block runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "requests"
+        path.write_text("\n".join(map(line_of, requests)), encoding="utf-8")
+        yield path
+
+
+def line_of(request: Request) -> str:
+    """The request as wrk.lua reads it. JSON escapes tabs and line breaks."""
+    body = json.dumps(request.body, ensure_ascii=False) if request.body else ""
+    return f"{request.method}\t{request.path}\t{body}"
 
 
 @dataclass(frozen=True)
 class Keys:
-    """An application's key, and an Idempotency-Key of each request's own.
+    """Headers of each request: an application's key, and an Idempotency-Key of its own.
 
-    They are in headers whose names begin with the prefix.
+    Their names begin with the prefix: one that means nothing leaves the same load without effect.
     """
 
     application: str
@@ -29,40 +56,53 @@ class Keys:
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of wrk saw."""
+    """Result of one run of wrk."""
 
     requests: int
     seconds: float
     refused: int
     """Answers with a status of 400 and above."""
     broken: int
-    """Connections that failed; what was asked over them is open."""
-    late: int
+    """Connections that failed; the outcome of their requests is unknown."""
     p50_ms: float
     p99_ms: float
     stolen: float
-    """The share of the machine's processor time that other machines took meanwhile."""
+    """Share of the machine's processor time that other machines took during the run."""
     busy_seconds: float
-    """Processor time of all that ran on this machine meanwhile, wrk and services included."""
+    """Processor time of all processes of this machine during the run, wrk and services included."""
+    stored: int = 0
+    """Rows that the server's table gained during the run."""
 
     @property
     def answered(self) -> int:
-        """Requests that were accepted."""
+        """Requests that were answered with a status below 400."""
         return self.requests - self.refused
 
     @property
     def rate(self) -> float:
-        """Accepted requests a second."""
+        """Answered requests a second."""
         return self.answered / self.seconds
 
     @property
+    def stored_rate(self) -> float:
+        """Rows stored a second."""
+        return self.stored / self.seconds
+
+    @property
     def processor_ms(self) -> float:
-        """What one accepted request cost; less noisy than the rate where much is stolen."""
+        """Processor time of one answered request; less noisy than the rate on shared machines."""
         return 1000 * self.busy_seconds / max(self.answered, 1)
 
 
+def checked(seen: Load) -> Load:
+    """The load. Raises BenchError unless all of its requests were answered, with less than 400."""
+    if seen.refused or seen.broken or not seen.answered:
+        raise BenchError(f"not every request was answered well: {seen}")
+    return seen
+
+
 def load(
-    address: str,
+    url: str,
     requests: Path,
     *,
     connections: int,
@@ -70,36 +110,15 @@ def load(
     rate: float = 0,
     keys: Keys | None = None,
 ) -> Load:
-    """Post the file's requests to the address, again and again, at most `rate` a second if given.
+    """Send the file's requests again and again, at most `rate` a second unless that is 0.
 
-    With keys they bear them.
+    Raises CalledProcessError when wrk fails.
     """
-    arguments = [keys.application, uuid4().hex, keys.prefix] if keys else []
-    given = [str(requests), str(rate), *arguments]
-    return _run("post.lua", address, given, connections, seconds)
-
-
-def mixed_load(
-    base_url: str, requests: Path, *, connections: int, seconds: float, known: str = ""
-) -> Load:
-    """Send the file's requests (see bench.requests) to the server, again and again.
-
-    With `known` its reads say that they know this version.
-    """
-    arguments = [str(requests), *([known] if known else [])]
-    return _run("mixed.lua", base_url, arguments, connections, seconds)
-
-
-def _run(
-    script: str, address: str, arguments: Sequence[str], connections: int, seconds: float
-) -> Load:
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s"]
-    command += ["-s", str(_SCRIPTS / script), address, "--", *arguments]
-    environment = {**os.environ, "LUA_PATH": f"{_SCRIPTS}/?.lua;;"}
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", str(_SCRIPT), url, "--"]
+    command += [str(requests), str(rate)]
+    command += [keys.application, uuid4().hex, keys.prefix] if keys else []
     before = psutil.cpu_times()
-    finished = subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, text=True, env=environment
-    )
+    finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     after = psutil.cpu_times()
     total = sum(after) - sum(before)
     stolen = after.steal - before.steal

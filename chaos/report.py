@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import psutil
 
-from bench.page import put
+from bench.report import put
 from chaos.outcome import Outcome, from_dict
 from chaos.stack import ROOT
 from chaos.table import markdown

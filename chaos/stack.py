@@ -12,7 +12,7 @@ from typing import Any
 import redis
 from kombu import Connection
 
-from bench.stack import parts
+from bench.services import parts
 from chaos.errors import ChaosError
 from infra.rabbitmq.queues import WORK
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bench.waiting import wait_until
+from bench.processes import wait_until
 from chaos.errors import ChaosError
 
 

@@ -76,7 +76,7 @@ def redis_breaker() -> Breaker:
 
 
 def ask_redis(work: Callable[[Any], Answer]) -> Answer:
-    """What `work` gets from Redis. Raises NoRedis: at once where that is known already.
+    """What `work` gets from Redis. Raises RedisUnavailable: at once where that is known already.
 
     It is given a redis.Redis, whose own types also stand for answers that are awaited.
     """

@@ -1,5 +1,5 @@
-"""Accepting new chats and messages: many requests, one commit.
+"""The way of a write: accepted in groups, numbered, queued, inserted in batches.
 
-`group` brings requests together, `rows` says what is accepted, `database` numbers and stores a
-group in one transaction.
+`commit` accepts a group of requests that `group_commit` brought together; `numbering` gives the
+numbers; `writer` is the worker's task, and `idempotent_insert` stores each row exactly once.
 """

@@ -1,9 +1,8 @@
-"""Times and UUIDs as the text that databases take, made without the fields, which cost more.
+"""One INSERT for many rows, joined by hand: `bulk_create` costs three times as much CPU.
 
-One INSERT for many rows, joined by hand: `bulk_create` costs three times as much CPU.
-
-A column that a row does not give holds its field's default, written into the statement. All other
-values go through the driver, and through the field wherever that changes anything.
+The statement contains the default of each column that the rows do not give. All other values go
+through the driver, and through the model field wherever that changes the value. Times and UUIDs are
+converted here, which is cheaper than by the fields.
 """
 
 import re
@@ -24,14 +23,14 @@ _is_plain = re.compile("[0-9a-f]{32}").fullmatch
 
 
 def uuid_text(value: str) -> str:
-    """32 digits, which native columns take too. Raises ValueError, TypeError, AttributeError."""
+    """32 digits, which native UUID columns accept too. Raises ValueError, TypeError."""
     return value if _is_plain(value) else UUID(value).hex
 
 
 def time_text(connection: Any) -> Callable[[int], str]:
-    """Says microseconds since 1970 as this database writes a time; one second is asked for once.
+    """A function from microseconds since 1970 to this database's text of a time.
 
-    What it answers raises TypeError, ValueError and OverflowError.
+    It converts each second once. It raises TypeError, ValueError and OverflowError.
     """
     write = connection.ops.adapt_datetimefield_value
 
@@ -46,7 +45,7 @@ def time_text(connection: Any) -> Callable[[int], str]:
     return text
 
 
-#: A larger statement is hardly faster; 4 MiB fit into a packet also when each byte is escaped.
+#: A larger statement is hardly faster. 4 MiB fit into a packet even if every byte is escaped.
 MAX_ROWS = 1000
 MAX_BYTES = 4 * 1024 * 1024
 
@@ -55,14 +54,14 @@ _Field = Field[Any, Any]
 
 @dataclass(frozen=True)
 class _Layout:
-    """The VALUES of a row, the fields whose values it gives, and what these take as it is."""
+    """The VALUES of a row, the fields that it gives, and the types they take unconverted."""
 
     values: str
     given: Sequence[_Field]
     types: tuple[type, ...]
 
     def prepared(self, given: Sequence[Any]) -> list[Any]:
-        """What the fields make of values of other types."""
+        """The values, converted by their fields if they have another type."""
         connection = connections["default"]
         return [
             value if type(value) is plain else field.get_db_prep_save(value, connection=connection)
@@ -79,7 +78,7 @@ def bulk_insert(rows: Sequence[NumberedRow]) -> None:
     for row in rows:
         by_kind[row.kind.name].append(row)
     for name, kind in record_types().items():
-        # Rivals that insert in the same order wait for each other and never in a circle.
+        # Transactions that insert in the same order cannot deadlock.
         for part in _parts(kind, sorted(by_kind[name], key=lambda row: row.key)):
             _execute_insert(kind, part)
             for subscriber in kind.subscribers:
@@ -87,7 +86,7 @@ def bulk_insert(rows: Sequence[NumberedRow]) -> None:
 
 
 def _parts(kind: RecordType, rows: Sequence[NumberedRow]) -> Iterator[Sequence[NumberedRow]]:
-    """Each no more than one statement may hold."""
+    """The rows in parts that fit into one statement."""
     most_parameters = connections["default"].features.max_query_params
     most = min(MAX_ROWS, (most_parameters or MAX_ROWS * 100) // len(_fields(kind)))
     start = size = 0
@@ -111,7 +110,7 @@ def _execute_insert(kind: RecordType, rows: Sequence[NumberedRow]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
     except (TypeError, ValueError, OverflowError) as error:
-        # Not the database's verdict but a field's or the driver's, before anything is sent.
+        # The field or the driver refused the value; nothing was sent.
         raise DataError(f"{type(error).__name__}: {error}") from error
 
 
@@ -137,7 +136,7 @@ def _layout(kind: RecordType, *, leased: bool) -> _Layout:
 
 
 def _plain_type(field: _Field) -> type:
-    """The type whose values the field hands on as they are."""
+    """The type whose values the field passes on unchanged."""
     return int if isinstance(field, IntegerField) else str
 
 
@@ -153,7 +152,7 @@ def _default(field: _Field) -> str:
 
 @cache
 def _fields(kind: RecordType) -> Sequence[_Field]:
-    """What an INSERT has to name: the columns that a row may give, and then the others."""
+    """The columns of an INSERT: those that a row may give, then the others."""
     fields = {
         field.attname: field
         for field in kind.model._meta.concrete_fields

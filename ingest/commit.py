@@ -1,26 +1,19 @@
-"""Delivery of numbered rows: one task message for each queue, or straight into the database.
+"""The one way in for new rows: a number for each row of a group, then delivery.
 
-A message whose confirm did not come may have arrived: the row is then stored twice by the same
-insert, which drops the second. A row that cannot be delivered now stays pending, and the sweeper
-delivers it.
+Redis numbers the rows and keeps them pending; the queue delivers them to the workers. If the queue
+is unavailable the group is inserted directly. If Redis is unavailable the database numbers and
+stores the group in one transaction. Each group chooses anew. Only a row that surely has no number
+may take another way; if that is unknown, its request is answered so.
 
-The commit of a group: a number for each row, then delivery.
-
-There are two ways to a number (Redis' block, or the database) and two of delivery (the queue, or
-the database), chosen anew for each group by what is there. Only what was surely not numbered
-may try another way; where nobody knows, its request is told so.
-
-The one way in for new rows: this process's group commit.
-
-Each group is numbered by Redis, with its rows pending there, and then delivered: to the queue, or
-into the database where the queue is away. While Redis is away the database does both in one
-transaction. Whatever happens, a row that has its number is delivered by somebody.
+A message without a confirm may still have arrived. Then the row reaches the insert twice, which
+drops the second. A row that cannot be delivered now stays pending until the sweeper delivers it.
 """
 
 import time
 from collections import defaultdict
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
 from infra.database import renew_connection
@@ -29,7 +22,6 @@ from infra.logs import Event, get_logger
 from infra.metrics import ACCEPT_SECONDS, ACCEPTED, GROUP_ROWS
 from infra.rabbitmq.connection import BrokerUnavailable, broker_is_configured
 from infra.rabbitmq.publisher import publisher
-from infra.redis_client import redis_is_configured
 from infra.timeouts import REDIS_GRACE_SECONDS, REQUEST_NUMBER_SECONDS
 from ingest.database_numbers import number_and_store
 from ingest.group_commit import GroupCommit, GroupLimits, OutcomeOpen, QueueIsFull
@@ -54,11 +46,11 @@ _queued, _inserted = map(ACCEPTED.labels, ("queue", "insert"))
 
 
 class NotDelivered(Exception):
-    """Neither the queue nor the database takes the rows now."""
+    """Neither the queue nor the database accepts the rows now."""
 
 
 def deliver(rows: Sequence[NumberedRow]) -> None:
-    """Return when the rows are in their queue or in the database. Raises NotDelivered."""
+    """Put the rows into their queues or into the database. Raises NotDelivered."""
     by_kind: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
     for row in rows:
         by_kind[row.kind].append(row)
@@ -92,79 +84,81 @@ def _insert_rows(rows: Sequence[NumberedRow]) -> None:
 
 
 class Committer:
-    """This process's commit of groups; called for one group at a time."""
+    """The commit of this process; it handles one group at a time."""
 
     def __init__(self) -> None:
-        self._keeper = NumberingAgent()
-        self._table_keys = StoredKeys()
+        self._agent = NumberingAgent()
+        self._stored_keys = StoredKeys()
         self._failing_since: float | None = None
 
     def commit(self, submissions: Sequence[Submission]) -> list[Sequence[NumberedRow] | Exception]:
-        """For each submission what was accepted, or why it was not."""
+        """For each submission the accepted rows, or the error."""
         renew_connection()
         GROUP_ROWS.observe(sum(len(one.rows) for one in submissions))
-        if not redis_is_configured():
+        if not settings.ENVIRONMENT.redis_url:
             return number_and_store(submissions)
-        gathering = GroupOutcome(submissions)
+        group = GroupOutcome(submissions)
         try:
-            self._number(gathering)
+            self._number(group)
         except (DatabaseError, InterfaceError) as error:
             logger.warning(Event.NUMBERS_STOPPED, error=error)
-            gathering.fail_waiting(DatabaseUnavailable())
+            group.fail_waiting(DatabaseUnavailable())
         try:
-            deliver(gathering.numbered())
+            deliver(group.numbered())
         except NotDelivered:
-            gathering.undelivered(Unavailable("The outcome is open: queue and database are away."))
-        return gathering.outcomes()
+            group.undelivered(Unavailable("The outcome is open: queue and database are away."))
+        return group.outcomes()
 
-    def _number(self, gathering: GroupOutcome) -> None:
-        """Give every row a number or an error. Raises errors of the database."""
+    def _number(self, group: GroupOutcome) -> None:
+        """Give each row a number or an error. Raises errors of the database."""
         limit = time.monotonic() + REQUEST_NUMBER_SECONDS
-        while gathering.waiting():
+        while group.waiting():
             if time.monotonic() > limit:
-                gathering.fail_waiting(Unavailable("No number could be had in time."))
+                group.fail_waiting(Unavailable("No number was available in time."))
                 return
             try:
-                self._attempt(gathering)
+                self._attempt(group)
             except AuthorityChanged:
-                self._keeper.look_again()
+                self._agent.refresh()
             except Untrusted as doubt:
-                self._examine(doubt)
+                self._verify(doubt)
             except NumbersUnavailable as away:
                 self._wait_or_take_over(away)
             except Unanswered as error:
-                gathering.fail_waiting(OutcomeOpen(f"Redis did not answer: {error}"))
+                group.fail_waiting(OutcomeOpen(f"Redis did not answer: {error}"))
                 if self._is_failing_for_long():
                     self._take_over(error)
 
-    def _attempt(self, gathering: GroupOutcome) -> None:
-        authority = self._keeper.authority()
+    def _attempt(self, group: GroupOutcome) -> None:
+        authority = self._agent.authority()
         if authority.source is Source.REDIS:
-            self._table_keys.settle(gathering, authority)
-            number_from_redis(gathering, self._keeper, authority.term)
+            self._stored_keys.settle(group, authority)
+            number_from_redis(group, self._agent, authority.generation)
             self._failing_since = None
             return
-        positions = gathering.waiting()
+        positions = group.waiting()
         outcomes = number_and_store(
-            [gathering.submissions[position] for position in positions],
+            [group.submissions[position] for position in positions],
             before=lambda: hold_authority(Source.DATABASE),
             missing=_parent_missing,
         )
         for position, outcome in zip(positions, outcomes, strict=True):
             if isinstance(outcome, Exception):
-                gathering.fail(position, outcome)
+                group.fail(position, outcome)
             else:
-                gathering.store(position, outcome)
+                group.store(position, outcome)
         self._failing_since = None
 
-    def _examine(self, doubt: Untrusted) -> None:
-        """See whether Redis is still the one that the numbers were lent to."""
+    def _verify(self, doubt: Untrusted) -> None:
+        """Verify that this is still the Redis that holds the leases."""
         logger.warning(Event.REDIS_EXAMINED, doubt=doubt)
         try:
-            verify_server(self._keeper.blocks, self._keeper.process, self._keeper.authority().term)
+            verify_server(
+                self._agent.blocks, self._agent.process, self._agent.authority().generation
+            )
         except NumbersUnavailable as away:
             self._wait_or_take_over(away)
-        self._keeper.look_again()
+        self._agent.refresh()
 
     def _wait_or_take_over(self, away: NumbersUnavailable) -> None:
         if self._is_failing_for_long():
@@ -173,16 +167,16 @@ class Committer:
             time.sleep(0.05)
 
     def _is_failing_for_long(self) -> bool:
-        """Whether no group has got its numbers for longer than the grace."""
+        """Whether groups have failed to get numbers for longer than the grace period."""
         now = time.monotonic()
         self._failing_since = self._failing_since or now
         return now - self._failing_since >= REDIS_GRACE_SECONDS
 
     def _take_over(self, reason: Exception) -> None:
-        authority = self._keeper.authority()
+        authority = self._agent.authority()
         if authority.source is Source.REDIS:
-            take_over_for_database(authority.term.epoch, f"Redis is away: {reason}"[:200])
-        self._keeper.look_again()
+            take_over_for_database(authority.generation.epoch, f"Redis is away: {reason}"[:200])
+        self._agent.refresh()
 
 
 def _parent_missing(submission: Submission) -> Exception:
@@ -191,7 +185,7 @@ def _parent_missing(submission: Submission) -> Exception:
     return submission.kind.parent_missing()
 
 
-#: Of 64 clients nearly all of a process's are in one group; few clients never wait.
+#: With 64 clients nearly all requests of a process share a group; with few, none waits.
 _LIMITS = GroupLimits(crowd=6, linger_seconds=0.001)
 
 _group_commit: GroupCommit[Submission, Sequence[NumberedRow]] = GroupCommit(
@@ -200,9 +194,9 @@ _group_commit: GroupCommit[Submission, Sequence[NumberedRow]] = GroupCommit(
 
 
 def accept(row: NewRow, request: IdempotentRequest | None = None) -> NumberedRow:
-    """The row with its number, accepted; that of the first request where this one is a repeat.
+    """The accepted row with its number; a repeated request gets the row of the first one.
 
-    Raises what its parent's absence raises, KeyReused, Unavailable.
+    Raises the record type's `parent_missing`, KeyReused, Unavailable.
     """
     [accepted] = accept_all([row], request)
     return accepted
@@ -211,7 +205,7 @@ def accept(row: NewRow, request: IdempotentRequest | None = None) -> NumberedRow
 def accept_all(
     rows: Sequence[NewRow], request: IdempotentRequest | None = None
 ) -> Sequence[NumberedRow]:
-    """Rows of one parent with consecutive numbers, all accepted or none. Raises as above."""
+    """Rows of one parent with consecutive numbers, all accepted or none. Raises like `accept`."""
     submission = Submission(rows, request)
     try:
         return _group_commit.submit(submission, submission.size, weight=len(rows))

@@ -1,15 +1,13 @@
-"""Numbers from the database: consecutive, never repeated, never taken back.
+"""A group of new rows, numbered and stored by the database alone, in one transaction.
 
-A parent's `number_ceiling` is the highest number ever given to one of its children or lent to
-Redis. Taking numbers raises it in the same transaction that inserts the rows, under the parent's
-row lock: a transaction that fails gives its numbers back by never having happened, so there is
-neither a gap nor a repeat. Only where numbers were lent to Redis may some be skipped.
+The embedded profile works this way, and every installation does while Redis is unavailable. If a
+row cannot be stored, only its own request fails: the group is then stored one by one, in the same
+order, each submission in its own transaction.
 
-A group of new rows, numbered and stored by the database alone: one transaction for all.
-
-This is the way of the embedded profile, and of every other while Redis is away. A row that cannot
-be stored takes only its own request with it: the group is then stored one by one, in the same
-order, each in a transaction of its own.
+A parent's `number_ceiling` is the highest number that was ever given to one of its children or lent
+to Redis. The transaction that inserts the rows raises it, under the parent's row lock. A failed
+transaction leaves it unchanged, so there is neither a gap nor a repeat. Only numbers that were lent
+to Redis may be skipped.
 """
 
 from collections import defaultdict
@@ -30,20 +28,19 @@ from ingest.idempotency.records import Record
 from ingest.models import CountState, Parent
 from ingest.numbering.leases import record_skip
 from ingest.records import Key, NewRow, NumberedRow
-from ingest.redis_numbers import keyed_requests
-from ingest.submission import Submission
+from ingest.submission import Submission, keyed_requests
 
 
 def take_numbers(parent: "QuerySet[Parent]", count: int) -> range | None:
-    """The next `count` numbers of this one parent, or None when there is no such parent.
+    """The next `count` numbers of this parent, or None if there is no such parent.
 
-    To be called inside the transaction that inserts the rows; holds the parent's lock to its end,
-    so transactions that take numbers of several parents must do so in one order. The parent is
-    marked for the count job by the same write.
+    Call it inside the transaction that inserts the rows. It holds the parent's lock until the end,
+    so transactions that number children of several parents must do so in one order. The same write
+    marks the parent for the count job.
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("take_numbers needs the transaction that inserts the rows")
-    # The write comes first: it locks the row, where a read first would let a rival read the same.
+    # Write first: the write locks the row. After a mere read, a rival could read the same ceiling.
     raised = parent.update(
         number_ceiling=F("number_ceiling") + count, count_state=CountState.CHANGED
     )
@@ -60,7 +57,7 @@ def take_numbers(parent: "QuerySet[Parent]", count: int) -> range | None:
 RowOutcome = NumberedRow | Exception
 Outcomes = list[Sequence[NumberedRow] | Exception]
 
-#: So often a request with a key is tried while a rival does the same one.
+#: Attempts of a request with a key while a rival makes the same request.
 RIVAL_ATTEMPTS = 3
 
 _database_seconds, _accepted_in_database = (
@@ -75,9 +72,9 @@ def number_and_store(
     before: Callable[[], object] = lambda: None,
     missing: Callable[[Submission], Exception] = lambda one: one.kind.parent_missing(),
 ) -> Outcomes:
-    """For each submission what was stored, or why it was not. Raises what concerns all of them.
+    """For each submission the stored rows, or its error. Raises errors that concern all of them.
 
-    `before` runs first in each transaction; `missing` says what rows without a parent are told.
+    `before` runs first in each transaction; `missing` makes the error of rows without a parent.
     """
     with _database_seconds.time():
         outcomes = _store_group(submissions, before)
@@ -112,7 +109,7 @@ def _store_group(submissions: Sequence[Submission], before: Callable[[], object]
 
 
 def _first_of_each_key(submissions: Sequence[Submission]) -> list[int]:
-    """The positions of all but those that repeat another one of the group."""
+    """The positions of the submissions that do not repeat another one of the group."""
     firsts = {
         one.request.key.name if one.request else at: at
         for at, one in reversed(list(enumerate(submissions)))
@@ -127,16 +124,16 @@ def _store_alone(
     for _ in range(RIVAL_ATTEMPTS if one.request else 1):
         try:
             [outcome] = attempt([one])
-        except Exception as error:  # noqa: BLE001 - it is this one's and no other's
+        except Exception as error:  # noqa: BLE001 - it concerns this submission only
             outcome = error
-        # A rival has done the same request a moment ago: the next attempt finds it.
+        # A rival has just stored the same request: the next attempt finds its record.
         if not isinstance(outcome, IntegrityError):
             break
     return outcome
 
 
 def _insert_submissions(submissions: Sequence[Submission]) -> Outcomes:
-    """Repeats are answered, all others stored; no key is there twice."""
+    """Answer repeats, store all others. No key occurs twice here."""
     requests = keyed_requests(submissions)
     known = records.find_records(requests) if requests else {}
     outcomes: Outcomes = []
@@ -171,32 +168,32 @@ def _repeated(one: Submission, record: Record) -> Sequence[NumberedRow] | Except
 
 
 def _together(outcomes: Sequence[RowOutcome]) -> Sequence[NumberedRow] | Exception:
-    """All the rows of a submission; or that their parent is missing, which concerns all."""
+    """The rows of a submission, or the error of their missing parent, which all share."""
     stored = [outcome for outcome in outcomes if isinstance(outcome, NumberedRow)]
     errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
     return errors[0] if errors else stored
 
 
 def number_and_insert(rows: Sequence[NewRow]) -> list[RowOutcome]:
-    """For each row what was stored, or that its parent is missing; in the caller's transaction."""
+    """Number and insert in the caller's transaction; for each row the result or its error."""
     outcomes = _number_rows(rows)
     bulk_insert([outcome for outcome in outcomes if isinstance(outcome, NumberedRow)])
     return outcomes
 
 
 def _number_rows(rows: Sequence[NewRow]) -> list[RowOutcome]:
-    """Each row with its number, or the error that its parent is missing; in the order given."""
+    """Each row with its number, or the error of a missing parent, in order."""
     waiting: defaultdict[tuple[str, Key], list[int]] = defaultdict(list)
     for position, row in enumerate(rows):
         waiting[row.kind.parent._meta.db_table, row.parent].append(position)
     outcomes: dict[int, RowOutcome] = {}
-    # Rivals that lock in the same order wait for each other and never in a circle.
+    # Transactions that lock in the same order cannot deadlock.
     for table, parent in sorted(waiting):
         positions = waiting[table, parent]
         kind = rows[positions[0]].kind
         numbers = take_numbers(kind.parent_row(parent), len(positions))
         if numbers is None:
-            # An error of its own for each row: it is raised in the thread of its request.
+            # Each row gets its own exception, because it is raised in the thread of its request.
             outcomes |= {position: kind.parent_missing() for position in positions}
             continue
         for position, number in zip(positions, numbers, strict=True):

@@ -1,18 +1,16 @@
-"""A request that waits for its group: in a thread of its own, or suspended on an event loop.
+"""Group commit: requests that wait at the same time share one commit.
 
-Group commit: requests that wait at the same time share one commit.
+The first request leads: it commits for itself and for all requests that wait by then, and calls the
+first of the later ones to lead the next group. So a lone request never waits for company, and
+groups grow with the load. A request with a thread of its own leads in that thread. Requests that
+are suspended on an event loop share one thread that leads for them.
 
-The first request that arrives leads: it commits for itself and for all that wait by then, and calls
-the first of those that came meanwhile to lead the next group. So a lone request never waits for
-company, and the busier it is the larger the groups are. A request that has a thread leads in it;
-those that are suspended on an event loop are led by a thread that is kept for them.
+Under load the leader may linger for a moment before it takes its group, so that more requests share
+the cost of the commit, here and in every service behind it. PostgreSQL's commit_delay and
+commit_siblings do the same.
 
-In a crowd the leader may linger for a moment before it takes its group, for those that are on their
-way: what a commit costs, here and in every service behind it, is shared by more. It is what
-PostgreSQL's commit_delay and commit_siblings do.
-
-A request gets its own result or its own error. The waiting room is bounded: who finds it full is
-turned away at once. Nothing here knows of Django.
+Each request gets its own result or its own error. The queue is bounded: a request that finds it
+full is refused at once. Nothing here depends on Django.
 """
 
 import asyncio
@@ -35,7 +33,10 @@ Result = TypeVar("Result")
 
 
 class Waiter(ABC, Generic[Item, Result]):
-    """`is_called` to lead once it is its turn; `is_settled` once its outcome is there."""
+    """A request in the queue.
+
+    `is_called`: it is its turn to lead. `is_settled`: it has an outcome.
+    """
 
     def __init__(self, item: Item, size: int, weight: int) -> None:
         self.item = item
@@ -47,20 +48,20 @@ class Waiter(ABC, Generic[Item, Result]):
 
     @abstractmethod
     def call(self) -> None:
-        """Have it lead the next group."""
+        """Let it lead the next group."""
 
     @abstractmethod
     def wait(self) -> bool:
-        """True when it is settled, or is to lead in this thread; false when the time is up."""
+        """Wait; true when it is settled or must lead in this thread, false after a timeout."""
 
     def settle(self, outcome: Result | Exception) -> None:
-        """Note what became of it."""
+        """Set the outcome."""
         self.outcome = outcome
         self.is_settled = True
 
 
 class ThreadWaiter(Waiter[Item, Result]):
-    """It has a thread, which leads when it is called, and waits so many seconds."""
+    """A request with a thread of its own, which leads when called; it waits up to `seconds`."""
 
     def __init__(self, item: Item, size: int, weight: int, *, seconds: float) -> None:
         super().__init__(item, size, weight)
@@ -69,22 +70,22 @@ class ThreadWaiter(Waiter[Item, Result]):
         self._turn.acquire()
 
     def call(self) -> None:
-        """Have its own thread lead."""
+        """Wake its thread, which leads."""
         self.is_called = True
         self._turn.release()
 
     def wait(self) -> bool:
-        """As above."""
+        """Wait in this thread."""
         return self._turn.acquire(timeout=self._seconds)
 
     def settle(self, outcome: Result | Exception) -> None:
-        """Let its thread go on."""
+        """Set the outcome and wake its thread."""
         super().settle(outcome)
         self._turn.release()
 
 
 class GreenletWaiter(Waiter[Item, Result]):
-    """It has no thread: when it is called, `lead` has to find one, and must not wait for it."""
+    """A suspended request without a thread. `lead` hands the leading to a thread and returns."""
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class GreenletWaiter(Waiter[Item, Result]):
         self._over: asyncio.Future[None] | None = None
 
     def call(self) -> None:
-        """Have another thread lead; of the first on its loop once all that has arrived is in."""
+        """Let another thread lead, after the requests that arrived in the same turn of the loop."""
         self.is_called = True
         if is_in_greenlet():
             self.loop.call_soon(self._lead)
@@ -110,7 +111,7 @@ class GreenletWaiter(Waiter[Item, Result]):
             self._lead()
 
     def wait(self) -> bool:
-        """As above; it is never to lead itself."""
+        """Suspend until it has an outcome or times out; it never leads itself."""
         if not self.is_settled:
             self._over = self.loop.create_future()
             self._deadlines.add(self.resume)
@@ -121,41 +122,41 @@ class GreenletWaiter(Waiter[Item, Result]):
         return self.is_settled
 
     def resume(self) -> None:
-        """Let it look what became of it; to be called on its loop."""
+        """Wake it to look at its outcome. Call this on its loop."""
         if self._over and not self._over.done():
             self._over.set_result(None)
 
 
-def resume_all(tickets: Iterable[Waiter[Item, Result]]) -> None:
-    """Let those that are suspended go on, of each loop all at once: to wake it costs a call."""
+def resume_all(waiters: Iterable[Waiter[Item, Result]]) -> None:
+    """Wake the suspended waiters, with one call for each loop, since waking a loop is expensive."""
     by_loop = defaultdict(list)
-    for ticket in tickets:
-        if isinstance(ticket, GreenletWaiter):
-            by_loop[ticket.loop].append(ticket)
+    for waiter in waiters:
+        if isinstance(waiter, GreenletWaiter):
+            by_loop[waiter.loop].append(waiter)
     for loop, suspended in by_loop.items():
-        with suppress(RuntimeError):  # it was closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed: no request waits any more
             loop.call_soon_threadsafe(_resume_on_loop, suspended)
 
 
 def _resume_on_loop(suspended: Iterable[GreenletWaiter[Item, Result]]) -> None:
-    for ticket in suspended:
-        ticket.resume()
+    for waiter in suspended:
+        waiter.resume()
 
 
 class QueueIsFull(Exception):
-    """The request was not begun: the waiting room is full, or its turn did not come in time."""
+    """The request was not started: the queue is full, or its turn did not come in time."""
 
 
 class OutcomeOpen(Exception):
-    """The commit has begun and nobody knows whether it will succeed."""
+    """The commit has started, and its outcome is unknown."""
 
 
 @dataclass(frozen=True)
 class GroupLimits:
-    """How large a group, how long a queue, and how long a wait may be.
+    """Limits of groups, of the queue and of the wait.
 
-    Items count by their weight in a group, and each as one in the queue. After a group of a crowd,
-    so many items, the next leader lingers so long.
+    In a group an item counts by its weight, in the queue as one. After a group of at least `crowd`
+    items the next leader lingers for `linger_seconds`.
     """
 
     group_items: int = 1000
@@ -167,10 +168,10 @@ class GroupLimits:
 
 
 class GroupCommit(Generic[Item, Result]):
-    """Brings the items of concurrent callers together; `commit` gets a list of them.
+    """Collects the items of concurrent callers and passes them to `commit` as a list.
 
-    `commit` answers one result or exception for each item, in their order; an exception that it
-    raises is that of every item of the group.
+    `commit` returns one result or exception for each item, in order. If it raises, every item of
+    the group gets that exception.
     """
 
     def __init__(
@@ -190,57 +191,57 @@ class GroupCommit(Generic[Item, Result]):
     def submit(self, item: Item, size: int = 0, weight: int = 1) -> Result:
         """The result of the item; size counts towards `group_bytes`, weight towards `group_items`.
 
-        Raises what the commit says of this item, TurnedAway, OutcomeOpen.
+        Raises the item's own error, QueueIsFull, OutcomeOpen.
         """
-        ticket = self._ticket(item, size, weight)
-        if self._enter(ticket):
-            ticket.call()
-        self._wait(ticket)
-        if not ticket.is_settled:
+        waiter = self._make_waiter(item, size, weight)
+        if self._enter(waiter):
+            waiter.call()
+        self._wait(waiter)
+        if not waiter.is_settled:
             self._lead()
-        if isinstance(ticket.outcome, Exception):
-            raise ticket.outcome
-        return ticket.outcome  # type: ignore[return-value] # settled, and not by an error
+        if isinstance(waiter.outcome, Exception):
+            raise waiter.outcome
+        return waiter.outcome  # type: ignore[return-value] # settled, and not by an error
 
-    def _ticket(self, item: Item, size: int, weight: int) -> Waiter[Item, Result]:
+    def _make_waiter(self, item: Item, size: int, weight: int) -> Waiter[Item, Result]:
         if not is_in_greenlet():
             return ThreadWaiter(item, size, weight, seconds=self._bounds.wait_seconds)
         lead = partial(self._leader.submit, self._lead)
         return GreenletWaiter(item, size, weight, lead=lead, deadlines=self._deadlines)
 
-    def _enter(self, ticket: Waiter[Item, Result]) -> bool:
-        """Take a place in the queue; true when there is no leader, so that this one must lead."""
+    def _enter(self, waiter: Waiter[Item, Result]) -> bool:
+        """Join the queue; true if there is no leader, so that this request must lead."""
         with self._lock:
             if len(self._waiting) >= self._bounds.waiting_items:
                 raise QueueIsFull("too many requests are waiting")
-            self._waiting.append(ticket)
+            self._waiting.append(waiter)
             must_lead = not self._is_led
             self._is_led = True
             return must_lead
 
-    def _wait(self, ticket: Waiter[Item, Result]) -> None:
-        """Return when called to lead or settled. Raises TurnedAway or OutcomeOpen."""
-        if ticket.wait():
+    def _wait(self, waiter: Waiter[Item, Result]) -> None:
+        """Return when called to lead or settled. Raises QueueIsFull, OutcomeOpen."""
+        if waiter.wait():
             return
         with self._lock:
-            if ticket in self._waiting and not ticket.is_called:
-                self._waiting.remove(ticket)
+            if waiter in self._waiting and not waiter.is_called:
+                self._waiting.remove(waiter)
                 raise QueueIsFull("the request's turn did not come in time")
-        # Its group is being committed, or it has just been called.
-        if not ticket.wait():
+        # Its group is being committed, or it was called a moment ago.
+        if not waiter.wait():
             raise OutcomeOpen("the commit takes too long")
 
     def _lead(self) -> None:
-        """Commit for all that wait, as far as one group goes; the caller's ticket is the first."""
+        """Commit one group of the queue; the caller is its first request."""
         if self._bounds.linger_seconds and self._group_before >= self._bounds.crowd:
             time.sleep(self._bounds.linger_seconds)
         group = self._next_group()
         try:
-            outcomes = self._commit([ticket.item for ticket in group])
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+            outcomes = self._commit([waiter.item for waiter in group])
+        except Exception as error:  # noqa: BLE001 - any error is the group's outcome
             outcomes = [error] * len(group)
         except BaseException:
-            # The process is being ended under this thread; the others must not wait for it.
+            # The process is shutting down under this thread; the others must not wait for it.
             self._settle(group, [OutcomeOpen("the commit was interrupted")] * len(group))
             raise
         if len(outcomes) != len(group):
@@ -263,11 +264,11 @@ class GroupCommit(Generic[Item, Result]):
     def _settle(
         self, group: Sequence[Waiter[Item, Result]], outcomes: Sequence[Result | Exception]
     ) -> None:
-        """Call the next leader first, so that its commit begins while these are answered."""
+        """Call the next leader first, so that its commit starts while these are answered."""
         with self._lock:
             self._is_led = bool(self._waiting)
             if self._waiting:
                 self._waiting[0].call()
-        for ticket, outcome in zip(group, outcomes, strict=True):
-            ticket.settle(outcome)
+        for waiter, outcome in zip(group, outcomes, strict=True):
+            waiter.settle(outcome)
         resume_all(group)

@@ -1,10 +1,9 @@
-"""Whose the stored rows are.
+"""The idempotent insert: a row is stored once, however often it comes, or becomes a dead letter.
 
-The idempotent insert: however often a row comes, it is in its table once, or set aside.
-
-A plain INSERT of all rows, in one transaction, is tried first. Where it is refused, the stored rows
-are read: one with the same acceptance is this row, delivered again, and one with another is an
-alarm. Only errors of the data blame a row; for the rest the caller repeats the whole batch.
+First it tries a plain INSERT of all rows in one transaction. If that hits a duplicate, it reads the
+stored rows: one with the same acceptance id is this row, delivered again; one with another id is an
+alarm. If the data of some row is refused, it halves the batch until it has found that row. After
+any other error the caller repeats the whole batch.
 """
 
 import os
@@ -30,7 +29,7 @@ from ingest.redis_keys import attempt
 
 
 def stored_acceptances(rows: Iterable[NumberedRow]) -> dict[tuple[str, Key], str]:
-    """The acceptances of what is stored under the keys of these rows, by kind and key."""
+    """The acceptance ids that are stored under the keys of these rows, by record type and key."""
     keys: defaultdict[RecordType, list[Key]] = defaultdict(list)
     for row in rows:
         keys[row.kind].append(row.key)
@@ -42,9 +41,9 @@ def stored_acceptances(rows: Iterable[NumberedRow]) -> dict[tuple[str, Key], str
 
 
 def rows_not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
-    """Those that are not in their tables, because nothing is there or another row.
+    """The rows that are missing in their tables, or whose number another row has.
 
-    What was purged is not missed.
+    Purged rows do not count as missing.
     """
     possible = [row for row in rows if row.number <= MAX_NUMBER]
     stored = stored_acceptances(possible)
@@ -57,7 +56,7 @@ def rows_not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
 
 
 def _read_acceptances(kind: RecordType, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:
-    """Key and acceptance of the rows that are stored."""
+    """Key and acceptance id of the stored rows."""
     for wanted in in_pieces(kind.key_fields, keys):
         stored = kind.model._default_manager.filter(wanted)
         yield from stored.values_list(*kind.key_fields, "acceptance")
@@ -65,13 +64,13 @@ def _read_acceptances(kind: RecordType, keys: Sequence[Key]) -> Iterator[tuple[A
 
 logger = get_logger(__name__)
 
-#: So many rows of a batch are named in a log.
+#: A log line names at most this many rows of a batch.
 _NAMED = 20
 _MARK_SECONDS = 3600
 
 
 class _PurgedRows(Exception):
-    """These rows had been stored and purged before."""
+    """These rows were stored and purged before."""
 
     def __init__(self, rows: Sequence[NumberedRow]) -> None:
         super().__init__(f"{len(rows)} rows")
@@ -79,10 +78,10 @@ class _PurgedRows(Exception):
 
 
 def store_rows(rows: Sequence[NumberedRow]) -> None:
-    """Return when each row is in its table exactly once, or a dead letter, or known as purged.
+    """Store each row exactly once, make it a dead letter, or recognise it as purged.
 
-    Raises django.db.Error when the database cannot do it now: then some rows may be stored, and
-    all of them are to be given again.
+    Raises django.db.Error if the database cannot do it now. Some rows may then be stored; the
+    caller repeats all of them.
     """
     if not rows:
         return
@@ -102,7 +101,7 @@ def _store_or_halve(rows: Sequence[NumberedRow]) -> None:
         if is_duplicate(error):
             left = _rows_with_free_numbers(rows)
             if len(left) == len(rows):
-                raise  # nobody's row is in the way, so nobody's row may be blamed
+                raise  # no stored row is in the way, so no row is to blame
             store_rows(left)
         elif not blames_row(error):
             raise
@@ -122,7 +121,7 @@ def _insert_batch(rows: Sequence[NumberedRow]) -> None:
 
 
 def _rows_with_free_numbers(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
-    """The rows whose number is free; strangers to the stored ones are set aside."""
+    """The rows whose number is free; rows whose number another row has become dead letters."""
     stored = stored_acceptances(rows)
     left = []
     for row in rows:
@@ -138,17 +137,17 @@ def _rows_with_free_numbers(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
 
 
 def _log_fields(rows: Sequence[NumberedRow]) -> dict[str, Any]:
-    """As a log says it: how many, and of the first of them which."""
+    """Fields of a log line: the number of rows, and the keys of the first ones."""
     some = rows[:_NAMED]
     requests = {row.request_id for row in some if row.request_id}
     return {"rows": len(rows), "keys": [row.key for row in some], "request_ids": sorted(requests)}
 
 
 def store_one_by_one(rows: Sequence[NumberedRow]) -> None:
-    """The same for rows of which one may kill its worker: one by one, and the killer set aside.
+    """Store rows one by one if one of them may kill its worker; that one becomes a dead letter.
 
-    Each row bears the mark of its process in Redis while it is tried. One with the mark of another
-    process did not survive its last attempt.
+    While a row is tried, Redis holds a mark of the process. A row with another process's mark
+    killed that process at its last attempt.
     """
     for row in rows:
         if not _mark(row) and _rows_with_free_numbers([row]):
@@ -161,7 +160,7 @@ def store_one_by_one(rows: Sequence[NumberedRow]) -> None:
 
 
 def _mark(row: NumberedRow) -> bool:
-    """Whether the row had no mark of another process; without Redis none has."""
+    """Mark the row; false if another process's mark is there. Without Redis there are no marks."""
     key, me = attempt(row.acceptance), f"{platform.node()}/{os.getpid()}"
     try:
         if ask_redis(lambda server: server.set(key, me, nx=True, ex=_MARK_SECONDS)):

@@ -1,15 +1,15 @@
-"""What was purged stays away: a row that comes late, stored and purged before, is not stored again.
+"""The guard against late rows: a purged row that is delivered again is not stored again.
 
-A message that is delivered twice, a pending row that is swept, a dead letter that is replayed may
-each bring a row whose number is free because it was purged.
+A message that is delivered twice, a pending row that is swept, or a dead letter that is replayed
+may bring a row whose number is free because it was purged.
 
-Who inserts asks here afterwards, within the transaction of the insert. That is right while a purge
-is at work as well, since a purge commits three things in this order: the horizon; the parent's
-`purged_through`; the deletion of what lies at or below it. A late row was inserted either before
-the deletion came by, which then removes it, having waited for its transaction if need be; or
-behind it, and then both marks were committed and are seen here (READ COMMITTED).
+Inserts call `purged_rows` afterwards, in the same transaction. This is also correct during a purge,
+because a purge commits three steps in this order: the horizon; the parent's `purged_through`; the
+deletion of the rows up to it. A late row may be inserted before the deletion reaches it. Then the
+deletion removes it, after waiting for its transaction if necessary. Or it is inserted after that,
+and then both marks are committed and visible here (READ COMMITTED).
 
-It costs an insert one read of one row: younger rows than the horizon are looked at no further.
+An insert pays one read of one row; rows that are younger than the horizon need no more.
 """
 
 from collections import defaultdict
@@ -24,18 +24,17 @@ from infra.natural_keys import in_pieces
 from ingest.models import PurgeableParent, PurgeHorizon
 from ingest.records import Key, NumberedRow, RecordType, from_microseconds, record_type_of_parent
 
-#: The job that removes them.
+#: The name of the purge job.
 PURGE_JOB = "purge"
 
-#: A row is known by the clock of the process that accepted it, and its neighbours by those of
-#: others.
+#: Rows bear the clock of the process that accepted them; clocks of hosts may differ this much.
 CLOCKS_DIFFER = timedelta(hours=1)
 
 
 def raise_horizon(before: datetime) -> None:
-    """From now on rows may be purged that were accepted before this moment.
+    """Allow the purge of rows that were accepted before this time.
 
-    Raises RuntimeError within a transaction: it must be seen before anything is purged.
+    Raises RuntimeError inside a transaction: the horizon must be visible before the purge starts.
     """
     if not PurgeHorizon.objects.filter(before__gte=before).exists():
         in_transaction(lambda: PurgeHorizon.objects.create(before=before))
@@ -43,8 +42,8 @@ def raise_horizon(before: datetime) -> None:
 
 
 def may_be_purged(accepted_at: datetime) -> bool:
-    """Whether what was accepted at this moment may have been purged."""
-    # Each batch asks this; the ORM takes four times as long.
+    """Whether a row that was accepted at this time may have been purged."""
+    # Runs once for each batch; the ORM takes four times as long.
     quote = connection.ops.quote_name
     sql = f"SELECT 1 FROM {quote('purge_horizon')} WHERE {quote('before')} > %s LIMIT 1"  # noqa: S608 - all names
     with connection.cursor() as cursor:
@@ -53,7 +52,7 @@ def may_be_purged(accepted_at: datetime) -> bool:
 
 
 def purged_rows(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
-    """Those of these rows that were purged."""
+    """The rows that were purged before."""
     by_kind: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
     for row in rows:
         by_kind[row.kind].append(row)
@@ -66,7 +65,7 @@ def purged_rows(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
 
 
 def is_purged(key: Key) -> bool:
-    """Whether what had this key was purged; `key` ends in its number."""
+    """Whether the row with this key was purged; `key` ends in its number."""
     *parent, number = key
     kind = record_type_of_parent(tuple(parent))
     if not issubclass(kind.parent, PurgeableParent):
@@ -79,7 +78,7 @@ def _may_be_purged(rows: Iterable[NumberedRow]) -> bool:
 
 
 def _purged_through(kind: RecordType, parents: Iterable[Key]) -> Iterator[tuple[Key, int]]:
-    """The parents of which anything was purged, and up to where."""
+    """The parents with purged rows, each with its last purged number."""
     for wanted in in_pieces(kind.parent_fields, set(parents)):
         rows = kind.parent._default_manager.filter(wanted & Q(purged_through__gt=0))
         for *parent, through in rows.values_list(*kind.parent_fields, "purged_through"):

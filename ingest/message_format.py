@@ -1,9 +1,9 @@
-"""A task message of numbered rows: ranges of consecutive numbers, each with its parent said once.
+"""The task message of numbered rows: ranges of consecutive numbers, each with its parent once.
 
-The format carries its version, since old and new processes run side by side during a deploy:
+The format has a version, because old and new processes run side by side during a deploy:
 `{"format": 1, "kind": "messages", "ranges": [[parent, first number, [payload, ...]], ...],
-"requests": [[request id, of how many rows], ...]}`. The requests, in the order of the rows, are
-there for logs; they may be missing, and who does not know of them passes over them.
+"requests": [[request id, number of rows], ...]}`. The requests, in the order of the rows, are for
+logs only; they may be missing.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,18 +16,18 @@ from infra.rabbitmq.publisher import task_message
 from ingest.records import NumberedRow, from_payload, record_types
 
 FORMAT_VERSION = 1
-#: The task's name in messages; processes of the release before know no other.
+#: The task's name in messages; processes of the previous release know no other.
 STORE_ROWS_TASK = "core.accept.tasks.store_rows"
 #: Its name from the next release on. Workers of this release accept it already.
 NEXT_STORE_ROWS_TASK = "ingest.writer.store_queued_rows"
 
 
 class UnknownFormat(ValueError):
-    """A message that this version cannot read."""
+    """A message that this release cannot read."""
 
 
 def write_message(rows: Sequence[NumberedRow]) -> tuple[dict[str, Any], bytes]:
-    """Headers and body of a task that stores these rows, all of one kind."""
+    """Headers and body of the task that stores these rows, all of one record type."""
     in_order = sorted(rows, key=lambda row: row.key)
     envelope = {
         "format": FORMAT_VERSION,
@@ -67,7 +67,7 @@ def read_envelope(envelope: dict[str, Any]) -> list[NumberedRow]:
 
 
 def _checked(of_range: Sequence[Any]) -> Sequence[Any]:
-    """The range, if its parent is a key and its number a number. Raises ValueError."""
+    """The range, after a check of the types of its parent and number. Raises ValueError."""
     parent, first, _ = of_range
     if type(first) is not int or not all(type(part) in (str, int) for part in parent):
         raise ValueError("a range has no key")
@@ -75,7 +75,7 @@ def _checked(of_range: Sequence[Any]) -> Sequence[Any]:
 
 
 def _request_ids(envelope: dict[str, Any]) -> Iterator[str]:
-    """Of each row that of its request; as many as are known."""
+    """The request id of each row, as far as known."""
     runs = envelope.get("requests", ())
     return chain.from_iterable(repeat(str(run[0]), int(run[1])) for run in runs)
 

@@ -1,4 +1,4 @@
-"""What every stored row has, and the bookkeeping of the background jobs."""
+"""Abstract models of stored rows, and the tables of ingest."""
 
 from django.db import models
 
@@ -22,14 +22,14 @@ __all__ = [
 
 
 class CountState(models.IntegerChoices):
-    """Whether a parent's count may differ from its children; larger values name a count run."""
+    """Whether a parent's count may be wrong; larger values are the number of a count run."""
 
     CURRENT = 0
     CHANGED = 1
 
 
 class StoredRecord(models.Model):
-    """Times of a row and its version, which rises with everything the API shows of it."""
+    """Times of a row, and its version, which rises with every change that the API shows."""
 
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -42,9 +42,9 @@ class StoredRecord(models.Model):
 class Parent(StoredRecord):
     """A named row that numbers and counts its children.
 
-    `number_ceiling`: no number above it was ever given to a child. `lease_first` to `lease_last`
-    were lent to Redis at `lease_at` in `lease_epoch`, which is null where the database itself gave
-    the last number (see ingest.numbering).
+    `number_ceiling`: no child ever got a number above it. `lease_first` to `lease_last` were lent
+    to Redis at `lease_at` in `lease_epoch`, which is null if the database itself gave the last
+    number (see ingest.numbering).
     `count_state`: see operations.counts.
     """
 
@@ -66,9 +66,9 @@ class Parent(StoredRecord):
 
 
 class PurgeableParent(Parent):
-    """A parent of which the oldest children may be purged: none is at or below `purged_through`.
+    """A parent whose oldest children may be purged: none at or below `purged_through` is valid.
 
-    What still is, an interrupted purge has left for the next one (see ingest.late_rows).
+    An interrupted purge may leave some of those for the next one (see ingest.late_rows).
     """
 
     purged_through = models.PositiveBigIntegerField(default=0, db_default=0)
@@ -78,12 +78,12 @@ class PurgeableParent(Parent):
 
 
 def purged_through(parent: Parent) -> int:
-    """The children of the parent up to this number were purged; 0 where none can be."""
+    """The last purged number of the parent's children; 0 if they cannot be purged."""
     return parent.purged_through if isinstance(parent, PurgeableParent) else 0
 
 
 class PurgeHorizon(models.Model):
-    """How far purges reach: nothing that is younger than the latest of these was ever purged."""
+    """How far purges reach: no row younger than the latest of these was ever purged."""
 
     before = models.DateTimeField(db_index=True)
 

@@ -1,13 +1,8 @@
-"""Rows that are accepted and not stored yet: one sorted set for each parent, by number.
+"""Pending rows: accepted and not stored yet. Redis has a sorted set of them for each parent.
 
-A member says its number, when it was accepted (ms, by Redis's clock) and the row's payload. Rows
-are added where they are numbered (operations/numbering/blocks.lua), so nothing here adds any.
-
-Pending rows as the sweeper reads them: the parents that have old ones, and the rows by pages.
-
-Times are ms since 1970 by Redis's clock. Everything here raises NoRedis.
-
-How much is pending, for operators. Raises NoRedis.
+A member holds the row's number, the time of its acceptance and its payload. Numbering adds the rows
+(ingest/numbering/blocks.lua); nothing here does. Times are milliseconds since 1970 by Redis's
+clock. Functions raise RedisUnavailable unless they say otherwise.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,12 +21,12 @@ logger = get_logger(__name__)
 
 
 class Undecodable(ValueError):
-    """A member that this version cannot read."""
+    """A member that this release cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingRow:
-    """A row, and when it was accepted: ms since 1970 by Redis's clock."""
+    """A row and the time of its acceptance."""
 
     row: NumberedRow
     accepted_ms: int
@@ -39,14 +34,14 @@ class PendingRow:
 
 @dataclass(frozen=True, slots=True)
 class PendingRange:
-    """What was asked for, and whether nothing at all pends for this parent."""
+    """Pending rows of a range, and whether the parent has no pending rows at all."""
 
     rows: Sequence[NumberedRow]
     nothing_pends: bool
 
 
 def find_pending(key: Key) -> NumberedRow | None:
-    """The row, if it is pending as far as can be seen; `key` ends in its number."""
+    """The row if Redis shows it as pending; `key` ends in its number. Never raises."""
     *parent, number = key
     name = redis_keys.pending(redis_keys.parent_name(parent))
     try:
@@ -61,7 +56,7 @@ def pending_in_range(
 ) -> PendingRange:
     """The first `limit` pending rows between these numbers, both exclusive; one round trip.
 
-    Nothing, while Redis is away.
+    Empty while Redis is unavailable.
     """
     name = redis_keys.pending(redis_keys.parent_name(parent))
     low = "-inf" if after is None else f"({after}"
@@ -83,13 +78,13 @@ def pending_in_range(
 
 
 def read_member(parent: Key, member: bytes) -> PendingRow:
-    """The row of a member. Raises Undecodable."""
+    """The row of a member. Raises Undecodable, and nothing else."""
     try:
         number, accepted_ms, payload = member.split(b" ", 2)
         row = from_payload(
             record_type_of_parent(parent), (*parent, int(number)), orjson.loads(payload)
         )
-        # A payload may be JSON and still be no row.
+        # Valid JSON may still not be a row.
         row.columns()
         return PendingRow(row, int(accepted_ms))
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
@@ -102,32 +97,32 @@ def _readable_members(parent: Key, members: Sequence[bytes]) -> list[NumberedRow
         try:
             rows.append(read_member(parent, member).row)
         except Undecodable as error:
-            # The sweeper sets it aside.
+            # The sweeper makes it a dead letter.
             logger.warning(Event.PENDING_UNREADABLE, parent=parent, error=error)
     return rows
 
 
 _TIDY = (Path(__file__).parent / "tidy_index.lua").read_text()
 
-#: A pending row as it is in Redis, and its number.
+#: A member of the sorted set, and its score: the number.
 ScoredMember = tuple[bytes, float]
 
 
 def redis_time() -> int:
-    """Now."""
+    """The time by Redis's clock."""
     seconds, microseconds = ask_redis(lambda server: server.time())
     return int(seconds * 1000 + microseconds // 1000)
 
 
 def writer_progress(kinds: Iterable[str]) -> dict[str, int]:
-    """When the rows were accepted that the workers are storing now; without kinds that rest."""
+    """When the rows were accepted that the workers store now, by record type; idle ones lack."""
     kinds = list(kinds)
     found = ask_redis(lambda server: server.mget([redis_keys.progress(kind) for kind in kinds]))
     return {kind: int(ms) for kind, ms in zip(kinds, found, strict=True) if ms is not None}
 
 
 def parents_with_pending(accepted_by: int, skip: int, count: int) -> list[str]:
-    """Parents that may have rows accepted by then, those with the oldest first."""
+    """Parents that may have rows accepted by this time, oldest first."""
     names = ask_redis(
         lambda server: server.zrangebyscore(
             redis_keys.PENDING_PARENTS, "-inf", accepted_by, start=skip, num=count
@@ -139,7 +134,7 @@ def parents_with_pending(accepted_by: int, skip: int, count: int) -> list[str]:
 def first_pending_of_each(
     parents: Sequence[str], count: int
 ) -> Mapping[str, Sequence[ScoredMember]]:
-    """The first pending rows of each of these parents, at most so many of each."""
+    """The first `count` pending rows of each of these parents."""
 
     def read(server: Any) -> Any:
         pipeline = server.pipeline(transaction=False)
@@ -151,7 +146,7 @@ def first_pending_of_each(
 
 
 def pending_after(parent: str, above: float, count: int) -> Sequence[ScoredMember]:
-    """The pending rows of this parent whose numbers follow."""
+    """The next pending rows of this parent, above a number."""
     found: Sequence[ScoredMember] = ask_redis(
         lambda server: server.zrangebyscore(
             redis_keys.pending(parent), f"({above:.0f}", "+inf", start=0, num=count, withscores=True
@@ -161,25 +156,25 @@ def pending_after(parent: str, above: float, count: int) -> Sequence[ScoredMembe
 
 
 def remove_member(parent: str, member: bytes) -> None:
-    """Take this one out, whatever it is; the index is put right by `tidy`."""
+    """Remove this member. `tidy_index` corrects the index later."""
     ask_redis(lambda server: server.zrem(redis_keys.pending(parent), member))
 
 
 def tidy_index(parents: Sequence[str], accepted_by: int) -> int:
-    """Make the index true for these parents; how many still have rows accepted by then."""
+    """Correct the index for these parents; the number that still have rows accepted by then."""
     names = [redis_keys.PENDING_PARENTS, *map(redis_keys.pending, parents)]
     return int(
         ask_redis(lambda server: server.eval(_TIDY, len(names), *names, accepted_by, *parents))
     )
 
 
-#: So many parents are looked into, those that wait longest.
+#: Rows are counted for this many parents, those that have waited longest.
 PARENTS_SAMPLED = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class PendingStats:
-    """Parents that have pending rows; rows of the first of them; since when the oldest waits."""
+    """Parents with pending rows, rows of the sampled ones, and the age of the oldest row."""
 
     parents: int
     rows: int
@@ -187,7 +182,7 @@ class PendingStats:
 
 
 def pending_stats() -> PendingStats:
-    """What pends now, in three round trips."""
+    """The present state, in three round trips."""
     now = redis_time()
     names = parents_with_pending(now, skip=0, count=PARENTS_SAMPLED)
 
@@ -200,7 +195,7 @@ def pending_stats() -> PendingStats:
         return pipeline.execute()
 
     parents, *answers = ask_redis(read)
-    # The index may name parents that have none left, and an age that was another row's.
+    # The index may name parents without rows, or the age of a row that is gone.
     oldest = min(
         (_accepted_ms(member, now) for [member] in filter(None, answers[1::2])), default=now
     )
@@ -208,7 +203,7 @@ def pending_stats() -> PendingStats:
 
 
 def _accepted_ms(member: bytes, now: int) -> int:
-    """When it was accepted, in ms; one that cannot be read is the sweeper's business."""
+    """The time of acceptance; `now` for a member that cannot be read, which the sweeper handles."""
     try:
         return int(member.split(b" ", 2)[1])
     except (IndexError, ValueError):

@@ -1,9 +1,7 @@
-"""What Redis is told after a commit: which counts have changed, and which rows pend no more.
+"""The steps after a commit: flag the counts that changed, then clear the pending rows.
 
-What follows a commit: flags for the count job, and the rows are no longer pending.
-
-In this order, so that whoever dies in between has flagged too much and nothing too little; rows
-that stay pending are stored again by the sweeper, which finds them stored.
+The order matters. A process that dies in between leaves too many flags, never too few. Rows that
+stay pending reach the sweeper, which finds them stored.
 """
 
 from collections import defaultdict
@@ -23,7 +21,7 @@ from ingest.records import Key, NumberedRow, RecordType, record_type_of_parent
 
 _CLEAR_PENDING = (Path(__file__).parent / "clear_pending.lua").read_text()
 
-#: How long the sweeper takes the workers for busy after a commit.
+#: For this long after a commit the sweeper considers the workers busy.
 PROGRESS_SECONDS = 30
 
 
@@ -33,11 +31,11 @@ def clear_pending(
     *,
     by_worker: bool,
 ) -> None:
-    """Flag what `changed` by these rows, then take them out of what pends; one round trip.
+    """Set the flags of `changed` counts, then clear the pending rows; one round trip.
 
-    `rows` and `changed` are by the kind of the rows, `changed` then by the kind whose flags they
-    are. `by_worker`: the rows came by the queue, so later ones are still to come there.
-    Raises NoRedis.
+    Both mappings are by the record type of the rows; `changed` then by the record type whose count
+    it is. `by_worker`: the rows came through the queue, so later rows are still in it.
+    Raises RedisUnavailable.
     """
 
     def send(server: Any) -> None:
@@ -57,7 +55,7 @@ def _batch(
     *,
     by_worker: bool,
 ) -> tuple[list[str], dict[str, object]]:
-    """The script's keys, and its argument."""
+    """The keys and the argument of the script."""
     numbers: defaultdict[str, list[int]] = defaultdict(list)
     for row in rows:
         numbers[redis_keys.parent_name(row.parent)].append(row.number)
@@ -76,7 +74,7 @@ def _batch(
 
 
 def _runs(numbers: Iterable[int]) -> list[tuple[str, str]]:
-    """First and last of each run of consecutive numbers."""
+    """The first and last number of each run of consecutive ones."""
     in_order = sorted(set(numbers))
     by_run = groupby(enumerate(in_order), key=lambda one: one[1] - one[0])
     runs = [[number for _, number in run] for _, run in by_run]
@@ -84,17 +82,17 @@ def _runs(numbers: Iterable[int]) -> list[tuple[str, str]]:
 
 
 def finish_queued(rows: Sequence[NumberedRow]) -> None:
-    """These rows, which came by the queue, are stored or set aside.
+    """Finish rows that came through the queue and are stored now, or dead letters.
 
-    The sweeper leaves what was accepted later to the queue for a while. Without Redis the flags are
-    set in the database, and the sweeper removes the rows when Redis is back. Raises
-    OperationalError when the database fails then.
+    The sweeper leaves rows that were accepted later to the queue for a while. Without Redis the
+    flags go into the database, and the sweeper removes the rows when Redis is back. Raises
+    OperationalError if the database fails then.
     """
     _finish(rows, by_worker=True)
 
 
 def finish_unqueued(rows: Sequence[NumberedRow]) -> None:
-    """The same for rows that came another way and tell nothing of how far the queue is."""
+    """Finish rows that came another way; they say nothing about the progress of the queue."""
     _finish(rows, by_worker=False)
 
 
@@ -114,10 +112,10 @@ def _finish(rows: Sequence[NumberedRow], *, by_worker: bool) -> None:
 def changed_counts(
     kind: RecordType, rows: Sequence[NumberedRow]
 ) -> dict[RecordType, Sequence[Key]]:
-    """The parents whose counts these rows of one kind change, by the kind that is counted.
+    """The parents whose counts these rows of one record type change, by the counted record type.
 
-    A row that is a parent itself is among them: its children may have been stored before it, when
-    it was not there to be flagged.
+    New parents are included: their children may have been stored before them, when there was no
+    row to flag.
     """
     changed: dict[RecordType, Sequence[Key]] = {kind: list({row.parent: None for row in rows})}
     if kind.numbers_children:
@@ -126,7 +124,7 @@ def changed_counts(
 
 
 def flag_in_database(kind: RecordType, parents: Sequence[Key]) -> None:
-    """Flag those of these parents of such rows that are stored. Raises OperationalError."""
+    """Flag these parents in their table, as far as they are stored. Raises OperationalError."""
     if not parents:
         return
     rows = kind.parent._default_manager.filter(with_keys(kind.parent_fields, parents))

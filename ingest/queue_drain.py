@@ -1,12 +1,8 @@
-"""Messages that the broker sends ahead, without being asked for each of them.
+"""AMQP consumer for bulk draining: by basic_get, or by basic_consume with a prefetch limit.
 
-To ask costs the broker a round of its log, on disk, for each message; what is sent ahead costs
-that once for many.
-
-Messages of a queue, for who takes as many as there are: asked for, or sent ahead of that.
-
-They come over a connection of this process's own and stay unacknowledged until their rows are
-stored. Whatever goes wrong with it, it is dropped, and the broker hands its messages out again.
+Each basic_get costs the broker a write to its log on disk; with basic_consume many messages share
+one. Messages come over a connection of this process's own and stay unacknowledged until their rows
+are stored. After any error the connection is dropped, and the broker redelivers its messages.
 """
 
 import time
@@ -28,7 +24,7 @@ from infra.timeouts import BROKER_DRAIN_SECONDS, BROKER_HEARTBEAT_SECONDS, BROKE
 
 
 class PushedMessages:
-    """Of one queue, at most so many messages that are not acknowledged, until it is stopped."""
+    """Messages that the broker pushes from one queue, with a limit of unacknowledged ones."""
 
     def __init__(self, channel: Any, queue: str, most: int) -> None:
         self._channel = channel
@@ -37,7 +33,7 @@ class PushedMessages:
         self._tag: str | None = channel.basic_consume(queue, callback=self._arrived.append)
 
     def next(self, until: float) -> Any:
-        """The next message; None where none comes until then, nor is left of a stopped stream."""
+        """The next message. If none comes in time, stop pushing; return leftovers, then None."""
         if time.monotonic() >= until:
             self.stop()
         while not self._arrived and self._tag is not None:
@@ -48,7 +44,7 @@ class PushedMessages:
         return self._arrived.popleft() if self._arrived else None
 
     def stop(self) -> None:
-        """Let no more be sent; what was sent by now has arrived, and is still to be taken."""
+        """Stop pushing. Messages that have arrived can still be taken."""
         if self._tag is not None:
             self._channel.basic_cancel(self._tag)
             self._tag = None
@@ -56,14 +52,14 @@ class PushedMessages:
 
 logger = get_logger(__name__)
 
-#: A message that was handed out in vain so often may kill who stores it. Workers that are killed
-#: for other reasons seldom hold the same message so often.
+#: A message that was delivered in vain this often may kill the worker that stores it. Workers that
+#: are killed for other reasons seldom hold the same message three times.
 SUSPECT_AFTER = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message that is held, handed out `attempts` times before."""
+    """An unacknowledged message that was delivered `attempts` times before."""
 
     channel: Any
     tag: int
@@ -73,12 +69,12 @@ class Delivery:
 
 
 def delivery_attempts(headers: Mapping[str, Any] | None) -> int:
-    """How often a message was handed out before, each time in vain."""
+    """How often a message was delivered before, each time in vain."""
     return int((headers or {}).get("x-delivery-count") or 0)
 
 
 class QueueDrain:
-    """This process's own way to take messages."""
+    """The connection of this process for taking messages."""
 
     def __init__(self) -> None:
         self._connection: Connection | None = None
@@ -87,34 +83,34 @@ class QueueDrain:
         self._used_at = 0.0
 
     def fetch(self, queue: str) -> Delivery | None:
-        """The next message, unless there is none. Raises BrokerAway."""
+        """The next message, or None. Raises BrokerUnavailable."""
         try:
             channel = self._open()
             message = channel.basic_get(queue)
         except Exception as error:
-            # Whatever it is, nothing is to be had now.
+            # Any error means that no message is available now.
             self.drop(error)
             raise BrokerUnavailable(f"{type(error).__name__}: {error}") from error
         return self._held(message) if message else None
 
     def send_ahead(self, queue: str, most: int) -> None:
-        """From now on messages of this queue come unasked, `most` ahead of what is settled."""
+        """Let the broker push messages of this queue, at most `most` unacknowledged ones."""
         try:
             self._stream = PushedMessages(self._open(), queue, most)
-        except Exception as error:  # noqa: BLE001 - the messages are handed out again
+        except Exception as error:  # noqa: BLE001 - the broker redelivers the messages
             self.drop(error)
 
     def next(self, until: float) -> Delivery | None:
-        """The next of those that are sent ahead; `until` is one of time.monotonic.
+        """The next pushed message; `until` is a time of time.monotonic.
 
-        Where none came by then no more are sent, and what arrived meanwhile is still to be had:
-        None says that nothing is left.
+        If none arrives in time, pushing stops, and messages that arrived meanwhile still come. None
+        means that none is left.
         """
         if self._stream is None:
             return None
         try:
             message = self._stream.next(until)
-        except Exception as error:  # noqa: BLE001 - the messages are handed out again
+        except Exception as error:  # noqa: BLE001 - the broker redelivers the messages
             self.drop(error)
             return None
         if message is None:
@@ -123,15 +119,15 @@ class QueueDrain:
         return self._held(message)
 
     def acknowledge(self, delivery: Delivery) -> None:
-        """This one and all that were taken before it are done with."""
+        """Acknowledge this message and all that were taken before it."""
         self._settle(delivery, "basic_ack", multiple=True)
 
     def refuse(self, delivery: Delivery) -> None:
-        """This one alone goes to the dead letters."""
+        """Reject this message; the broker moves it to the queue `failed`."""
         self._settle(delivery, "basic_reject", requeue=False)
 
     def stay_alive(self) -> None:
-        """To be called now and then while messages are held for long."""
+        """Send a heartbeat if one is due. Call this while messages are held for long."""
         if (
             self._connection is None
             or time.monotonic() - self._used_at < BROKER_HEARTBEAT_SECONDS / 3
@@ -140,11 +136,11 @@ class QueueDrain:
         try:
             self._connection.connection.send_heartbeat()
             self._used_at = time.monotonic()
-        except Exception as error:  # noqa: BLE001 - the messages are handed out again
+        except Exception as error:  # noqa: BLE001 - the broker redelivers the messages
             self.drop(error)
 
     def drop(self, error: BaseException | None = None) -> None:
-        """Close the connection: all messages that are held go back to their queues."""
+        """Close the connection; the broker redelivers all unacknowledged messages."""
         if error is not None:
             logger.warning(Event.DRAIN_ENDED, error=error)
         connection, self._connection, self._channel = self._connection, None, None
@@ -165,7 +161,7 @@ class QueueDrain:
         )
 
     def _open(self) -> Any:
-        """The channel; another than before when that was idle for long."""
+        """The channel; a new one if the connection was idle for long."""
         if self._channel is None or time.monotonic() - self._used_at >= BROKER_IDLE_SECONDS:
             self.drop()
             self._connection = connect(BROKER_DRAIN_SECONDS, BROKER_HEARTBEAT_SECONDS)
@@ -174,10 +170,10 @@ class QueueDrain:
         return self._channel
 
     def _settle(self, delivery: Delivery, method: str, **options: Any) -> None:
-        # With another channel than this one the broker has taken the message back.
+        # On another channel the broker has taken the message back.
         if delivery.channel is not self._channel:
             return
         try:
             getattr(self._channel, method)(delivery.tag, **options)
-        except Exception as error:  # noqa: BLE001 - the messages are handed out again
+        except Exception as error:  # noqa: BLE001 - the broker redelivers the messages
             self.drop(error)

@@ -1,11 +1,8 @@
-"""Rows that are accepted and not stored yet.
+"""Reading and updating rows that may be pending: accepted and not stored yet.
 
-An installation without Redis has none, and is not asked for any.
-
-Reading and editing rows of which some are accepted and not stored yet.
-
-What is stored costs nothing more than its query. A row that is not there is looked for among the
-pending ones, and once more in the table, since it may have moved there in between.
+A stored row costs nothing but its query. A missing row is looked up among the pending ones, and
+then in the table again, because it may have moved in between. Installations without Redis have no
+pending rows.
 """
 
 from functools import partial
@@ -29,27 +26,27 @@ from ingest.records import Key, record_type_of_parent
 
 
 class MaybeQueued(Unavailable):
-    """It may have been accepted and wait in the queue, where it cannot be seen."""
+    """The row may be accepted and wait in a queue, where it cannot be seen."""
 
     def __init__(self) -> None:
-        super().__init__("It may wait in a queue, which cannot be seen just now.")
+        super().__init__("It may be in a queue that cannot be read just now.")
 
 
 def may_be_queued(key: Key) -> bool:
-    """Whether a row that was found nowhere may still wait in a queue: `key` ends in its number.
+    """Whether a row that was found nowhere may still be in a queue; `key` ends in its number.
 
-    Its number must have been given and not be purged, and not all that waits be seen. Raises
-    OperationalError.
+    This is so if its number was given and not purged, and the pending rows may be incomplete.
+    Raises OperationalError.
     """
     return redis_is_configured() and _is_expected(key) and not pending_is_complete()
 
 
 def pending_is_complete() -> bool:
-    """Whether Redis' pending rows are the whole truth about what is accepted and not stored.
+    """Whether Redis shows all rows that are accepted and not stored.
 
-    They are not while Redis is away, gives no numbers, has lost data while rows were queued that
-    still may be, or was restarted or emptied and nobody knows yet what it has lost. An installation
-    without Redis has none. Raises OperationalError.
+    It does not while Redis is unavailable or gives no numbers, while rows from before a loss of
+    data may still be queued, or after a restart until the server is verified. Without Redis there
+    are no such rows. Raises OperationalError.
     """
     if not redis_is_configured():
         return True
@@ -57,7 +54,7 @@ def pending_is_complete() -> bool:
     if authority.source == Source.DATABASE or not authority.is_drained:
         return False
     try:
-        return is_verified(authority.term)
+        return is_verified(authority.generation)
     except RedisUnavailable:
         return False
 
@@ -69,7 +66,7 @@ def _is_expected(key: Key) -> bool:
 def _may_have_been_given(key: Key) -> bool:
     *parent, number = key
     if not parent:
-        return False  # an application is stored before anybody knows of it
+        return False  # applications are stored before their token is known
     ceiling = ceiling_of(tuple(parent))
     if ceiling is None:
         return _may_have_been_given(tuple(parent))
@@ -77,7 +74,7 @@ def _may_have_been_given(key: Key) -> bool:
 
 
 def store_if_pending(key: Key) -> bool:
-    """Store this row now if it is pending; whether it was. `key` ends in its number.
+    """Store the row now if it is pending; whether it was. `key` ends in its number.
 
     Raises OperationalError.
     """
@@ -93,7 +90,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 def find_pending_or_stored(rows: "QuerySet[Row]", key: Key) -> Row | None:
-    """The one row of this key, which was not stored a moment ago. Raises Waits."""
+    """The row of this key, which was not in its table a moment ago. Raises MaybeQueued."""
     if not redis_is_configured():
         return None
     pending = find_pending(key)
@@ -106,12 +103,12 @@ def find_pending_or_stored(rows: "QuerySet[Row]", key: Key) -> Row | None:
 
 
 def update(rows: "QuerySet[Row]", key: Key, expected: Versions | None, **values: Any) -> Row | None:
-    """The one row of this key with new values; None where there is no such row.
+    """The row of this key with new values; None if there is no such row.
 
-    Raises Stale when it has none of the `expected` versions; Waits.
+    Raises Stale if it has none of the `expected` versions; MaybeQueued.
 
-    A pending row is stored first. The insert that is still queued is dropped when it comes, as that
-    of a row which is stored already, so the edit stays.
+    A pending row is stored first. The insert that is still queued is then dropped as a duplicate,
+    so the update stays.
     """
     change = partial(in_transaction, partial(_update_row, rows, key, expected, values))
     row = change()

@@ -1,7 +1,7 @@
-"""The names of all keys, in one place.
+"""The names of all Redis keys.
 
-The token in braces is a hash tag, so that what belongs to one application would lie together in a
-cluster. A group's one call spans applications, though, so what is needed is one server.
+The token in braces is a hash tag: in a cluster the keys of one application lie together. A group
+needs one call for several applications, though, so numbering needs a single server.
 """
 
 from collections.abc import Sequence
@@ -9,19 +9,19 @@ from collections.abc import Sequence
 FENCE = "fence"
 EPOCH = "epoch"
 PENDING_PARENTS = "pending"
-#: What the names of all `pending` match.
+#: Pattern of all `pending` keys.
 EVERY_PENDING = "pending:*"
-#: What the names of all `request` match.
+#: Pattern of all `request` keys.
 EVERY_REQUEST = "request:*"
 
 
 def parent_name(parent: Sequence[str | int]) -> str:
-    """A parent by its natural key: `TOKEN` numbers chats, `TOKEN/3` numbers messages."""
+    """The name of a parent: `TOKEN` numbers chats, `TOKEN/3` numbers messages."""
     return "/".join(map(str, parent))
 
 
 def parent_key(name: str) -> tuple[str | int, ...]:
-    """The natural key of a parent's name."""
+    """The natural key in a parent's name."""
     token, *numbers = name.split("/")
     return (token, *map(int, numbers))
 
@@ -47,37 +47,37 @@ def dirty_taken(kind: str) -> str:
 
 
 def progress(kind: str) -> str:
-    """When the rows were accepted that the workers stored last, in Redis's time."""
+    """When the rows that the workers stored last were accepted, by Redis's clock."""
     return f"progress:{kind}"
 
 
 def attempt(acceptance: str) -> str:
-    """There while a row that may have killed its worker is being stored."""
+    """Exists while a row that may kill its worker is being stored."""
     return f"attempt:{acceptance}"
 
 
 def request(token: str, name: str) -> str:
-    """What the request of this name, to this application, was given; for a day."""
+    """The record of an idempotent request to this application; kept for a day."""
     return f"request:{{{token}}}/{name}"
 
 
 def key_holder(key_hash: str) -> str:
-    """Whose key has this hash, and in which epoch that was read."""
+    """The holder of the key with this hash, and the epoch in which that was read."""
     return f"key:{key_hash}"
 
 
 def revoked_key(key_hash: str) -> str:
-    """There when the key of this hash opens nothing any more."""
+    """Exists if the key with this hash was revoked."""
     return f"key:{key_hash}:revoked"
 
 
 def debt(rate: str, name: str) -> bytes:
-    """What this client owes at this rate; whatever it is called."""
+    """The debt of this client at this rate limit."""
     return f"owing:{rate}:{name}".encode("utf-8", "backslashreplace")
 
 
 def parent_of_key(key: str) -> str:
-    """The parent's name in such a key."""
+    """The parent's name in a key."""
     _, _, name = key.partition(":")
     return name.replace("{", "").replace("}", "")
 

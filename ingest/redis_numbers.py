@@ -1,14 +1,13 @@
-"""Numbers for a parent whose block is missing or used up: the one step that needs the database.
+"""Numbers for a group from Redis's blocks: one round trip, and more only if a block is missing.
 
-A database that hangs costs one group its patience; from then on whoever needs it is told at once,
-so that requests of parents with numbers do not wait behind it.
+The same step makes the rows pending in Redis. A new parent gets its first block with its number;
+the lease travels in its row, so its first child needs no lease.
 
-Requests that were made before: each is answered as the first time, and nothing is made twice.
+A repeated request gets the answer of the first one: from Redis, or from the table for keys that
+were used before this epoch began.
 
-Numbers from Redis' blocks for a group: one round trip, and more only where a block is missing.
-
-A row that gets its number is pending in Redis by the same step. A new parent gets its first block
-with it, whose lease travels in its row, so that its first child costs nothing more.
+A missing or used-up block needs the database. A database that hangs delays one group; after that,
+requests that need it fail at once, so that the others do not wait behind them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +21,7 @@ from infra.metrics import ACCEPT_SECONDS
 from ingest import redis_keys
 from ingest.idempotency import records
 from ingest.idempotency.keys import KeyReused
-from ingest.idempotency.records import KeyedRequest, Record
+from ingest.idempotency.records import Record
 from ingest.numbering.agent import KnownAuthority, NumberingAgent
 from ingest.numbering.blocks import BlockAnswer, BlockDemand, KnownRequest, RequestNumbers
 from ingest.numbering.leases import FIRST_LEASE, extend_block
@@ -31,89 +30,84 @@ from ingest.pending import Undecodable, read_member
 from ingest.read_your_writes import MaybeQueued, may_be_queued, store_if_pending
 from ingest.records import Key, Lease, NumberedRow, from_microseconds, record_type_of_parent
 from ingest.redis_keys import parent_name
-from ingest.submission import GroupOutcome, Submission
+from ingest.submission import GroupOutcome, Submission, keyed_requests
 
 
 class DatabaseUnavailable(Unavailable):
-    """More numbers would be needed, and the database cannot be asked for them."""
+    """The block is used up, and the database cannot lend more numbers now."""
 
     def __init__(self) -> None:
-        super().__init__("The database is away, and with it the next numbers.")
+        super().__init__("The database is unavailable, and no numbers are left.")
 
 
 def provide_block(
-    keeper: NumberingAgent, term: Generation, parent: Key, count: int
+    agent: NumberingAgent, generation: Generation, parent: Key, count: int
 ) -> DomainError | None:
-    """Lend the parent so many numbers at least; why not, where that cannot be.
+    """Extend the parent's block by at least `count` numbers; the error if that is impossible.
 
-    Raises RedisAway, Unanswered, Untrusted, AuthorityChanged.
+    Raises NumbersUnavailable, Unanswered, Untrusted, AuthorityChanged.
     """
     if database_breaker().is_open:
         return DatabaseUnavailable()
     try:
-        return _provide_block(keeper, term, parent, count)
+        return _provide_block(agent, generation, parent, count)
     except (DatabaseError, InterfaceError) as error:
         database_breaker().open(error)
         return DatabaseUnavailable()
 
 
 def _provide_block(
-    keeper: NumberingAgent, term: Generation, parent: Key, count: int
+    agent: NumberingAgent, generation: Generation, parent: Key, count: int
 ) -> DomainError | None:
-    if extend_block(keeper.blocks, term, parent, count):
+    if extend_block(agent.blocks, generation, parent, count):
         return None
-    # A chat that is pending is stored first; one that was stored meanwhile is found now.
+    # A parent that is still pending is stored first; one that was just stored is found now.
     if len(parent) > 1:
         store_if_pending(parent)
-    if extend_block(keeper.blocks, term, parent, count):
+    if extend_block(agent.blocks, generation, parent, count):
         return None
     return (
         MaybeQueued() if may_be_queued(parent) else record_type_of_parent(parent).parent_missing()
     )
 
 
-def keyed_requests(submissions: Iterable[Submission]) -> list[KeyedRequest]:
-    """Those that may be repeated, as the table knows them."""
-    return [(str(one.parent[0]), one.request.key) for one in submissions if one.request]
-
-
 class StoredKeys:
-    """Keys that were used before this epoch began, which Redis may not know of.
+    """Idempotency keys from before this epoch, which Redis may not know.
 
-    Once nothing from before is queued any more and none of them counts, nobody looks again.
+    Once nothing from before is queued and all those keys have expired, the table is not read again.
     """
 
     def __init__(self) -> None:
         self._nothing_before_epoch = 0
 
-    def settle(self, gathering: GroupOutcome, authority: KnownAuthority) -> None:
-        """Answer the repeats that the table knows of; those it cannot be asked about fail."""
-        keyed = [at for at in gathering.waiting() if gathering.submissions[at].request]
-        if not keyed or self._nothing_before_epoch == authority.term.epoch:
+    def settle(self, group: GroupOutcome, authority: KnownAuthority) -> None:
+        """Answer the repeats that the table knows; fail keyed requests if it cannot be read."""
+        keyed = [at for at in group.waiting() if group.submissions[at].request]
+        if not keyed or self._nothing_before_epoch == authority.generation.epoch:
             return
         try:
-            known = self._find([gathering.submissions[at] for at in keyed], authority)
+            known = self._find([group.submissions[at] for at in keyed], authority)
         except DatabaseUnavailable as away:
             for position in keyed:
-                gathering.fail(position, away)
+                group.fail(position, away)
             return
         for position in keyed:
-            request = gathering.submissions[position].request
+            request = group.submissions[position].request
             record = request and known.get(request.key.name)
             if record:
                 answer_repeat(
-                    gathering, position, record.fingerprint, record.first_number, record.accepted_at
+                    group, position, record.fingerprint, record.first_number, record.accepted_at
                 )
 
     def _find(
         self, submissions: Sequence[Submission], authority: KnownAuthority
     ) -> Mapping[str, Record]:
-        """Raises DatabaseAway, at once where that is known."""
+        """Raises DatabaseUnavailable, at once if that is known."""
         if database_breaker().is_open:
             raise DatabaseUnavailable
         try:
             if authority.is_drained and not records.any_key_from_before(authority.since):
-                self._nothing_before_epoch = authority.term.epoch
+                self._nothing_before_epoch = authority.generation.epoch
                 return {}
             return records.find_records(keyed_requests(submissions))
         except (DatabaseError, InterfaceError) as error:
@@ -122,7 +116,7 @@ class StoredKeys:
 
 
 def block_request(submission: Submission, lease: Lease | None) -> RequestNumbers:
-    """What Redis is asked for its rows; each of them may give the numbers of the lease."""
+    """The request to Redis for numbers of these rows; each may give the numbers of the lease."""
     payloads = submission.payloads(lease)
     if submission.request is None:
         return RequestNumbers(payloads)
@@ -131,32 +125,30 @@ def block_request(submission: Submission, lease: Lease | None) -> RequestNumbers
     return RequestNumbers(payloads, redis_keys.request(str(submission.parent[0]), key.name), record)
 
 
-def answer_known(gathering: GroupOutcome, position: int, known: KnownRequest) -> None:
-    """Answer a repeat that Redis knows of.
+def answer_known(group: GroupOutcome, position: int, known: KnownRequest) -> None:
+    """Answer a repeat that Redis knows.
 
-    Where its rows still pend they are delivered once more: whoever was the first may have died
-    before that, and another delivery of the same row does no harm.
+    If its rows are still pending they are delivered again: the process of the first request may
+    have died before it delivered them, and a second delivery of a row does no harm.
     """
     fingerprint, accepted_us = known.record.split(" ")
-    answer_repeat(
-        gathering, position, fingerprint, known.first, from_microseconds(int(accepted_us))
-    )
-    submission = gathering.submissions[position]
+    answer_repeat(group, position, fingerprint, known.first, from_microseconds(int(accepted_us)))
+    submission = group.submissions[position]
     rows = list(_readable_rows(submission, known.pending))
     if submission.request and submission.request.is_repeat and len(rows) == len(submission.rows):
-        gathering.number(position, rows)
+        group.number(position, rows)
 
 
 def answer_repeat(
-    gathering: GroupOutcome, position: int, fingerprint: str, first: int, accepted_at: datetime
+    group: GroupOutcome, position: int, fingerprint: str, first: int, accepted_at: datetime
 ) -> None:
-    """The answer of the first request; or that this one says something else."""
+    """Answer with the rows of the first request; fail if this request has other content."""
     try:
-        rows = gathering.submissions[position].repeated(fingerprint, first, accepted_at)
+        rows = group.submissions[position].repeated(fingerprint, first, accepted_at)
     except KeyReused as error:
-        gathering.fail(position, error)
+        group.fail(position, error)
     else:
-        gathering.store(position, rows)
+        group.store(position, rows)
 
 
 def _readable_rows(submission: Submission, members: Iterable[bytes]) -> Iterable[NumberedRow]:
@@ -164,74 +156,74 @@ def _readable_rows(submission: Submission, members: Iterable[bytes]) -> Iterable
         try:
             yield read_member(submission.parent, member).row
         except Undecodable:
-            return  # the sweeper sets it aside
+            return  # the sweeper makes it a dead letter
 
 
 _redis_seconds = ACCEPT_SECONDS.labels("redis")
 
 
-def number_from_redis(gathering: GroupOutcome, keeper: NumberingAgent, term: Generation) -> None:
-    """Number what can be; what then still waits has its block provided, or has failed.
+def number_from_redis(group: GroupOutcome, agent: NumberingAgent, generation: Generation) -> None:
+    """Number the submissions whose blocks have room; for the others extend the block, or fail them.
 
-    Raises RedisAway, Unanswered, Untrusted, AuthorityChanged.
+    Raises NumbersUnavailable, Unanswered, Untrusted, AuthorityChanged.
     """
     by_parent = {
-        parent: [(position, gathering.submissions[position]) for position in positions]
-        for parent, positions in gathering.waiting_by_parent().items()
+        parent: [(position, group.submissions[position]) for position in positions]
+        for parent, positions in group.waiting_by_parent().items()
     }
     if not by_parent:
         return
-    wanted = [_block_demand(parent, waiting, term) for parent, waiting in by_parent.items()]
+    wanted = [_block_demand(parent, waiting, generation) for parent, waiting in by_parent.items()]
     with _redis_seconds.time():
-        given = keeper.blocks.accept(term, wanted)
-    # Whoever has numbers gets them before anything else can fail.
+        given = agent.blocks.accept(generation, wanted)
+    # Apply the numbers before anything else can fail.
     for (parent, waiting), one, answers in zip(by_parent.items(), wanted, given, strict=True):
-        _apply_answers(gathering, waiting, one, answers, term)
+        _apply_answers(group, waiting, one, answers, generation)
         if answers.runs_low:
-            keeper.renew_soon(parent, term)
+            agent.renew_soon(parent, generation)
     for waiting, answers in zip(by_parent.values(), given, strict=True):
         short = [one for one, answer in zip(waiting, answers.requests, strict=True) if not answer]
         if short:
-            _extend_block(gathering, keeper, term, short)
+            _extend_block(group, agent, generation, short)
 
 
 _Waiting = Sequence[tuple[int, Submission]]
 
 
-def _block_demand(parent: Key, waiting: _Waiting, term: Generation) -> BlockDemand:
+def _block_demand(parent: Key, waiting: _Waiting, generation: Generation) -> BlockDemand:
     requests = [
-        block_request(submission, _first_lease(submission, term)) for _, submission in waiting
+        block_request(submission, _first_lease(submission, generation)) for _, submission in waiting
     ]
     child_lease = FIRST_LEASE if waiting[0][1].kind.numbers_children else 0
     return BlockDemand(parent_name(parent), requests, child_lease)
 
 
 def _apply_answers(
-    gathering: GroupOutcome,
+    group: GroupOutcome,
     waiting: _Waiting,
     wanted: BlockDemand,
     given: BlockAnswer,
-    term: Generation,
+    generation: Generation,
 ) -> None:
     answers = zip(waiting, wanted.requests, given.requests, strict=True)
     for (position, submission), asked, answer in answers:
         if isinstance(answer, KnownRequest):
-            answer_known(gathering, position, answer)
+            answer_known(group, position, answer)
         elif answer is not None:
-            lease = _first_lease(submission, term)
-            gathering.number(position, submission.numbered(answer, lease, asked.payloads))
+            lease = _first_lease(submission, generation)
+            group.number(position, submission.numbered(answer, lease, asked.payloads))
 
 
 def _extend_block(
-    gathering: GroupOutcome, keeper: NumberingAgent, term: Generation, short: _Waiting
+    group: GroupOutcome, agent: NumberingAgent, generation: Generation, short: _Waiting
 ) -> None:
-    """Have numbers lent for all of these, or tell them why not."""
+    """Extend the block for all of these, or fail them."""
     count = sum(len(submission.rows) for _, submission in short)
-    refusal = provide_block(keeper, term, short[0][1].parent, count)
+    refusal = provide_block(agent, generation, short[0][1].parent, count)
     if refusal:
         for position, _ in short:
-            gathering.fail(position, refusal)
+            group.fail(position, refusal)
 
 
-def _first_lease(submission: Submission, term: Generation) -> Lease | None:
-    return Lease(term.epoch, 1, FIRST_LEASE) if submission.kind.numbers_children else None
+def _first_lease(submission: Submission, generation: Generation) -> Lease | None:
+    return Lease(generation.epoch, 1, FIRST_LEASE) if submission.kind.numbers_children else None

@@ -1,10 +1,7 @@
-"""What one request submits: rows of one parent, with consecutive numbers, all of them or none.
-
-The submissions of one group, and what has become of each.
-"""
+"""The rows that one request submits, and the outcomes of the submissions of a group."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,14 +11,14 @@ from ingest.records import Key, Lease, NewRow, NumberedRow, RecordType
 
 @dataclass(frozen=True)
 class Submission:
-    """At least one row; all of one kind, of one parent, and accepted at one time."""
+    """One or more rows of one record type and one parent: they get consecutive numbers, or none."""
 
     rows: Sequence[NewRow]
     request: IdempotentRequest | None = None
 
     @property
     def kind(self) -> RecordType:
-        """The kind of the rows."""
+        """The record type of the rows."""
         return self.rows[0].kind
 
     @property
@@ -31,20 +28,20 @@ class Submission:
 
     @property
     def size(self) -> int:
-        """At most so many bytes."""
+        """An upper bound of the bytes of its rows."""
         return sum(row.size for row in self.rows)
 
     def payloads(self, lease: Lease | None = None) -> list[bytes]:
-        """All that is known of the rows before they have numbers."""
+        """The payloads of the rows; they do not depend on the numbers."""
         head, *tail = self.rows
         return [head.payload(lease, self._key), *(row.payload(lease) for row in tail)]
 
     def numbered(
         self, first: int, lease: Lease | None = None, payloads: Sequence[bytes] = ()
     ) -> list[NumberedRow]:
-        """The rows with numbers from this one on; the first knows of the request.
+        """The rows with numbers from `first` on; the first row carries the idempotency key.
 
-        With their payloads, where these have been made.
+        `payloads` are those of the rows, if they were made before.
         """
         encoded = payloads or [b""] * len(self.rows)
         head, *tail = self.rows
@@ -58,7 +55,7 @@ class Submission:
         return self.request.key if self.request else None
 
     def repeated(self, fingerprint: str, first: int, accepted_at: datetime) -> list[NumberedRow]:
-        """What the first request was answered, of which this one is a repeat. Raises KeyReused."""
+        """The rows of the first request, which this one repeats. Raises KeyReused."""
         if self.request is None or self.request.key.fingerprint != fingerprint:
             raise KeyReused
         self.request.is_repeat = True
@@ -69,7 +66,7 @@ class Submission:
 
 
 class GroupOutcome:
-    """Submissions that wait for numbers until they are settled, each once and as a whole."""
+    """The outcome of each submission of a group; each is settled once, as a whole."""
 
     def __init__(self, submissions: Sequence[Submission]) -> None:
         self.submissions = submissions
@@ -78,47 +75,52 @@ class GroupOutcome:
         self._failed: dict[int, Exception] = {}
 
     def waiting(self) -> list[int]:
-        """The positions of the submissions that have no outcome yet."""
+        """The positions of submissions without an outcome."""
         settled = {*self._stored, *self._numbered, *self._failed}
         return [place for place in range(len(self.submissions)) if place not in settled]
 
     def waiting_by_parent(self) -> Mapping[Key, list[int]]:
-        """The same by parent, each in the order of arrival."""
+        """The same by parent, in order of arrival."""
         by_parent: defaultdict[Key, list[int]] = defaultdict(list)
         for position in self.waiting():
             by_parent[self.submissions[position].parent].append(position)
         return by_parent
 
     def store(self, position: int, rows: Sequence[NumberedRow]) -> None:
-        """These rows are numbered and stored."""
+        """These rows are numbered and stored, or were by an earlier request."""
         self._stored[position] = rows
 
     def number(self, position: int, rows: Sequence[NumberedRow]) -> None:
-        """These rows have their numbers, and are to be delivered."""
+        """These rows have numbers and wait for delivery."""
         self._numbered[position] = rows
 
     def fail(self, position: int, error: Exception) -> None:
-        """This submission ends with this error."""
+        """The submission fails with this error."""
         self._failed[position] = error
 
     def fail_waiting(self, error: Exception) -> None:
-        """All that still waits ends with this error."""
+        """All submissions without an outcome fail with this error."""
         self._failed |= dict.fromkeys(self.waiting(), error)
 
     def numbered(self) -> list[NumberedRow]:
-        """The rows that have a number and are to be delivered."""
+        """The rows that have numbers and wait for delivery."""
         return [row for rows in self._numbered.values() for row in rows]
 
     def undelivered(self, error: Exception) -> None:
-        """The rows that have a number could not be delivered now."""
+        """The numbered rows could not be delivered."""
         self._failed |= dict.fromkeys(self._numbered, error)
         self._numbered.clear()
 
     def outcomes(self) -> list[Sequence[NumberedRow] | Exception]:
-        """What each request is told, in the order given; all must be settled."""
+        """The outcomes in the order of the submissions; all must be settled."""
         outcomes: dict[int, Sequence[NumberedRow] | Exception] = {
             **self._stored,
             **self._numbered,
             **self._failed,
         }
         return [outcomes[position] for position in range(len(self.submissions))]
+
+
+def keyed_requests(submissions: Iterable[Submission]) -> list[tuple[str, RequestKey]]:
+    """The submissions with an idempotency key, by application and key."""
+    return [(str(one.parent[0]), one.request.key) for one in submissions if one.request]

@@ -1,10 +1,9 @@
-"""Pending rows that cannot be read are set aside like rows that cannot be stored.
+"""The sweeper stores rows that have been pending for so long that their message must be lost.
 
-The sweeper: stores what is pending for so long that its message must have been lost.
-
-It goes by Redis's clock, stores by the workers' own insert and never queues anything. While workers
-are busy it leaves them what was accepted after the rows that they store: those messages are still
-to come. It also finds out when nothing that was queued before this epoch can come any more.
+It uses Redis's clock and the workers' own insert, and never queues anything. While workers are busy
+it skips rows that were accepted after those that they store now: their messages are still in the
+queue. It also finds out when no message from before this epoch can arrive any more. A pending row
+that cannot be read becomes a dead letter.
 """
 
 import time
@@ -19,7 +18,7 @@ from infra.jobs import Run, only_run
 from infra.logs import Event, get_logger
 from infra.metrics import STORED
 from infra.rabbitmq.connection import BrokerUnavailable, messages_waiting
-from ingest import pending as overdue
+from ingest import pending as pending_rows
 from ingest.dead_letters.set_aside import Letter, keep
 from ingest.idempotent_insert import store_rows
 from ingest.numbering.fencing import verify_if_restarted
@@ -31,9 +30,9 @@ from ingest.redis_keys import parent_key
 
 
 def set_unreadable_aside(parent: str, member: bytes, error: Undecodable) -> None:
-    """Keep the member as a dead letter, once, and then take it out of what pends.
+    """Keep the member as a dead letter, once, then remove it from the pending rows.
 
-    Its acceptance is made from what it is. Raises NoRedis, OperationalError.
+    Its acceptance id is a digest of its content. Raises RedisUnavailable, OperationalError.
     """
     key = parent_key(parent)
     kind = record_type_of_parent(key).name
@@ -49,9 +48,9 @@ logger = get_logger(__name__)
 
 JOB = "sweep"
 AGE_MS = 60_000
-#: A longer sweep is ended, and the next one goes on.
+#: A sweep ends after this time, and the next one goes on.
 LIMIT_SECONDS = 300.0
-#: What was queued before an epoch is looked for when the epoch is so old.
+#: From this age of an epoch on, look for messages from before it.
 SETTLED_AFTER = timedelta(minutes=2)
 
 MAX_ROWS = 1000
@@ -65,11 +64,11 @@ _stored = STORED.labels("sweeper")
 
 @dataclass
 class Swept:
-    """What a sweep did.
+    """The result of a sweep.
 
-    `stored` rows, those that were stored already included; `set_aside`, what could not be read;
-    `left`, parents of which old rows stay pending, since their messages are still to come;
-    `is_drained`, whether nothing from before this epoch is queued any more.
+    `stored`: rows stored, including those that were stored already. `set_aside`: members that could
+    not be read. `left`: parents with old rows whose messages are still queued. `is_drained`: no
+    message from before this epoch is queued.
     """
 
     stored: int = 0
@@ -80,11 +79,11 @@ class Swept:
 
 
 def sweep(*, of_any_age: bool = False) -> Swept:
-    """Store all rows that are pending for more than a minute.
+    """Store all rows that have been pending for more than a minute.
 
-    `of_any_age`: all that pend, where nothing is queued and nobody accepts anything.
-    Raises NoRedis, infra.jobs.JobIsRunning, and OperationalError when the database fails: what is
-    not stored then stays pending.
+    `of_any_age`: all pending rows, for a service that accepts nothing and has empty queues.
+    Raises RedisUnavailable, JobIsRunning, and OperationalError if the database fails; rows that
+    are not stored then stay pending.
     """
     with only_run(JOB) as run:
         authority = verify_if_restarted()
@@ -96,10 +95,10 @@ def sweep(*, of_any_age: bool = False) -> Swept:
 
 
 def _sweep(run: Run, swept: Swept, *, of_any_age: bool) -> None:
-    accepted_by = overdue.redis_time() - (0 if of_any_age else AGE_MS)
+    accepted_by = pending_rows.redis_time() - (0 if of_any_age else AGE_MS)
     end = time.monotonic() + LIMIT_SECONDS
-    while parents := overdue.parents_with_pending(accepted_by, swept.left, PARENTS):
-        progress = {} if of_any_age else overdue.writer_progress(record_types())
+    while parents := pending_rows.parents_with_pending(accepted_by, swept.left, PARENTS):
+        progress = {} if of_any_age else pending_rows.writer_progress(record_types())
         due = {kind: min(accepted_by, progress.get(kind, accepted_by)) for kind in record_types()}
         for rows in _batches(_due_rows(parents, due, swept, run)):
             run.still_alive()
@@ -108,9 +107,9 @@ def _sweep(run: Run, swept: Swept, *, of_any_age: bool) -> None:
             swept.stored += len(rows)
             _stored.inc(len(rows))
             if time.monotonic() > end:
-                break  # one parent may have more than a sweep has time for
+                break  # one parent may have more rows than a sweep has time for
         run.still_alive()
-        swept.left += overdue.tidy_index(parents, accepted_by)
+        swept.left += pending_rows.tidy_index(parents, accepted_by)
         if time.monotonic() > end:
             swept.is_complete = False
             return
@@ -119,8 +118,8 @@ def _sweep(run: Run, swept: Swept, *, of_any_age: bool) -> None:
 def _due_rows(
     parents: Sequence[str], due: Mapping[str, int], swept: Swept, run: Run
 ) -> Iterator[NumberedRow]:
-    """The rows of these parents that were accepted by when those of their kind are due."""
-    for parent, first in overdue.first_pending_of_each(parents, FIRST_ROWS).items():
+    """The rows of these parents that are due, by the due time of their record type."""
+    for parent, first in pending_rows.first_pending_of_each(parents, FIRST_ROWS).items():
         key = parent_key(parent)
         for member in _members(parent, first):
             try:
@@ -131,19 +130,19 @@ def _due_rows(
                 run.still_alive()
                 continue
             if pending.accepted_ms > due[record_type_of_parent(key).name]:
-                break  # what follows was accepted later
+                break  # the next rows were accepted later
             yield pending.row
 
 
-def _members(parent: str, first: Sequence[overdue.ScoredMember]) -> Iterator[bytes]:
-    """All pending rows of the parent, of which these are the first, in pages."""
+def _members(parent: str, first: Sequence[pending_rows.ScoredMember]) -> Iterator[bytes]:
+    """All pending rows of the parent, page by page; `first` is the first page."""
     page, asked = first, FIRST_ROWS
     while page:
         yield from (member for member, _ in page)
         if len(page) < asked:
             return
         asked = FURTHER_ROWS
-        page = overdue.pending_after(parent, page[-1][1], asked)
+        page = pending_rows.pending_after(parent, page[-1][1], asked)
 
 
 def _batches(rows: Iterable[NumberedRow]) -> Iterator[list[NumberedRow]]:
@@ -160,7 +159,7 @@ def _batches(rows: Iterable[NumberedRow]) -> Iterator[list[NumberedRow]]:
 
 
 def _mark_if_drained(authority: NumberAuthority, swept: Swept) -> bool:
-    """Note that nothing queued before this epoch still is, if so; `authority` is from before."""
+    """Note if no message from before this epoch is queued; `authority` is from before the sweep."""
     if swept.left or not swept.is_complete or timezone.now() - authority.since < SETTLED_AFTER:
         return False
     try:
@@ -169,5 +168,5 @@ def _mark_if_drained(authority: NumberAuthority, swept: Swept) -> bool:
     except BrokerUnavailable as error:
         logger.info(Event.SWEEP_FAILED, error=error)
         return False
-    # Another epoch that has begun meanwhile is not what was looked at.
+    # An epoch that began meanwhile was not checked.
     return bool(NumberAuthority.objects.filter(epoch=authority.epoch).update(is_drained=True))

@@ -1,7 +1,7 @@
-"""The rules of names and bodies, the one definition of "alike" for search, and of "visible".
+"""The rules of names, bodies and queries, and the one definition of "alike" for search.
 
-The same functions serve the API, the admin and the import, so that no way in is laxer than another.
-Sizes are counted in what the storage counts: characters for names, bytes of UTF-8 for bodies.
+The API, the admin and the import use the same functions, so no way in is laxer than another. Sizes
+are in the units of the storage: characters for names, bytes of UTF-8 for bodies.
 """
 
 import re
@@ -15,7 +15,7 @@ MAX_QUERY_CHARACTERS = 256
 _MISSING = object()
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-#: Default_Ignorable_Code_Point of Unicode 16, which Python does not know of
+#: Default_Ignorable_Code_Point of Unicode 16, which Python does not offer
 #: (https://www.unicode.org/Public/16.0.0/ucd/DerivedCoreProperties.txt): soft hyphen, joiners,
 #: directions, fillers, variation selectors, tags.
 _IGNORABLE = (
@@ -23,16 +23,16 @@ _IGNORABLE = (
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff"
 )
-#: What that property leaves out and shows nothing all the same: control characters, the blank of
-#: Braille, marks of annotations, and the null notehead.
+#: Other characters that show nothing: control characters, the Braille blank, annotation marks, and
+#: the null notehead.
 _BLANK = "\x00-\x1f\x7f-\x9f\u2800\ufff9-\ufffb\U0001d159"
 _SHOWS_NOTHING = re.compile(rf"[\s{_IGNORABLE}{_BLANK}]*")
 
 
 def field(data: object, name: str) -> object:
-    """The value of one field of a parsed request; extra fields are none of our business.
+    """The value of one field of a parsed request; extra fields are ignored.
 
-    Raises Invalid when the request is no object or lacks the field.
+    Raises Invalid if the request is no object or lacks the field.
     """
     if not isinstance(data, dict):
         raise Invalid(FieldError("", "invalid", "The request must be a JSON object."))
@@ -43,9 +43,9 @@ def field(data: object, name: str) -> object:
 
 
 def clean_name(value: object, field: str = "name") -> str:
-    """The name without white space around it, 1 to 255 characters. Raises Invalid.
+    """The name without surrounding white space, 1 to 255 characters. Raises Invalid.
 
-    A name that shows nothing is blank: people could not tell it from another one.
+    A name that shows nothing counts as blank: people could not tell it from another one.
     """
     text = _clean_text(value, field).strip()
     if _SHOWS_NOTHING.fullmatch(text):
@@ -59,7 +59,7 @@ def clean_name(value: object, field: str = "name") -> str:
 def clean_body(value: object, field: str = "body") -> str:
     """The body exactly as given, at most 16 KiB of UTF-8. Raises Invalid.
 
-    Anything but white space alone: what a body means is its author's affair.
+    Anything but mere white space is allowed.
     """
     text = _clean_text(value, field)
     if not text or text.isspace():

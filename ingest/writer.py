@@ -1,13 +1,12 @@
-"""Waiting for a database that is away, in place, while the message stays unacknowledged.
+"""The worker's task: store the rows of its message together with those of the next messages.
 
-A requeued message would come back at once and use up its deliveries; but the broker takes back what
-nobody acknowledges for half an hour, so the wait is bounded well below that.
+Messages are acknowledged only after their rows are stored, so a worker may be killed anywhere: its
+messages come again, and their rows are dropped as duplicates. No message is lost: one that cannot
+be read, or was redelivered too often, goes to the queue `failed`.
 
-The task that stores what was queued: the rows of its message and of those that wait behind it.
-
-Rows are acknowledged only after they are stored, so a worker may be killed anywhere: what it held
-comes again, and is then dropped as known. A message is lost nowhere: what cannot be read, or was
-handed out too often, is kept in the queue of the failed.
+While the database is unavailable the worker waits in place. A requeued message would come back at
+once and use up its deliveries. The broker takes back messages that stay unacknowledged for half an
+hour, so the wait ends well before that.
 """
 
 import time
@@ -44,15 +43,15 @@ logger = get_logger(__name__)
 
 
 class GaveUp(Exception):
-    """The database stayed away for too long, or this worker is to end."""
+    """The database was unavailable for too long, or this worker is shutting down."""
 
 
 def retry_while_database_is_down(work: Callable[[], None], meanwhile: Callable[[], None]) -> None:
-    """Return when `work` has succeeded; `meanwhile` is called before each of the pauses.
+    """Repeat `work` until it succeeds; call `meanwhile` before each repetition.
 
-    Any error of the database is waited out: what blames a row has been dealt with by `work`, and
-    the rest passes, be it an outage, a missing migration or an error that nobody knows. Raises
-    GaveUp, and what `work` raises that is not of the database.
+    It repeats after any error of the database. `work` itself deals with rows that are refused; any
+    other error passes, be it an outage, a missing migration or an unknown error. Raises GaveUp, and
+    errors of `work` that are not the database's.
     """
     until = time.monotonic() + DATABASE_OUTAGE_SECONDS
     longest = DATABASE_FIRST_PAUSE_SECONDS
@@ -60,7 +59,7 @@ def retry_while_database_is_down(work: Callable[[], None], meanwhile: Callable[[
         try:
             return work()
         except Error as error:
-            meaning_of(error)  # tells of one that nobody knows
+            meaning_of(error)  # logs an unknown error
             _close()
             logger.warning(Event.ROWS_WAIT, error=error)
             if (
@@ -73,24 +72,24 @@ def retry_while_database_is_down(work: Callable[[], None], meanwhile: Callable[[
 
 
 def _close() -> None:
-    """What has failed may be unusable; the next attempt opens a new connection."""
+    """Close the connection, which may be unusable; the next attempt opens a new one."""
     try:
         connection.close()
     except Error:
-        return  # it was dead
+        return  # the connection was dead
 
 
-#: A batch ends with the message that reaches one of these. Two full statements in one transaction
-#: are a tenth quicker than one: what a batch costs besides its rows is halved.
+#: A batch ends with the message that reaches one of these limits. Two full statements in one
+#: transaction are a tenth faster than one, because they share the cost of the commit.
 MAX_BATCH_ROWS = 2000
 MAX_BATCH_BYTES = 4 * 1024 * 1024
-#: As many again are sent ahead: one batch is stored, one is on its way. But not too many: they all
-#: come again when this process is killed, and may be suspect.
+#: Twice as many are prefetched: one batch is being stored, the next one is on its way. Not more:
+#: all of them come again if this process is killed, and may then be suspect.
 MAX_BATCH_MESSAGES = 200
-#: A batch waits so long for company: some messages together cost hardly more than one alone, and
-#: nobody waits for the table.
+#: A batch waits this long for more messages: several cost hardly more than one, and no client waits
+#: for the table.
 COMPANY_SECONDS = 0.1
-#: Of a backlog one batch after the other is stored for so long; then it is the other queue's turn.
+#: A task works on a backlog for this long; then it is the other queue's turn.
 TURN_SECONDS = 1.0
 
 _drain = QueueDrain()
@@ -98,24 +97,24 @@ _stored = STORED.labels("worker")
 
 
 class _Batch:
-    """Rows that are to be stored together, and the messages that were taken for them.
+    """Rows to store together, and the messages that were taken for them.
 
-    The rows of the first batch came with the task's own message.
+    The rows of the first batch come with the task's own message.
     """
 
     def __init__(self, rows: Sequence[NumberedRow] = ()) -> None:
         self.messages = 1 if rows else 0
         self.rows: list[NumberedRow] = []
         self.taken: list[Delivery] = []
-        #: This one ended the batch, and is to go alone.
+        #: This message ended the batch; it is handled alone.
         self.suspect: Delivery | None = None
-        #: Whether nothing is left that was sent ahead.
+        #: Whether no prefetched message is left.
         self.is_last = False
         self._size = 0
         self._add(rows)
 
     def take(self, delivery: Delivery, rows: Sequence[NumberedRow]) -> None:
-        """These too."""
+        """Add a message and its rows."""
         self.messages += 1
         self.taken.append(delivery)
         self._add(rows)
@@ -126,13 +125,13 @@ class _Batch:
 
     @property
     def is_full(self) -> bool:
-        """Whether the message before was the last."""
+        """Whether a limit is reached."""
         is_long = len(self.rows) >= MAX_BATCH_ROWS or self.messages >= MAX_BATCH_MESSAGES
         return is_long or self._size >= MAX_BATCH_BYTES
 
 
 def _store_queued_rows(self: "Task[..., None]", envelope: dict[str, Any]) -> None:
-    """Store the rows of this message, and with them those of further ones of the same queue."""
+    """Store the rows of this message together with those of more messages of the same queue."""
     close_old_connections()
     queue = _queue_name(self)
     try:
@@ -170,7 +169,7 @@ def _store_with_more(queue: str, rows: list[NumberedRow]) -> None:
 
 
 def _take_more(queue: str, batch: _Batch, over: float) -> None:
-    """Add what comes until it is full, or has waited, or one is to go alone."""
+    """Add messages until the batch is full, the wait is over, or a suspect one comes."""
     until = min(time.monotonic() + COMPANY_SECONDS, over)
     while not batch.is_full:
         delivery = _drain.next(until)
@@ -203,7 +202,7 @@ def _store_batch(queue: str, batch: _Batch) -> None:
 
 
 def _read(queue: str, delivery: Delivery) -> list[NumberedRow] | None:
-    """The rows of the message; without any it is set aside, since it cannot be read."""
+    """The rows of the message; None if it cannot be read, after moving it to `failed`."""
     try:
         return read_message(delivery.body)
     except UnknownFormat as error:
@@ -217,7 +216,7 @@ def _report_unreadable(queue: str, error: UnknownFormat) -> None:
 
 
 def _queue_name(task: "Task[..., None]") -> str:
-    """Where the task's message came from; the default exchange routes by the queue's name."""
+    """The queue of the task's message; the default exchange routes by the queue's name."""
     return str((task.request.delivery_info or {}).get("routing_key"))
 
 
@@ -228,5 +227,5 @@ def _store_patiently(
         retry_while_database_is_down(lambda: store(rows), meanwhile=_drain.stay_alive)
     BATCH_ROWS.observe(len(rows))
     _stored.inc(len(rows))
-    # Not in one: rows that are stored would have to be told from strangers each time.
+    # A second step: repeating both would compare stored rows with strangers each time.
     retry_while_database_is_down(lambda: finish_queued(rows), meanwhile=_drain.stay_alive)

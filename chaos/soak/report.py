@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from bench.page import put
+from bench.report import put
 from chaos.report import PAGE, RESULTS
 from chaos.soak.running import Soaked
 from chaos.soak.verdict import Line, is_ok, lines

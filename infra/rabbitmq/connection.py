@@ -78,12 +78,12 @@ class QueueState:
 
 
 def messages_waiting(*queues: str) -> int:
-    """The messages that wait in these queues. Raises BrokerAway."""
+    """The messages that wait in these queues. Raises BrokerUnavailable."""
     return sum(state.messages for state in queue_states(*queues).values())
 
 
 def queue_states(*queues: str) -> dict[str, QueueState]:
-    """These queues as they are now; one that is not there is empty. Raises BrokerAway."""
+    """These queues as they are now; one that is not there is empty. Raises BrokerUnavailable."""
     if not broker_is_configured():
         return {}
     try:

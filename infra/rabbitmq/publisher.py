@@ -51,7 +51,10 @@ class Publisher:
         self.breaker = Breaker("rabbitmq", try_to_publish)
 
     def publish(self, queue: str, headers: Mapping[str, Any], body: bytes) -> None:
-        """Return when the queue has the message on disk. Raises BrokerAway, at once where known."""
+        """Return when the queue has the message on disk.
+
+        Raises BrokerUnavailable, at once if that is known.
+        """
         with self._lock:
             if self.breaker.is_open:
                 raise BrokerUnavailable("known to be away")

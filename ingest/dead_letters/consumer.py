@@ -1,8 +1,8 @@
-"""What the broker has set aside comes into the database: as the rows it holds, else as it is.
+"""Consumer of the queue `failed`: messages that cannot be read or were redelivered too often.
 
-A message gets into the queue of the failed when it cannot be read, or was handed out too often. Its
-rows are stored if that can be done, and what cannot be stored is set aside row by row. Scheduled
-work is dropped, since beat sends it again.
+It stores the rows of a message if possible. Rows that cannot be stored become dead letters one by
+one; a message that cannot be read becomes a dead letter as a whole. Scheduled tasks are dropped,
+because beat sends them again.
 """
 
 from base64 import b64encode
@@ -22,11 +22,11 @@ from ingest.records import NumberedRow
 logger = get_logger(__name__)
 
 CONSUME_JOB = "take-over-failed"
-#: The kind of a letter that is a message which cannot be read.
+#: The kind of a letter that is an unreadable message.
 MESSAGE = "message"
 MAX_MESSAGES = 10_000
-#: Why the broker set a message aside.
-_EXPIRED, _HANDED_OUT_TOO_OFTEN = "expired", "delivery_limit"
+#: The broker's reasons for a dead letter.
+_EXPIRED, _DELIVERY_LIMIT_REACHED = "expired", "delivery_limit"
 
 
 def consume_failed(queue: str = FAILED, scheduled: str = MAINTENANCE) -> int:
@@ -34,7 +34,7 @@ def consume_failed(queue: str = FAILED, scheduled: str = MAINTENANCE) -> int:
 
     Those that come from the queue `scheduled` are scheduled work.
 
-    Raises BrokerAway, infra.jobs.JobIsRunning, and OperationalError: what was not taken over stays.
+    Raises BrokerUnavailable, JobIsRunning, and OperationalError: what was not taken over stays.
     """
     with only_run(CONSUME_JOB) as run:
         taken = 0
@@ -52,7 +52,7 @@ def consume_failed(queue: str = FAILED, scheduled: str = MAINTENANCE) -> int:
 
 
 def readable_rows(body: bytes) -> list[NumberedRow]:
-    """The rows of a task message, each of which is one. Raises UnknownFormat."""
+    """The rows of a task message, each of them checked. Raises UnknownFormat."""
     rows = read_message(body)
     try:
         for row in rows:
@@ -78,7 +78,7 @@ def _consume(delivery: Delivery, scheduled: str) -> None:
 
 
 def _is_scheduled(delivery: Delivery, scheduled: str) -> bool:
-    """Whether it is a task of beat: one that came too late, killed its workers, or is unknown."""
+    """Whether it is a scheduled task: one that expired, killed its workers, or is unknown."""
     headers = delivery.headers
     reason, task = _reason(delivery), headers.get("task")
     if reason == _EXPIRED:
@@ -94,17 +94,17 @@ def _reason(delivery: Delivery) -> str:
 
 
 def _tries(delivery: Delivery) -> int:
-    """How often it was taken from the queue of the failed in vain.
+    """How often it was taken from the queue `failed` in vain.
 
-    RabbitMQ 4 goes on counting where the queue before has ended, older servers begin at 0.
+    RabbitMQ 4 continues the count of the previous queue; older servers start at 0.
     """
-    before = DELIVERY_LIMIT + 1 if _reason(delivery) == _HANDED_OUT_TOO_OFTEN else 1
+    before = DELIVERY_LIMIT + 1 if _reason(delivery) == _DELIVERY_LIMIT_REACHED else 1
     return delivery.attempts - before if delivery.attempts >= before else delivery.attempts
 
 
 def _set_aside(rows: list[NumberedRow]) -> None:
     for row in rows_not_stored(rows):
-        set_aside(row, "its message was handed out again and again, and never stored")
+        set_aside(row, "its message was redelivered again and again, and never stored")
 
 
 def _keep(delivery: Delivery, error: UnknownFormat) -> None:
@@ -117,7 +117,7 @@ def _keep(delivery: Delivery, error: UnknownFormat) -> None:
 
 
 def _first_queue(delivery: Delivery) -> str:
-    """Where the message came from before it failed."""
+    """The queue that the message was in before it failed."""
     deaths = delivery.headers.get("x-death")
     earliest = deaths[-1] if isinstance(deaths, list) and deaths else {}
     return str(earliest.get("queue", FAILED) if isinstance(earliest, dict) else FAILED)[:64]

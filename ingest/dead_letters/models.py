@@ -1,14 +1,15 @@
-"""The table of what was accepted and could not be stored, or not be read."""
+"""The table of dead letters."""
 
 from django.db import models
 
 
 class DeadLetter(models.Model):
-    """What was set aside: all of it, and why. `acceptance` is unique, so setting aside may repeat.
+    """Data that was accepted and cannot be stored or read, whole, and the reason.
 
-    `kind` says what it is: a row by the name of its kind, a document of `search`, or a `message`
-    that cannot be read. `queue` is where such things travel. A row has its number among those of
-    its `parent` (by name, cut to fit); null where no row can have it.
+    `acceptance` is unique, so setting aside may repeat. `kind` is the name of a row's record type,
+    `search` for a rejected document, or `message` for a message that cannot be read. `queue` is the
+    queue that it came by. `number` is a row's number within its `parent` (the parent's name, cut to
+    fit); null if no row can have it.
     """
 
     acceptance = models.UUIDField(unique=True)
@@ -31,5 +32,5 @@ class DeadLetter(models.Model):
 
     @property
     def title(self) -> str:
-        """What it is, and of which row."""
+        """The kind and the key."""
         return " ".join([self.kind, "/".join(map(str, self.key))]).strip()

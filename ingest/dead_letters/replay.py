@@ -1,9 +1,7 @@
-"""What can be done about a dead letter: to replay it by the workers' own insert, or to discard it.
+"""Replaying a dead letter by the workers' own insert, or discarding it; dead letters as objects.
 
-Both may be repeated, and interrupted anywhere: a letter is removed only when what it holds is
-stored, is another letter, or is recorded as discarded. Neither needs Redis or the broker.
-
-Dead letters as operators see them.
+Both may be repeated and interrupted anywhere: a letter is removed only after its content is stored,
+has become another letter, or is recorded as discarded. Neither needs Redis or the broker.
 """
 
 from base64 import b64decode
@@ -27,7 +25,7 @@ from ingest.records import Key, NumberedRow, from_payload, record_type_of_parent
 
 logger = get_logger(__name__)
 
-#: Does what a letter of some kind is about, in the transaction that removes the letter.
+#: Replays a letter of some kind, in the transaction that removes the letter.
 Replay = Callable[[DeadLetter], object]
 
 _TOKEN_CHARACTERS = 24
@@ -36,18 +34,18 @@ _replays: dict[str, Replay] = {}
 
 
 class StillSetAside(Exception):
-    """It cannot be stored, or not be read, today either; says why."""
+    """It still cannot be stored or read; the text says why."""
 
 
 def register_replay(kind: str, way: Replay) -> None:
-    """Announce how letters are replayed that are no rows; by who sets them aside."""
+    """Announce how to replay letters of a kind that are not rows. Their owner calls this."""
     _replays[kind] = way
 
 
 def replay(letter: DeadLetter) -> None:
-    """Store what the letter holds, and remove it.
+    """Store the content of the letter and remove the letter.
 
-    Raises StillSetAside, with the reason that the letter has from now on; OperationalError.
+    Raises StillSetAside, with the letter's new reason; OperationalError.
     """
     if letter.kind in _replays:
         in_transaction(partial(_replay_otherwise, letter))
@@ -68,7 +66,7 @@ def replay(letter: DeadLetter) -> None:
 
 
 def discard(letter: DeadLetter) -> None:
-    """Give it up: its numbers are recorded as skipped, since nothing will ever be stored there.
+    """Give the letter up; record its numbers as skipped, because no row will ever have them.
 
     Raises OperationalError.
     """
@@ -77,12 +75,12 @@ def discard(letter: DeadLetter) -> None:
 
 
 def rows_in(letter: DeadLetter) -> list[NumberedRow]:
-    """The rows that the letter holds. Raises UnknownFormat: it cannot be read, or holds none."""
+    """The rows of the letter. Raises UnknownFormat if it cannot be read or has none."""
     try:
         if letter.kind == MESSAGE:
             return readable_rows(b64decode(letter.payload["body"]))
         row = _row_in(letter)
-        row.columns()  # a payload may be JSON and still be no row
+        row.columns()  # valid JSON may still not be a row
     except (Undecodable, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UnknownFormat(str(error)) from error
     return [row]
@@ -121,7 +119,7 @@ def _discard(letter: DeadLetter) -> bool:
 
 
 def _places(letter: DeadLetter) -> Iterator[tuple[Key, int]]:
-    """The numbers that were given to what the letter holds, as far as can be read."""
+    """The numbers of the letter's rows, as far as they can be read."""
     if letter.kind in _replays:
         return
     try:
@@ -129,7 +127,7 @@ def _places(letter: DeadLetter) -> Iterator[tuple[Key, int]]:
     except UnknownFormat:
         places = [(tuple(letter.key), letter.number)] if letter.number else []
     for parent, number in places:
-        # Of others there are no parents, so nobody misses a number.
+        # Other places have no parent, so no number is missing there.
         if 0 < number <= MAX_NUMBER and 0 < len(str(parent[0])) <= _TOKEN_CHARACTERS:
             yield parent, number
 
@@ -141,7 +139,7 @@ def _is_taken(parent: Key, number: int) -> bool:
 
 
 def as_summary(letter: DeadLetter) -> dict[str, Any]:
-    """What tells it from others, and why it is there."""
+    """The fields that identify the letter, and its reason."""
     return {
         "id": letter.pk,
         "kind": letter.kind,
@@ -154,7 +152,7 @@ def as_summary(letter: DeadLetter) -> dict[str, Any]:
 
 
 def as_object(letter: DeadLetter) -> dict[str, Any]:
-    """All of it; of a message also its text, if it is one."""
+    """All fields; for a message also its text."""
     fields = {**as_summary(letter), "payload": letter.payload, "traceback": letter.traceback}
     if letter.kind == MESSAGE:
         fields["text"] = b64decode(letter.payload["body"]).decode(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""What cannot be stored, or not be read, is set aside whole, where operators see it."""
+"""Setting aside: data that cannot be stored or read is kept whole, where operators see it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,13 +20,13 @@ logger = get_logger(__name__)
 
 MAX_REASON_CHARACTERS = 200
 _MAX_PARENT_CHARACTERS = 64
-#: What a column of numbers holds.
+#: The limit of a number column.
 MAX_NUMBER = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Letter:
-    """What is set aside; see DeadLetter. `place` is the parent's key and, if known, the number."""
+    """The content of a dead letter; `place` is the parent's key and, if known, the number."""
 
     kind: str
     queue: str
@@ -36,7 +36,7 @@ class Letter:
 
 
 def set_aside(row: NumberedRow, reason: str, error: BaseException | None = None) -> None:
-    """Keep the row, once however often this is called, in its own transaction."""
+    """Keep the row, once even if called again, in a transaction of its own."""
     letter = Letter(
         kind=row.kind.name,
         queue=row.kind.name,
@@ -54,7 +54,7 @@ def keep(
     error: BaseException | None = None,
     request_id: str = "",
 ) -> None:
-    """Keep it once, with the latest reason. Raises OperationalError."""
+    """Keep the letter once, with the latest reason. Raises OperationalError."""
     why = {
         "reason": reason[:MAX_REASON_CHARACTERS],
         "traceback": "".join(format_exception(error)) if error else "",
@@ -67,7 +67,7 @@ def keep(
     )
     if is_new:
         SET_ASIDE.labels(letter.kind).inc()
-        # The reason may quote the row, and is kept with it.
+        # The reason may quote the row, so it is kept with the row and not logged.
         logger.error(
             Event.SET_ASIDE,
             kind=letter.kind,

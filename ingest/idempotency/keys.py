@@ -1,4 +1,4 @@
-"""Idempotency keys: a request that may be repeated, and what it is recognised by."""
+"""Idempotency keys, and requests that have one."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from infra.errors import DomainError
 
 
 class KeyReused(DomainError):
-    """An Idempotency-Key stands for another request already."""
+    """The Idempotency-Key was used for a request with other content."""
 
     def __init__(self) -> None:
         super().__init__("This Idempotency-Key was used with another body.")
@@ -14,7 +14,7 @@ class KeyReused(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """A request that may be repeated: digests of its path with its key, and of what it says.
+    """Two digests: `name` of a request's path and key, `fingerprint` of its content.
 
     Each is a UUID of 32 hexadecimal digits.
     """
@@ -25,7 +25,7 @@ class RequestKey:
 
 @dataclass
 class IdempotentRequest:
-    """A request with an Idempotency-Key, and whether it turned out to be a repeat."""
+    """A request with an Idempotency-Key; `is_repeat` once it turned out to be one."""
 
     key: RequestKey
     is_repeat: bool = False

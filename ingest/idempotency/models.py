@@ -1,12 +1,12 @@
-"""The table of keys whose requests have done their work."""
+"""The table of idempotency keys."""
 
 from django.db import models
 
 
 class IdempotencyKey(models.Model):
-    """A request by the digest of its path and key, and what it made. Digests are written as UUIDs.
+    """A request that succeeded. `name` is the digest of path and key, `fingerprint` of the content.
 
-    `first_number` of as many rows as the request asks for, or the `token` of an application.
+    It made the rows from `first_number` on, or the application with this `token`.
     """
 
     application_token = models.CharField(max_length=24)

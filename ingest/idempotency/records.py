@@ -1,4 +1,4 @@
-"""What is known of requests that bore a key, in the table."""
+"""Records of idempotent requests in the table."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _COLUMNS = (*_NAME, "fingerprint", "first_number", "token", "accepted_at")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the first request with a key asked for, made, and when."""
+    """The fingerprint, the first number and the time of the first request with a key."""
 
     fingerprint: str
     first_number: int
@@ -34,7 +34,7 @@ KeyedRequest = tuple[str, RequestKey]
 
 
 def find_records(requests: Iterable[KeyedRequest]) -> Mapping[str, Record]:
-    """What is known of these requests, given by application and key; by the key's name."""
+    """The records of these requests, by the key's name."""
     names = [(token, key.name) for token, key in requests]
     return {
         row.name.hex: Record(row.fingerprint.hex, int(row.first_number or 0), row.accepted_at)
@@ -46,11 +46,11 @@ def find_records(requests: Iterable[KeyedRequest]) -> Mapping[str, Record]:
 def remember_stored(rows: Iterable[NumberedRow]) -> None:
     """Remember the requests of these rows, in the transaction that stores them.
 
-    A key that was forgotten while its row was queued stands for two rows, and for either of them:
-    here for the one that is stored last. Raises what the database raises.
+    If Redis forgot a key while its row was queued, two rows may have the same key. Then the record
+    names the row that is stored last. Raises errors of the database.
     """
-    # Joined by hand like the rows themselves: with a key for each, the ORM would cost more than
-    # all the rest. (Not INSERT IGNORE, which stores something else where it does not like a value.)
+    # Joined by hand like the rows: with a key for each row, the ORM would cost more than all the
+    # rest. Not INSERT IGNORE, which changes values that it does not accept.
     time = connection.ops.adapt_datetimefield_value
     records = [
         (row.key[0], key.name, key.fingerprint, row.number, "", time(row.accepted_at))
@@ -71,7 +71,7 @@ def remember_stored(rows: Iterable[NumberedRow]) -> None:
 
 
 def claim_new(rows: Iterable[NumberedRow]) -> None:
-    """The same where nobody else may have done the request. Raises IntegrityError if one has."""
+    """Remember requests that must be new. Raises IntegrityError if a rival made one of them."""
     records = [
         IdempotencyKey(
             application_token=row.key[0],
@@ -89,20 +89,20 @@ def claim_new(rows: Iterable[NumberedRow]) -> None:
 
 
 def _requests(rows: Iterable[NumberedRow]) -> Iterator[tuple[NumberedRow, RequestKey]]:
-    """The first row of each request that bore a key, and that key."""
+    """The first row of each request with a key, and that key."""
     for row in rows:
         if row.request is not None:
             yield row, row.request
 
 
 def any_key_from_before(moment: datetime) -> bool:
-    """Whether any request from before this moment still counts."""
+    """Whether a key from before this time has not expired."""
     oldest = timezone.now() - KEPT_FOR
     return IdempotencyKey.objects.filter(accepted_at__gt=oldest, accepted_at__lt=moment).exists()
 
 
 def forget_old_keys(batch_done: Callable[[], object] = lambda: None) -> int:
-    """Remove what no longer counts, in short transactions; how many. `batch_done` follows each."""
+    """Remove expired keys in short transactions; the number. Calls `batch_done` after each."""
     removed = 0
     while True:
         old = IdempotencyKey.objects.filter(accepted_at__lte=timezone.now() - KEPT_FOR)

@@ -1,7 +1,6 @@
-"""Who gives the next number, and how nobody ever gives it twice.
+"""Numbering: who gives the next number, and why no number is ever given twice.
 
-`authority` is the one row that says who gives numbers now, `leases` what the database lends to
-Redis, `blocks` how Redis gives it away, `examination` whether this is still the Redis that the
-numbers were lent to, `keeper` what a process does for all that beside its requests, and
-`database` the numbers that the database gives itself.
+`authority` is the one row that says who gives numbers now. `leases` are the numbers that the
+database lends to Redis, `blocks` is how Redis gives them away. `fencing` verifies that a server is
+still the Redis that holds the leases. `agent` is the background thread of each process.
 """

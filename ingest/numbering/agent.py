@@ -1,8 +1,8 @@
-"""What a process that takes numbers from Redis does beside its requests, each half second.
+"""The numbering agent: a thread in each process that takes numbers from Redis.
 
-It looks who gives numbers now, says that it lives and which fence it has seen, extends blocks that
-run low before they are used up, and gives numbering back to Redis once all processes reach it.
-The thread starts with the first request, so that it is on the right side of every fork.
+Every half second it reads who gives numbers, reports that the process lives and which fence it has
+seen, extends blocks that run low, and gives numbering back to Redis once all processes reach it.
+It starts with the first request, so it never starts before a fork.
 """
 
 import time
@@ -36,11 +36,11 @@ from ingest.records import Key
 logger = get_logger(__name__)
 
 TICK_SECONDS = 0.5
-#: Redis gives numbers again when every process has reached it for so long.
+#: Redis gives numbers again when every process has reached it for this long.
 REACHED_FOR = timedelta(seconds=3)
-#: A process that has not said so for this long does not count as living.
+#: A process that has not reported for this long does not count as alive.
 ALIVE_WITHIN = timedelta(seconds=5)
-#: One that has not for so long was killed, unless it stands still.
+#: A process that has not reported for this long was killed, unless it is frozen.
 DEAD_AFTER = timedelta(seconds=60)
 WAITING_RENEWALS = 1000
 RENEW_SECONDS = 0.25
@@ -50,19 +50,19 @@ _not_renewed = LEASES.labels("not_renewed")
 
 @dataclass(frozen=True, slots=True)
 class KnownAuthority:
-    """Who gives numbers since when, as this process knows it.
+    """The number authority as this process knows it.
 
-    `is_drained`: nothing that was queued before still is.
+    `is_drained`: no message from before this epoch is queued.
     """
 
     source: Source
-    term: Generation
+    generation: Generation
     since: datetime
     is_drained: bool
 
 
 class NumberingAgent:
-    """The knowledge that the requests of this process share, and the thread that keeps it true."""
+    """What the requests of this process know about numbering, and the thread that refreshes it."""
 
     def __init__(self) -> None:
         self.process = uuid4()
@@ -78,7 +78,7 @@ class NumberingAgent:
         self._raised_at: datetime | None = None
 
     def authority(self) -> KnownAuthority:
-        """Who gives numbers; asks the database only the first time."""
+        """Who gives numbers; reads the database only the first time."""
         if self._thread is None or not self._thread.is_alive():
             with self._starting:
                 if self._thread is None or not self._thread.is_alive():
@@ -86,32 +86,32 @@ class NumberingAgent:
         assert self._authority is not None  # noqa: S101 - it was just read
         return self._authority
 
-    def look_again(self) -> None:
-        """Read who gives numbers. Raises OperationalError without a database."""
+    def refresh(self) -> None:
+        """Read the authority again. Raises OperationalError without a database."""
         self._learn(read_authority())
 
-    def renew_soon(self, parent: Key, term: Generation) -> None:
-        """This parent's block runs low."""
+    def renew_soon(self, parent: Key, generation: Generation) -> None:
+        """Extend this parent's block soon."""
         if len(self._running_low) < WAITING_RENEWALS:
-            self._running_low[parent] = term
+            self._running_low[parent] = generation
             self._wake.set()
 
     def _start(self) -> None:
         authority = read_authority()
-        # From here on an examination waits for this process.
+        # From here on verification waits for this process.
         report(self.process, self.blocks, authority.examination)
         self._learn(authority)
         self._ends = False
         thread = Thread(target=self._run, name="numbering", daemon=True)
         thread.start()
         self._thread = thread
-        # Runs at the end of any process, of one that multiprocessing has made too.
+        # Runs at the end of any process, also of one that multiprocessing started.
         Finalize(self, self.end, exitpriority=100)
 
     def _learn(self, authority: NumberAuthority) -> None:
         latest_epoch.learn(authority.epoch)
         self._authority = KnownAuthority(
-            Source(authority.source), authority.term, authority.since, authority.is_drained
+            Source(authority.source), authority.generation, authority.since, authority.is_drained
         )
 
     def _run(self) -> None:
@@ -145,7 +145,7 @@ class NumberingAgent:
         self._forget_the_dead()
 
     def _probe(self) -> None:
-        """Whether Redis can be written to."""
+        """Check whether Redis takes writes."""
         try:
             try_redis_write(redis_client())
         except redis.RedisError:
@@ -170,15 +170,15 @@ class NumberingAgent:
             logger.warning(Event.NUMBERS_STAY, error=error)
             return
         self._reaches_since = None
-        self.look_again()
+        self.refresh()
 
     def _renew_some(self) -> None:
-        """Extend blocks for a part of the tick: who gives numbers must be looked at again soon."""
+        """Extend blocks for a part of the tick; the authority must be read again soon."""
         until = time.monotonic() + RENEW_SECONDS
         while self._running_low and time.monotonic() < until:
-            parent, term = self._running_low.popitem()
+            parent, generation = self._running_low.popitem()
             try:
-                extend_block(self.blocks, term, parent)
+                extend_block(self.blocks, generation, parent)
             except (NumbersUnavailable, Unanswered, Untrusted, AuthorityChanged) as error:
                 _not_renewed.inc(1 + len(self._running_low))
                 # The next request of each of these parents asks again.
@@ -188,7 +188,7 @@ class NumberingAgent:
             self._wake.set()
 
     def _forget_the_dead(self) -> None:
-        """Nobody need ask those that were killed: what they saw, this process has seen by now."""
+        """Forget killed processes: this process has seen a higher fence than they had."""
         if self.blocks.fence > self._fence:
             self._fence, self._raised_at = self.blocks.fence, timezone.now()
         if self._raised_at:
@@ -196,7 +196,7 @@ class NumberingAgent:
             dead.exclude(pk=self.process).delete()
 
     def end(self) -> None:
-        """The process ends: say so, with the fence it has seen."""
+        """Stop the thread and sign off with the fence that this process has seen."""
         if not self.stop():
             return
         try:
@@ -207,7 +207,7 @@ class NumberingAgent:
             _close_connection()
 
     def stop(self) -> bool:
-        """End the thread; false when there is none."""
+        """Stop the thread; false if there is none."""
         thread, self._thread = self._thread, None
         if thread is None:
             return False
@@ -218,6 +218,6 @@ class NumberingAgent:
 
 
 def _close_connection() -> None:
-    """Give the thread's connection back; what has failed may fail at that too."""
+    """Close the thread's connection; a broken one may fail at that too."""
     with suppress(DatabaseError, InterfaceError):
         connection.close()

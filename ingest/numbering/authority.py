@@ -1,9 +1,7 @@
-"""The latest epoch that this process has read, for what must hold while the database is away.
+"""Number authority: one row says who gives numbers now.
 
-Who gives numbers now: one row, read by every transaction that takes numbers from the database.
-
-Whoever takes numbers holds the row shared until its transaction ends, and who changes it waits for
-them: so no number of an old epoch is handed out after the new one has begun.
+A transaction that takes numbers holds the row with a shared lock until it ends, and a transaction
+that changes the row waits for it. So no number of an old epoch is given after a new one has begun.
 """
 
 from django.db import connection, transaction
@@ -14,13 +12,13 @@ from ingest.numbering.models import NumberAuthority, Source
 
 
 class LatestEpoch:
-    """Rises, as epochs do: a read that was slow makes it no older."""
+    """The latest epoch that this process has read. It only rises, so a slow read does no harm."""
 
     def __init__(self) -> None:
         self.value = 0
 
     def learn(self, epoch: int) -> None:
-        """This epoch was read from the database."""
+        """Note an epoch that was read from the database."""
         self.value = max(self.value, epoch)
 
 
@@ -31,11 +29,11 @@ _ROW = 1
 
 
 class AuthorityChanged(Exception):
-    """Somebody else gives numbers now, or in another epoch; look again."""
+    """The source or the epoch of numbers has changed; read the row again."""
 
 
 def read_authority() -> NumberAuthority:
-    """The row as it is now."""
+    """The row as it is now; it is made if it is missing."""
     authority = NumberAuthority.objects.filter(pk=_ROW).first()
     if authority:
         return authority
@@ -45,7 +43,7 @@ def read_authority() -> NumberAuthority:
 
 
 def hold_authority(source: Source, epoch: int | None = None) -> None:
-    """Let nobody change it until this transaction ends. Raises AuthorityChanged."""
+    """Hold the row unchanged until this transaction ends. Raises AuthorityChanged."""
     authority = NumberAuthority.objects.filter(pk=_ROW)
     if connection.vendor == "mysql":
         sql, parameters = authority.values_list("source", "epoch").query.sql_with_params()
@@ -60,14 +58,15 @@ def hold_authority(source: Source, epoch: int | None = None) -> None:
 
 
 def lock_authority() -> NumberAuthority:
-    """The row, which nobody else may change or hold until this transaction ends."""
+    """The row, locked exclusively until this transaction ends."""
     return NumberAuthority.objects.select_for_update().get(pk=_ROW)
 
 
 def begin_epoch(authority: NumberAuthority, source: Source, reason: str, *, above: int = 0) -> None:
-    """No block that Redis holds counts from now on; `authority` is locked by the caller.
+    """Begin an epoch, in which no block of Redis is valid; the caller has locked `authority`.
 
-    The epoch lies `above` that one too. Flags that Redis held may be lost, so all is counted once.
+    The new epoch is also `above` the given one. Redis may have lost dirty flags, so the next count
+    job counts everything.
     """
     authority.source = source
     authority.epoch = max(authority.epoch, above) + 1
@@ -79,7 +78,7 @@ def begin_epoch(authority: NumberAuthority, source: Source, reason: str, *, abov
 
 
 def take_over_for_database(epoch: int, reason: str) -> None:
-    """From now on the database gives numbers, unless somebody has changed that epoch already."""
+    """Let the database give numbers from now on, unless that epoch has ended already."""
     read_authority()
     with transaction.atomic(durable=True):
         authority = lock_authority()
@@ -88,7 +87,7 @@ def take_over_for_database(epoch: int, reason: str) -> None:
 
 
 def request_reports() -> int:
-    """Ask all living processes for the fence they have seen; the number of this question."""
+    """Ask all living processes for the fence that they have seen; the number of this request."""
     read_authority()
     with transaction.atomic(durable=True):
         NumberAuthority.objects.filter(pk=_ROW).update(examination=F("examination") + 1)
@@ -96,5 +95,5 @@ def request_reports() -> int:
 
 
 def raise_fence(fence: int) -> None:
-    """A process that ends had seen this fence; in the caller's transaction."""
+    """Keep the fence that an ending process has seen; in the caller's transaction."""
     NumberAuthority.objects.filter(pk=_ROW, fence__lt=fence).update(fence=fence)

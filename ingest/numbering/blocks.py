@@ -1,7 +1,7 @@
-"""The numbers that Redis gives: a block for each parent, and one script for all that is done to it.
+"""The numbers that Redis gives: a block for each parent, and one script for all operations on it.
 
-A call is sent once. Only where it was surely not done, because it was not sent or the server
-refused it, may a row be numbered elsewhere. Whatever else goes wrong leaves the outcome open.
+A call is sent once. Only if it surely had no effect, because it was not sent or the server refused
+it, may a row be numbered elsewhere. Any other failure leaves the outcome open.
 """
 
 import time
@@ -28,25 +28,25 @@ logger = get_logger(__name__)
 
 _SOURCE = (Path(__file__).parent / "blocks.lua").read_text()
 
-#: So long a request with a key may be repeated.
+#: How long idempotent requests are remembered.
 REMEMBERED_SECONDS = 24 * 3600
 
 
 class NumbersUnavailable(Exception):
-    """Nothing was done: Redis cannot be reached, or refuses."""
+    """Nothing was done: Redis cannot be reached, or it refused."""
 
 
 class Unanswered(Exception):
-    """The call was sent, and its answer did not come or says nothing: it may have been done."""
+    """The call was sent, and no usable answer came: it may have been done."""
 
 
 class Untrusted(Exception):
-    """Nothing was done: this may not be the Redis that the numbers were lent to."""
+    """Nothing was done: this may not be the Redis that holds the leases."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The next number that Redis gives and the last one it may give."""
+    """The next number that Redis gives, and the last one that it may give."""
 
     next: int
     last: int
@@ -54,7 +54,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class RequestNumbers:
-    """Consecutive numbers for the rows of one request; `record` is remembered under its `key`."""
+    """One request for consecutive numbers of its rows; `record` is kept under its `key`."""
 
     payloads: Sequence[bytes]
     key: str = ""
@@ -63,7 +63,7 @@ class RequestNumbers:
 
 @dataclass(frozen=True, slots=True)
 class BlockDemand:
-    """Numbers for requests to one parent; `child_lease` where the rows are parents themselves."""
+    """The requests to one parent; `child_lease` is the first lease of rows that are parents."""
 
     parent: str
     requests: Sequence[RequestNumbers]
@@ -72,7 +72,7 @@ class BlockDemand:
 
 @dataclass(frozen=True, slots=True)
 class KnownRequest:
-    """A request that was made before: its first number and record, its rows that still pend."""
+    """A repeated request: its first number, its record, and its rows that are still pending."""
 
     first: int
     record: str
@@ -81,9 +81,9 @@ class KnownRequest:
 
 @dataclass(frozen=True, slots=True)
 class BlockAnswer:
-    """Whether the block runs low; for each request the first number, or what is known of it.
+    """Whether the block runs low; for each request its first number, or the known request.
 
-    None where Redis has no block with so many.
+    None if the block has not enough numbers.
     """
 
     runs_low: bool
@@ -91,22 +91,22 @@ class BlockAnswer:
 
 
 @cache
-def script(term: Generation) -> str:
-    """The script of a term."""
-    return f"local EPOCH = {term.epoch} -- trusted for time {term.trust}\n{_SOURCE}"
+def script(generation: Generation) -> str:
+    """The script of a generation."""
+    return f"local EPOCH = {generation.epoch} -- trusted for time {generation.trust}\n{_SOURCE}"
 
 
 @cache
-def script_digest(term: Generation) -> str:
-    """The name by which a server knows the script."""
-    return sha1(script(term).encode()).hexdigest()  # noqa: S324 - Redis' choice
+def script_digest(generation: Generation) -> str:
+    """The digest by which a server knows the script."""
+    return sha1(script(generation).encode()).hexdigest()  # noqa: S324 - Redis' choice
 
 
 class Blocks:
-    """This process's way to the blocks; one call at a time.
+    """This process's access to the blocks, one call at a time.
 
-    `fence` is the highest that any call has seen, and `question` the last examination for which it
-    was told. Holding `calling` keeps both as they are.
+    `fence` is the highest one that any call has seen; `question` is the last request for reports
+    that was answered with it. While `calling` is held, neither changes.
     """
 
     def __init__(self) -> None:
@@ -115,8 +115,8 @@ class Blocks:
         self.question = 0
         self._clock_ahead = 0.0
 
-    def accept(self, term: Generation, wanted: Sequence[BlockDemand]) -> list[BlockAnswer]:
-        """Numbers for all of these, and their rows pending. Raises all of the above."""
+    def accept(self, generation: Generation, wanted: Sequence[BlockDemand]) -> list[BlockAnswer]:
+        """Number the rows of all demands and make them pending. Raises the three errors above."""
         names = [redis_keys.PENDING_PARENTS]
         arguments: list[Any] = [REMEMBERED_SECONDS]
         for one in wanted:
@@ -126,41 +126,43 @@ class Blocks:
             for asked in one.requests:
                 arguments += asked.key, asked.record, len(asked.payloads), *asked.payloads
         with _unreadable_is_open():
-            [answers] = self._call(term, "accept", names, arguments)
+            [answers] = self._call(generation, "accept", names, arguments)
             return [_block_answer(one, answer) for one, answer in zip(wanted, answers, strict=True)]
 
-    def open(self, term: Generation, parent: str, ceiling: int) -> Block:
-        """The parent's block, opened empty above the ceiling where it is unknown."""
+    def open(self, generation: Generation, parent: str, ceiling: int) -> Block:
+        """The parent's block; an unknown one is opened, empty, above the ceiling."""
         names = [redis_keys.block(parent)]
         with _unreadable_is_open():
-            return Block(*self._call(term, "open", names, [ceiling]))
+            return Block(*self._call(generation, "open", names, [ceiling]))
 
-    def install(self, term: Generation, parent: str, block: Block, lease: Lease) -> None:
-        """Put the lease behind the block, unless somebody else has by now."""
+    def install_block(
+        self, generation: Generation, parent: str, block: Block, lease: Lease
+    ) -> None:
+        """Append the lease to the block, unless a rival has done so."""
         names = [redis_keys.block(parent)]
         with _unreadable_is_open():
-            self._call(term, "install", names, [block.last, lease.first, lease.last])
+            self._call(generation, "install", names, [block.last, lease.first, lease.last])
 
     def _call(
-        self, term: Generation, operation: str, names: Sequence[str], arguments: Sequence[Any]
+        self, generation: Generation, operation: str, names: Sequence[str], arguments: Sequence[Any]
     ) -> list[Any]:
         with self.calling:
             for _ in range(2):
-                # Later than this nobody waits for the answer any more, so the server refuses.
+                # Later than this no request waits for the answer, so the server refuses the call.
                 deadline = int((time.monotonic() + self._clock_ahead + REDIS_ANSWER_SECONDS) * 1000)
                 status, now, *answer = self._send(
-                    "EVALSHA", script_digest(term), 2 + len(names),
+                    "EVALSHA", script_digest(generation), 2 + len(names),
                     redis_keys.FENCE, redis_keys.EPOCH, *names,
                     operation, deadline, self.fence, *arguments,
                 )  # fmt: skip
-                # At the least: the answer took some time to come here.
+                # A lower bound: the answer took some time to arrive.
                 self._clock_ahead = now / 1000 - time.monotonic()
                 if status == b"ok":
                     self.fence = max(self.fence, answer[0])
                     return list(answer[1:])
                 if status != b"late":
                     raise Untrusted(status.decode())
-        # A server whose clock is not known yet refuses the first attempt, and so tells the time.
+        # A server with an unknown clock refuses the first attempt, and its answer tells the time.
         raise NumbersUnavailable("too slow")
 
     def _send(self, *command: Any) -> Any:
@@ -186,7 +188,7 @@ class Blocks:
         try:
             connection.send_packed_command(connection.pack_command(*command), check_health=False)
         except (redis.ConnectionError, redis.TimeoutError) as error:
-            # What did not go out whole is never run, since the connection is closed now.
+            # A command that was not sent whole is never run: the connection is closed now.
             raise NumbersUnavailable(str(error)) from error
         return connection.read_response()
 
@@ -207,21 +209,21 @@ def _read_answer(answer: Any) -> int | KnownRequest | None:
 
 @contextmanager
 def _unreadable_is_open() -> Iterator[None]:
-    """Around a call: an answer of another shape than the script's leaves the outcome open."""
+    """Around a call: an answer of an unexpected shape leaves the outcome open."""
     try:
         yield
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         logger.error(Event.SERVICE_UNFORESEEN, service="redis", error=error)  # noqa: TRY400
-        # The next answer on the same connection may be that of another call.
+        # The next answer on the same connection may belong to another call.
         redis_pool().disconnect(inuse_connections=False)
         raise Unanswered(f"an answer of another shape: {type(error).__name__}") from error
 
 
 def _connect() -> Any:  # redis-py's connections are not typed
-    """A connection that is alive as far as can be seen from here. Raises RedisAway."""
+    """A connection that seems to be alive. Raises NumbersUnavailable."""
     try:
         return redis_pool().get_connection()
     except redis.RedisError as error:
-        meaning_of(error)  # logs an error that nobody knows
+        meaning_of(error)  # logs an unknown error
         redis_breaker().open(error)
         raise NumbersUnavailable(str(error)) from error

@@ -1,22 +1,16 @@
-"""Whether a server was found to be the one that the numbers were lent to, and still has its data.
+"""Fencing: whether this is still the Redis that holds the leases, with all the data it confirmed.
 
-One that was restarted or replaced does not know the script, one that was emptied under way does not
-know the epoch.
+A server that was restarted, restored or replaced does not know the script, and one that was emptied
+does not know the epoch. Such a server is verified before it gives a number. Each group raises the
+server's fence, and each process knows the highest fence it has seen. The server passes if its fence
+is not below any of those, and if all processes could be asked. Otherwise a new epoch begins, in
+which no block of the server is valid.
 
-Whether this still is the Redis that the numbers were lent to, with all that it has answered.
+A slow process is not dead. So verification waits for each process until it has been silent for
+longer than a busy machine makes it. Only a process that was killed just before costs that wait.
 
-A server that was restarted, restored or replaced does not know the script, so it is examined before
-it gives a number. Each group raises its fence, and every process knows the highest it has seen: the
-server is trusted if its fence is not below any of them, and if every process could be asked. Else
-a new epoch begins, in which no block that it holds counts.
-
-A process that is slow is not dead, so each is waited for until it has been silent for longer than
-processes are on a busy machine. Only one that was killed just before costs that wait.
-
-A Redis that was restarted or emptied is examined also while nobody writes.
-
-Until that is done nobody knows what it has lost, so a row that was never there is answered like one
-that may still be queued.
+Verification also runs while no client writes: until then it is unknown what the server has lost,
+and a row that never existed is answered like one that may still be queued.
 """
 
 import time
@@ -45,46 +39,46 @@ from ingest.numbering.blocks import Blocks, NumbersUnavailable, script, script_d
 from ingest.numbering.models import Generation, NumberAuthority, NumberingProcess, Source
 
 
-def is_verified(term: Generation) -> bool:
-    """Whether Redis gives numbers in this term, with all that it has answered. Raises NoRedis."""
+def is_verified(generation: Generation) -> bool:
+    """Whether the server is verified for this generation. Raises RedisUnavailable."""
 
     def look(server: Any) -> Any:
         pipeline = server.pipeline(transaction=False)
-        pipeline.script_exists(script_digest(term))
+        pipeline.script_exists(script_digest(generation))
         return pipeline.get(redis_keys.EPOCH).execute()
 
     [knows_script], epoch = ask_redis(look)
-    return bool(knows_script) and int(epoch or 0) == term.epoch
+    return bool(knows_script) and int(epoch or 0) == generation.epoch
 
 
 logger = get_logger(__name__)
 
 
-def verify_server(blocks: Blocks, process: UUID, term: Generation) -> None:
-    """Trust the server in this term or begin a new one; nothing where somebody else just has.
+def verify_server(blocks: Blocks, process: UUID, generation: Generation) -> None:
+    """Verify the server for this generation, or begin an epoch; nothing if a rival just did.
 
-    Raises RedisAway, and OperationalError while the database is away.
+    Raises NumbersUnavailable, and OperationalError without a database.
     """
     question = request_reports()
     report(process, blocks, question)
-    # Before the lock, for which somebody who is asked may be waiting.
+    # Wait before locking: a process that must report may itself be waiting for the lock.
     all_reported = _await_reports(question)
     try:
         with _OneServer() as server, transaction.atomic(durable=True):
             authority = lock_authority()
-            if authority.source == Source.REDIS and authority.term == term:
+            if authority.source == Source.REDIS and authority.generation == generation:
                 _decide(authority, server, blocks, all_reported=all_reported)
                 _forget_the_silent(question)
     except redis.RedisError as error:
-        meaning_of(error)  # logs an error that nobody knows
+        meaning_of(error)  # logs an unknown error
         raise NumbersUnavailable(str(error)) from error
 
 
 def report(process: UUID, blocks: Blocks, question: int) -> None:
-    """Say which fence this process has seen, with no call under way that could raise it."""
+    """Report the fence that this process has seen, while no call can raise it."""
     with blocks.calling:
         if question > blocks.question:
-            # They may lead to a server that lives on beside the one that is examined.
+            # Old connections may lead to a server that lives on beside the one being verified.
             redis_pool().disconnect(inuse_connections=False)
             blocks.question = question
         fence = blocks.fence
@@ -94,7 +88,7 @@ def report(process: UUID, blocks: Blocks, question: int) -> None:
 
 
 def begin_epoch_in_redis(authority: NumberAuthority, reason: str) -> None:
-    """Redis gives numbers from now on, in a new epoch; `authority` is locked by the caller.
+    """Let Redis give numbers from now on, in a new epoch; the caller has locked `authority`.
 
     Raises redis.RedisError.
     """
@@ -103,9 +97,9 @@ def begin_epoch_in_redis(authority: NumberAuthority, reason: str) -> None:
 
 
 def begin_epoch_by_hand(reason: str) -> int:
-    """Begin an epoch later than any that the database or Redis knows of; its number.
+    """Begin an epoch later than any that the database or Redis knows; its number.
 
-    A Redis that is away now is examined when it is back.
+    If Redis is unavailable now, it is verified when it is back.
     """
     read_authority()
     with transaction.atomic(durable=True):
@@ -124,9 +118,9 @@ def begin_epoch_by_hand(reason: str) -> int:
 def _decide(
     authority: NumberAuthority, server: redis.Redis, blocks: Blocks, *, all_reported: bool
 ) -> None:
-    # Without a fence it is empty, as it should be where no number was ever given.
+    # A server without a fence is empty, as it should be if no number was ever given.
     fence, epoch = _read_fence_and_epoch(server)
-    knows_script = server.script_exists(script_digest(authority.term))[0]
+    knows_script = server.script_exists(script_digest(authority.generation))[0]
     if knows_script and fence >= blocks.fence and epoch == authority.epoch:
         return
     highest = _highest_fence(authority)
@@ -150,31 +144,31 @@ def _begin_epoch(
 ) -> None:
     fence, epoch = _read_fence_and_epoch(server)
     begin_epoch(authority, Source.REDIS, reason, above=epoch)
-    # Never set: a call of the old epoch may raise it meanwhile.
+    # Raised, never set: a call of the old epoch may raise it meanwhile.
     server.incrby(redis_keys.FENCE, max(highest - fence, 0) + 1)
     _load_script(authority, server)
     logger.warning(Event.EPOCH_BEGUN, epoch=authority.epoch, source="redis", reason=reason)
 
 
 def _read_fence_and_epoch(server: redis.Redis) -> tuple[int, int]:
-    """The fence of the server's data, and the last epoch in which it gave numbers."""
+    """The server's fence, and the last epoch in which it gave numbers."""
     fence, epoch = server.mget((redis_keys.FENCE, redis_keys.EPOCH))
     return int(fence or 0), int(epoch or 0)
 
 
 def _load_script(authority: NumberAuthority, server: redis.Redis) -> None:
-    """From here on the server gives numbers, once the caller's transaction is through."""
+    """Let the server give numbers once the caller's transaction has committed."""
     server.set(redis_keys.EPOCH, authority.epoch)
-    server.script_load(script(authority.term))
+    server.script_load(script(authority.generation))
 
 
 def _await_reports(question: int) -> bool:
-    """Whether all processes have answered the question, as far as they live."""
+    """Wait for the reports; whether all living processes have answered."""
     began = time.monotonic()
     silent = NumberingProcess.objects.filter(examination__lt=question)
     while last_seen := silent.aggregate(last=Max("seen_at"))["last"]:
         waited = time.monotonic() - began
-        # Clocks of hosts differ: by their times alone one might be waited for too long.
+        # Clocks of hosts differ, so their times alone could make this wait too long.
         is_gone = timezone.now() - last_seen > timedelta(seconds=REDIS_SILENCE_SECONDS)
         if waited > REDIS_SILENCE_SECONDS or (is_gone and waited > REDIS_EXAMINATION_SECONDS):
             return False
@@ -188,20 +182,20 @@ def _highest_fence(authority: NumberAuthority) -> int:
 
 
 def _forget_the_silent(question: int) -> None:
-    """The new epoch has accounted for them; one that lives after all comes back by itself."""
+    """Forget them: the new epoch has allowed for them, and a living one registers again."""
     gone = Q(seen_at__lt=timezone.now() - timedelta(seconds=60))
     NumberingProcess.objects.filter(gone, examination__lt=question).delete()
 
 
 def sign_off(process: UUID, blocks: Blocks) -> None:
-    """This process ends: what it has seen is kept, and nobody waits for it any more."""
+    """Keep what this ending process has seen; verification no longer waits for it."""
     with blocks.calling, transaction.atomic(durable=True):
         raise_fence(blocks.fence)
         NumberingProcess.objects.filter(pk=process).delete()
 
 
 class _OneServer:
-    """One connection that is never made anew: all that is asked and done is of one server."""
+    """A connection that is never replaced, so that all commands reach the same server."""
 
     def __enter__(self) -> redis.Redis:
         self._client = redis.Redis(connection_pool=redis_pool(), single_connection_client=True)
@@ -212,13 +206,16 @@ class _OneServer:
 
 
 def verify_if_restarted() -> NumberAuthority:
-    """Who gives numbers, once it is known. Raises NoRedis, OperationalError."""
+    """The authority, once a restarted server is verified.
+
+    Raises RedisUnavailable, OperationalError.
+    """
     authority = read_authority()
-    if authority.source != Source.REDIS or is_verified(authority.term):
+    if authority.source != Source.REDIS or is_verified(authority.generation):
         return authority
     process, blocks = uuid4(), Blocks()
     try:
-        verify_server(blocks, process, authority.term)
+        verify_server(blocks, process, authority.generation)
     except NumbersUnavailable as error:
         raise RedisUnavailable(str(error)) from error
     finally:

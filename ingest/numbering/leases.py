@@ -1,12 +1,9 @@
-"""Each jump of numbers is written down, so that an audit can tell a skip from a loss.
+"""Leases: the database lends Redis a run of numbers, and never lends or gives them again.
 
-Leases: the database lends Redis a run of numbers, and never lends or gives them again.
-
-A lease is taken under the parent's row lock. Who sees in Redis a block that ends before the present
-lease does installs that lease, made by somebody who died or was slow; else a new one is made above
-everything given so far. So rivals, retries, and a commit whose answer was lost leave no gap.
-
-More numbers for Redis to give to the children of one parent.
+A lease is acquired under the parent's row lock. If Redis's block ends before the present lease, the
+process that made the lease died or was slow, and the lease is installed now. Otherwise a new one is
+made above all numbers given so far. So rivals, retries and a commit with a lost answer leave no
+gap. Each jump of numbers is recorded as a skip, so that an audit can tell it from a loss.
 """
 
 from datetime import datetime
@@ -29,9 +26,9 @@ MAX_SKIP_REASON = 200
 def record_skip(
     parent: Key, resumed_at: int, reason: str, *, skipped_from: int | None = None
 ) -> None:
-    """Numbers right below `resumed_at`, or from `skipped_from` on, have no rows and are no loss.
+    """Record that numbers below `resumed_at`, or from `skipped_from` on, have no rows.
 
-    In the caller's transaction.
+    It runs in the caller's transaction.
     """
     token, *chat_number = parent
     NumberSkip.objects.create(
@@ -46,20 +43,20 @@ def record_skip(
 
 FIRST_LEASE = 128
 MAX_LEASE = 65_536
-#: At the pace of the last one, a lease lasts about so long: also through a database that is away.
+#: At the pace of the last one, a lease lasts about this long, also while the database is down.
 LEASE_SECONDS = 60
 
 
 def ceiling_of(parent: Key) -> int | None:
-    """A number that none given or lent is above; None when the database has no such parent."""
+    """The highest number given or lent, or a larger one; None without such a parent."""
     row = record_type_of_parent(parent).parent_row(parent).values_list("number_ceiling", flat=True)
     return row.first()
 
 
 def acquire_lease(parent: Key, epoch: int, block: Block, at_least: int) -> Lease | None:
-    """The lease to install behind the block that Redis shows; None without such a parent.
+    """The lease to append to Redis's block; None if there is no such parent.
 
-    A new one is `at_least` so long. Raises AuthorityChanged.
+    A new lease has `at_least` that many numbers. Raises AuthorityChanged.
     """
     return in_transaction(partial(_acquire_lease, parent, epoch, block, at_least))
 
@@ -104,21 +101,21 @@ def _lease_length(row: Parent, epoch: int, next_number: int, now: datetime) -> i
 _lent = LEASES.labels("lent")
 
 
-def extend_block(blocks: Blocks, term: Generation, parent: Key, at_least: int = 1) -> bool:
-    """Extend the parent's block by a lease; false when the database has no such parent.
+def extend_block(blocks: Blocks, generation: Generation, parent: Key, at_least: int = 1) -> bool:
+    """Extend the parent's block by a lease; false if the database has no such parent.
 
-    Raises AuthorityChanged, all errors of `blocks`, and OperationalError without a database.
+    Raises AuthorityChanged, the errors of `blocks`, and OperationalError without a database.
     """
     ceiling = ceiling_of(parent)
     if ceiling is None:
         return False
     name = parent_name(parent)
-    # An unknown block is opened before the lease is taken: a rival that comes between, or comes
-    # after this process has died, then sees that the lease was not installed.
-    block = blocks.open(term, name, ceiling)
-    lease = acquire_lease(parent, term.epoch, block, at_least)
+    # Open an unknown block before the lease is acquired. A rival that comes in between, or after
+    # this process has died, then sees that the lease was not installed.
+    block = blocks.open(generation, name, ceiling)
+    lease = acquire_lease(parent, generation.epoch, block, at_least)
     if lease is None:
         return False
-    blocks.install(term, name, block, lease)
+    blocks.install_block(generation, name, block, lease)
     _lent.inc()
     return True

@@ -1,7 +1,4 @@
-"""What a server must have been told before it may give numbers.
-
-The tables of numbering.
-"""
+"""The tables of numbering, and the generation of a server."""
 
 from typing import NamedTuple
 from uuid import uuid4
@@ -13,10 +10,10 @@ FIRST_EPOCH = 1
 
 
 class Generation(NamedTuple):
-    """An epoch, and how often a server was found trustworthy by then.
+    """An epoch, and how often a server was verified by then.
 
-    Both are in the script's text: a server that was trusted at an earlier time, and then replaced
-    by another, does not know the script of now when it comes back.
+    Both are in the text of the script. So a server that was verified earlier and then replaced does
+    not know the present script when it comes back.
     """
 
     epoch: int
@@ -33,10 +30,10 @@ class Source(models.TextChoices):
 class NumberAuthority(models.Model):
     """The one row that says who gives numbers, and in which epoch.
 
-    `fence`: the highest that processes which have ended had seen. `examination`: how often the
-    living were asked for theirs. `trust`: how often a server was found trustworthy.
-    `is_drained`: nothing that was queued before this epoch still is.
-    `needs_full_count`: flags were lost, so the next count job counts everything.
+    `fence`: the highest one that processes saw which have ended. `examination`: how often living
+    processes were asked for theirs. `trust`: how often a server was verified. `is_drained`: no
+    message from before this epoch is queued. `needs_full_count`: flags were lost, so the next count
+    job counts everything.
     """
 
     source = models.CharField(max_length=16, choices=Source.choices, default=Source.REDIS)
@@ -57,16 +54,16 @@ class NumberAuthority(models.Model):
         return f"{self.source}, epoch {self.epoch}"
 
     @property
-    def term(self) -> Generation:
+    def generation(self) -> Generation:
         """What a server must know to give numbers now."""
         return Generation(self.epoch, self.trust)
 
 
 class NumberingProcess(models.Model):
-    """A process that takes numbers from Redis, and what it says of itself each second.
+    """A process that takes numbers from Redis, as it reports itself every half second.
 
-    `fence` is the highest it has seen, true as of the `examination` it has answered.
-    `reaches_redis_since` is null while it does not.
+    `fence` is the highest one it has seen, as of the `examination` that it answered last.
+    `reaches_redis_since` is null while it cannot write to Redis.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4)
@@ -85,8 +82,8 @@ class NumberingProcess(models.Model):
 class NumberSkip(models.Model):
     """Numbers right below `resumed_at` may never have been given: a gap there is no loss.
 
-    Where `skipped_from` is known, from there on: those of rows that an operator has discarded.
-    `chat_number` is null where chats are numbered.
+    `skipped_from`, if known, is the first of them: numbers of rows that an operator discarded.
+    `chat_number` is null if the numbers are those of chats.
     """
 
     application_token = models.CharField(max_length=24)

@@ -28,7 +28,7 @@ def epoch_of_blocks() -> int | None:
     if not redis_is_configured() or now is None or now.source != Source.REDIS:
         return None
     try:
-        return now.epoch if is_verified(now.term) else None
+        return now.epoch if is_verified(now.generation) else None
     except RedisUnavailable:
         return None
 

@@ -1,7 +1,7 @@
 """The command line of scripts/stack.
 
-A command that fails says why in one sentence and ends with status 1. Those that change something
-take the stack's lock; the others only look.
+A command that fails prints the reason in one sentence and ends with status 1. Commands that change
+something take the stack's lock; the others only look.
 """
 
 import argparse
@@ -9,46 +9,85 @@ import json
 import os
 import re
 import shlex
+import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import asdict
 
-from localstack.errors import StackError
-from localstack.layout import Layout, find_layout
-from localstack.lock import exclusive
-from localstack.parts import Part
-from localstack.settings import DEFAULT_HEAP, Options, load_existing
+from localstack.plan import TOPOLOGY
+from localstack.processes import StackError
+from localstack.settings import DEFAULT_HEAP, Layout, Options, find_layout
+from localstack.stack import Stack
 
+SOCKET_LIMIT_S = 10
 PART_COMMANDS = {
-    "start": "start or resume a part; ready when it returns",
-    "stop": "SIGTERM and a graceful drain; stays down until start",
-    "kill": "SIGKILL to every process of a part; stays down until start",
+    "start": "start or resume a part; returns when it answers",
+    "stop": "SIGTERM, so that the part finishes its work; it stays down until start",
+    "kill": "SIGKILL to every process of a part; it stays down until start",
     "pause": "SIGSTOP to every process of a part",
     "resume": "SIGCONT to every process of a part",
-    "wipe": "kill a part and remove its data; stays down until start",
+    "wipe": "kill a part and remove its data; it stays down until start",
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main() -> int:
     """Run one command and return its exit status."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().parse_args()
+    os.umask(0o022)  # some services run as users of their own and must reach their folders
+    socket.setdefaulttimeout(SOCKET_LIMIT_S)
     try:
-        status = COMMANDS[arguments.command](find_layout(), arguments)
+        status = _run(find_layout(), arguments)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        status = 1
     except StackError as error:
         print(f"stack: {error}", file=sys.stderr)
-        return 1
+        status = 1
     except KeyboardInterrupt:
-        return 130
+        status = 130
     return status
 
 
-def _up(layout: Layout, arguments: argparse.Namespace) -> int:
-    from localstack.up import up
+def _run(layout: Layout, arguments: argparse.Namespace) -> int:
+    stack = Stack(layout)
+    match arguments.command:
+        case "status":
+            return _print_status(stack, as_json=arguments.json)
+        case "env":
+            for name, value in stack.plan().application_settings().items():
+                print(f"{name}={shlex.quote(value)}")
+        case "up":
+            layout.check()
+            with layout.lock():
+                settings = stack.up(_options(arguments))
+            port = settings.ports["web"]
+            print(f"ready on http://127.0.0.1:{port} (data and logs in {layout.state})")
+        case "down" | "reset" as command:
+            if layout.state.exists():
+                with layout.lock():
+                    getattr(stack, command)()
+        case command:
+            stack.plan()  # there has to be one
+            with layout.lock():
+                owner = stack if command in {"start", "wipe"} else stack.supervisor()
+                getattr(owner, command)(arguments.part)
+    return 0
 
-    options = Options(
+
+def _print_status(stack: Stack, *, as_json: bool) -> int:
+    parts = stack.status()
+    if as_json:
+        print(json.dumps([asdict(part) for part in parts], indent=1))
+    else:
+        for part in parts:
+            pids = ",".join(map(str, part.pids)) or "-"
+            print(f"{part.part:<14}{part.state:<9}{part.port or '-':<7}{pids}")
+    return 0 if all(part.state == "running" for part in parts) else 1
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    return Options(
         port=arguments.port,
         web=arguments.web,
         workers=arguments.workers,
@@ -56,61 +95,6 @@ def _up(layout: Layout, arguments: argparse.Namespace) -> int:
         elasticsearch_heap=os.environ.get("STACK_ES_HEAP", DEFAULT_HEAP),
         path=os.environ.get("STACK_PATH", ""),
     )
-    layout.check()
-    with exclusive(layout.lock_file):
-        settings = up(layout, options)
-    print(f"ready on http://127.0.0.1:{settings.ports.web} (data and logs in {layout.state})")
-    return 0
-
-
-def _down(layout: Layout, arguments: argparse.Namespace) -> int:
-    from localstack.down import down, reset
-
-    if not layout.state.exists():
-        down(layout)
-        return 0
-    with exclusive(layout.lock_file):
-        (reset if arguments.command == "reset" else down)(layout)
-    return 0
-
-
-def _status(layout: Layout, arguments: argparse.Namespace) -> int:
-    from localstack.status import State, status
-
-    parts = status(layout)
-    if arguments.json:
-        print(json.dumps([part.as_dict() for part in parts], indent=1))
-    else:
-        print("\n".join(part.as_line() for part in parts))
-    return 0 if all(part.state is State.RUNNING for part in parts) else 1
-
-
-def _env(layout: Layout, _arguments: argparse.Namespace) -> int:
-    from localstack import environment
-
-    settings = load_existing(layout.settings_file)
-    for name, value in environment.application(settings).items():
-        print(f"{name}={shlex.quote(value)}")
-    return 0
-
-
-def _one_part(layout: Layout, arguments: argparse.Namespace) -> int:
-    from localstack import one_part
-
-    load_existing(layout.settings_file)
-    with exclusive(layout.lock_file):
-        getattr(one_part, arguments.command)(layout, Part(arguments.part))
-    return 0
-
-
-COMMANDS: dict[str, Callable[[Layout, argparse.Namespace], int]] = {
-    "up": _up,
-    "down": _down,
-    "reset": _down,
-    "status": _status,
-    "env": _env,
-    **dict.fromkeys(PART_COMMANDS, _one_part),
-}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,27 +102,31 @@ def _parser() -> argparse.ArgumentParser:
         prog="scripts/stack", description="The production topology on this machine."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    up = commands.add_parser("up", help="everything runs and is ready when it returns")
-    up.add_argument("--port", type=_between(0, 65535), default=8000, help="0: any free one")
-    up.add_argument("--web", type=_between(1, 64), default=2, help="web processes")
-    up.add_argument(
-        "--workers", type=_between(1, 64), default=1, help="workers that store messages"
+    up = commands.add_parser("up", help="start everything; returns when all parts are ready")
+    numbers = (
+        ("port", 0, 65535, "port of the web server; 0: any free one"),
+        ("web", 1, 64, "number of web processes"),
+        ("workers", 1, 64, "number of workers that store messages"),
     )
+    for name, least, most, text in numbers:
+        default = getattr(Options, name)
+        about = f"{text} (default: {default})"
+        up.add_argument(f"--{name}", type=_between(least, most), default=default, help=about)
     up.add_argument(
         "--set",
         type=_assignment,
         action="append",
         default=[],
         metavar="NAME=value",
-        help="a setting of the application",
+        help="a setting of the application; can be repeated",
     )
     commands.add_parser("down", help="stop everything, keep the data")
     commands.add_parser("reset", help="stop everything, remove the data")
-    status = commands.add_parser("status", help="what each part is doing; 0 when all run")
+    status = commands.add_parser("status", help="the state of each part; status 0 when all run")
     status.add_argument("--json", action="store_true")
     commands.add_parser("env", help="the application's settings as lines for a shell")
     for name, text in PART_COMMANDS.items():
-        commands.add_parser(name, help=text).add_argument("part", choices=list(map(str, Part)))
+        commands.add_parser(name, help=text).add_argument("part", choices=list(TOPOLOGY))
     return parser
 
 
@@ -157,3 +145,7 @@ def _assignment(text: str) -> tuple[str, str]:
     if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=value")
     return name, value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,84 +1,135 @@
-"""Waiting until parts are ready, and saying early which one will not be.
+"""Whether parts are ready: probes, and waiting for them.
 
-A part that keeps ending by itself is given up before its limit.
+A probe is one attempt on the part's own protocol, with a limit. Its first arguments are the plan
+and the part; the others are those of its entry in topology.toml.
 """
 
+import fnmatch
+import socket
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Any
 
-from localstack import processes, progress
-from localstack.errors import StackError
-from localstack.layout import Layout
-from localstack.parts import READY_LIMIT_S, Part
-from localstack.rpc import ProgramState
-from localstack.supervisor import Supervisor
+import psutil
 
+from localstack import processes
+from localstack.plan import TOPOLOGY, Part, Plan, binary
+from localstack.processes import StackError
+from localstack.supervisor import LAUNCHER, UP, Supervisor
+
+TIMEOUT_S = 5
+COMMAND_LIMIT_S = 60
 MOST_STARTS = 2
-UP = {"STARTING", "RUNNING"}
-STEADY = {"RUNNING"}
 INTERVAL_S = 0.1
+CLEAR_LINE = "\r\x1b[K"
 
 
-class Readiness:
-    """One wait for several parts at once."""
+def replies(plan: Plan, _part: Part, port: str, greeting: str, answer: str) -> bool:
+    """The greeting is answered so; `?` in the answer is any byte."""
+    address = ("127.0.0.1", plan.settings.ports[port])
+    with suppress(OSError), socket.create_connection(address, TIMEOUT_S) as connection:
+        connection.sendall(greeting.encode())
+        received = connection.recv(len(answer), socket.MSG_WAITALL)
+        return fnmatch.fnmatchcase(received.decode("latin-1"), answer)
+    return False
 
-    def __init__(
-        self, layout: Layout, supervisor: Supervisor, is_ready: Callable[[Part], bool]
-    ) -> None:
-        """`is_ready` is asked of a part that runs."""
-        self._layout = layout
-        self._supervisor = supervisor
-        self._is_ready = is_ready
-        self._starts: dict[str, set[int]] = {}
 
-    def wait(self, parts: Iterable[Part]) -> None:
-        """Return when all are ready; raise for the first one that will not be."""
-        pending = list(parts)
-        began = time.monotonic()
-        try:
-            while pending := self._not_ready(pending):
-                progress.show(pending)
-                self._check_limits(pending, time.monotonic() - began)
-                time.sleep(INTERVAL_S)
-        finally:
-            progress.show([])
+def succeeds(_plan: Plan, _part: Part, program: str, *arguments: str) -> bool:
+    """The command ends with status 0."""
+    command = [binary(program), *arguments]
+    done = subprocess.run(command, capture_output=True, timeout=COMMAND_LIMIT_S, check=False)
+    return done.returncode == 0
 
-    def _check_limits(self, pending: Iterable[Part], waited_s: float) -> None:
-        for part in pending:
-            if waited_s > READY_LIMIT_S[part]:
-                raise self._failure(part, f"is not ready after {READY_LIMIT_S[part]} s")
 
-    def _not_ready(self, parts: Iterable[Part]) -> list[Part]:
-        states = self._supervisor.states()
-        launching = processes.launching(self._layout.identity)
-        return [
-            part
-            for part in parts
-            if not self._is_well(part, [state for state in states if state.part is part])
-            or part in launching
-            or not self._answers(part)
+def is_connected_to(plan: Plan, part: Part, service: str) -> bool:
+    """Each program of the part has a connection to the service, unless that is down."""
+    if not ask(plan, service):
+        return True
+    found = processes.by_program(plan.layout.identity)
+    port = plan.settings.ports[service]
+    return all(
+        any(_has_connection(process, port) for process in found.get(name, ()))
+        for name in plan.programs(part)
+    )
+
+
+def ask(plan: Plan, name: str, *, alive: bool = False) -> bool:
+    """What the probe of the part says; with `alive`, its probe for signs of life."""
+    part = plan.part(name)
+    if not part.probe:
+        return True
+    probe, *arguments = (alive and part.alive_probe) or part.probe
+    return PROBES[probe](plan, part, *arguments)
+
+
+PROBES: dict[str, Callable[..., bool]] = {
+    probe.__name__: probe for probe in (replies, succeeds, is_connected_to)
+}
+
+
+def _has_connection(process: psutil.Process, port: int) -> bool:
+    with suppress(psutil.Error):
+        return any(
+            connection.status == psutil.CONN_ESTABLISHED and connection.raddr.port == port
+            for connection in process.net_connections(kind="tcp")
+        )
+    return False
+
+
+def wait_until_ready(
+    plan: Plan, supervisor: Supervisor, names: Iterable[str], *, alive: bool = False
+) -> None:
+    """Return when all are ready, or with `alive` show signs of life.
+
+    Raises StackError for the first part that ended twice by itself or exceeded its limit.
+    """
+    layout = plan.layout
+    starts: dict[str, set[int]] = defaultdict(set)
+    began = time.monotonic()
+
+    def are_up(part: Part, programs: list[dict[str, Any]]) -> bool:
+        if not programs:
+            raise StackError(f"{part.name} has lost its supervisor: see {supervisor.log}")
+        for program in programs:
+            name, state = program["name"], program["statename"]
+            starts[name] |= {program["start"]} - {0}
+            if len(starts[name]) > MOST_STARTS or state == "FATAL":
+                raise StackError(f"{part.name} keeps ending by itself: see {layout.log(name)}")
+        if time.monotonic() - began > part.ready_limit_s:
+            logs = " and ".join(str(layout.log(program["name"])) for program in programs)
+            raise StackError(f"{part.name} is not ready after {part.ready_limit_s} s: see {logs}")
+        wanted = UP if part.probe else {"RUNNING"}
+        return {program["statename"] for program in programs} <= wanted
+
+    def not_ready(parts: list[Part]) -> Iterator[Part]:
+        programs = supervisor.programs(*(part.name for part in parts))
+        up = [
+            part for part in parts if are_up(part, [p for p in programs if p["group"] == part.name])
         ]
+        found = processes.by_part(layout.identity)
+        for part in parts:
+            # While the launcher is at work, an answer may come from an earlier life of the part.
+            commands = [process.info["cmdline"] or () for process in found.get(part.name, [])]
+            is_launching = any(LAUNCHER in command for command in commands)
+            if part not in up or is_launching or not ask(plan, part.name, alive=alive):
+                yield part
 
-    def _is_well(self, part: Part, states: list[ProgramState]) -> bool:
-        if not states:
-            raise self._failure(part, "has lost its supervisor", processes.SUPERVISOR)
-        for state in states:
-            self._count_starts(state)
-        # Beat cannot be asked anything, so it has to last for a while.
-        wanted = STEADY if part is Part.BEAT else UP
-        return all(state.state in wanted for state in states)
+    pending = [TOPOLOGY[name] for name in names]
+    try:
+        while pending := list(not_ready(pending)):
+            _show_progress(part.name for part in pending)
+            time.sleep(INTERVAL_S)
+    finally:
+        _show_progress([])
 
-    def _answers(self, part: Part) -> bool:
-        return part is Part.BEAT or self._is_ready(part)
 
-    def _count_starts(self, state: ProgramState) -> None:
-        starts = self._starts.setdefault(state.name, set())
-        if state.started:
-            starts.add(state.started)
-        if len(starts) > MOST_STARTS or state.state == "FATAL":
-            raise self._failure(state.part, "keeps ending by itself", state.name)
-
-    def _failure(self, part: Part, what: str, program: str | None = None) -> StackError:
-        names = [program] if program else [state.name for state in self._supervisor.states(part)]
-        logs = " and ".join(str(self._layout.log(name)) for name in names)
-        return StackError(f"{part} {what}: see {logs}")
+def _show_progress(names: Iterable[str]) -> None:
+    """Replace the line on a terminal, if there is one; no names clear it."""
+    if sys.stderr.isatty():
+        text = ", ".join(names)
+        text = f"waiting for {text}" if text else ""
+        print(f"{CLEAR_LINE}{text}", end="", file=sys.stderr, flush=True)

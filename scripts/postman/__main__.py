@@ -1,4 +1,4 @@
-"""`python -m postman DESCRIPTION COLLECTION` reads the one file and writes the other."""
+"""`python -m postman DESCRIPTION COLLECTION` reads the first file and writes the second."""
 
 import json
 import sys

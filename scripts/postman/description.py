@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 class Incomplete(Exception):
-    """What a collection is made of does not suffice; the message says what is missing."""
+    """The description or the walk lacks something; the message says what."""
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,18 @@ class Operation:
 
     @property
     def tag(self) -> str:
-        """The group that it belongs to."""
+        """The group of the operation."""
         tag: str = self.about["tags"][0]
         return tag
 
     @property
     def success(self) -> int:
-        """The status of an answer without a condition that went well."""
+        """The status of a success; a conditional answer such as 304 is none."""
         return min(map(int, self.about["responses"]))
 
     @property
     def example(self) -> Json | None:
-        """A request's content, or None where it has none. Raises Incomplete."""
+        """The body of a request, or None for a request without one. Raises Incomplete."""
         if "requestBody" not in self.about:
             return None
         examples = self.about["requestBody"]["content"]["application/json"].get("examples")
@@ -46,13 +46,13 @@ class Operation:
 
     @property
     def for_operators(self) -> bool:
-        """Whether the key of an application is not enough: nothing else is a 403."""
+        """Whether it needs an operator's key: only that is answered with 403."""
         return "403" in self.about["responses"]
 
 
 @dataclass(frozen=True)
 class Description:
-    """What is said of the whole, and the operations by their id."""
+    """The API as a whole, and its operations by id."""
 
     info: Json
     tags: list[Json]
@@ -60,7 +60,7 @@ class Description:
 
     @classmethod
     def read(cls, file: Path) -> Self:
-        """Raises OSError, yaml.YAMLError, KeyError where it is no description of this project."""
+        """Read a file. Raises OSError, yaml.YAMLError or KeyError for any other content."""
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
         operations = {
             about["operationId"]: Operation(method.upper(), path, _followed(about, document))
@@ -71,7 +71,7 @@ class Description:
 
 
 def _followed(part: Any, document: Json) -> Any:
-    """The part, with what a reference names in the reference's place."""
+    """The part with each reference replaced by its target."""
     if isinstance(part, list):
         return [_followed(one, document) for one in part]
     if not isinstance(part, dict):

@@ -1,7 +1,7 @@
 """The requests of the collection, in their order: a walk through every operation.
 
-Scripts are JavaScript for Postman's sandbox; `body` is what was answered. What the description's
-links say of an answer (token, chat_number, message_number) is kept without being named here.
+Scripts are JavaScript for Postman's sandbox; `body` is the answer. Values that the description's
+links take from an answer (token, chat_number, message_number) are kept without a mention here.
 """
 
 from collections.abc import Mapping
@@ -20,22 +20,22 @@ NEW_IDEMPOTENCY_KEY = (
 
 @dataclass(frozen=True)
 class Step:
-    """One request: which operation, and what is special about it this time."""
+    """One request: its operation, and what differs from the description's example."""
 
     operation: str
     #: Added to the operation's summary.
     what: str = ""
-    #: None: the operation's success.
+    #: None: the status of a success.
     status: int | None = None
-    #: Parameters by name. Those of the path have variables of their name, the rest is optional.
+    #: Parameters by name. Those of the path are variables by default, the others are optional.
     given: Mapping[str, str] = field(default_factory=dict)
-    #: Instead of the operation's address.
+    #: Instead of the operation's URL.
     url: str = ""
     #: A script that runs before the request.
     before: str = ""
-    #: Assertions by what they say.
+    #: Assertions by the name of their test.
     holds: Mapping[str, str] = field(default_factory=dict)
-    #: Variables by name, with the expression for their value.
+    #: Expressions whose values are kept, by the name of the variable.
     keeps: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from bench.page import put
+from bench.report import put
 from scripts.request_trace.recorder import ROOT
 from scripts.request_trace.scenario import GET, LIST, POST, SEARCH, Executed
 

@@ -1,6 +1,6 @@
 """Goals are ratios of one run; what was not measured has none."""
 
-from bench.summary.goals import Goal
+from bench.summary import Goal
 
 FIGURES = {"rps": {"value": 500.0, "unit": "1/s", "ratio_to": {"other": 5.0}}}
 

@@ -60,6 +60,6 @@ def open_stage(
         return stage
 
     yield open_it
-    pipeline._keeper.end()
+    pipeline._agent.end()
     publisher._drop()
     forget_script()

@@ -89,11 +89,11 @@ def examine_nothing(patch: Patch) -> None:
     """A server without the script is given the script, whatever else it has lost."""
 
     def trust(pipeline: Committer, _: Untrusted) -> None:
-        keeper = pipeline._keeper
-        keeper.blocks.fence = 0
-        redis_client().script_load(blocks.script(keeper.authority().term))
+        agent = pipeline._agent
+        agent.blocks.fence = 0
+        redis_client().script_load(blocks.script(agent.authority().generation))
 
-    patch.setattr(Committer, "_examine", trust)
+    patch.setattr(Committer, "_verify", trust)
 
 
 def use_blocks_of_older_epochs(patch: Patch) -> None:

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from localstack.parts import STOP_LIMIT_S, Part
-from localstack.services import mariadb, redis
+from localstack.plan import TOPOLOGY
 
 from chatsystem.env import Environment
 from infra.rabbitmq.queues import WORK
@@ -61,6 +60,11 @@ def settings(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> En
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("chatsystem.env.find_spec", lambda _: object())
     return Environment()
+
+
+def template(name: str) -> str:
+    """A configuration file of the local stack."""
+    return (ROOT / "scripts" / "localstack" / "templates" / name).read_text()
 
 
 def seconds(text: str) -> int:
@@ -188,7 +192,7 @@ def test_the_versions_are_among_those_that_the_tests_were_run_on(compose: Any) -
 
 
 def test_mariadb_is_set_like_that_of_the_local_stack(compose: Any) -> None:
-    local = dict(re.findall(r"^([a-z-]+)=(\S+)$", mariadb.CONFIGURATION, re.MULTILINE))
+    local = dict(re.findall(r"^([a-z-]+)=(\S+)$", template("mariadb/server.cnf"), re.MULTILINE))
     # MySQL does not know the last; it concerns only who creates accounts.
     local["sql-mode"] = local["sql-mode"].replace("NO_AUTO_CREATE_USER,", "")
     options = [
@@ -207,7 +211,7 @@ def test_redis_is_set_like_that_of_the_local_stack(compose: Any) -> None:
     command = compose["services"]["redis"]["command"]
 
     for name in ("appendonly", "appendfsync", "save", "maxmemory-policy"):
-        [value] = re.findall(rf"^{name} (\S+)$", redis.CONFIGURATION, re.MULTILINE)
+        [value] = re.findall(rf"^{name} (\S+)$", template("redis/redis.conf"), re.MULTILINE)
         assert f"--{name} {value}" in command
     [memory] = re.findall(r"--maxmemory (\d+)mb", command)
     assert int(memory) < 1536 == int(compose["services"]["redis"]["mem_limit"].removesuffix("m"))
@@ -223,10 +227,11 @@ def test_every_queue_is_on_disk_on_a_broker_that_has_quorum_queues(compose: Any)
 
 def test_what_was_begun_is_ended_before_a_container_is_killed(compose: Any) -> None:
     services = compose["services"]
-    for name, part in (("web", Part.WEB), ("worker", Part.WORKER), ("search", Part.WORKER)):
-        assert seconds(services[name]["stop_grace_period"]) >= STOP_LIMIT_S[part]
-    for name in SERVICES:
-        assert seconds(services[name]["stop_grace_period"]) >= STOP_LIMIT_S[Part(name)]
+    parts = {"web": "web", "worker": "worker", "search": "worker"} | {
+        name: name for name in SERVICES
+    }
+    for name, part in parts.items():
+        assert seconds(services[name]["stop_grace_period"]) >= TOPOLOGY[part].stop_limit_s
 
 
 def test_everything_is_limited_and_comes_back(compose: Any) -> None:

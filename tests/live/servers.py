@@ -15,7 +15,7 @@ from typing import Self
 
 import httpx
 
-from bench.waiting import wait_until
+from bench.processes import wait_until
 
 DATABASE = "chatsystem.sqlite3"
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -78,7 +78,7 @@ class Services:
     def end(self) -> None:
         """All processes end."""
         for process in self.processes:
-            process._keeper.end()
+            process._agent.end()
         self.processes = []
 
     # Processes.
@@ -90,11 +90,11 @@ class Services:
 
     def replace(self, number: int, *, killed: bool) -> None:
         """A new process in place of this one, which ends in good order or is killed."""
-        keeper = self.processes[number]._keeper
+        agent = self.processes[number]._agent
         if killed:
-            keeper.stop()
+            agent.stop()
         else:
-            keeper.end()
+            agent.end()
         self.processes[number] = Committer()
         self.turn_to(number)
 
@@ -115,7 +115,7 @@ class Services:
     def await_numbers_of_redis(self) -> None:
         """Redis gives the numbers."""
         for process in self.processes:
-            process._keeper.authority()  # its thread runs
+            process._agent.authority()  # its thread runs
         eventually(lambda: not database_gives_numbers(), WITHIN_S, "Redis gives numbers")
 
     def await_broker(self) -> None:

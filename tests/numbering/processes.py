@@ -10,7 +10,7 @@ from tests.rows import new_chat, new_message
 
 
 class Process:
-    """A pipeline with its keeper; ends by signing off, or by `kill`."""
+    """A pipeline with its agent; ends by signing off, or by `kill`."""
 
     def __init__(self) -> None:
         self.pipeline = Committer()
@@ -40,11 +40,11 @@ class Process:
 
     def end(self) -> None:
         """As at SIGTERM."""
-        self.pipeline._keeper.end()
+        self.pipeline._agent.end()
 
     def kill(self) -> None:
         """As by SIGKILL: nothing is said to anybody."""
-        self.pipeline._keeper.stop()
+        self.pipeline._agent.stop()
 
 
 def number_of(outcome: NumberedRow | Exception) -> int:

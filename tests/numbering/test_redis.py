@@ -242,7 +242,7 @@ def test_a_server_that_was_trusted_earlier_is_examined_when_it_comes_back(
 ) -> None:
     process.chats(token, 3)
     redis_server.take_snapshot()
-    former = NumberAuthority.objects.get().term
+    former = NumberAuthority.objects.get().generation
     redis_server.restart_at_once()
     assert process.chats(token, 3) == [4, 5, 6]
     redis_server.put_back_snapshot()

@@ -35,7 +35,7 @@ class Backlog:
 
     def end_process(self) -> None:
         """The process that accepted all this ends, and says what it has seen."""
-        self.pipeline._keeper.end()
+        self.pipeline._agent.end()
 
     def pending(self) -> dict[str, list[bytes]]:
         """All pending rows, by their parent's name."""

@@ -193,7 +193,7 @@ def test_numbers_that_an_epoch_skips_are_told_from_a_loss(
     api: Api, backlog: Backlog, place: Place
 ) -> None:
     in_transaction(lambda: begin_epoch(lock_authority(), Source.REDIS, "a test"))
-    backlog.pipeline._keeper.look_again()
+    backlog.pipeline._agent.refresh()
     api.say(place.path, "after")
     backlog.work()
     NumberAuthority.objects.update(is_drained=True)

@@ -109,7 +109,7 @@ def test_keys_of_stored_rows_outlive_redis(
         backlog.server.wipe_at_once()
     else:
         call_command("new_epoch")
-        backlog.pipeline._keeper.look_again()
+        backlog.pipeline._agent.refresh()
         backlog.redis.delete(*backlog.redis.keys("request:*"))
 
     again = say(api, chat)
@@ -159,7 +159,7 @@ def test_keys_are_kept_while_the_database_gives_numbers_and_afterwards(
 
     backlog.server.start()
     eventually(
-        lambda: api.get("/health/ready") and backlog.pipeline._keeper.authority().source == "redis",
+        lambda: api.get("/health/ready") and backlog.pipeline._agent.authority().source == "redis",
         30,
         "Redis gives numbers again",
     )
@@ -176,7 +176,7 @@ def test_without_the_database_a_key_that_only_it_may_know_has_to_wait(
     say(api, chat, "before")
     backlog.work()
     call_command("new_epoch")
-    backlog.pipeline._keeper.look_again()
+    backlog.pipeline._agent.refresh()
     api.post(f"{chat}/messages", {"body": "has a block now"})
     with monkeypatch.context() as patch:
         patch.setattr(database.database_breaker(), "is_open", True)

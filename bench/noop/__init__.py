@@ -1,1 +1,0 @@
-"""Views that do nothing: what Django alone, and what a stock DRF view, cost on the same server."""

@@ -1,1 +1,0 @@
-"""Where the processor time of an accepted message goes: by part of the stack, and by step."""

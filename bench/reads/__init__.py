@@ -1,1 +1,0 @@
-"""What reading costs: pages of a long list, single items."""

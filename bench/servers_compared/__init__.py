@@ -1,1 +1,0 @@
-"""HTTP servers compared, each with the product behind it."""

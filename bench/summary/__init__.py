@@ -1,1 +1,0 @@
-"""All measurements in one run, and what became of them: JSON, plots, docs/performance.md."""

@@ -1,1 +1,0 @@
-"""One module per service: its command line, its configuration, its folders."""
