@@ -1,6 +1,6 @@
-"""The API's own handler says what Django's says: the same status, headers and body.
+"""The API's handler and Django's return the same status, headers and body.
 
-What it adds is tested too: a request is judged by its head, and only what matched is remembered.
+The handler's own work is tested too: the check of the head, and the cache of matched paths.
 """
 
 from io import BytesIO
@@ -37,7 +37,7 @@ def chat(api: Api) -> str:
 
 
 def request(method: str, body: bytes = b"", **more: Any) -> dict[str, Any]:
-    """A request as the server hands it on."""
+    """Build the environ of a request, as the server passes it."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
         "CONTENT_TYPE": "application/json",
@@ -52,14 +52,14 @@ def request(method: str, body: bytes = b"", **more: Any) -> dict[str, Any]:
 
 
 def ours(method: str, path: str, body: bytes = b"", **more: str) -> Any:
-    """Status, headers and body by the API's handler."""
+    """Return status, headers and body from the API's handler."""
     answer = ApiHandler().response(request(method, body, PATH_INFO=path, **more))
     headers = sorted((name.decode().lower(), value.decode()) for name, value in answer.headers)
     return answer.status, headers, answer.body
 
 
 def djangos(method: str, path: str, body: bytes = b"", **more: str) -> Any:
-    """The same by Django's."""
+    """Return the same from Django's handler."""
     said: list[Any] = []
     chunks = WSGIHandler()(
         request(method, body, PATH_INFO=path, **more),

@@ -1,4 +1,4 @@
-"""What a rate admits, by a clock that the test holds."""
+"""The arithmetic of a rate limit, with a clock that the test controls."""
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ RATES = st.builds(Rate, st.integers(1, 12), st.sampled_from("smh"))
 
 
 class Clock:
-    """Microseconds, moved by hand."""
+    """A clock in microseconds that the test sets."""
 
     def __init__(self) -> None:
         self.now = 0

@@ -1,4 +1,4 @@
-"""Counting over a real Redis: exact, together, in few round trips, and never in anybody's way."""
+"""Counting over a real Redis: exact across processes, in few round trips, and no request fails."""
 
 import threading
 import time
@@ -32,7 +32,7 @@ def admitted(limiter: Limiter, name: str, times: int) -> int:
 
 
 def at_once(limiters: Sequence[Limiter]) -> int:
-    """How many requests are admitted, when each of these is asked for one at the same time."""
+    """Ask each limiter for one request at the same time; return how many are admitted."""
     barrier = threading.Barrier(len(limiters))
 
     def ask(limiter: Limiter) -> bool:

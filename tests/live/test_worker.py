@@ -1,4 +1,4 @@
-"""Gunicorn's worker as it is used here: clients that are slow, greedy or gone, and odd HTTP.
+"""This project's gunicorn worker: clients that are slow, greedy or gone, and unusual HTTP.
 
 These tests run the worker's own connection class on a loop of their own. They are what shows after
 an upgrade of gunicorn whether its private API is still as it is used.
@@ -36,7 +36,7 @@ Talk = Callable[[Reader, Writer], Awaitable[bytes]]
 
 
 class Site:
-    """Answers what it was sent, by which method and with which headers; refuses /refused."""
+    """Returns the body, the method and the headers of each request; refuses /refused."""
 
     def __init__(self) -> None:
         self.answered = 0
@@ -67,7 +67,7 @@ class Site:
 
 
 def worker(limit: int = 100, per_address: int = 100, seconds: float = 30) -> Any:
-    """What a connection asks of its worker."""
+    """Build the part of a worker that a connection uses."""
     config = Config()
     for name, value in (("http_parser", "fast"), ("permit_unconventional_http_method", True)):
         config.set(name, value)
@@ -92,7 +92,7 @@ def worker(limit: int = 100, per_address: int = 100, seconds: float = 30) -> Any
 
 
 def converse(talk: Talk, served_by: Any = None) -> bytes:
-    """What the server has said when the talk is over."""
+    """Return all that the server has sent when the talk is over."""
     serving = served_by or worker()
 
     async def run() -> bytes:
@@ -132,7 +132,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def sends(*parts: bytes, ends: bool = False) -> Talk:
-    """Sends these, and then nothing, until the server hangs up."""
+    """Send these parts, and then nothing until the server closes the connection."""
 
     async def talk(reader: Reader, writer: Writer) -> bytes:
         for part in parts:
@@ -146,7 +146,7 @@ def sends(*parts: bytes, ends: bool = False) -> Talk:
 
 
 def counted(bound: str) -> float:
-    """How many were refused at this bound so far."""
+    """Return how many requests were refused at this bound so far."""
     return sum(
         sample.value
         for metric in EDGE_REFUSED.collect()
@@ -156,7 +156,7 @@ def counted(bound: str) -> float:
 
 
 def statuses(answers: bytes) -> list[int]:
-    """The statuses of some answers."""
+    """Return the statuses of the responses in these bytes."""
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answers)]
 
 
