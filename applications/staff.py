@@ -5,17 +5,14 @@ admin's log.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
-from rest_framework.request import Request
 
-from applications.identities import Identity
 from applications.models import Application
 from infra.natural_keys import with_keys
 from ingest.read_your_writes import store_if_pending
@@ -46,15 +43,12 @@ def _may(user: User, action: str, model: type[Model]) -> bool:
     )
 
 
-def note_added(request: Request, rows: Sequence[NumberedRow]) -> None:
-    """Log that a member of the staff added these rows of one record type, if one did.
+def note_added(user: User, rows: Sequence[NumberedRow]) -> None:
+    """Log that the user has added these rows of one kind.
 
     Pending rows are stored first, because the log refers to rows by primary key. Raises
     OperationalError.
     """
-    user = _staff_of(request)
-    if user is None:
-        return
     for row in rows:
         store_if_pending(row.key)
     kind = rows[0].kind
@@ -64,32 +58,19 @@ def note_added(request: Request, rows: Sequence[NumberedRow]) -> None:
     _write_added(user, added.order_by("pk"))
 
 
-def note_new_application(request: Request, token: str) -> None:
-    """Log that a member of the staff added an application, if one did."""
-    user = _staff_of(request)
-    if user is not None:
-        _write_added(user, Application.objects.filter(token=token))
+def note_new_application(user: User, token: str) -> None:
+    """Log that the user has added an application."""
+    _write_added(user, Application.objects.filter(token=token))
 
 
-def note_new_key(request: Request, token: str) -> None:
-    """Log that a member of the staff replaced the key of an application, if one did."""
-    user = _staff_of(request)
-    if user is not None:
-        write(user, Application.objects.filter(token=token), CHANGE, "Replaced the key.")
+def note_new_key(user: User, token: str) -> None:
+    """Log that the user has replaced the key of an application."""
+    write(user, Application.objects.filter(token=token), CHANGE, "Replaced the key.")
 
 
-def note_edited(request: Request, row: Model, field: str) -> None:
-    """Log that a member of the staff edited this field of the row, if one did."""
-    user = _staff_of(request)
-    if user is not None:
-        write(user, [row], CHANGE, [{"changed": {"fields": [field]}}])
-
-
-def _staff_of(request: Request) -> User | None:
-    """The user of the session; None for keys, and if no keys are required."""
-    if not settings.ENVIRONMENT.keys_required:
-        return None
-    return cast("Identity", request.user).user
+def note_edited(user: User, row: Model, field: str) -> None:
+    """Log that the user has edited this field of the row."""
+    write(user, [row], CHANGE, [{"changed": {"fields": [field]}}])
 
 
 def _write_added(user: User, rows: "QuerySet[Any]") -> None:

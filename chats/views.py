@@ -3,10 +3,15 @@
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from api.etags import conditional_response, expected_versions
-from api.formats import json_response, query_parameters
 from api.idempotency_key import idempotent_request
-from api.views import ApiView, created_response
+from api.parsing import query_parameters
+from api.responses import (
+    conditional_response,
+    created_response,
+    expected_versions,
+    json_response,
+)
+from api.views import ApiView
 from applications.selectors import require_application
 from applications.staff import note_added, note_edited
 from chats import selectors, services
@@ -43,7 +48,8 @@ class ChatCollection(ApiView):
         once = idempotent_request(request)
         name = clean_name(field(request.data, "name"))
         chat = services.create_chat(application_token=token, name=name, request=once)
-        note_added(request, [chat])
+        if staff := self.staff_user:
+            note_added(staff, [chat])
         return created_response(request, chat.number, CHATS.new_as_json(chat), once)
 
 
@@ -66,7 +72,8 @@ class ChatItem(ApiView):
             name=clean_name(field(request.data, "name")),
             expected=expected_versions(request),
         )
-        note_edited(request, chat, "Name")
+        if staff := self.staff_user:
+            note_edited(staff, chat, "Name")
         return conditional_response(request, chat.version, CHATS.as_json(chat))
 
     patch = put

@@ -3,10 +3,16 @@
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from api.etags import conditional_response, expected_versions
-from api.formats import json_response, query_parameters
 from api.idempotency_key import idempotent_request
-from api.views import ApiView, created_many_response, created_response
+from api.parsing import query_parameters
+from api.responses import (
+    conditional_response,
+    created_many_response,
+    created_response,
+    expected_versions,
+    json_response,
+)
+from api.views import ApiView
 from applications.staff import note_added, note_edited
 from chats.selectors import require_chat
 from ingest.text_rules import clean_body, field
@@ -48,7 +54,8 @@ class MessageCollection(ApiView):
             body=clean_body(field(request.data, "body")),
             request=once,
         )
-        note_added(request, [message])
+        if staff := self.staff_user:
+            note_added(staff, [message])
         return created_response(request, message.number, MESSAGES.new_as_json(message), once)
 
 
@@ -69,7 +76,8 @@ class MessageBulk(ApiView):
             bodies=clean_bodies(request.data),
             request=once,
         )
-        note_added(request, messages)
+        if staff := self.staff_user:
+            note_added(staff, messages)
         return created_many_response(list(map(MESSAGES.new_as_json, messages)), once)
 
 
@@ -101,7 +109,8 @@ class MessageItem(ApiView):
             body=clean_body(field(request.data, "body")),
             expected=expected_versions(request),
         )
-        note_edited(request, message, "Body")
+        if staff := self.staff_user:
+            note_edited(staff, message, "Body")
         return conditional_response(request, message.version, MESSAGES.as_json(message))
 
     patch = put

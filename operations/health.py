@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from api.formats import json_response
+from api.responses import json_response
 from api.views import ApiView
 from infra.logs import Event, get_logger
 from infra.timeouts import HEALTH_ESSENTIAL_SECONDS, HEALTH_SECONDS

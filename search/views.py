@@ -3,7 +3,8 @@
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from api.formats import json_response, query_parameters
+from api.parsing import query_parameters
+from api.responses import json_response
 from api.views import ApiView
 from chats.models import Chat
 from listing.pages import Pager, Source, read_window

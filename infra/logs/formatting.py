@@ -25,7 +25,7 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict
 
 from infra.logs.events import Event
-from infra.request_context import current_request_id
+from infra.request_context import request_id_var
 from infra.service_errors import blames_row
 from infra.text import visible
 
@@ -140,7 +140,7 @@ def _fields(said: Fields, redact: Redaction) -> Fields:
         "level": record.levelname.lower(),
         "event": str(event),
         "logger": record.name,
-        "request_id": said.pop("request_id", None) or current_request_id(),
+        "request_id": said.pop("request_id", None) or request_id_var.get(),
         "process": record.process,
         **said,
     }

@@ -18,8 +18,7 @@ from django_elasticsearch_dsl import Document, fields
 from django_elasticsearch_dsl.registries import registry
 from elasticsearch.dsl import MetaField, analyzer, tokenizer
 
-from api.formats import timestamp
-from ingest.records import Key
+from ingest.records import Key, timestamp
 from messages_app.models import Message
 from search.fold_and_highlight import fold
 from search.index.layout import document_name

@@ -238,7 +238,7 @@ def test_without_the_database_it_says_so(path: str, staff: Client) -> None:
 
     assert_problem(answer, 503)
     assert answer.headers["Retry-After"]
-    assert answer.json()["detail"] == "The database is away."
+    assert answer.json()["detail"] == "The database is unavailable."
     assert b"10.0.0.5" not in answer.content
 
 

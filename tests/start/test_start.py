@@ -48,7 +48,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "a token that repeats itself": ({"METRICS_TOKEN": "secret12" * 2}, "METRICS_TOKEN repeats"),
     "a token of one character": ({"METRICS_TOKEN": "a" * 20}, "METRICS_TOKEN consists of very few"),
     "a number that is none": ({"WEB_THREADS": "many"}, "WEB_THREADS"),
-    "a number out of range": ({"WEB_THREADS": "0"}, "WEB_THREADS must lie between 1 and 1024"),
+    "a number out of range": ({"WEB_THREADS": "0"}, "WEB_THREADS must be between 1 and 1024"),
     "an origin that is none": ({"CORS_ORIGINS": "example.org"}, "CORS_ORIGINS must be origins"),
     "an origin with a path": ({"CORS_ORIGINS": "https://a.org/x"}, "CORS_ORIGINS must be origins"),
     "a rate that is none": ({"RATE_LIMIT": "100"}, "RATE_LIMIT: a rate is a number from 1 to"),

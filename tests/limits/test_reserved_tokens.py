@@ -3,8 +3,7 @@
 import pytest
 
 from api.rate_limits.gcra import parse_rate
-from api.rate_limits.limiter import Limiter
-from api.rate_limits.prepaid import ReservedTokens, reservation
+from api.rate_limits.limiter import Limiter, ReservedTokens, tokens_to_reserve
 from tests.redis_server import RedisServer
 
 
@@ -13,32 +12,32 @@ from tests.redis_server import RedisServer
     [("1/s", 0), ("39/s", 1), ("100/s", 5), ("6000/m", 5), ("1000000/s", 100), ("1000000/h", 13)],
 )
 def test_a_twentieth_of_a_second_is_counted_in_advance(text: str, number: int) -> None:
-    assert reservation(parse_rate(text)) == number
+    assert tokens_to_reserve(parse_rate(text)) == number
 
 
 def test_what_was_counted_is_taken_once_and_says_what_remains() -> None:
     rate = parse_rate("100/s")
-    prepaid = ReservedTokens(rate, lambda: 0)
-    prepaid.put("a", 2, owed=10 * rate.cost)
+    reserved = ReservedTokens(rate, lambda: 0)
+    reserved.put("a", 2, debt=10 * rate.cost)
 
-    remaining = [verdict.remaining for verdict in iter(lambda: prepaid.take("a"), None)]
+    remaining = [verdict.remaining for verdict in iter(lambda: reserved.take("a"), None)]
 
     assert remaining == [91, 90]
-    assert prepaid.take("b") is None
+    assert reserved.take("b") is None
 
 
 def test_what_is_left_counts_for_one_period() -> None:
     now = 0.0
-    prepaid = ReservedTokens(parse_rate("100/s"), lambda: now)
-    prepaid.put("a", 2, owed=0)
+    reserved = ReservedTokens(parse_rate("100/s"), lambda: now)
+    reserved.put("a", 2, debt=0)
     now = 1.1
 
-    assert prepaid.take("a") is None
+    assert reserved.take("a") is None
 
 
 def test_processes_together_grant_no_more_than_the_limit(redis_server: RedisServer) -> None:
     rate = parse_rate("100000/h")  # so slow that nothing is paid off meanwhile, and one in advance
-    assert reservation(rate) == 1
+    assert tokens_to_reserve(rate) == 1
     limiters = [Limiter(rate) for _ in range(3)]
     server = redis_server.client()
     before = server.info("commandstats")
