@@ -1,18 +1,16 @@
-"""Request bodies and query strings to plain values; the size is checked before parsing."""
+"""Request bodies to plain values; the size is checked before parsing."""
 
 from collections.abc import Mapping
 from typing import IO, Any
-from urllib.parse import parse_qsl
 
 import orjson
 from django.http import UnreadablePostError
 from rest_framework.parsers import BaseParser
-from rest_framework.request import Request
 
 from infra.errors import Malformed, TooLarge
+from listing.pages import parse_urlencoded
 
 MAX_REQUEST_BYTES = 128 * 1024
-_MAX_FORM_FIELDS = 100
 
 
 class JsonParser(BaseParser):
@@ -45,26 +43,7 @@ class FormParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, str]:
         """Return the fields by name. Raises Malformed or TooLarge."""
-        return _parse_form(_read_limited(stream, parser_context))
-
-
-def query_parameters(request: Request) -> dict[str, str]:
-    """Parse the query string as strictly as a form. Raises Malformed."""
-    # WSGI passes bytes as Latin-1 (PEP 3333).
-    return _parse_form(request.META.get("QUERY_STRING", "").encode("latin-1"))
-
-
-def _parse_form(encoded: bytes) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(
-            encoded.decode(),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=_MAX_FORM_FIELDS,
-        )
-    except ValueError as error:  # UnicodeDecodeError is one
-        raise Malformed(f"The form or query string cannot be read: {error}.") from None
-    return dict(pairs)
+        return parse_urlencoded(_read_limited(stream, parser_context))
 
 
 def _read_limited(stream: IO[Any], parser_context: Mapping[str, Any] | None) -> bytes:

@@ -15,7 +15,6 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from api.idempotency_key import REPLAYED_HEADER, idempotent_request
-from api.parsing import query_parameters
 from api.responses import (
     conditional_response,
     created_response,
@@ -31,7 +30,7 @@ from applications.staff import note_edited, note_new_application, note_new_key
 from infra.errors import FieldError, Invalid
 from ingest.records import timestamp
 from ingest.text_rules import clean_name, field
-from listing.pages import Pager, QuerySetSource, Window, read_window
+from listing.pages import Pager, QuerySetSource, Window, query_parameters, read_window
 
 
 def application_json(application: Application) -> dict[str, object]:

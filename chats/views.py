@@ -4,7 +4,6 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from api.idempotency_key import idempotent_request
-from api.parsing import query_parameters
 from api.responses import (
     conditional_response,
     created_response,
@@ -19,7 +18,7 @@ from chats.models import Chat
 from chats.records import CHATS
 from chats.schema import describe_collection, describe_item
 from ingest.text_rules import clean_name, field
-from listing.pages import Pager, read_window
+from listing.pages import Pager, query_parameters, read_window
 from listing.parent_rows import rows_of
 
 

@@ -9,15 +9,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 
-from infra.errors import FieldError, Invalid
+from infra.errors import FieldError, Invalid, Malformed
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+_MAX_PARAMETERS = 100
 MAX_NUMBER = 2**63 - 1
 
 Item = TypeVar("Item")
@@ -70,6 +71,29 @@ def in_window(rows: "QuerySet[Row]", number: str, window: Window) -> "QuerySet[R
     given = {lookup: bound for lookup, bound in bounds.items() if bound is not None}
     order = f"-{number}" if window.descending else number
     return rows.filter(**given).order_by(order)[: window.limit]
+
+
+def query_parameters(request: Request) -> dict[str, str]:
+    """Parse the query string as strictly as a form. Raises Malformed."""
+    # WSGI passes bytes as Latin-1 (PEP 3333).
+    return parse_urlencoded(request.META.get("QUERY_STRING", "").encode("latin-1"))
+
+
+def parse_urlencoded(encoded: bytes) -> dict[str, str]:
+    """The fields of a form or a query string; the last value of a repeated one counts.
+
+    Raises Malformed.
+    """
+    try:
+        pairs = parse_qsl(
+            encoded.decode(),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MAX_PARAMETERS,
+        )
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise Malformed(f"The form or query string cannot be read: {error}.") from None
+    return dict(pairs)
 
 
 def read_window(parameters: Mapping[str, str], *, descending: bool = False) -> Window:

@@ -4,7 +4,6 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from api.idempotency_key import idempotent_request
-from api.parsing import query_parameters
 from api.responses import (
     conditional_response,
     created_many_response,
@@ -16,7 +15,7 @@ from api.views import ApiView
 from applications.staff import note_added, note_edited
 from chats.selectors import require_chat
 from ingest.text_rules import clean_body, field
-from listing.pages import Pager, read_window
+from listing.pages import Pager, query_parameters, read_window
 from listing.parent_rows import rows_of
 from messages_app import selectors, services
 from messages_app.bulk import MAX_BULK_BYTES, clean_bodies

@@ -3,11 +3,10 @@
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from api.parsing import query_parameters
 from api.responses import json_response
 from api.views import ApiView
 from chats.models import Chat
-from listing.pages import Pager, Source, read_window
+from listing.pages import Pager, Source, query_parameters, read_window
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from search.fold_and_highlight import highlight
