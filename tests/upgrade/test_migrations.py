@@ -1,0 +1,147 @@
+"""A database of the release before is upgraded by the migrations of today, without loss."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.upgrade.conftest import TODAY, NewDatabase
+from tests.upgrade.databases import Database, contents, run
+
+Contents = Mapping[str, Sequence[dict[str, Any]]]
+Migrate = Callable[..., str]
+
+#: The app of today of each model that moved.
+MOVED = {
+    ("core", "job"): "infra",
+    ("core", "deadletter"): "ingest",
+    ("core", "idempotencykey"): "ingest",
+    ("core", "numberauthority"): "ingest",
+    ("core", "numberingprocess"): "ingest",
+    ("core", "numberskip"): "ingest",
+    ("core", "purgehorizon"): "ingest",
+    ("chatsystem", "sample"): "operations",
+    ("chatsystem", "scheduledrun"): "operations",
+    ("messages_app", "import"): "conversations",
+    ("messages_app", "importedapplication"): "conversations",
+    ("messages_app", "importedchat"): "conversations",
+    ("messages_app", "importshare"): "conversations",
+    ("messages_app", "rejectedline"): "conversations",
+}
+RENAMED_TASKS = {
+    "core.tasks.reconcile_counts": "operations.tasks.reconcile_counts",
+    "core.tasks.forget_requests": "operations.tasks.forget_requests",
+    "core.tasks.take_over_failed": "operations.tasks.consume_failed",
+    "core.tasks.sweep": "operations.tasks.sweep",
+    "messages_app.tasks.purge_old": "retention.tasks.purge_old",
+}
+PREFLIGHT = (
+    "import django; django.setup(); "
+    "from chatsystem.preflight import unapplied_migrations; print(unapplied_migrations())"
+)
+PERMISSION = (
+    "SELECT auth_permission.id, app_label, codename FROM auth_group_permissions "
+    "JOIN auth_permission ON auth_permission.id = permission_id "
+    "JOIN django_content_type ON django_content_type.id = content_type_id"
+)
+LOG_ENTRY = (
+    "SELECT app_label, model, object_repr, change_message FROM django_admin_log "
+    "JOIN django_content_type ON django_content_type.id = content_type_id"
+)
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """An upgraded database, what it held before, and what the upgrade said."""
+
+    database: Database
+    before: Contents
+    permission_before: tuple[Any, ...]
+
+
+@pytest.fixture(scope="module")
+def upgraded(database_of_before: Callable[[str], Database], migrate: Migrate) -> Upgraded:
+    database = database_of_before("upgraded")
+    before = contents(database)
+    [permission] = database.query(PERMISSION)
+    migrate(database)
+    return Upgraded(database, before, permission)
+
+
+def test_the_database_of_before_has_rows_in_every_table(upgraded: Upgraded) -> None:
+    assert [table for table, rows in upgraded.before.items() if not rows] == []
+    assert len(upgraded.before) > 25
+
+
+def test_every_row_is_kept(upgraded: Upgraded) -> None:
+    assert contents(upgraded.database) == _as_of_today(upgraded.before)
+
+
+def test_a_group_keeps_its_permission(upgraded: Upgraded) -> None:
+    number, app, codename = upgraded.permission_before
+    assert (app, codename) == ("core", "change_deadletter")
+
+    assert upgraded.database.query(PERMISSION) == [(number, "ingest", "change_deadletter")]
+
+
+def test_the_log_of_the_admin_refers_to_the_moved_model(upgraded: Upgraded) -> None:
+    assert upgraded.database.query(LOG_ENTRY) == [("ingest", "deadletter", "a letter", "Replayed.")]
+
+
+def test_scheduled_tasks_keep_when_they_ran_last(upgraded: Upgraded) -> None:
+    ran = {run["task"]: run["ran_at"] for run in contents(upgraded.database)["scheduled_runs"]}
+
+    assert ran == {
+        RENAMED_TASKS.get(run["task"], run["task"]): run["ran_at"]
+        for run in upgraded.before["scheduled_runs"]
+    }
+
+
+def test_a_second_migrate_changes_nothing(upgraded: Upgraded, migrate: Migrate) -> None:
+    database = upgraded.database
+    before = contents(database), database.query("SELECT * FROM django_migrations")
+
+    assert "No migrations to apply." in migrate(database)
+    assert (contents(database), database.query("SELECT * FROM django_migrations")) == before
+
+
+def test_processes_may_start(upgraded: Upgraded, folder: Path) -> None:
+    missing = run(upgraded.database, folder, "-c", PREFLIGHT, settings=TODAY)
+
+    assert missing.strip() == ""
+
+
+def test_the_schema_is_that_of_a_new_database(
+    upgraded: Upgraded, new_database: NewDatabase, migrate: Migrate
+) -> None:
+    fresh = new_database("fresh")
+    migrate(fresh)
+
+    assert upgraded.database.schema() == fresh.schema()
+
+
+def test_an_upgrade_that_stopped_halfway_ends_the_same(
+    upgraded: Upgraded, database_of_before: Callable[[str], Database], migrate: Migrate
+) -> None:
+    database = database_of_before("interrupted")
+    for step in (("infra",), ("ingest",), ("conversations",), ("operations", "0001")):
+        # Each also makes the content types and permissions of the apps that are there by now.
+        migrate(database, *step)
+
+    migrate(database)
+
+    assert contents(database) == contents(upgraded.database)
+    applied = "SELECT app, name FROM django_migrations ORDER BY app, name"
+    assert database.query(applied) == upgraded.database.query(applied)
+
+
+def _as_of_today(before: Contents) -> dict[str, list[dict[str, Any]]]:
+    """The contents of before, with the apps and tasks that moved by their names of today."""
+    expected = {table: [dict(row) for row in rows] for table, rows in before.items()}
+    for row in expected["django_content_type"]:
+        row["app_label"] = MOVED.get((row["app_label"], row["model"]), row["app_label"])
+    for row in expected["scheduled_runs"]:
+        row["task"] = RENAMED_TASKS.get(row["task"], row["task"])
+    return {table: sorted(rows, key=str) for table, rows in expected.items()}
