@@ -22,7 +22,7 @@ from operations.audit import numbers, stats
 from tests.api.client import Api
 from tests.audit.results import Place, audit, found_nothing
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
 CHATS = 120
 

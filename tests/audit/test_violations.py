@@ -23,7 +23,7 @@ from tests.api.client import Api
 from tests.audit.results import Place, audit, found_nothing
 from tests.rows import new_message
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
 ERROR, INFO = "error", "info"
 

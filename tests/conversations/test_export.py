@@ -21,7 +21,7 @@ from messages_app.services import create_message
 from tests.conversations.runs import exported
 from tests.conversations.texts import as_lines
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 
 SAID = [("ein Name", chat, str(number)) for chat in ("c", "d", "e") for number in range(5)]
 

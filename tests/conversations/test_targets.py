@@ -16,7 +16,7 @@ from messages_app.services import create_message
 from tests.conversations.runs import everything, exported, imported
 from tests.conversations.texts import Said, as_lines, by_application
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 
 
 def file_of(folder: Path, name: str, *said: Said) -> Path:

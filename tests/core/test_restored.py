@@ -21,6 +21,8 @@ from tests.api.client import Api
 from tests.audit.results import audit
 from tests.conversations.runs import exported
 
+pytestmark = pytest.mark.both
+
 
 @dataclass(frozen=True)
 class Cost:

@@ -26,7 +26,7 @@ from tests.api.client import Api
 from tests.audit.results import audit, found_nothing
 from tests.purging.conftest import OldChat, old_chat
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
 
 def test_what_is_old_goes_and_the_rest_stays(api: Api, chat: OldChat) -> None:

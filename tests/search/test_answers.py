@@ -133,7 +133,7 @@ def answering(settings: Settings, **answer: Any) -> Iterator[None]:
     """This process is told that Elasticsearch is where every request gets this answer."""
     handler = type("Answer", (Answering,), answer)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
         settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"elasticsearch_url": url})
         forget()
