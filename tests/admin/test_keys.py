@@ -79,7 +79,7 @@ def test_a_form_that_is_sent_again_adds_nothing(admin_client: Client) -> None:
     again = admin_client.post(address(Application, "add"), sent)
 
     assert again.status_code == 302
-    assert "not added twice" in notices(admin_client.get(again["Location"]))[0]
+    assert "nothing is added twice" in notices(admin_client.get(again["Location"]))[0]
     assert Application.objects.get().key_hash == hash_of(key)
 
 

@@ -144,7 +144,7 @@ def test_a_purge_that_was_killed_is_found_and_finished_by_the_next(chat: OldChat
     mark(ChatKey(chat.token, chat.number), 8)
 
     result = audit()
-    assert "8 messages up to 8 are stored, where all were purged" in result.details("purges")
+    assert "8 messages up to 8 are stored, although they were purged" in result.details("purges")
     assert not result.ok
     chat.purge(before=(timezone.now() - timedelta(days=30)).isoformat())
 
