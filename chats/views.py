@@ -13,7 +13,6 @@ from chats import selectors, services
 from chats.models import Chat
 from chats.records import CHATS
 from chats.schema import describe_collection, describe_item
-from ingest.text_rules import clean_name, field
 from listing.accepted_rows import accepted_rows
 from listing.pages import Pager, read_window
 
@@ -41,8 +40,8 @@ class ChatCollection(ApiView):
     def post(self, request: Request, token: str) -> HttpResponse:
         """Create one with the next number."""
         once = idempotent_request(request)
-        name = clean_name(field(request.data, "name"))
-        chat = services.create_chat(application_token=token, name=name, request=once)
+        values = CHATS.clean(request.data)
+        chat = services.create_chat(application_token=token, request=once, **values)
         note_added(request, [chat])
         return created_response(request, chat.number, CHATS.new_as_json(chat), once)
 
@@ -63,8 +62,8 @@ class ChatItem(ApiView):
         chat = services.rename_chat(
             application_token=token,
             chat_number=int(chat_number),
-            name=clean_name(field(request.data, "name")),
             expected=expected_versions(request),
+            **CHATS.clean_changes(request.data),
         )
         note_edited(request, chat, "Name")
         return conditional_response(request, chat.version, CHATS.as_json(chat))

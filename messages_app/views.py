@@ -9,11 +9,10 @@ from api.idempotency_key import idempotent_request
 from api.views import ApiView, created_many_response, created_response
 from applications.staff import note_added, note_edited
 from chats.selectors import require_chat
-from ingest.text_rules import clean_body, field
 from listing.accepted_rows import accepted_rows
 from listing.pages import Pager, read_window
 from messages_app import selectors, services
-from messages_app.bulk import MAX_BULK_BYTES, clean_bodies
+from messages_app.bulk import MAX_BULK_BYTES, clean_messages
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from messages_app.schema import describe_bulk, describe_collection, describe_item
@@ -45,8 +44,8 @@ class MessageCollection(ApiView):
         message = services.create_message(
             application_token=token,
             chat_number=int(chat_number),
-            body=clean_body(field(request.data, "body")),
             request=once,
+            **MESSAGES.clean(request.data),
         )
         note_added(request, [message])
         return created_response(request, message.number, MESSAGES.new_as_json(message), once)
@@ -66,7 +65,7 @@ class MessageBulk(ApiView):
         messages = services.create_messages(
             application_token=token,
             chat_number=int(chat_number),
-            bodies=clean_bodies(request.data),
+            messages=clean_messages(request.data),
             request=once,
         )
         note_added(request, messages)
@@ -98,8 +97,8 @@ class MessageItem(ApiView):
             application_token=token,
             chat_number=int(chat_number),
             message_number=int(message_number),
-            body=clean_body(field(request.data, "body")),
             expected=expected_versions(request),
+            **MESSAGES.clean_changes(request.data),
         )
         note_edited(request, message, "Body")
         return conditional_response(request, message.version, MESSAGES.as_json(message))
