@@ -19,7 +19,7 @@ def create_chat(
 
     Raises ApplicationNotFound, KeyReused, Unavailable.
     """
-    return accept(CHATS.new(ApplicationKey(application_token), **values), request)
+    return accept(CHATS.new(ApplicationKey(application_token), accepted_at=None, **values), request)
 
 
 def rename_chat(

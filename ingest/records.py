@@ -17,7 +17,7 @@ import orjson
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from infra.errors import Invalid, NotFound
+from infra.errors import FieldError, Invalid, NotFound
 from infra.request_context import request_id_var
 from ingest.idempotency.keys import RequestKey
 from ingest.models import Parent
@@ -143,7 +143,8 @@ class RecordType:
 
     def clean_changes(self, data: object) -> dict[str, str]:
         """The same for an edit, without the optional fields that are missing: they stay."""
-        values, errors = {}, []
+        values: dict[str, str] = {}
+        errors: list[FieldError] = []
         for each in self.fields:
             if each.default is not None and isinstance(data, dict) and each.name not in data:
                 continue

@@ -27,7 +27,9 @@ def create_message(
 
     Raises ChatNotFound, KeyReused, Unavailable.
     """
-    return accept(MESSAGES.new(ChatKey(application_token, chat_number), **values), request)
+    return accept(
+        MESSAGES.new(ChatKey(application_token, chat_number), accepted_at=None, **values), request
+    )
 
 
 def create_messages(
