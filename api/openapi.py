@@ -5,7 +5,7 @@ the responses. RATE_LIMIT adds the status 429 and headers to each route.
 """
 
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from django.utils.decorators import method_decorator
@@ -26,7 +26,7 @@ from rest_framework.response import Response
 
 from api.content_security import CSP, CSP_HEADER
 from api.views import OptionsView
-from ingest.text_rules import MAX_NAME_CHARACTERS
+from ingest.records import NAME, RecordType, TextField
 from listing.pages import DEFAULT_LIMIT, MAX_LIMIT, MAX_NUMBER
 
 PROBLEM = "application/problem+json"
@@ -53,43 +53,66 @@ class ProblemShape(serializers.Serializer[object]):
     errors = FieldErrorShape(many=True)  # type: ignore[assignment] # a field, not the property
 
 
-#: Not blank, by Python's definition of white space, and without NUL.
-_TEXT_PATTERN = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
-#: At least one visible character (see ingest.text_rules); patterns can name only up to U+FFFF.
-_NAME_PATTERN = (
-    r"^[^\u0000]*[^\s\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
-    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]"
-    r"[^\u0000]*$"
-)
-
-
-def text_field(
-    most_characters: int, description: str, *, pattern: str = _TEXT_PATTERN
-) -> serializers.CharField:
+def text_field(text: TextField) -> serializers.CharField:
     """Describe a text field of a request."""
-    shape = {
+    shape: dict[str, object] = {
         "type": "string",
         "minLength": 1,
-        "maxLength": most_characters,
-        "pattern": pattern,
-        "description": description,
+        "maxLength": text.most,
+        "pattern": text.pattern,
+        "description": text.description,
     }
+    if text.default is not None:
+        shape |= {"minLength": 0, "default": text.default}
 
     @extend_schema_field(shape)
     class Text(serializers.CharField):
         pass
 
-    return Text()
+    return Text(required=text.default is None)
+
+
+class NewRowShape(serializers.Serializer[object]):
+    """The request that creates or edits a row of a record type: its fields."""
+
+    record_type: ClassVar[RecordType]
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """The fields that clients give."""
+        return {each.name: text_field(each) for each in self.record_type.fields}
+
+
+class RowShape(serializers.Serializer[object]):
+    """A row of a record type, in the order of RecordType.as_json."""
+
+    record_type: ClassVar[RecordType]
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Key, fields, count and times; then what a subclass declares."""
+        record_type = self.record_type
+        *parent, number = record_type.key_fields
+        shown: dict[str, serializers.Field[Any, Any, Any, Any]] = {
+            name: self._key_part(name) for name in (number, *parent)
+        }
+        for name in record_type.field_names:
+            shown[name] = serializers.CharField()
+        if record_type.child_count_field:
+            text = "True after the hourly count."
+            shown[record_type.child_count_field] = serializers.IntegerField(help_text=text)
+        shown["created_at"] = serializers.DateTimeField()
+        shown["updated_at"] = serializers.DateTimeField()
+        return {**shown, **super().get_fields()}
+
+    def _key_part(self, name: str) -> serializers.Field[Any, Any, Any, Any]:
+        if self.record_type.key.__annotations__[name] is int:
+            return serializers.IntegerField(min_value=1)
+        return serializers.CharField()
 
 
 class NameShape(serializers.Serializer[object]):
     """The body of a request that creates or renames."""
 
-    name = text_field(
-        MAX_NAME_CHARACTERS,
-        "Surrounding white space is removed; at least one character must be visible.",
-        pattern=_NAME_PATTERN,
-    )
+    name = text_field(NAME)
 
 
 def for_example(**fields: object) -> list[OpenApiExample]:

@@ -1,20 +1,15 @@
 """The OpenAPI description of the routes of chats."""
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import serializers
 
 from api import openapi
+from chats.records import CHATS
 
 
-class ChatShape(serializers.Serializer[object]):
+class ChatShape(openapi.RowShape):
     """A chat."""
 
-    chat_number = serializers.IntegerField(min_value=1)
-    application_token = serializers.CharField()
-    name = serializers.CharField()
-    messages_count = serializers.IntegerField(help_text="True after the hourly count.")
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
+    record_type = CHATS
 
 
 _rename = extend_schema(

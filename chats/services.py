@@ -1,4 +1,4 @@
-"""Writes of chats. Names are clean already (ingest.text_rules)."""
+"""Writes of chats. `values` are clean values of the fields of CHATS."""
 
 from applications.models import ApplicationKey
 from chats.errors import ChatNotFound
@@ -13,21 +13,21 @@ from ingest.records import NumberedRow
 
 
 def create_chat(
-    *, application_token: str, name: str, request: IdempotentRequest | None = None
+    *, application_token: str, request: IdempotentRequest | None = None, **values: str
 ) -> NumberedRow:
     """A new chat with the application's next number; a repeated request gets the first one.
 
     Raises ApplicationNotFound, KeyReused, Unavailable.
     """
-    return accept(CHATS.new(ApplicationKey(application_token), name=name), request)
+    return accept(CHATS.new(ApplicationKey(application_token), accepted_at=None, **values), request)
 
 
 def rename_chat(
-    *, application_token: str, chat_number: int, name: str, expected: Versions | None = None
+    *, application_token: str, chat_number: int, expected: Versions | None = None, **values: str
 ) -> Chat:
-    """The chat under its new name. Raises ChatNotFound, Stale, Unavailable."""
+    """The chat with these new values. Raises ChatNotFound, Stale, Unavailable."""
     key = (application_token, chat_number)
-    chat = update(chat_row(*key), key, expected, name=name)
+    chat = update(chat_row(*key), key, expected, **values)
     if chat is None:
         raise ChatNotFound
     return chat

@@ -17,7 +17,6 @@ from chats import selectors, services
 from chats.models import Chat
 from chats.records import CHATS
 from chats.schema import describe_collection, describe_item
-from ingest.text_rules import clean_name, field
 from listing.pages import Pager, query_parameters, read_window
 from listing.parent_rows import rows_of
 
@@ -45,8 +44,8 @@ class ChatCollection(ApiView):
     def post(self, request: Request, token: str) -> HttpResponse:
         """Create one with the next number."""
         once = idempotent_request(request)
-        name = clean_name(field(request.data, "name"))
-        chat = services.create_chat(application_token=token, name=name, request=once)
+        values = CHATS.clean(request.data)
+        chat = services.create_chat(application_token=token, request=once, **values)
         if staff := self.staff_user:
             note_added(staff, [chat])
         return created_response(request, chat.number, CHATS.new_as_json(chat), once)
@@ -68,8 +67,8 @@ class ChatItem(ApiView):
         chat = services.rename_chat(
             application_token=token,
             chat_number=int(chat_number),
-            name=clean_name(field(request.data, "name")),
             expected=expected_versions(request),
+            **CHATS.clean_changes(request.data),
         )
         if staff := self.staff_user:
             note_edited(staff, chat, "Name")

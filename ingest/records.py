@@ -17,10 +17,12 @@ import orjson
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from infra.errors import NotFound
+from infra.errors import FieldError, Invalid, NotFound
 from infra.request_context import request_id_var
 from ingest.idempotency.keys import RequestKey
 from ingest.models import Parent
+from ingest.text_rules import MAX_NAME_CHARACTERS, NAME_PATTERN, TEXT_PATTERN, clean_name
+from ingest.text_rules import field as field_of
 
 #: A natural key: the parts that the address of a row has, in order. Record types name the parts.
 Key = tuple[str | int, ...]
@@ -39,7 +41,8 @@ class TextField:
     """A text that clients give. `clean` returns it by the rules or raises Invalid.
 
     `most` is the limit that the API describes, in characters. `default` stands for the text in
-    payloads of a release that did not know the field; None where every release knows it.
+    payloads of a release that did not know the field, and in requests without it; None where the
+    field is required and every release knows it. `pattern` describes the rule in ECMAScript.
     """
 
     name: str
@@ -47,6 +50,17 @@ class TextField:
     most: int
     description: str
     default: str | None = None
+    pattern: str = TEXT_PATTERN
+
+
+#: The name of an application or a chat.
+NAME = TextField(
+    name="name",
+    clean=clean_name,
+    most=MAX_NAME_CHARACTERS,
+    description="Surrounding white space is removed; at least one character must be visible.",
+    pattern=NAME_PATTERN,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,13 +125,54 @@ class RecordType:
         )
 
     def new(self, parent: Key, *, accepted_at: datetime | None = None, **values: str) -> "NewRow":
-        """A new row of clean values."""
+        """A new row of clean values; fields without one get their defaults."""
+        given: Mapping[str, Any] = {**self._defaults, **values}
         return NewRow(
             self,
             parent,
-            tuple(values[name] for name in self.field_names),
+            tuple(given[name] for name in self.field_names),
             accepted_at=accepted_at or timezone.now(),
         )
+
+    def clean(self, data: object) -> dict[str, str]:
+        """The values of all fields in the data of a request; defaults for those that are missing.
+
+        Raises Invalid with everything that is wrong.
+        """
+        return {**self._defaults, **self.clean_changes(data)}
+
+    def clean_changes(self, data: object) -> dict[str, str]:
+        """The same for an edit, without the optional fields that are missing: they stay."""
+        values: dict[str, str] = {}
+        errors: list[FieldError] = []
+        for each in self.fields:
+            if each.default is not None and isinstance(data, dict) and each.name not in data:
+                continue
+            try:
+                values[each.name] = each.clean(field_of(data, each.name), each.name)
+            except Invalid as invalid:
+                errors += invalid.errors
+                if not isinstance(data, dict):
+                    break
+        if errors:
+            raise Invalid(*errors)
+        return values
+
+    @cached_property
+    def _defaults(self) -> Mapping[str, str]:
+        return {each.name: each.default for each in self.fields if each.default is not None}
+
+    def payload_values(self, values: tuple[str, ...]) -> tuple[str, ...]:
+        """The values that a payload carries: without the defaults at its end.
+
+        A worker of the release before, which does not know a new field, stores rows without it.
+        """
+        if not self._defaults:
+            return values
+        count = len(values)
+        while count and self.fields[count - 1].default == values[count - 1]:
+            count -= 1
+        return values[:count]
 
     def as_json(self, row: Model) -> dict[str, object]:
         """A row as the API shows it; `row` may also be the instance of a pending one."""
@@ -209,7 +264,13 @@ class NewRow:
 
     def payload(self, lease: Lease | None = None, request: RequestKey | None = None) -> bytes:
         """Everything but the key, as JSON; it does not depend on the number."""
-        return _payload(self.accepted_us, self.acceptance, self.values, lease, request)
+        return _payload(
+            self.accepted_us,
+            self.acceptance,
+            self.kind.payload_values(self.values),
+            lease,
+            request,
+        )
 
     def numbered(
         self,
@@ -275,7 +336,11 @@ class NumberedRow:
     def payload(self) -> bytes:
         """Everything but the key, as JSON; it does not depend on the number."""
         return self.encoded or _payload(
-            self.accepted_us, self.acceptance, self.values, self.lease, self.request
+            self.accepted_us,
+            self.acceptance,
+            self.kind.payload_values(self.values),
+            self.lease,
+            self.request,
         )
 
     def column_values(

@@ -28,6 +28,19 @@ _BLANK = "\x00-\x1f\x7f-\x9f\u2800\ufff9-\ufffb\U0001d159"
 _SHOWS_NOTHING = re.compile(rf"[\s{_IGNORABLE}{_BLANK}]*")
 
 
+#: What `clean_body` takes, as an ECMAScript pattern: not blank, by Python's idea of space, and
+#: without a NUL.
+TEXT_PATTERN = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085][^\u0000]*$"
+#: What `clean_name` takes: at least one visible character; patterns reach no further than U+FFFF.
+NAME_PATTERN = (
+    r"^[^\u0000]*[^\s\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]"
+    r"[^\u0000]*$"
+)
+#: What `clean_text` takes.
+ANY_TEXT_PATTERN = r"^[^\u0000]*$"
+
+
 def field(data: object, name: str) -> object:
     """The value of one field of a parsed request; extra fields are ignored.
 
@@ -46,7 +59,7 @@ def clean_name(value: object, field: str = "name") -> str:
 
     A name that shows nothing counts as blank: people could not tell it from another one.
     """
-    text = _clean_text(value, field).strip()
+    text = clean_text(value, field).strip()
     if _SHOWS_NOTHING.fullmatch(text):
         raise Invalid(FieldError(field, "blank", f"{field} may not be blank."))
     if len(text) > MAX_NAME_CHARACTERS:
@@ -60,7 +73,7 @@ def clean_body(value: object, field: str = "body") -> str:
 
     Anything but mere white space is allowed.
     """
-    text = _clean_text(value, field)
+    text = clean_text(value, field)
     if not text or text.isspace():
         raise Invalid(FieldError(field, "blank", f"{field} may not be blank."))
     if len(text.encode()) > MAX_BODY_BYTES:
@@ -69,7 +82,8 @@ def clean_body(value: object, field: str = "body") -> str:
     return text
 
 
-def _clean_text(value: object, field: str) -> str:
+def clean_text(value: object, field: str) -> str:
+    """Any text that can be stored, including the empty one. Raises Invalid."""
     if not isinstance(value, str):
         raise Invalid(FieldError(field, "type", f"{field} must be a string."))
     if "\0" in value:

@@ -1,9 +1,10 @@
-"""Many messages in one request: the bodies, cleaned, or every error."""
+"""Many messages in one request: the values, cleaned, or every error."""
 
 from collections.abc import Iterator
 
 from infra.errors import FieldError, Invalid
-from ingest.text_rules import clean_body, field
+from ingest.text_rules import field
+from messages_app.records import MESSAGES
 
 MAX_MESSAGES = 500
 
@@ -14,8 +15,8 @@ MAX_BULK_BYTES = 4 * 1024 * 1024
 _LIST = "messages"
 
 
-def clean_bodies(data: object) -> list[str]:
-    """The bodies of `{"messages": [{"body": ...}, ...]}`. Raises Invalid with all that is wrong."""
+def clean_messages(data: object) -> list[dict[str, str]]:
+    """The values of `{"messages": [{"body": ...}, ...]}`. Raises Invalid with all that is wrong."""
     messages = field(data, _LIST)
     if not isinstance(messages, list):
         raise Invalid(FieldError(_LIST, "type", f"{_LIST} must be a list."))
@@ -23,15 +24,15 @@ def clean_bodies(data: object) -> list[str]:
         message = f"{_LIST} must have 1 to {MAX_MESSAGES} items."
         raise Invalid(FieldError(_LIST, "length", message))
     errors: list[FieldError] = []
-    bodies: list[str] = []
+    cleaned: list[dict[str, str]] = []
     for place, one in enumerate(messages):
         try:
-            bodies.append(clean_body(field(one, "body")))
+            cleaned.append(MESSAGES.clean(one))
         except Invalid as invalid:
             errors += _errors_at(place, invalid)
     if errors:
         raise Invalid(*errors)
-    return bodies
+    return cleaned
 
 
 def _errors_at(place: int, invalid: Invalid) -> Iterator[FieldError]:

@@ -4,17 +4,17 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 
 from api import openapi
-from ingest.text_rules import MAX_BODY_BYTES
 from messages_app.bulk import MAX_MESSAGES
+from messages_app.records import MESSAGES
 
 _CHAT = [openapi.TOKEN, openapi.CHAT_NUMBER]
 _MESSAGE = [*_CHAT, openapi.MESSAGE_NUMBER]
 
 
-class BodyShape(serializers.Serializer[object]):
+class BodyShape(openapi.NewRowShape):
     """The request that creates or edits."""
 
-    body = openapi.text_field(MAX_BODY_BYTES, "At most 16 KiB of UTF-8, kept as it is.")
+    record_type = MESSAGES
 
 
 class BulkShape(serializers.Serializer[object]):
@@ -23,15 +23,10 @@ class BulkShape(serializers.Serializer[object]):
     messages = serializers.ListField(child=BodyShape(), min_length=1, max_length=MAX_MESSAGES)
 
 
-class MessageShape(serializers.Serializer[object]):
+class MessageShape(openapi.RowShape):
     """A message."""
 
-    message_number = serializers.IntegerField(min_value=1)
-    application_token = serializers.CharField()
-    chat_number = serializers.IntegerField(min_value=1)
-    body = serializers.CharField()
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
+    record_type = MESSAGES
 
 
 class BulkCreatedShape(serializers.Serializer[object]):

@@ -1,6 +1,6 @@
-"""Writes of messages. Bodies are clean already (ingest.text_rules)."""
+"""Writes of messages. `values` are clean values of the fields of MESSAGES."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.utils import timezone
 
@@ -17,26 +17,32 @@ from messages_app.selectors import message_row
 
 
 def create_message(
-    *, application_token: str, chat_number: int, body: str, request: IdempotentRequest | None = None
+    *,
+    application_token: str,
+    chat_number: int,
+    request: IdempotentRequest | None = None,
+    **values: str,
 ) -> NumberedRow:
     """A new message with the chat's next number; a repeated request gets the first one.
 
     Raises ChatNotFound, KeyReused, Unavailable.
     """
-    return accept(MESSAGES.new(ChatKey(application_token, chat_number), body=body), request)
+    return accept(
+        MESSAGES.new(ChatKey(application_token, chat_number), accepted_at=None, **values), request
+    )
 
 
 def create_messages(
     *,
     application_token: str,
     chat_number: int,
-    bodies: Sequence[str],
+    messages: Sequence[Mapping[str, str]],
     request: IdempotentRequest | None = None,
 ) -> Sequence[NumberedRow]:
     """New messages with the chat's next numbers, all or none. Raises like `create_message`."""
     now = timezone.now()
     chat = ChatKey(application_token, chat_number)
-    rows = [MESSAGES.new(chat, body=body, accepted_at=now) for body in bodies]
+    rows = [MESSAGES.new(chat, accepted_at=now, **values) for values in messages]
     return accept_all(rows, request)
 
 
@@ -45,12 +51,12 @@ def edit_message(
     application_token: str,
     chat_number: int,
     message_number: int,
-    body: str,
     expected: Versions | None = None,
+    **values: str,
 ) -> Message:
-    """The message with its new body. Raises MessageNotFound, Stale, Unavailable."""
+    """The message with these new values. Raises MessageNotFound, Stale, Unavailable."""
     key = (application_token, chat_number, message_number)
-    message = update(message_row(*key), key, expected, body=body)
+    message = update(message_row(*key), key, expected, **values)
     if message is None:
         raise MessageNotFound
     return message

@@ -14,11 +14,10 @@ from api.responses import (
 from api.views import ApiView
 from applications.staff import note_added, note_edited
 from chats.selectors import require_chat
-from ingest.text_rules import clean_body, field
 from listing.pages import Pager, query_parameters, read_window
 from listing.parent_rows import rows_of
 from messages_app import selectors, services
-from messages_app.bulk import MAX_BULK_BYTES, clean_bodies
+from messages_app.bulk import MAX_BULK_BYTES, clean_messages
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from messages_app.schema import describe_bulk, describe_collection, describe_item
@@ -50,8 +49,8 @@ class MessageCollection(ApiView):
         message = services.create_message(
             application_token=token,
             chat_number=int(chat_number),
-            body=clean_body(field(request.data, "body")),
             request=once,
+            **MESSAGES.clean(request.data),
         )
         if staff := self.staff_user:
             note_added(staff, [message])
@@ -72,7 +71,7 @@ class MessageBulk(ApiView):
         messages = services.create_messages(
             application_token=token,
             chat_number=int(chat_number),
-            bodies=clean_bodies(request.data),
+            messages=clean_messages(request.data),
             request=once,
         )
         if staff := self.staff_user:
@@ -105,8 +104,8 @@ class MessageItem(ApiView):
             application_token=token,
             chat_number=int(chat_number),
             message_number=int(message_number),
-            body=clean_body(field(request.data, "body")),
             expected=expected_versions(request),
+            **MESSAGES.clean_changes(request.data),
         )
         if staff := self.staff_user:
             note_edited(staff, message, "Body")

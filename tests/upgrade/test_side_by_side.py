@@ -67,14 +67,14 @@ KEYS: Mapping[str, Callable[[], str | bytes]] = {
 
 
 def _rows(written: Mapping[str, Any]) -> list[NumberedRow]:
-    """The rows of which a message was written."""
+    """The rows of which a message was written, with the defaults of fields that came since."""
     return [
         NumberedRow(
             record_types()[kind],
             tuple(key),
             accepted_us,
             acceptance,
-            tuple(values),
+            (*values, *_defaults(kind, len(values))),
             Lease(*lease) if lease else None,
             RequestKey(*request) if request else None,
             request_id=request_id,
@@ -83,6 +83,10 @@ def _rows(written: Mapping[str, Any]) -> list[NumberedRow]:
             "rows"
         ]
     ]
+
+
+def _defaults(kind: str, known: int) -> list[str]:
+    return [str(each.default) for each in record_types()[kind].fields[known:]]
 
 
 @pytest.mark.parametrize("name", MESSAGES)
