@@ -1,4 +1,4 @@
-"""Gunicorn's settings: `gunicorn -c gunicorn.conf.py` and `manage.py serve` serve the same."""
+"""Gunicorn's settings, for `gunicorn -c gunicorn.conf.py` and `manage.py serve`."""
 
 import multiprocessing
 import os
@@ -18,8 +18,8 @@ _environment = env.read()
 wsgi_app = "chatsystem.asgi:application"
 worker_class = "api.gunicorn_worker.Worker"
 bind = f"127.0.0.1:{_environment.port}"
-# With one socket for all processes the first to wake would take most connections. Of several on
-# one port the kernel chooses for each connection.
+# With one socket for all processes the first to wake would accept most connections. With a socket
+# for each process on the same port, the kernel distributes the connections.
 reuse_port = True
 backlog = 4096
 workers = _environment.web_processes
@@ -34,7 +34,7 @@ limit_request_fields = 100
 limit_request_field_size = 8190
 # The API answers an unknown method by itself.
 permit_unconventional_http_method = True
-# What a proxy vouches for is Django's business (the setting HTTPS).
+# Django decides whether to trust a proxy's headers (the setting HTTPS).
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 control_socket_disable = True
@@ -43,20 +43,20 @@ loglevel = _environment.log_level.lower()
 logconfig_dict = logging_configuration(
     as_json=_environment.logs_json, level=_environment.log_level, secrets=_environment.secrets
 )
-# As the lines of other libraries.
+# Log lines of gunicorn look like those of other libraries.
 logconfig_dict["loggers"]["gunicorn.error"] = {"propagate": True}
 
 
 def on_starting(server: Any) -> None:
-    """Refuse to start where nothing could work; runs once, before any process is forked."""
+    """Refuse to start if the service could not work. Runs once, before any process is forked."""
     for address in server.cfg.address:
-        _refuse_a_taken_port(address)
-    _raise_limit_of_files(server.log)
+        _refuse_port_in_use(address)
+    _raise_file_limit(server.log)
     _preflight()
 
 
-def _refuse_a_taken_port(address: Any) -> None:
-    """A second server would share the port with the first."""
+def _refuse_port_in_use(address: Any) -> None:
+    """Exit if the port is in use, since reuse_port would let a second server share it."""
     if not isinstance(address, tuple):
         return
     host, port = address
@@ -65,11 +65,11 @@ def _refuse_a_taken_port(address: Any) -> None:
         try:
             probe.bind((host, port))
         except (OSError, OverflowError) as error:
-            stop(f"port {port} of {host} is not to be had: {error}")
+            stop(f"cannot listen on port {port} of {host}: {error}")
 
 
-def _raise_limit_of_files(log: Any) -> None:
-    """Have as many files as there may be connections, or say that there are fewer."""
+def _raise_file_limit(log: Any) -> None:
+    """Raise the limit of open files to fit WEB_CONNECTIONS, or warn that it is too low."""
     wanted = _environment.web_connections + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -85,7 +85,7 @@ def _raise_limit_of_files(log: Any) -> None:
 
 
 def _preflight() -> None:
-    """Check in a process of its own, so that the workers inherit nothing of Django."""
+    """Run the checks in a child process, so that the workers inherit nothing of Django."""
     checker = multiprocessing.get_context("fork").Process(target=_check)
     checker.start()
     checker.join()
@@ -94,7 +94,7 @@ def _preflight() -> None:
 
 
 def _check() -> None:
-    import django  # noqa: PLC0415 - not for the master
+    import django  # noqa: PLC0415 - the master does not load it
 
     from chatsystem.preflight import preflight  # noqa: PLC0415
 

@@ -1,11 +1,11 @@
-"""From ASGI to the site and back: what is judged, what is read, and where each request runs.
+"""The ASGI application: checks the head of a request, reads its body, and chooses where it runs.
 
-A request is judged by its head first, unless all of it has come already: what is refused is never
-read. Then its body is read, up to what its route takes. A create waits for its group and for
-nothing else, so it runs on the event loop (infra.greenlet_bridge), and one thread has hundreds of
-them under way. Requests that wait for the database get one of WEB_THREADS, or wait for one in a
-bounded queue. Health and metrics have their own threads, because they matter most when the others
-are stuck.
+Unless the whole request has arrived already, the head is checked first, so the body of a request
+that is refused is never read. Then the body is read, up to the limit of its route. A create waits
+for its group commit and for nothing else, so it runs on the event loop (infra.event_loop), where
+one thread has hundreds of them in progress. A request that needs the database gets one of
+WEB_THREADS, or waits for one in a bounded queue. Health and metrics have threads of their own,
+because they matter most when the other threads are stuck.
 """
 
 import asyncio
@@ -22,64 +22,64 @@ from urllib.parse import unquote_to_bytes
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
-from infra import greenlet_bridge
+from infra import event_loop
 from infra.timeouts import REQUEST_TURN_SECONDS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The extension of ASGI by which the server shows the Connection of a request.
+#: The ASGI extension by which the server passes the Connection of a request.
 CONNECTION = "chatsystem.connection"
 
-#: Requests that wait for a thread of health and metrics; there are few who ask.
+#: Threads of health and metrics, which have few clients, and the requests that may wait for one.
 _OPERATIONS_THREADS, _OPERATIONS_QUEUE = 4, 64
 
 Result = TypeVar("Result")
 
 
 class Connection(Protocol):
-    """What the server knows of the connection on which a request came."""
+    """The server's side of the connection that a request came on."""
 
-    #: Whether all of the request is there.
+    #: Whether the whole request has arrived.
     is_request_whole: bool
-    #: Whether only health may be asked for, because there are too many connections.
+    #: Whether only health is served, because there are too many connections.
     is_spare: bool
 
     def count_refusal(self, bound: Literal["connections", "queue"]) -> None:
-        """Count that a request of this connection is refused at a bound."""
+        """Count a request of this connection that is refused because a bound is reached."""
 
     async def respond(
         self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
     ) -> None:
-        """Send a whole answer, in one piece; ASGI's two messages cost as much as its view."""
+        """Send a whole response at once; ASGI's two messages cost as much as its view."""
 
 
-class Place(Enum):
+class Executor(Enum):
     """Where a request runs."""
 
-    LOOP = auto()
-    REQUESTS = auto()
-    OPERATIONS = auto()
+    EVENT_LOOP = auto()
+    REQUEST_THREADS = auto()
+    OPERATIONS_THREADS = auto()
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is known of a request by its route: where it runs, and how large its body may be."""
+class RequestPlan:
+    """What the route determines: where the request runs, and the size limit of its body."""
 
-    place: Place
+    executor: Executor
     max_request_bytes: int
 
 
-class Answer(NamedTuple):
-    """The answer to a request, as a whole."""
+class RawResponse(NamedTuple):
+    """A whole response as bytes."""
 
     status: int
     headers: Sequence[tuple[bytes, bytes]]
     body: bytes
 
 
-class Refused(Exception):
-    """The request is answered without asking its view: `status` and `detail` say why."""
+class RequestRefused(Exception):
+    """The request is answered without its view; `status` and `detail` give the reason."""
 
     def __init__(self, status: HTTPStatus, detail: str) -> None:
         super().__init__(detail)
@@ -88,19 +88,21 @@ class Refused(Exception):
 
 
 class Site(Protocol):
-    """All routes."""
+    """Handles all routes (api.handler)."""
 
-    def plan(self, environ: "WSGIEnvironment") -> Plan:
-        """What is known of the request by its route."""
+    def plan(self, environ: "WSGIEnvironment") -> RequestPlan:
+        """Return where the request runs, and the size limit of its body."""
 
-    def judge(self, environ: "WSGIEnvironment") -> Answer | None:
-        """The answer that the request's head alone has earned, or None where its body matters."""
+    def early_response(self, environ: "WSGIEnvironment") -> RawResponse | None:
+        """Return the response that the head alone determines, or None if the body is needed."""
 
-    def answer(self, environ: "WSGIEnvironment") -> Answer:
-        """The answer to the request."""
+    def response(self, environ: "WSGIEnvironment") -> RawResponse:
+        """Handle the request."""
 
-    def refuse(self, environ: "WSGIEnvironment", status: HTTPStatus, detail: str) -> Answer:
-        """An answer that refuses the request."""
+    def error_response(
+        self, environ: "WSGIEnvironment", status: HTTPStatus, detail: str
+    ) -> RawResponse:
+        """Return a problem document without calling the view."""
 
 
 class QueueFull(Exception):
@@ -108,7 +110,7 @@ class QueueFull(Exception):
 
 
 class _Threads:
-    """Threads for work that blocks, and a bounded queue of those that wait for one."""
+    """A thread pool for work that blocks, with a bounded queue of requests that wait for it."""
 
     def __init__(self, name: str, threads: int, queue: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
@@ -117,7 +119,7 @@ class _Threads:
         self._waiting = 0
 
     async def run(self, work: Callable[..., Result], *args: Any) -> Result:
-        """What the work returns or raises. Raises QueueFull, and then has not begun it."""
+        """Do the work in a thread. Raises QueueFull if it was not begun, and the work's errors."""
         if self._free.locked():
             await self._wait()
         else:
@@ -126,7 +128,7 @@ class _Threads:
         try:
             return await asyncio.wrap_future(future)
         finally:
-            # A client that is gone leaves its thread at work.
+            # The thread goes on working after its client has disconnected.
             self._release(future)
 
     async def _wait(self) -> None:
@@ -149,100 +151,105 @@ class _Threads:
             future.add_done_callback(lambda _: self._release_on(loop))
 
     def _release_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        # The loop is closed where the process has ended meanwhile; the thread is waited for.
+        # The loop may be closed: a process that ends waits for its threads after that.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(self._free.release)
 
 
 class Application:
-    """The ASGI application; `queue` is how many requests may wait for one of its threads."""
+    """The ASGI application; at most `queue` requests wait for one of its `threads`."""
 
     def __init__(self, site: Site, threads: int, queue: int) -> None:
         self._site = site
         self._threads = {
-            Place.REQUESTS: _Threads("request", threads, queue),
-            Place.OPERATIONS: _Threads("operations", _OPERATIONS_THREADS, _OPERATIONS_QUEUE),
+            Executor.REQUEST_THREADS: _Threads("request", threads, queue),
+            Executor.OPERATIONS_THREADS: _Threads(
+                "operations", _OPERATIONS_THREADS, _OPERATIONS_QUEUE
+            ),
         }
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
         connection: Any = (scope.get("extensions") or {}).get(CONNECTION)
         environ = environment(scope)
         try:
-            answer = await self._answer(environ, receive, connection)
-        except Refused as refused:
-            answer = self._site.refuse(environ, refused.status, refused.detail)
+            response = await self._response(environ, receive, connection)
+        except RequestRefused as refused:
+            response = self._site.error_response(environ, refused.status, refused.detail)
         except QueueFull:
             if connection:
                 connection.count_refusal("queue")
             status, detail = HTTPStatus.SERVICE_UNAVAILABLE, "Too many requests are waiting."
-            answer = self._site.refuse(environ, status, detail)
-        if answer is None:
+            response = self._site.error_response(environ, status, detail)
+        if response is None:
             return
-        body = b"" if scope["method"] == "HEAD" else answer.body
+        body = b"" if scope["method"] == "HEAD" else response.body
         if connection:
-            await connection.respond(answer.status, answer.headers, body)
+            await connection.respond(response.status, response.headers, body)
         else:
-            await _send(send, answer.status, answer.headers, body)
+            await _send(send, response.status, response.headers, body)
 
-    async def _answer(
+    async def _response(
         self,
         environ: "WSGIEnvironment",
         receive: ASGIReceiveCallable,
         connection: Connection | None,
-    ) -> Answer | None:
-        """The answer; None for a client that is gone. Raises Refused, QueueFull."""
+    ) -> RawResponse | None:
+        """Return the response; None for a lost client. Raises RequestRefused, QueueFull."""
         _require_well_formed(environ)
         if connection and connection.is_spare and not environ["PATH_INFO"].startswith("/health/"):
             connection.count_refusal("connections")
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many connections.")
+            raise RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, "There are too many connections.")
         plan = self._site.plan(environ)
         if _has_body(environ):
             if not (connection and connection.is_request_whole):
-                refusal = await self._run(plan.place, self._site.judge, environ)
-                if refusal is not None:
-                    return refusal
-            body = await _body(receive, plan.max_request_bytes)
+                early = await self._run(plan.executor, self._site.early_response, environ)
+                if early is not None:
+                    return early
+            body = await _read_body(receive, plan.max_request_bytes)
             if body is None:
                 return None
             environ["wsgi.input"] = BytesIO(body)
             environ["CONTENT_LENGTH"] = str(len(body))
-        return await self._run(plan.place, self._site.answer, environ)
+        return await self._run(plan.executor, self._site.response, environ)
 
     async def _run(
-        self, place: Place, work: "Callable[[WSGIEnvironment], Result]", environ: "WSGIEnvironment"
+        self,
+        executor: Executor,
+        work: "Callable[[WSGIEnvironment], Result]",
+        environ: "WSGIEnvironment",
     ) -> Result:
-        if place is Place.LOOP:
-            return await greenlet_bridge.spawn(work, environ)
-        return await self._threads[place].run(work, environ)
+        if executor is Executor.EVENT_LOOP:
+            return await event_loop.spawn(work, environ)
+        return await self._threads[executor].run(work, environ)
 
 
 def _require_well_formed(environ: "WSGIEnvironment") -> None:
-    """Raises Refused for a request that HTTP/1.1 forbids and the server lets through."""
+    """Raise RequestRefused for a request that HTTP/1.1 forbids and the server lets through."""
     if environ["SERVER_PROTOCOL"] == "HTTP/1.1" and "HTTP_HOST" not in environ:
-        raise Refused(HTTPStatus.BAD_REQUEST, "The request has no Host.")
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, "The request has no Host header.")
     if environ["REQUEST_METHOD"] != environ["REQUEST_METHOD"].upper():
-        # Django would take it for the one in upper case, which no proxy does.
-        raise Refused(HTTPStatus.NOT_IMPLEMENTED, "Methods are written in upper case.")
+        # Django would take it for the method in upper case, which no proxy does.
+        raise RequestRefused(HTTPStatus.NOT_IMPLEMENTED, "Methods are written in upper case.")
     coding = environ.get("HTTP_TRANSFER_ENCODING")
     if coding is not None and coding.lower() != "chunked":
-        detail = "Of the transfer codings only chunked is understood."
-        raise Refused(HTTPStatus.NOT_IMPLEMENTED, detail)
+        detail = "The only supported transfer coding is chunked."
+        raise RequestRefused(HTTPStatus.NOT_IMPLEMENTED, detail)
     if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
-        detail = "A request with a Content-Encoding is not understood: send it as it is."
-        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
+        detail = "Content-Encoding is not supported: send the body without one."
+        raise RequestRefused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail)
 
 
 def _has_body(environ: "WSGIEnvironment") -> bool:
     return "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0"
 
 
-async def _body(receive: ASGIReceiveCallable, limit: int) -> bytes | None:
-    """The body, or as much of it as shows that it is too long; None of one that breaks off."""
+async def _read_body(receive: ASGIReceiveCallable, limit: int) -> bytes | None:
+    """Read the body, up to just beyond the limit; None if the client disconnected."""
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -258,14 +265,14 @@ async def _body(receive: ASGIReceiveCallable, limit: int) -> bytes | None:
 async def _send(
     send: ASGISendCallable, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
 ) -> None:
-    """Send an answer by a server that knows nothing of this application."""
+    """Send a response through a server without the extension."""
     start: Any = {"type": "http.response.start", "status": status, "headers": headers}
     await send(start)
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def environment(scope: HTTPScope) -> "WSGIEnvironment":
-    """The request as WSGI has it (PEP 3333), for Django's requests; its body is empty."""
+    """Convert the head of a request to a WSGI environ (PEP 3333), which Django needs."""
     server, client = scope["server"] or ("", 0), scope["client"] or ("", 0)
     target, host = _split_target(scope["raw_path"])
     environ: WSGIEnvironment = {
@@ -286,21 +293,21 @@ def environment(scope: HTTPScope) -> "WSGIEnvironment":
         "wsgi.run_once": False,
     }
     for name, value in scope["headers"]:
-        # A proxy may vouch for X-Real-IP and let X_Real_IP pass: to WSGI they are one.
+        # A proxy may set X-Real-IP and pass a client's X_Real_IP: in WSGI the two are the same.
         if b"_" in name:
             continue
-        variable = _VARIABLES.get(name) or _variable(name)
+        variable = _COMMON_VARIABLES.get(name) or _variable(name)
         text, before = value.decode("latin-1"), environ.get(variable)
         comma = "; " if name == b"cookie" else ","
         environ[variable] = text if before is None else f"{before}{comma}{text}"
-    # HTTP/1.1 wants a Host all the same (RFC 9112, section 3.2).
+    # HTTP/1.1 requires the Host header in any case (RFC 9112, section 3.2).
     if host is not None and ("HTTP_HOST" in environ or scope["http_version"] == "1.0"):
         environ["HTTP_HOST"] = host
     return environ
 
 
 def _split_target(target: bytes) -> tuple[bytes, str | None]:
-    """The path, and the host of an absolute form, which counts (RFC 9112, section 3.2.2)."""
+    """Split an absolute form, whose host overrides Host (RFC 9112, section 3.2.2)."""
     if target.startswith(b"/") or not target.lower().startswith((b"http://", b"https://")):
         return target, None
     authority, slash, path = target.partition(b"://")[2].partition(b"/")
@@ -308,7 +315,7 @@ def _split_target(target: bytes) -> tuple[bytes, str | None]:
 
 
 def _decoded(path: bytes) -> str:
-    """The path as Latin-1 (PEP 3333). An escaped slash stays so, because it separates nothing."""
+    """Decode to Latin-1 (PEP 3333). An escaped slash stays escaped: it separates no segments."""
     if b"%" not in path:
         return path.decode("latin-1")
     parts = path.replace(b"%2f", b"%2F").split(b"%2F")
@@ -320,9 +327,9 @@ def _variable(header: bytes) -> str:
     return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
 
 
-#: The names that nearly all requests have. Others are made anew: a cache of them would hold
-#: whatever clients send.
-_VARIABLES = {
+#: The names in nearly all requests. Others are converted each time, since clients could fill a
+#: cache with any names.
+_COMMON_VARIABLES = {
     name: _variable(name)
     for name in (
         *(b"host", b"user-agent", b"accept", b"accept-encoding", b"connection", b"authorization"),

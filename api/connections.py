@@ -1,17 +1,18 @@
-"""The bounds of one web process: how many connections it has, and what it holds for them.
+"""The bounds of one web process: its connections, and the bytes that it holds for them.
 
-Both are bounded as a whole and for each client address. A process that has all the connections it
-may have closes the one that has been idle longest, so idle clients never lock others out. Bytes
-count from their arrival until their request is answered.
+Both are bounded in total and for each client address. A process at its connection limit closes the
+connection that has been idle longest, so idle clients never lock others out. Bytes count from their
+arrival until the response to their request.
 
-A client is its IPv4 address or its IPv6 /64 network, because a host owns all addresses of that.
-Everything here runs on the event loop's thread, so nothing is locked.
+A client is an IPv4 address or an IPv6 /64 network, because one host owns all addresses of that.
+Everything here runs on the event loop's thread, so it needs no locks.
 """
 
 import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Literal, Protocol
 
 from infra.addresses import network_of
@@ -20,15 +21,14 @@ from infra.metrics import CONNECTIONS, EDGE_REFUSED
 
 logger = get_logger(__name__)
 
-#: Connections beyond the bound, on which the health routes alone are answered.
+#: Connections beyond the limit, which serve the health routes alone.
 SPARE_CONNECTIONS = 64
-#: One address may hold this part of the bytes.
+#: The part of the bytes that one address may hold.
 _SHARE_OF_ONE_ADDRESS = 0.5
 #: A bound that is reached is logged once in this time, however often it is reached.
 _LOG_EVERY_SECONDS = 60.0
 
-
-#: What a client was refused for, as metrics and logs name it.
+#: The reason of a refusal, as metrics and logs name it.
 Bound = Literal["connections", "memory", "queue", "slow"]
 
 
@@ -36,35 +36,36 @@ class Closable(Protocol):
     """A connection."""
 
     def close(self) -> None:
-        """Close it, at once and without an answer."""
+        """Close it at once, without a response."""
 
 
 @dataclass(eq=False)
 class Address:
-    """One client's part of the bounds."""
+    """One client's connections and bytes."""
 
     name: str
     connections: int = 0
     held_bytes: int = 0
-    #: The one that has been idle longest comes first.
+    #: Ordered: the connection that has been idle longest comes first.
     idle: dict[Closable, None] = field(default_factory=dict)
 
 
 class Connections:
-    """All connections of this process; `limit` and `limit_per_address` count them."""
+    """All connections of this process; `limit` and `limit_per_address` bound their numbers."""
 
     def __init__(self, limit: int, limit_per_address: int, limit_bytes: int) -> None:
         self._limit = limit
         self._limit_per_address = limit_per_address
         self._limit_bytes = limit_bytes
         self._addresses: dict[str, Address] = {}
-        self._idle: dict[Closable, Address] = {}
+        #: Ordered like Address.idle: since when each connection has been idle.
+        self._idle: dict[Closable, float] = {}
         self._count = 0
         self._held_bytes = 0
         self._logged: dict[Bound, float] = defaultdict(lambda: -_LOG_EVERY_SECONDS)
 
-    def enter(self, peer: str) -> Address:
-        """A connection of this peer is open; make room for it where that is needed."""
+    def open(self, peer: str) -> Address:
+        """Count a new connection of this peer, and close an idle one if a limit is exceeded."""
         name = network_of(peer)
         address = self._addresses.get(name)
         if address is None:
@@ -78,9 +79,9 @@ class Connections:
             _close_longest_idle(self._idle)
         return address
 
-    def leave(self, address: Address, connection: Closable) -> None:
-        """A connection is closed."""
-        self.busy(address, connection)
+    def closed(self, address: Address, connection: Closable) -> None:
+        """Stop counting a connection that was closed."""
+        self.mark_busy(address, connection)
         self._count -= 1
         address.connections -= 1
         CONNECTIONS.set(self._count)
@@ -88,30 +89,31 @@ class Connections:
             del self._addresses[address.name]
 
     def is_full(self, address: Address) -> bool:
-        """Whether there are more connections than there may be, all of them busy."""
+        """Whether a limit is exceeded although all idle connections were closed."""
         return self._count > self._limit or address.connections > self._limit_per_address
 
     def is_overfull(self) -> bool:
-        """Whether the spare ones are taken too."""
+        """Whether the spare connections are in use too."""
         return self._count > self._limit + SPARE_CONNECTIONS
 
-    def idle(self, address: Address, connection: Closable) -> None:
-        """No request is under way on the connection."""
-        self._idle[connection] = address
+    def mark_idle(self, address: Address, connection: Closable) -> None:
+        """Note that no request is in progress on the connection."""
+        self._idle[connection] = time.monotonic()
         address.idle[connection] = None
 
-    def busy(self, address: Address, connection: Closable) -> None:
-        """A request has begun on it."""
-        if self._idle.pop(connection, None):
+    def mark_busy(self, address: Address, connection: Closable) -> None:
+        """Note that a request has begun on the connection."""
+        if self._idle.pop(connection, None) is not None:
             del address.idle[connection]
 
-    def close_idle(self) -> None:
-        """Close all connections on which no request is under way."""
-        for connection in list(self._idle):
+    def close_idle(self, seconds: float = 0.0) -> None:
+        """Close the connections that have been idle for at least this long."""
+        latest = time.monotonic() - seconds
+        for connection, _ in list(takewhile(lambda idle: idle[1] <= latest, self._idle.items())):
             connection.close()
 
     def hold(self, address: Address, count: int) -> bool:
-        """Count bytes that are held for this address; false, and not counted, beyond a bound."""
+        """Count bytes held for this address. Beyond a bound, return false and count nothing."""
         if (
             self._held_bytes + count > self._limit_bytes
             or address.held_bytes + count > self._limit_bytes * _SHARE_OF_ONE_ADDRESS
@@ -122,12 +124,12 @@ class Connections:
         return True
 
     def release(self, address: Address, count: int) -> None:
-        """These bytes are not held any more."""
+        """Stop counting bytes as held."""
         self._held_bytes -= count
         address.held_bytes -= count
 
-    def refused(self, bound: Bound) -> None:
-        """Count that a client was refused, and log it now and then."""
+    def count_refusal(self, bound: Bound) -> None:
+        """Count that a client was refused, and log it at most once a minute."""
         EDGE_REFUSED.labels(bound).inc()
         now = time.monotonic()
         if now - self._logged[bound] >= _LOG_EVERY_SECONDS:

@@ -1,4 +1,4 @@
-"""Content-Security-Policy of the admin and of the API's pages: everything comes from this site.
+"""Content-Security-Policy of the admin and the API pages: all content comes from this site.
 
 Inline styles are allowed, because the plots of the dashboard and the API's pages set them; inline
 scripts are not.
@@ -17,13 +17,13 @@ CSP = (
 
 
 class ContentSecurityPolicy:
-    """Middleware of pages."""
+    """Adds the policy to all pages."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer the request with the policy."""
+        """Handle the request, and add the policy."""
         response = self._get_response(request)
         response[CSP_HEADER] = CSP
         return response

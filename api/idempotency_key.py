@@ -1,17 +1,18 @@
-"""Idempotency-Key: a request that may be repeated gets the first answer again.
+"""The header Idempotency-Key: a repeated request gets the first response again.
 
-A key counts for one path, in whatever form its values are sent: what is compared is what they say.
+A key is valid for one path. The values of the two requests are compared, not their bytes, so a
+repeat may send them as JSON or as a form.
 """
 
 import re
 from collections.abc import Iterator
 from hashlib import blake2b
+from uuid import UUID
 
 import orjson
 from rest_framework.request import Request
 
 from infra.errors import FieldError, Invalid
-from infra.ids import make_uuid
 from ingest.idempotency.keys import IdempotentRequest, RequestKey
 
 KEY_HEADER = "Idempotency-Key"
@@ -21,15 +22,15 @@ _VISIBLE_ASCII = re.compile(r"[!-~]{1,255}\Z")
 
 
 def idempotent_request(request: Request) -> IdempotentRequest | None:
-    """The request by its key, if it has one. Raises Invalid, and what reading its body raises."""
-    asked = request._request  # DRF's looks each attribute up twice
-    key = asked.META.get("HTTP_IDEMPOTENCY_KEY")
+    """Identify the request by its key; None without one. Raises Invalid, or a parser's error."""
+    http_request = request._request  # DRF's looks each attribute up twice
+    key = http_request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return None
     if not _VISIBLE_ASCII.match(key):
         message = f"{KEY_HEADER} must be 1 to 255 visible ASCII characters."
         raise Invalid(FieldError(KEY_HEADER, "invalid", message))
-    path = asked.path.rstrip("/")
+    path = http_request.path.rstrip("/")
     return IdempotentRequest(
         RequestKey(
             _digest(f"{path} {key}".encode()),
@@ -39,7 +40,7 @@ def idempotent_request(request: Request) -> IdempotentRequest | None:
 
 
 def _canonical(value: object) -> bytes:
-    """The same bytes for equal values, whatever the order of their names."""
+    """Encode equal values as the same bytes, whatever the order of their names."""
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:
@@ -48,7 +49,7 @@ def _canonical(value: object) -> bytes:
 
 
 def _pieces(value: object) -> Iterator[bytes]:
-    """A nested value piece by piece, each list and object with its length. Without recursion."""
+    """Encode a nested value without recursion; each list and object is preceded by its length."""
     left = [value]
     while left:
         one = left.pop()
@@ -63,5 +64,5 @@ def _pieces(value: object) -> Iterator[bytes]:
 
 
 def _digest(content: bytes) -> str:
-    digest = int.from_bytes(blake2b(content, digest_size=16).digest())
-    return make_uuid(digest, 5)  # the version of those that are made from a name
+    """Return a UUID in hexadecimal, of version 5: those that are made from content."""
+    return UUID(bytes=blake2b(content, digest_size=16).digest(), version=5).hex

@@ -1,11 +1,7 @@
-"""Pieces of the API's description (OpenAPI) that all routes share.
+"""The OpenAPI description: parts that routes share, hooks for all routes, and its two views.
 
-Serializers here describe the API and do nothing else: ingest.text_rules reads requests, and the
-views build the answers.
-
-What limits add to the description of each route: 429, and the headers of what is answered.
-
-What of the API's description concerns all routes at once.
+Serializers here only describe the API: ingest.text_rules validates requests, and the views build
+the responses. RATE_LIMIT adds the status 429 and headers to each route.
 """
 
 from functools import cache
@@ -38,15 +34,15 @@ Shape = type[serializers.Serializer[object]]
 
 
 class FieldErrorShape(serializers.Serializer[object]):
-    """One thing that is wrong with one field."""
+    """An error of one field."""
 
-    field = serializers.CharField(help_text="As the client wrote it.")
+    field = serializers.CharField(help_text="The name of the field, as the client sent it.")
     code = serializers.CharField(help_text="For programs.")
     message = serializers.CharField(help_text="For people.")
 
 
 class ProblemShape(serializers.Serializer[object]):
-    """RFC 9457: what went wrong."""
+    """A problem document (RFC 9457)."""
 
     type = serializers.CharField()
     title = serializers.CharField()
@@ -114,23 +110,23 @@ class RowShape(serializers.Serializer[object]):
 
 
 class NameShape(serializers.Serializer[object]):
-    """The request that creates or renames."""
+    """The body of a request that creates or renames."""
 
     name = text_field(NAME)
 
 
 def for_example(**fields: object) -> list[OpenApiExample]:
-    """A request as somebody might send it."""
+    """Give an example of a request body."""
     return [OpenApiExample("Request", value=fields, request_only=True)]
 
 
 def problem_responses(*statuses: int) -> dict[tuple[int, str], Shape]:
-    """These statuses, each with a problem document; any request may be one without a key."""
+    """Describe these statuses, and 401 and 403, each with a problem document."""
     return {(status, PROBLEM): ProblemShape for status in sorted({401, 403, *statuses})}
 
 
 def page_of(shape: Shape) -> serializers.Serializer[object]:
-    """The envelope of a list."""
+    """Describe a page of a list."""
     return inline_serializer(
         f"{shape.__name__.removesuffix('Shape')}Page",
         {
@@ -149,14 +145,14 @@ def _number_parameter(name: str, description: str, high: int = MAX_NUMBER) -> Op
 LIMIT = OpenApiParameter(
     "limit",
     {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
-    description="At most so many items.",
+    description="The maximum number of items.",
 )
 CURSOR = OpenApiParameter("cursor", OpenApiTypes.STR, description="From a link of this list.")
 WINDOW = [
     LIMIT,
     _number_parameter("after", "Only numbers above this one."),
     _number_parameter("before", "Only numbers below this one."),
-    OpenApiParameter("order", enum=["asc", "desc"], description="By number."),
+    OpenApiParameter("order", enum=["asc", "desc"], description="The order, by number."),
 ]
 
 LOCATION = OpenApiParameter(
@@ -165,7 +161,7 @@ LOCATION = OpenApiParameter(
     OpenApiParameter.HEADER,
     required=True,
     response=[201],
-    description="The address of what was made.",
+    description="The address of the new item.",
 )
 
 ETAG = OpenApiParameter(
@@ -174,39 +170,40 @@ ETAG = OpenApiParameter(
     OpenApiParameter.HEADER,
     required=True,
     response=[200, 201, 304],
-    description="Names what is shown; it changes with everything that is shown, counts included.",
+    description="Changes with each change of the representation, counts included.",
 )
-#: Of who reads an item, and of who changes it.
+#: The headers of reads of an item.
 IF_KNOWN = [
     ETAG,
     OpenApiParameter(
         "If-None-Match",
         str,
         OpenApiParameter.HEADER,
-        description="ETags that the client has, or *: 304 when the item's is one of them.",
+        description="ETags that the client has, or *: 304 if the item has one of them.",
     ),
 ]
-#: One tag or more in double quotes, or *.
+#: One or more tags in double quotes, or *.
 TAGS = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
+#: The headers of edits of an item.
 IF_CURRENT = [
     ETAG,
     OpenApiParameter(
         "If-Match",
         {"type": "string", "pattern": TAGS},
         OpenApiParameter.HEADER,
-        description="ETags that may be changed, or *: 412 when the item's is none of them.",
+        description="ETags that the edit applies to, or *: 412 if the item has none of them.",
     ),
 ]
-NOT_MODIFIED = {304: OpenApiResponse(description="The client has it already.")}
+NOT_MODIFIED = {304: OpenApiResponse(description="The client has the current item.")}
 
-#: Of every request that creates.
+#: The headers of every create.
 IDEMPOTENT = [
     OpenApiParameter(
         "Idempotency-Key",
         {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
         OpenApiParameter.HEADER,
-        description="A repeat with the same key gets the first answer, for 24 hours; with another "
-        "body it is 422.",
+        description="A repeat with the same key gets the first response, for 24 hours; with "
+        "another body it is 422.",
     ),
     OpenApiParameter(
         "Idempotency-Replayed",
@@ -214,7 +211,7 @@ IDEMPOTENT = [
         OpenApiParameter.HEADER,
         enum=["true"],
         response=[200, 201],
-        description="There where the answer is that of the first request.",
+        description="Present if the response is that of the first request.",
     ),
 ]
 
@@ -227,20 +224,20 @@ EDIT_PROBLEMS = (400, 404, 406, 412, 413, 415, 503)
 
 
 _LIMIT_HEADERS = {
-    "RateLimit-Limit": "How many requests a client may send at once.",
-    "RateLimit-Remaining": "How many of them are left now.",
-    "RateLimit-Reset": "Seconds until all of them are there again.",
+    "RateLimit-Limit": "The number of requests that a client may send at once.",
+    "RateLimit-Remaining": "The number of them that is left now.",
+    "RateLimit-Reset": "Seconds until all of them are available again.",
     "Retry-After": "Seconds until one more is admitted.",
 }
 _TOO_MANY_REQUESTS = {
-    "description": "Too many requests; where a limit is set, each answer has RateLimit headers.",
+    "description": "Too many requests; if a limit is set, each response has RateLimit headers.",
     "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemShape"}}},
     "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in _LIMIT_HEADERS},
 }
 
 
 def with_limits(result: dict[str, Any], **_: object) -> dict[str, Any]:
-    """A hook of drf-spectacular."""
+    """Add 429 and the headers of limits to each route; a hook of drf-spectacular."""
     result["components"]["headers"] = {
         name: {"schema": {"type": "integer"}, "description": description}
         for name, description in _LIMIT_HEADERS.items()
@@ -256,12 +253,12 @@ Endpoint = tuple[str, str, str, Any]
 
 
 def without_trailing_slash(endpoints: list[Endpoint]) -> list[Endpoint]:
-    """The trailing slash is optional on every route; shown is the address without it."""
+    """Show each path without the trailing slash, which is optional on every route."""
     return [(path.rstrip("/"), *rest) for path, *rest in endpoints]
 
 
 def with_tags(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Group each operation under what it is about: what its path names last."""
+    """Group each operation under the resource that its path names last."""
     tags = [tag["name"] for tag in result["tags"]]
     for path, operations in result["paths"].items():
         for operation in operations.values():
@@ -269,9 +266,9 @@ def with_tags(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
-#: What leads from an item that was made to the operations on it: its number or token, by the name
-#: that these give it.
-_MADE = {
+#: For each create, the path parameters of the operations on the new item, and the response fields
+#: that their values come from.
+_LINKED_FIELDS = {
     "applications_create": {"token": "token"},
     "applications_chats_create": {"token": "application_token", "chat_number": "chat_number"},
     "applications_chats_messages_create": {
@@ -283,7 +280,7 @@ _MADE = {
 
 
 def with_links(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Say how the answer of a create leads on (OpenAPI's links)."""
+    """Link the response of a create to the operations on the new item (OpenAPI links)."""
     operations = [
         operation
         for path in result["paths"].values()
@@ -291,7 +288,7 @@ def with_links(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         if "operationId" in operation
     ]
     for operation in operations:
-        fields = _MADE.get(operation["operationId"])
+        fields = _LINKED_FIELDS.get(operation["operationId"])
         if fields is not None:
             operation["responses"]["201"]["links"] = {
                 leads_to["operationId"]: {
@@ -318,17 +315,17 @@ def _rendered(media_type: str) -> bytes:
 
 
 def render_schemas() -> None:
-    """Make the description in each format; to be called before the process serves.
+    """Render the description in each format. Call this before the process serves requests.
 
-    That takes a tenth of a second, and the library loads parts of itself at the first time, which
-    fails where several threads do it at once.
+    The first rendering takes a tenth of a second, and the library then loads modules in a way that
+    fails if several threads do so at once.
     """
     for renderer in SpectacularAPIView.renderer_classes:
         _rendered(renderer.media_type)
 
 
 class SchemaView(OptionsView):
-    """The description itself."""
+    """The OpenAPI document."""
 
     authentication_classes = ()
     permission_classes = ()
@@ -336,21 +333,21 @@ class SchemaView(OptionsView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
-        """In the format that the client accepts, by default YAML."""
+        """Return it in the format that the client accepts, by default YAML."""
         media_type = request.accepted_renderer.media_type
         return HttpResponse(_rendered(media_type), content_type=media_type)
 
 
-# What an operator tries out needs the token of the cookie that his login has left; the API has no
-# middleware that would read it.
+# A request that an operator tries out needs the CSRF token from the cookie of the login. The API
+# has no middleware that reads it.
 @method_decorator(requires_csrf_token, name="dispatch")
 class DocsView(OptionsView, SpectacularSwaggerSplitView):
-    """Its page, on which each operation can be tried out."""
+    """The documentation page, where each operation can be tried out."""
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
-        """With a policy, as the admin's pages have it."""
+        """Add the same content security policy as in the admin."""
         response = super().finalize_response(request, response, *args, **kwargs)
         response[CSP_HEADER] = CSP
         return response

@@ -1,14 +1,15 @@
-"""The error format of the whole API: RFC 9457 problem documents, built here and nowhere else.
+"""Problem documents (RFC 9457): the error format of the whole API, built here and nowhere else.
 
-Domain errors get their status, DRF's and Django's their document. A service that fails is answered
-503, whatever its error, unless the error is a defect of this program or of these values: that is
-logged with its traceback and answered as a bare 500, like everything else that nobody expected.
+Domain errors get a status here; DRF's and Django's errors get a document. An error of a service is
+503, unless its cause is a defect of this program or the values of the request. Such a defect is
+logged with its traceback and answered 500 without details, like any other unexpected error.
 """
 
 import sys
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from uuid import uuid4
 
 import orjson
 from django.core.exceptions import SuspiciousOperation
@@ -30,9 +31,8 @@ from infra.errors import (
     TooLarge,
     Unavailable,
 )
-from infra.ids import new_id
 from infra.logs import Event, get_logger
-from infra.request_context import current_request_id
+from infra.request_context import request_id_var
 from infra.service_errors import Meaning, meaning_of
 from infra.timeouts import DATABASE_RETRY_AFTER_SECONDS
 from ingest.idempotency.keys import KeyReused
@@ -41,7 +41,7 @@ logger = get_logger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 
-#: Also of the errors that are derived from these.
+#: The status of each error and of its subclasses.
 STATUS_OF: Mapping[type[DomainError], int] = {
     NotFound: 404,
     Conflict: 409,
@@ -55,8 +55,8 @@ STATUS_OF: Mapping[type[DomainError], int] = {
 
 
 def bare_problem(status: int, detail: str) -> bytes:
-    """The same as the whole bytes of an answer, for what no request could be made of."""
-    title, request_id = HTTPStatus(status).phrase, new_id()
+    """Return a whole response as bytes, for input that is no valid HTTP request."""
+    title, request_id = HTTPStatus(status).phrase, uuid4().hex
     document = {
         "type": "about:blank",
         "title": title,
@@ -84,7 +84,7 @@ def problem(
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """An answer that says what went wrong, for programs and for people."""
+    """Build a problem document, which explains the error to programs and to people."""
     title = HTTPStatus(status).phrase
     document: dict[str, object] = {
         "type": "about:blank",
@@ -92,7 +92,7 @@ def problem(
         "status": status,
         "detail": detail or f"{title}.",
         "instance": request.path,
-        "request_id": current_request_id(),
+        "request_id": request_id_var.get(),
         "errors": [vars(error) for error in errors],
     }
     content = orjson.dumps(_encodable(document))
@@ -100,7 +100,7 @@ def problem(
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
-    """DRF's hook: the answer to anything a view raised."""
+    """DRF's hook: build the response to any error of a view."""
     request: Request = context["request"]
     match error:
         case DomainError():
@@ -112,14 +112,14 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
         case SuspiciousOperation():
             return bad_request(request._request)
         case _:
-            # DRF would let it through to a page in HTML; whoever listens for failures still hears.
+            # DRF would raise it, for a page in HTML. Receivers of Django's signal still get it.
             got_request_exception.send(sender=None, request=request._request)
             logger.error(Event.REQUEST_FAILED, path=request.path, exc_info=error)
             return problem(request, 500)
 
 
 def _is_outage(error: BaseException | None) -> bool:
-    """Whether a service failed in a way that passes, or that nobody knows."""
+    """Whether a service failed temporarily, or with an unknown outcome."""
     return error is not None and meaning_of(error) in (Meaning.NOT_DONE, Meaning.OPEN)
 
 
@@ -128,9 +128,9 @@ def _service_problem(request: HttpRequest | Request, error: BaseException | None
     if isinstance(error, DatabaseError):
         logger.error(Event.DATABASE_FAILED, error=error)
         note_failure(error)
-        return problem(request, 503, "The database is away.", headers=headers)
+        return problem(request, 503, "The database is unavailable.", headers=headers)
     logger.error(Event.SERVICE_FAILED, error=error)
-    return problem(request, 503, "A part of the service is away.", headers=headers)
+    return problem(request, 503, "A part of the service is unavailable.", headers=headers)
 
 
 def _unavailable_problem(request: HttpRequest, error: Unavailable) -> HttpResponse:
@@ -158,7 +158,7 @@ def _api_problem(request: Request, error: APIException) -> HttpResponse:
 
 
 def _encodable(value: Any) -> Any:
-    """A request's path may hold what is no text in UTF-8; an error must not fail on it."""
+    """Replace what UTF-8 cannot encode: a path may contain it, and the error must be shown."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
@@ -169,8 +169,8 @@ def _encodable(value: Any) -> Any:
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Django's handler400: a host that is not ours, a request that cannot be read."""
-    return problem(request, 400, "The request cannot be understood.")
+    """Django's handler400: a host outside ALLOWED_HOSTS, or a malformed request."""
+    return problem(request, 400, "The request is malformed, or its Host is not allowed.")
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -179,18 +179,18 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form of the admin without its token."""
+    """Django's CSRF_FAILURE_VIEW: a form of the admin without a valid token."""
     return problem(request, 403, f"CSRF verification failed: {reason}")
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Any address that is no route's; also Django's handler404."""
+    """The fallback for unknown paths; also Django's handler404."""
     return problem(request, 404, "There is nothing at this address.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: something failed in a page of the admin, or outside of a view."""
-    error = sys.exception()  # the one that Django is handling, which it does not hand over
+    """Django's handler500: an error in a page of the admin, or outside of a view."""
+    error = sys.exception()  # the error that Django is handling; it is not passed as an argument
     if isinstance(error, Unavailable):
         return _unavailable_problem(request, error)
     return _service_problem(request, error) if _is_outage(error) else problem(request, 500)

@@ -1,9 +1,10 @@
-"""What requests of the API have met lately: kinds of work that fail again and again.
+"""Metrics of requests, and the kinds of work that keep failing.
 
-A probe asks a service one question, and a request asks it many. So what all requests of a kind meet
-is part of this process's health, whatever the reason.
+Requests are counted by method, route and status. The route is the template, not the path, so that
+there are few combinations.
 
-Requests counted by method, route and status: the route as a template, so that they are few.
+A probe sends one query to a service, while requests send many. So if all requests of a kind fail,
+for whatever reason, this process is unhealthy.
 """
 
 import time
@@ -15,9 +16,9 @@ from django.http import HttpRequest, HttpResponseBase
 
 from infra import metrics
 
-#: One failure is no outage; failures over so long, with no success in between, are.
+#: One failure is no outage. Failures over this time, with no success in between, are one.
 FAILING_SECONDS = 3.0
-#: What nobody has met again for so long says nothing about now.
+#: A failure that has not recurred for this time is forgotten.
 FORGOTTEN_SECONDS = 30.0
 
 _API = "/api/"
@@ -30,18 +31,19 @@ _KINDS = {
     "PATCH": "edits",
     "DELETE": "edits",
 }
+_METHODS = frozenset({*_KINDS, "OPTIONS"})
 _SERVER_ERROR, _CLIENT_ERROR = 500, 400
 
 
 class RecentFailures:
-    """Of each kind of work the first and the last failure since it succeeded last."""
+    """The first and the last failure of each kind of work since its last success."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._failed: dict[str, tuple[float, float]] = {}
 
     def note(self, method: str | None, path: str, status: int) -> None:
-        """A request was answered so. Errors of clients say nothing of the service."""
+        """Note the status of a response. Errors of clients do not count as failures."""
         if not path.startswith(_API) or _CLIENT_ERROR <= status < _SERVER_ERROR:
             return
         is_search = path.rstrip("/").endswith(_SEARCH)
@@ -56,7 +58,7 @@ class RecentFailures:
         self._failed[kind] = (first if now - last < FORGOTTEN_SECONDS else now, now)
 
     def failing(self) -> list[str]:
-        """The kinds that fail now."""
+        """Return the kinds of work that are failing now."""
         recent = self._clock() - FORGOTTEN_SECONDS
         return sorted(
             kind
@@ -65,31 +67,28 @@ class RecentFailures:
         )
 
 
-#: What this process has met.
+#: The failures of this process.
 recent_failures = RecentFailures()
 
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-
 def count_request(request: HttpRequest, status: int, seconds: float) -> None:
-    """This request was answered so; it took that long."""
+    """Count a request by the status of its response, and add its duration."""
     match = request.resolver_match
     method = request.method if request.method in _METHODS else "other"
-    count, add = _counters(method, match.route if match else "", status)
-    count()
-    add(seconds)
+    increment, add_seconds = _counters(method, match.route if match else "", status)
+    increment()
+    add_seconds(seconds)
     recent_failures.note(request.method, request.path_info, status)
 
 
 class CountRequests:
-    """The outermost middleware of pages; the API's handler counts by itself."""
+    """The outermost middleware of pages. The API's handler calls count_request itself."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer the request, and count it."""
+        """Handle the request, and count it."""
         began = time.perf_counter()
         response = self._get_response(request)
         count_request(request, response.status_code, time.perf_counter() - began)
@@ -98,8 +97,8 @@ class CountRequests:
 
 @cache
 def _counters(method: str, route: str, status: int) -> tuple[Callable[..., None], ...]:
-    """What adds to the two counters; found once for each of the few combinations."""
-    # What has no route of its own is static files and addresses that do not exist.
+    """Return the functions that increment the two counters of one combination."""
+    # Static files and unknown paths have no route of their own.
     template = simplify_regex(route).rstrip("/") if route else "other"
     count = metrics.REQUESTS.labels(method, template, str(status))
     return count.inc, metrics.REQUEST_SECONDS.labels(method, template).inc

@@ -1,47 +1,59 @@
-"""Requests that a page of another site makes, refused where no key is asked for.
+"""The base class of all API views: where the API's behaviour differs from DRF's.
 
-A browser on this machine, or near it, reaches a service that strangers do not, and any page can
-make it send a form there. Browsers say where a request comes from, in headers that no page can set.
-Programs that are no browsers send neither header. A name that a stranger points at this machine is
-refused before, since it is none of ALLOWED_HOSTS. Reads change nothing and are not judged.
-
-The base of all API views: what DRF does by default and this API promises otherwise.
+Where no key is required, changes from pages of other sites are refused. A browser on this machine,
+or near it, reaches a service that strangers cannot reach, and any page can make it send a form to
+that service. Browsers state the origin of a request in headers that no page can set. Programs other
+than browsers send neither header. A request by a foreign name that resolves to this machine never
+gets here, since the name is not in ALLOWED_HOSTS. Reads change nothing and are not checked.
 """
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import MethodNotAllowed, PermissionDenied, UnsupportedMediaType
+from rest_framework.exceptions import (
+    MethodNotAllowed,
+    PermissionDenied,
+    Throttled,
+    UnsupportedMediaType,
+)
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from api.etags import etag
-from api.formats import MAX_REQUEST_BYTES, json_response
-from api.idempotency_key import REPLAYED_HEADER
-from api.rate_limits.throttle import ThrottledView
+from api.parsing import MAX_REQUEST_BYTES
+from api.rate_limits.throttle import RateLimit
 from infra import database
 from infra.errors import TooLarge, Unavailable
 from infra.timeouts import DATABASE_RETRY_AFTER_SECONDS
-from infra.versions import FIRST_VERSION
-from ingest.idempotency.keys import IdempotentRequest
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+APPLICATIONS = "^api/v1/applications"
+#: Path segments. The number of digits is bounded so that every number fits a signed 64-bit column.
+TOKEN = "(?P<token>[0-9a-f]{24})"  # noqa: S105 - a pattern
+CHAT_NUMBER = "(?P<chat_number>[1-9][0-9]{0,17})"
+MESSAGE_NUMBER = "(?P<message_number>[1-9][0-9]{0,17})"
 
 _READ_METHODS = ("GET", "HEAD", "OPTIONS")
-#: Sec-Fetch-Site of requests by this service's own pages, or by the user directly. Other ports of
-#: this machine are "same-site", which is not enough.
+#: Sec-Fetch-Site of requests by this service's own pages, or by the user directly. Another port of
+#: this machine is "same-site", which is not enough.
 _OWN_SITES = ("same-origin", "none")
 
 
 def refuse_other_sites(request: HttpRequest) -> None:
-    """Raises PermissionDenied for a change that a page of another site asks for."""
+    """Raise PermissionDenied for a change that a page of another site requests."""
     if request.method in _READ_METHODS:
         return
     origin = request.META.get("HTTP_ORIGIN")
@@ -56,7 +68,7 @@ def refuse_other_sites(request: HttpRequest) -> None:
 
 
 def _is_foreign_origin(origin: str | None, own: str) -> bool:
-    """Whether an old browser names another site, or hides it. Browsers send no junk."""
+    """Whether Origin names another site, or hides it. A value without "://" is no browser's."""
     if origin is None or "://" not in origin:
         return origin == "null"
     try:
@@ -65,47 +77,52 @@ def _is_foreign_origin(origin: str | None, own: str) -> bool:
         return True
 
 
-APPLICATIONS = "^api/v1/applications"
-#: Path segments. Digits are bounded so that every number fits a signed 64-bit column.
-TOKEN = "(?P<token>[0-9a-f]{24})"  # noqa: S105 - a pattern
-CHAT_NUMBER = "(?P<chat_number>[1-9][0-9]{0,17})"
-MESSAGE_NUMBER = "(?P<message_number>[1-9][0-9]{0,17})"
+class JsonNegotiation(DefaultContentNegotiation):
+    """DRF's negotiation, with a short cut for clients that accept anything, or just the format."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        """Return the parser of exactly this media type; DRF takes "*/*" for any."""
+        media_type = request.content_type.partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
+
+    def select_renderer(
+        self,
+        request: Request,
+        renderers: Iterable[BaseRenderer],
+        format_suffix: str | None = None,
+    ) -> Any:
+        """Return the renderer and its media type. Raises NotAcceptable."""
+        renderer, *others = renderers
+        accepts = request._request.META.get("HTTP_ACCEPT") or "*/*"
+        if not others and accepts in ("*/*", renderer.media_type):
+            return renderer, renderer.media_type
+        return super().select_renderer(request, renderers, format_suffix)
+
+    def get_accept_list(self, request: Request) -> list[str]:
+        """Return the media types that the client accepts; an empty header accepts any."""
+        return [name.strip() for name in (request.META.get("HTTP_ACCEPT") or "*/*").split(",")]
 
 
 class OptionsView(APIView):
-    """A view that answers OPTIONS with Allow, which DRF adds to every answer, and nothing else."""
+    """A view that answers OPTIONS with Allow, which DRF adds to every response, and no content."""
 
-    def options(  # type: ignore[override] # Response would want a renderer for nothing
+    content_negotiation_class = JsonNegotiation
+
+    def options(  # type: ignore[override] # Response would need a renderer
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """No content."""
+        """Return 204."""
         response = HttpResponse(status=HTTPStatus.NO_CONTENT)
         del response["Content-Type"]
         return response
 
 
-class KeyedView(APIView):
-    """A view that asks for a key; where none is required it refuses pages of other sites."""
-
-    def perform_authentication(self, request: Request) -> None:
-        """Raises AuthenticationFailed, KeysAway, PermissionDenied."""
-        if settings.ENVIRONMENT.keys_required:
-            super().perform_authentication(request)
-        else:
-            refuse_other_sites(request._request)
-
-    def check_permissions(self, request: Request) -> None:
-        """Raises NotAuthenticated, PermissionDenied, ApplicationNotFound."""
-        if settings.ENVIRONMENT.keys_required:
-            super().check_permissions(request)
-
-
-class ApiView(ThrottledView, KeyedView, OptionsView):
-    """A view that knows how many bytes it takes, and how much a client may ask of it."""
+class ApiView(OptionsView):
+    """A view with keys, rate limit, bounded bodies, and a fast refusal without the database."""
 
     max_request_bytes = MAX_REQUEST_BYTES
-    #: A member of the staff who uses the API by the admin's session needs, by the request's method,
-    #: this permission for each of these models: the one that the admin asks for the same.
+    #: A member of the staff with an admin session needs the permission of `actions` for each of
+    #: these models: the one that the admin requires for the same change.
     models: ClassVar[Sequence[type[Model]]] = ()
     actions: ClassVar[Mapping[str, str]] = {
         "GET": "view",
@@ -115,44 +132,97 @@ class ApiView(ThrottledView, KeyedView, OptionsView):
         "PATCH": "change",
         "DELETE": "delete",
     }
-    #: Those that wait for groups alone (infra.greenlet_bridge), and neither ask the database by
-    #: themselves nor take long.
+    #: Methods that wait for group commits alone (infra.event_loop): they run no database query of
+    #: their own and take little time.
     suspendable_methods: Collection[str] = ()
-    #: Those that fail without the database. While it is known to be away they do so at once.
+    #: Methods that need the database. While it is known to be down they fail at once.
     database_methods: Collection[str] = ("GET", "HEAD", "PUT", "PATCH", "DELETE")
+    throttle_classes: Sequence[type[BaseThrottle]] = (RateLimit,)
+    _is_counted = False
 
     def get_parsers(self) -> list[BaseParser]:
-        """The parsers; they know nothing of a request, so they need not be made for each."""
+        """Return parsers that all requests share, since they have no state of a request."""
         return _instances(tuple(self.parser_classes))
 
     def get_renderers(self) -> list[BaseRenderer]:
-        """The same of renderers."""
+        """Return shared renderers."""
         return _instances(tuple(self.renderer_classes))
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        """And of those who tell who asks."""
+        """Return shared authenticators."""
         return _instances(tuple(self.authentication_classes))
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """As DRF has it, but a request ends with its answer.
+        """Handle the request as DRF does, and free its memory with the response.
 
-        The view and DRF's request refer to each other and to themselves, so all that was sent and
-        asked would stay in memory until the next look for garbage.
+        The view and DRF's request form a reference cycle, so the bodies of request and response
+        would stay in memory until the next garbage collection.
         """
         try:
             return super().dispatch(request, *args, **kwargs)
         finally:
-            self.request.parser_context.clear()
-            vars(self).clear()
+            self._break_cycle()
+
+    def _break_cycle(self) -> None:
+        self.request.parser_context.clear()
+        vars(self).clear()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Raises Unavailable, and whatever refuses the request."""
+        """Raise whatever refuses the request, and Unavailable without the database."""
         super().initial(request, *args, **kwargs)
         if request.method in self.database_methods and database.database_breaker().is_open:
-            raise Unavailable("The database is away.", DATABASE_RETRY_AFTER_SECONDS)
+            raise Unavailable("The database is unavailable.", DATABASE_RETRY_AFTER_SECONDS)
 
-    def judge(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase | None:
-        """The answer that the head alone has earned, or None where the body matters."""
+    # --- Keys and limits --------------------------------------------------------------------
+
+    def perform_authentication(self, request: Request) -> None:
+        """Raise AuthenticationFailed, KeysUnavailable or PermissionDenied."""
+        if settings.ENVIRONMENT.keys_required:
+            super().perform_authentication(request)
+        else:
+            refuse_other_sites(request._request)
+
+    def check_permissions(self, request: Request) -> None:
+        """Raise NotAuthenticated, PermissionDenied or ApplicationNotFound."""
+        if settings.ENVIRONMENT.keys_required:
+            super().check_permissions(request)
+
+    @property
+    def staff_user(self) -> "User | None":
+        """The member of the staff whose admin session authenticates the request, if any."""
+        if not settings.ENVIRONMENT.keys_required:
+            return None
+        user: User | None = getattr(self.request.user, "user", None)
+        return user
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        """Return no throttles unless RATE_LIMIT is set."""
+        return super().get_throttles() if settings.ENVIRONMENT.rate_limit else []
+
+    def check_throttles(self, request: Request) -> None:
+        """Raise Throttled."""
+        self._is_counted = True
+        super().check_throttles(request)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Return the response to the error, or 429 where the error came before the rate limit.
+
+        DRF checks the limit last. A request that is refused earlier is counted here, so guessing
+        keys is limited too.
+        """
+        if not self._is_counted:
+            try:
+                self.check_throttles(self.request)
+            except Throttled as throttled:
+                exc = throttled
+        return super().handle_exception(exc)
+
+    # --- Before the body is read --------------------------------------------------------------
+
+    def early_response(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase | None:
+        """Return the response that the head alone determines, or None if the body is needed."""
         self.setup(request, *args, **kwargs)
         try:
             self.headers = self.default_response_headers
@@ -166,11 +236,10 @@ class ApiView(ThrottledView, KeyedView, OptionsView):
                 return None
             return self.finalize_response(self.request, response, *args, **kwargs)
         finally:
-            self.request.parser_context.clear()
-            vars(self).clear()
+            self._break_cycle()
 
     def _check_head(self) -> None:
-        """Raises MethodNotAllowed, TooLarge, UnsupportedMediaType."""
+        """Raise MethodNotAllowed, TooLarge or UnsupportedMediaType."""
         request = self.request
         if request.method not in self.allowed_methods:
             raise MethodNotAllowed(str(request.method))
@@ -182,7 +251,7 @@ class ApiView(ThrottledView, KeyedView, OptionsView):
 
     @property
     def allowed_methods(self) -> list[str]:
-        """What Allow says, in each answer."""
+        """The value of Allow in each response."""
         return _methods_of(self.__class__)  # type: ignore[arg-type] # a class is hashable
 
 
@@ -197,32 +266,3 @@ def _methods_of(view: Hashable) -> list[str]:
     if "get" in names:
         names.add("head")  # which Django adds to each view as it is made
     return [method.upper() for method in ApiView.http_method_names if method in names]
-
-
-def created_response(
-    request: Request,
-    segment: object,
-    data: dict[str, object],
-    once: IdempotentRequest | None = None,
-    version: int = FIRST_VERSION,
-) -> HttpResponse:
-    """201 with the absolute address of what was made: this path and one segment more."""
-    asked = request._request  # DRF's looks each attribute up twice
-    # The route has matched, so the path needs no escapes.
-    location = f"{asked.scheme}://{asked.get_host()}{asked.path.rstrip('/')}/{segment}"
-    return _created_response(data, {"Location": location, "ETag": etag(version)}, once)
-
-
-def created_many_response(
-    items: Sequence[dict[str, object]], once: IdempotentRequest | None = None
-) -> HttpResponse:
-    """201 with all that was made."""
-    return _created_response({"results": items}, {}, once)
-
-
-def _created_response(
-    data: object, headers: dict[str, str], once: IdempotentRequest | None
-) -> HttpResponse:
-    if once and once.is_repeat:
-        headers[REPLAYED_HEADER] = "true"
-    return json_response(data, HTTPStatus.CREATED, headers)

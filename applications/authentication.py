@@ -1,13 +1,9 @@
-"""Permissions of the API: an application's key opens its own address, an operator's key everything.
+"""Authentication and permission of the API: keys, and the admin's session of staff.
 
-A member of the staff, by the admin's session, needs the permissions that the admin's pages ask for.
-
-An application that is another's is answered as one that does not exist, before anything is looked
-up or read of the request, so that nothing tells the two apart.
-
-Who sends a request: whoever has the key in it, or a member of the staff by the admin's session.
-
-Where keys are not required nobody is asked, and a header that claims to be a key is ignored.
+An application's key opens the addresses of that application, an operator's key all addresses. A
+member of the staff with the admin's session needs the permissions that the admin asks for. A key of
+another application gets the answer for one that does not exist, before anything else is read, so
+nothing tells the two apart. Where keys are not required, keys and sessions are ignored.
 """
 
 import re
@@ -28,19 +24,19 @@ from rest_framework.request import Request
 from applications.errors import ApplicationNotFound
 from applications.identities import Identity, KeyHash, hash_of, identify
 from applications.staff import may
-from operations.admin.sessions import put_off_end
+from operations.admin.sessions import extend_session
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 
 class KeyOpens(BasePermission):
-    """The key opens this address; one without a token in it is for operators."""
+    """Whether the key opens this address; addresses without a token are for operators."""
 
-    message = "Only an operator with the permission may do this."
+    message = "This needs an operator's key, or a user with the permission."
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        """False is 401 for a request without a key, else 403. Raises ApplicationNotFound."""
+        """False means 401 for a request without a key, else 403. Raises ApplicationNotFound."""
         identity = cast("Identity | None", request.user)
         if identity is None:
             return False
@@ -74,25 +70,25 @@ class KeyAuthentication(BaseAuthentication):
             identity = identify(key_hash)
             if identity:
                 return identity, key_hash
-        raise AuthenticationFailed("This is no valid key.")
+        raise AuthenticationFailed("The key is not valid.")
 
     def authenticate_header(self, request: Request) -> str:
-        """What a 401 says is wanted."""
+        """The scheme that a 401 asks for."""
         return SCHEME
 
 
 class StaffSession(SessionAuthentication):
-    """A member of the staff by the admin's login, for requests without a key.
+    """The admin's session of a member of the staff, for requests without a key.
 
-    The API has no sessions (api.handler), so one is loaded here, where it is needed.
+    The API's handler loads no sessions, so this loads one if there is a cookie.
     """
 
     def authenticate(self, request: Request) -> tuple[Identity, None] | None:
-        """None without a login of the staff. Raises PermissionDenied for a forged request."""
+        """None without a session of staff. Raises PermissionDenied for a forged request."""
         cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
         if not cookie:
             return None
-        # The token must come as a header: looked for in a form, the body would be read for it.
+        # The CSRF token must come as a header: looking for it in a form would read the body.
         bodiless = copy(request._request)
         bodiless.POST = QueryDict()
         bodiless.session = import_module(settings.SESSION_ENGINE).SessionStore(cookie)
@@ -100,5 +96,5 @@ class StaffSession(SessionAuthentication):
         if not user.is_staff:
             return None
         self.enforce_csrf(bodiless)  # type: ignore[arg-type] # Django's kind is what it reads
-        put_off_end(bodiless.session)
+        extend_session(bodiless.session)
         return Identity(None, user), None

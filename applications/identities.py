@@ -1,19 +1,14 @@
-"""Keys: 256 random bits that are shown once, when they are made. Only their SHA-256 is kept.
+"""Identities: which application or operator a key belongs to.
 
-Nobody guesses 256 bits, so a quick hash without salt is enough, and a key is found by an index.
+A key is 256 random bits, shown once. Only its SHA-256 is stored: nobody guesses 256 bits, so a fast
+hash without salt is enough, and an index finds it.
 
-Whose key is whose, by the key's hash, for the time that the database is away.
-
-An entry says in which epoch it was read: one of an earlier epoch than now counts no more. It is
-written anew whenever the database has confirmed it, and a key that was replaced is marked as such:
-so an entry that somebody slow writes after the replacement is worth nothing either.
-
-Who presents a key: an application, an operator, or nobody.
-
-The database knows, and each process remembers its answer for a second at most: so a busy client's
-key costs nothing, guessing costs little, and a key that was replaced opens nothing a second later.
-Requests that have to ask at the same time ask together: when the second is over, all threads do.
-While the database is away Redis is asked, which was told of each key that was made or used.
+The database knows the holders. Each process remembers an answer until the present second ends. So a
+busy key costs little, guessing costs little, and a replaced key opens nothing a second later.
+Requests that look up keys at the same time share one query. While the database is unavailable Redis
+answers, which learns each key that is made or used. A Redis entry names the epoch in which it was
+read, and one of an earlier epoch does not count. A replaced key is marked as revoked, so a late
+entry for it does not count either.
 """
 
 import secrets
@@ -51,21 +46,21 @@ def new_key() -> str:
 
 
 def hash_of(key: str) -> KeyHash:
-    """What is kept of a key: 64 hexadecimal digits as well."""
+    """The stored form of a key: its SHA-256, 64 hexadecimal digits."""
     return KeyHash(sha256(key.encode()).hexdigest())
 
 
 KEPT_FOR = timedelta(days=7)
-#: Longer than any entry of the same key, even one that is written a while after the replacement.
+#: Longer than any entry of the same key, even one that is written after the replacement.
 REVOKED_FOR = 2 * KEPT_FOR
 
 
 class HolderUnknown(Exception):
-    """Nothing is known of this key, neither that it is good nor that it is not."""
+    """Redis does not know whether this key is valid."""
 
 
 def remember_holder(key_hash: str, holder: str, epoch: int) -> None:
-    """The database has said so in this epoch. Without Redis nothing happens."""
+    """Keep the holder that the database named in this epoch; nothing without Redis."""
     with suppress(RedisUnavailable):
         ask_redis(
             lambda server: server.set(
@@ -75,9 +70,9 @@ def remember_holder(key_hash: str, holder: str, epoch: int) -> None:
 
 
 def recall_holder(key_hash: str, *, since: int) -> str | None:
-    """The holder, if the entry is not older than the epoch `since`; None for a key replaced.
+    """The holder, if the entry is not older than the epoch `since`; None for a revoked key.
 
-    Raises Forgotten, RedisUnavailable.
+    Raises HolderUnknown, RedisUnavailable.
     """
     names = [redis_keys.key_holder(key_hash), redis_keys.revoked_key(key_hash), redis_keys.EPOCH]
     entry, revoked, epoch = ask_redis(lambda server: server.mget(names))
@@ -90,7 +85,7 @@ def recall_holder(key_hash: str, *, since: int) -> str | None:
 
 
 def revoke_in_redis(key_hash: str) -> None:
-    """From now on Redis says of this key that it opens nothing. Raises RedisUnavailable."""
+    """Mark the key as revoked in Redis. Raises RedisUnavailable."""
     ask_redis(lambda server: server.set(redis_keys.revoked_key(key_hash), 1, ex=REVOKED_FOR))
 
 
@@ -99,7 +94,7 @@ MAX_REMEMBERED = 10_000
 
 
 class KeysUnavailable(Unavailable):
-    """Nobody can say now whose key this is."""
+    """Neither the database nor Redis can check keys now."""
 
     def __init__(self) -> None:
         super().__init__("Keys cannot be checked now.")
@@ -107,9 +102,9 @@ class KeysUnavailable(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An application by its token, or an operator, without one.
+    """An application with its token, or an operator without one.
 
-    `user` is set for the admin's session and None for a key, which belongs to no user.
+    `user` is the user of the admin's session; None for a key.
     """
 
     application_token: str | None
@@ -120,17 +115,17 @@ class Identity:
 
     @property
     def is_operator(self) -> bool:
-        """May open every application."""
+        """Whether every application is open to it."""
         return self.application_token is None
 
 
 OPERATOR = Identity(None)
-#: In place of a token.
+#: Stands for an operator in place of a token.
 _OPERATOR = "operator"
 
 
 def identify(key_hash: KeyHash) -> Identity | None:
-    """Whose key has this hash. Raises KeysUnavailable."""
+    """The holder of the key with this hash; None if there is none. Raises KeysUnavailable."""
     learnt = _memory.now().learnt
     if key_hash in learnt:
         return learnt[key_hash]
@@ -144,12 +139,12 @@ def identify(key_hash: KeyHash) -> Identity | None:
 
 
 def forget_identities() -> None:
-    """A key was replaced: this process looks anew at once, the others within a second."""
+    """Forget all holders after a key was replaced; other processes do within a second."""
     _memory.forget()
 
 
 def remember_in_redis(key_hash: KeyHash) -> None:
-    """A key was made: it works before it was ever used, even if the database goes away now."""
+    """Let Redis learn a new key, so that it works even if the database fails right now."""
     if redis_is_configured():
         with suppress(KeysUnavailable):
             identify(key_hash)
@@ -157,27 +152,27 @@ def remember_in_redis(key_hash: KeyHash) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """What was learnt of keys that were asked for in one second of the clock."""
+    """The holders that were learnt in one second of the clock."""
 
     number: int
     learnt: dict[KeyHash, Identity | None] = field(default_factory=dict)
 
 
 class _Memory:
-    """The second that it is; nothing of any other is remembered."""
+    """The snapshot of the present second; older ones are dropped."""
 
     def __init__(self) -> None:
         self._second = _Snapshot(0)
 
     def now(self) -> _Snapshot:
-        """Look this up before asking: what is learnt later may have been true only then."""
+        """The present snapshot. Take it before a lookup: the result counts for this second."""
         second, number = self._second, int(time.monotonic() / REMEMBERED_SECONDS)
         if second.number != number:
             self._second = second = _Snapshot(number)
         return second
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Start a new snapshot."""
         self._second = _Snapshot(0)
 
 
@@ -185,7 +180,7 @@ _memory = _Memory()
 
 
 def _look_up(key_hashes: Sequence[KeyHash]) -> list[Identity | Exception | None]:
-    """Whose keys have these hashes, or that nobody can say."""
+    """The holders of these keys, or the error that nobody can tell."""
     renew_connection()
     known = _from_database(set(key_hashes))
     if known is None:
@@ -197,9 +192,9 @@ _together: GroupCommit[KeyHash, Identity | None] = GroupCommit(_look_up)
 
 
 def _from_database(key_hashes: Collection[KeyHash]) -> dict[KeyHash, Identity] | None:
-    """Those that are good, None while the database is away.
+    """The holders of valid keys; None while the database is unavailable.
 
-    One statement, so that the epoch is the one in which the keys were good.
+    One statement, so that the epoch is the one in which the keys were valid.
     """
     database = database_breaker()
     if database.is_open:
@@ -213,7 +208,7 @@ def _from_database(key_hashes: Collection[KeyHash]) -> dict[KeyHash, Identity] |
         return None
     known: dict[KeyHash, Identity] = {}
     for stored, holder, epoch in found:
-        # The database may think more of them alike.
+        # The database's collation may match more hashes.
         key_hash = next((one for one in key_hashes if compare_digest(stored, one)), None)
         if key_hash:
             latest_epoch.learn(epoch)

@@ -26,7 +26,7 @@ class ApplicationKey(NamedTuple):
 class Application(Parent):
     """A client system; numbers and counts its chats.
 
-    `key_hash`: see applications.identities; null where no key was made yet.
+    `key_hash`: see applications.identities; null if it has no key yet.
     """
 
     token = models.CharField(max_length=2 * TOKEN_BYTES, default=new_token, unique=True)
@@ -46,7 +46,7 @@ class Application(Parent):
 
 
 class OperatorKey(models.Model):
-    """The key of somebody who may open every application; the name tells operators apart."""
+    """A key that opens every application; the name tells operator keys apart."""
 
     name = models.CharField(max_length=MAX_NAME_CHARACTERS, unique=True)
     key_hash = models.CharField(max_length=KEY_HASH_CHARACTERS, unique=True)

@@ -1,7 +1,4 @@
-"""How the API's description tells of keys (drf-spectacular finds these once they are imported).
-
-How the routes of applications are described.
-"""
+"""The OpenAPI description of the routes of applications, and of the two ways to authenticate."""
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension

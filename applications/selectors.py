@@ -1,4 +1,4 @@
-"""What can be asked about applications."""
+"""Reads of applications."""
 
 from django.db.models import QuerySet
 
@@ -15,7 +15,7 @@ def get_application(*, token: str) -> Application:
 
 
 def require_application(*, token: str) -> None:
-    """Raises ApplicationNotFound when there is none of this token."""
+    """Raises ApplicationNotFound if there is no application with this token."""
     if not Application.objects.filter(token=token).exists():
         raise ApplicationNotFound
 

@@ -1,10 +1,8 @@
-"""Replacing or revoking a key: the old one opens nothing more, also while the database is away.
+"""Writes of applications and keys. Names are clean already (ingest.text_rules).
 
-Redis is told before the database is: if the latter fails, the old key is merely refused while the
-database is away. Where Redis cannot be told, what it remembers of keys must not count, so a new
-epoch begins in the same transaction.
-
-What can be done to an application. Names come in clean (ingest.text_rules).
+Replacing or revoking a key works at once, also while the database is unavailable. Redis learns it
+before the database: if the database then fails, the old key is merely refused during outages. If
+Redis cannot be told, its entries must not count, so a new epoch begins in the same transaction.
 """
 
 from collections.abc import Callable
@@ -39,19 +37,19 @@ from ingest.numbering.models import Source
 
 
 class OneTimeChange(Protocol):
-    """Something that is to be done once, however often it is asked for."""
+    """A change that is made once for an idempotent request."""
 
     def refuse_repeat(self) -> None:
-        """Raise an error if it was done before."""
+        """Raise an error if it was made before."""
 
     def claim(self) -> None:
-        """Remember, in this transaction, that it is done. Raises IntegrityError if it was."""
+        """Remember, in this transaction, that it is made. Raises IntegrityError if it was."""
 
 
 def replace_hash(rows: "QuerySet[Any]", new: KeyHash, once: OneTimeChange | None = None) -> bool:
-    """Give the one row another `key_hash`; false where there is no row.
+    """Give the row another `key_hash`; false if there is no row.
 
-    Raises OperationalError and the errors of `once`; the row is unchanged then.
+    Raises OperationalError and the errors of `once`; the row is then unchanged.
     """
     if not _replace_key(rows, lambda row: row.update(key_hash=new), once):
         return False
@@ -60,7 +58,7 @@ def replace_hash(rows: "QuerySet[Any]", new: KeyHash, once: OneTimeChange | None
 
 
 def remove_with_key(rows: "QuerySet[Any]") -> bool:
-    """Delete the one row; false where there is none. Raises OperationalError."""
+    """Delete the row; false if there is none. Raises OperationalError."""
     return _replace_key(rows, lambda row: row.delete()[0])
 
 
@@ -69,10 +67,10 @@ def _replace_key(
     change: "Callable[[QuerySet[Any]], int]",
     once: OneTimeChange | None = None,
 ) -> bool:
-    """Make the change by which the key of the one row is good no more."""
+    """Make the change that ends the key of the row."""
     while (row := rows.values_list("key_hash").first()) is not None:
         [old] = row
-        # Checked after the key was read: otherwise this could end the key that a rival has made.
+        # Check after reading the key: otherwise this could end a key that a rival has just made.
         if once:
             once.refuse_repeat()
         if in_transaction(
@@ -80,12 +78,12 @@ def _replace_key(
         ):
             forget_identities()
             return True
-        # Somebody else was quicker: theirs is the one to end now.
+        # A rival was faster: end its key now.
     return False
 
 
 def _revoke_in_redis(old: KeyHash | None) -> bool:
-    """Whether Redis, if there is one, says of the old key that it opens nothing."""
+    """Revoke the old key in Redis; whether that worked, or is not needed."""
     if old is None or not redis_is_configured():
         return True
     try:
@@ -115,14 +113,14 @@ def _apply_change(
 
 
 class HasKey(Conflict):
-    """A key was asked for as the first, and there is one."""
+    """A first key was requested, and there is one already."""
 
     def __init__(self, detail: str = "The application has a key already.") -> None:
         super().__init__(detail)
 
 
 class OperatorKeyNotFound(NotFound):
-    """No operator's key has this name."""
+    """No operator key has this name."""
 
     def __init__(self) -> None:
         super().__init__("There is no key of this name.")
@@ -131,9 +129,9 @@ class OperatorKeyNotFound(NotFound):
 def create_application(
     *, name: str, key: str | None = None, request: IdempotentRequest | None = None
 ) -> Application:
-    """A new application with a token of its own, and with this key if it is to have one now.
+    """A new application with its own token, and with this key if one is given.
 
-    The same again for a repeat of the request, whose key is that of the first. Raises KeyReused.
+    A repeated request gets the application of the first one. Raises KeyReused.
     """
     now = timezone.now()
     key_hash = hash_of(key) if key else None
@@ -147,7 +145,7 @@ def create_application(
     return new
 
 
-# A rival that does the same request at the same time wins by the key; then its work is found.
+# If a rival makes the same request at the same time, the next attempt finds its application.
 @retry(retry=retry_if_exception_type(IntegrityError), stop=stop_after_attempt(3), reraise=True)
 def _create_once(new: Application, request: IdempotentRequest) -> Application:
     def create() -> Application:
@@ -157,7 +155,7 @@ def _create_once(new: Application, request: IdempotentRequest) -> Application:
             claim_application(request.key, new.token, new.created_at)
             return new
         request.is_repeat = True
-        # As it was answered then, whatever it is called by now.
+        # The answer of the first request, even if the application was renamed since.
         return Application(
             token=first.token,
             name=new.name,
@@ -181,20 +179,20 @@ def rename_application(*, token: str, name: str, expected: Versions | None = Non
 
 
 def rotate_key(*, token: str) -> str:
-    """A new key of the application; the old one stops at once. Raises ApplicationNotFound."""
+    """A new key for the application; the old one stops at once. Raises ApplicationNotFound."""
     key = new_key()
     if not replace_hash(Application.objects.filter(token=token), hash_of(key)):
         raise ApplicationNotFound
     return key
 
 
-# A rival that claims the request first is found by the next attempt.
+# If a rival claims the request first, the next attempt finds it.
 @retry(retry=retry_if_exception_type(IntegrityError), stop=stop_after_attempt(3), reraise=True)
 def rotate_key_once(*, token: str, request: IdempotentRequest) -> str | None:
-    """The same, but for a repeat of the request, which gets none. Raises KeyReused too.
+    """Like `rotate_key`, once for an idempotent request: a repeat gets None. Raises KeyReused too.
 
-    The key and the request that made it are stored together, so of two at the same time one
-    replaces the key, and the other leaves that one as it is.
+    The new key and its request are stored together. So of two equal requests at the same time, one
+    replaces the key and the other leaves it.
     """
     key = new_key()
     try:
@@ -209,12 +207,12 @@ def rotate_key_once(*, token: str, request: IdempotentRequest) -> str | None:
 
 
 class _Repeated(Exception):
-    """The request was done before."""
+    """The request was made before."""
 
 
 @dataclass(frozen=True)
 class _Rotation:
-    """A key is replaced once for a request."""
+    """The replacement of a key, once for a request."""
 
     token: str
     request: IdempotentRequest
@@ -230,7 +228,7 @@ class _Rotation:
 
 
 def first_key(*, token: str) -> str:
-    """A key where there was none. Raises ApplicationNotFound, HasKey."""
+    """The first key of the application. Raises ApplicationNotFound, HasKey."""
     key = new_key()
     applications = Application.objects.filter(token=token)
     if not replace_hash(applications.filter(key_hash=None), hash_of(key)):
@@ -239,7 +237,7 @@ def first_key(*, token: str) -> str:
 
 
 def make_operator_key(*, name: str) -> str:
-    """A key that opens every application, in place of the one that this name had."""
+    """A key that opens every application; it replaces the one of this name, if any."""
     with suppress(OperatorKeyNotFound):
         return rotate_operator_key(name=name)
     with suppress(HasKey):
@@ -248,20 +246,20 @@ def make_operator_key(*, name: str) -> str:
 
 
 def first_operator_key(*, name: str) -> str:
-    """A key that opens every application. Raises HasKey where this name has one."""
+    """A key that opens every application. Raises HasKey if this name has one."""
     key = new_key()
     key_hash = hash_of(key)
     try:
         with transaction.atomic():
             OperatorKey.objects.create(name=name, key_hash=key_hash)
     except IntegrityError:
-        raise HasKey("There is a key of this name, which can be replaced.") from None
+        raise HasKey("There is a key of this name already; replace it instead.") from None
     remember_in_redis(key_hash)
     return key
 
 
 def rotate_operator_key(*, name: str) -> str:
-    """A key in place of the one that this name has. Raises OperatorKeyNotFound."""
+    """A new key for this name. Raises OperatorKeyNotFound."""
     key = new_key()
     if not replace_hash(OperatorKey.objects.filter(name=name), hash_of(key)):
         raise OperatorKeyNotFound
@@ -269,5 +267,5 @@ def rotate_operator_key(*, name: str) -> str:
 
 
 def revoke_operator_key(*, name: str) -> bool:
-    """The key of this name opens nothing any more, at once; false where there is none."""
+    """Revoke the key of this name at once; false if there is none."""
     return remove_with_key(OperatorKey.objects.filter(name=name))

@@ -1,21 +1,18 @@
-"""The API by the admin's session: permissions and log entries are the same as in the admin.
+"""The API by the admin's session: the same permissions and log entries as in the admin.
 
-Keys of applications and operators belong to no user of the admin. So they have no permissions, and
-their changes are not in the admin's log.
+Keys of applications and operators belong to no user of the admin, so their changes are not in the
+admin's log.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
-from rest_framework.request import Request
 
-from applications.identities import Identity
 from applications.models import Application
 from infra.natural_keys import with_keys
 from ingest.read_your_writes import store_if_pending
@@ -25,12 +22,12 @@ from operations.admin.log import write
 if TYPE_CHECKING:  # DRF's views load this module
     from rest_framework.views import APIView
 
-#: The permission to change something includes the permission to see it, as in Django's ModelAdmin.
+#: The permission to change includes the permission to view, as in Django's ModelAdmin.
 _ENOUGH = {"view": ("view", "change")}
 
 
 def may(user: User, view: "APIView", method: str) -> bool:
-    """Whether the user has the permissions that the admin asks for the same request."""
+    """Whether the user has the permissions that the admin requires for the same action."""
     action = view.actions.get(method)  # type: ignore[attr-defined] # api.views.ApiView
     if action is None:
         return True  # OPTIONS, and methods that get 405
@@ -46,15 +43,12 @@ def _may(user: User, action: str, model: type[Model]) -> bool:
     )
 
 
-def note_added(request: Request, rows: Sequence[NumberedRow]) -> None:
-    """Log that a member of the staff has added these rows of one kind, if it was one.
+def note_added(user: User, rows: Sequence[NumberedRow]) -> None:
+    """Log that the user has added these rows of one kind.
 
-    Pending rows are stored first, since the log names rows by their primary keys. Raises
+    Pending rows are stored first, because the log refers to rows by primary key. Raises
     OperationalError.
     """
-    user = _staff_of(request)
-    if user is None:
-        return
     for row in rows:
         store_if_pending(row.key)
     kind = rows[0].kind
@@ -64,36 +58,23 @@ def note_added(request: Request, rows: Sequence[NumberedRow]) -> None:
     _write_added(user, added.order_by("pk"))
 
 
-def note_new_application(request: Request, token: str) -> None:
-    """The same of an application."""
-    user = _staff_of(request)
-    if user is not None:
-        _write_added(user, Application.objects.filter(token=token))
+def note_new_application(user: User, token: str) -> None:
+    """Log that the user has added an application."""
+    _write_added(user, Application.objects.filter(token=token))
 
 
-def note_new_key(request: Request, token: str) -> None:
-    """Log that a member of the staff has replaced the key of an application, if it was one."""
-    user = _staff_of(request)
-    if user is not None:
-        write(user, Application.objects.filter(token=token), CHANGE, "Replaced the key.")
+def note_new_key(user: User, token: str) -> None:
+    """Log that the user has replaced the key of an application."""
+    write(user, Application.objects.filter(token=token), CHANGE, "Replaced the key.")
 
 
-def note_edited(request: Request, row: Model, field: str) -> None:
-    """Log that a member of the staff has edited this field of the row, if it was one."""
-    user = _staff_of(request)
-    if user is not None:
-        write(user, [row], CHANGE, [{"changed": {"fields": [field]}}])
-
-
-def _staff_of(request: Request) -> User | None:
-    """The user of the session; None for keys, and where no keys are required."""
-    if not settings.ENVIRONMENT.keys_required:
-        return None
-    return cast("Identity", request.user).user
+def note_edited(user: User, row: Model, field: str) -> None:
+    """Log that the user has edited this field of the row."""
+    write(user, [row], CHANGE, [{"changed": {"fields": [field]}}])
 
 
 def _write_added(user: User, rows: "QuerySet[Any]") -> None:
-    """Log those that are not logged yet: a repeated request may come after one that failed here."""
+    """Log rows that are not logged yet: a repeat may follow a request that failed here."""
     kind = ContentType.objects.get_for_model(rows.model)
     entries = LogEntry.objects.filter(content_type=kind, action_flag=ADDITION)
     added = list(rows)

@@ -14,18 +14,23 @@ from collections.abc import Mapping
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from api.etags import conditional_response, expected_versions
-from api.formats import json_response, query_parameters, timestamp
 from api.idempotency_key import REPLAYED_HEADER, idempotent_request
-from api.views import ApiView, created_response
+from api.responses import (
+    conditional_response,
+    created_response,
+    expected_versions,
+    json_response,
+)
+from api.views import ApiView
 from applications import selectors, services
 from applications.identities import new_key
 from applications.models import Application
 from applications.schema import describe_collection, describe_item, describe_key
 from applications.staff import note_edited, note_new_application, note_new_key
 from infra.errors import FieldError, Invalid
+from ingest.records import timestamp
 from ingest.text_rules import clean_name, field
-from listing.pages import Pager, QuerySetSource, Window, read_window
+from listing.pages import Pager, QuerySetSource, Window, query_parameters, read_window
 
 
 def application_json(application: Application) -> dict[str, object]:
@@ -93,7 +98,8 @@ class ApplicationCollection(ApiView):
         name = clean_name(field(request.data, "name"))
         key = new_key()
         application = services.create_application(name=name, key=key, request=once)
-        note_new_application(request, application.token)
+        if staff := self.staff_user:
+            note_new_application(staff, application.token)
         data = application_json(application)
         data["key"] = None if once and once.is_repeat else key
         return created_response(request, application.token, data, once, version=application.version)
@@ -117,7 +123,8 @@ class ApplicationItem(ApiView):
             name=clean_name(field(request.data, "name")),
             expected=expected_versions(request),
         )
-        note_edited(request, application, "Name")
+        if staff := self.staff_user:
+            note_edited(staff, application, "Name")
         return conditional_response(request, application.version, application_json(application))
 
     patch = put
@@ -137,8 +144,8 @@ class ApplicationKey(ApiView):
             key: str | None = services.rotate_key(token=token)
         else:
             key = services.rotate_key_once(token=token, request=once)
-        if key is not None:
-            note_new_key(request, token)
+        if key is not None and (staff := self.staff_user):
+            note_new_key(staff, token)
         return json_response(
             {"key": key}, headers={REPLAYED_HEADER: "true"} if once and once.is_repeat else None
         )

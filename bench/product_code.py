@@ -23,12 +23,12 @@ from listing.pages import Window
 from messages_app.records import MESSAGES
 from operations import counts
 from search.index import lifecycle
+from search.index.bulk_writing import Change
+from search.index.bulk_writing import write as write_changes
 from search.index.client import patient_client
 from search.index.documents import Content
 from search.index.layout import layout, pattern
-from search.index.querying import ElasticsearchSearch
-from search.index.writing import Change
-from search.index.writing import write as write_changes
+from search.index.queries import ElasticsearchSearch
 
 _WRITTEN_AT_ONCE = 1000
 
@@ -95,7 +95,7 @@ def fill_index(name: str, messages: Iterable[Message]) -> tuple[float, int]:
             if write_changes([_change(message) for message in some], targets):
                 raise BenchError("Elasticsearch rejected documents")
         seconds = time.perf_counter() - before
-        lifecycle.put_in_place(index)
+        lifecycle.make_live(index)
         client = patient_client().options(request_timeout=600)
         client.indices.forcemerge(index=index, max_num_segments=1)
         client.indices.refresh(index=index)

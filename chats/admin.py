@@ -23,7 +23,7 @@ _KEY = {"application_token": TOKEN, "chat_number": CHAT_NUMBER}
 
 
 class ChatForm(forms.ModelForm[Chat]):
-    """All that can be changed of a chat is its name."""
+    """The name is the only editable field."""
 
     name = NameField(label="Name")
 
@@ -33,7 +33,7 @@ class ChatForm(forms.ModelForm[Chat]):
 
 
 class NewChatForm(ChatForm):
-    """A new chat also needs to know where."""
+    """A new chat also needs its application."""
 
     application_token = ApplicationTokenField(label="Application token")
 
@@ -43,7 +43,7 @@ class NewChatForm(ChatForm):
 
 @admin.register(Chat)
 class ChatAdmin(RecordAdmin[Chat]):
-    """Chats, each with links to its application and to its messages."""
+    """Chats, with links to their application and messages."""
 
     form = ChatForm
     add_form = NewChatForm
@@ -72,40 +72,40 @@ class ChatAdmin(RecordAdmin[Chat]):
 
     @admin.display(description="application")
     def application(self, chat: Chat) -> SafeString:
-        """Whose chat it is."""
+        """The application, as a link."""
         return list_link(
             "applications.application", (chat.application_token,), chat.application_token
         )
 
     @admin.display(description="name")
     def short_name(self, chat: Chat) -> SafeString:
-        """The name as far as a list has room for it."""
+        """The beginning of the name."""
         return preview(chat.name)
 
     @admin.display(description="messages")
     def messages(self, chat: Chat) -> SafeString:
-        """How many messages, and which."""
+        """The number of messages, as a link to them."""
         key = (chat.application_token, chat.chat_number)
         return list_link("messages_app.message", key, chat.messages_count)
 
     @admin.display(description="conversation")
     def conversation(self, chat: Chat) -> SafeString:
-        """What was said, in order."""
+        """A link to the conversation."""
         return conversation_link(chat.application_token, chat.chat_number, "Read")
 
     def find(self, rows: "QuerySet[Chat]", text: str) -> "QuerySet[Chat] | None":
-        """By key."""
+        """Search by key."""
         return rows_by_key(rows, _KEY, text)
 
     def create(self, values: Mapping[str, Any]) -> Chat:
-        """By the same service as the API; stored at once, since its page comes next."""
+        """Create it by the service of the API, and store it at once for its page."""
         token = values["application_token"]
         created = create_chat(application_token=token, name=values["name"])
         store_if_pending(created.key)
         return get_chat(application_token=token, chat_number=created.number)
 
     def edit(self, row: Chat, values: Mapping[str, Any]) -> Chat:
-        """By the same service as the API."""
+        """Rename it by the service of the API."""
         return rename_chat(
             application_token=row.application_token,
             chat_number=row.chat_number,

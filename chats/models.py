@@ -19,8 +19,9 @@ class ChatKey(NamedTuple):
 class Chat(PurgeableParent):
     """A conversation within one application; numbers and counts its messages.
 
-    There is no foreign key: rows may arrive before their parent, and a sharded database keeps
-    none across shards. `acceptance` tells a redelivered row from a stranger with its number.
+    There is no foreign key: rows may arrive before their parent, and a sharded database has no
+    foreign keys across shards. `acceptance` tells a redelivered row from another one with its
+    number.
     """
 
     application_token = models.CharField(max_length=2 * TOKEN_BYTES)

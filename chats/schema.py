@@ -1,4 +1,4 @@
-"""How the routes of chats are described."""
+"""The OpenAPI description of the routes of chats."""
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
 

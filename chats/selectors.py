@@ -1,4 +1,4 @@
-"""What can be asked about chats."""
+"""Reads of chats."""
 
 from django.db.models import QuerySet
 
@@ -8,7 +8,7 @@ from ingest.read_your_writes import find_pending_or_stored
 
 
 def chat_row(application_token: str, chat_number: int) -> "QuerySet[Chat]":
-    """The one stored chat of this number, or nothing."""
+    """The stored chat of this number, or an empty query set."""
     return chats_of(application_token=application_token).filter(chat_number=chat_number)
 
 
@@ -23,7 +23,7 @@ def get_chat(*, application_token: str, chat_number: int) -> Chat:
 
 
 def require_chat(*, application_token: str, chat_number: int) -> None:
-    """Raises ChatNotFound when the application has none of this number, or Unavailable."""
+    """Raises ChatNotFound if the application has no such chat, or Unavailable."""
     key = (application_token, chat_number)
     rows = chat_row(*key)
     if not rows.exists() and find_pending_or_stored(rows, key) is None:
@@ -31,5 +31,5 @@ def require_chat(*, application_token: str, chat_number: int) -> None:
 
 
 def chats_of(*, application_token: str) -> "QuerySet[Chat]":
-    """The stored chats of one application; none when there is no such application."""
+    """The stored chats of one application; empty if there is no such application."""
     return Chat.objects.filter(application_token=application_token)

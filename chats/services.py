@@ -1,4 +1,4 @@
-"""What can be done to a chat. `values` are clean ones of the fields of CHATS."""
+"""Writes of chats. `values` are clean ones of the fields of CHATS."""
 
 from applications.models import ApplicationKey
 from chats.errors import ChatNotFound
@@ -15,7 +15,7 @@ from ingest.records import NumberedRow
 def create_chat(
     *, application_token: str, request: IdempotentRequest | None = None, **values: str
 ) -> NumberedRow:
-    """A new chat with the application's next number; the same again for a repeat of the request.
+    """A new chat with the application's next number; a repeated request gets the first one.
 
     Raises ApplicationNotFound, KeyReused, Unavailable.
     """

@@ -3,18 +3,22 @@
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from api.etags import conditional_response, expected_versions
-from api.formats import json_response, query_parameters
 from api.idempotency_key import idempotent_request
-from api.views import ApiView, created_response
+from api.responses import (
+    conditional_response,
+    created_response,
+    expected_versions,
+    json_response,
+)
+from api.views import ApiView
 from applications.selectors import require_application
 from applications.staff import note_added, note_edited
 from chats import selectors, services
 from chats.models import Chat
 from chats.records import CHATS
 from chats.schema import describe_collection, describe_item
-from listing.accepted_rows import accepted_rows
-from listing.pages import Pager, read_window
+from listing.pages import Pager, query_parameters, read_window
+from listing.parent_rows import rows_of
 
 
 @describe_collection
@@ -31,7 +35,7 @@ class ChatCollection(ApiView):
         window = read_window(parameters)
         require_application(token=token)
         pager = Pager[Chat](
-            source=accepted_rows(Chat, (token,)),
+            source=rows_of(Chat, (token,)),
             number_of=lambda chat: chat.chat_number,
             represent=CHATS.as_json,
         )
@@ -42,7 +46,8 @@ class ChatCollection(ApiView):
         once = idempotent_request(request)
         values = CHATS.clean(request.data)
         chat = services.create_chat(application_token=token, request=once, **values)
-        note_added(request, [chat])
+        if staff := self.staff_user:
+            note_added(staff, [chat])
         return created_response(request, chat.number, CHATS.new_as_json(chat), once)
 
 
@@ -65,7 +70,8 @@ class ChatItem(ApiView):
             expected=expected_versions(request),
             **CHATS.clean_changes(request.data),
         )
-        note_edited(request, chat, "Name")
+        if staff := self.staff_user:
+            note_edited(staff, chat, "Name")
         return conditional_response(request, chat.version, CHATS.as_json(chat))
 
     patch = put

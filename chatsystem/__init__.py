@@ -1,4 +1,4 @@
-"""The project: settings, routes, Celery application, error format, health. It alone sees all."""
+"""The Django project: settings, environment, URLs, ASGI, Celery, checks at the start."""
 
 from chatsystem.celery import app as celery_app
 

@@ -1,9 +1,9 @@
-"""Django's view of the project itself: its commands and its admin's title."""
+"""The Django application of the project itself, for its commands."""
 
 from django.apps import AppConfig
 
 
 class ChatsystemConfig(AppConfig):
-    """The commands `serve` and what else concerns the whole."""
+    """The project, with the commands `serve` and `createsuperuser`."""
 
     name = "chatsystem"

@@ -25,11 +25,11 @@ application = Application(
 
 render_schemas()
 
-# What is loaded by now stays, so it need not be looked through for garbage, over and over; and a
-# busy process makes so many objects that the default has it look 50 times a second.
+# Objects loaded by now live as long as the process, so exclude them from garbage collection. And a
+# busy process makes so many objects that the default threshold would collect 50 times a second.
 gc.collect()
 gc.freeze()
 gc.set_threshold(20_000, 20, 50)
 
-# This module is loaded in each process that serves, after the fork.
+# Each web process loads this module, after the fork.
 sampler.start()

@@ -1,6 +1,6 @@
-"""What beat sends, and when: as much of it as the parts that are switched on need.
+"""The schedule of beat, for the services that this installation has.
 
-A task that nobody took before it is due again would only repeat the work, so each one expires.
+A task expires when it is due again: a second one would only repeat the work.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
         "forget-requests": _entry("operations.tasks.forget_requests", _HOUR, expires=_HOUR),
     }
     if environment.retention_days:
-        # Once a night, and again for what a run that took too long has left.
+        # Several times a night: a run that takes too long ends, and the next one goes on.
         night = crontab(hour="1-5", minute=30)
         schedule["purge"] = _entry("retention.tasks.purge_old", night, expires=_HOUR // 2)
     if environment.redis_url:
@@ -31,7 +31,7 @@ def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
         task = "operations.tasks.consume_failed"
         schedule["take-over-failed"] = _entry(task, _MINUTE, expires=_MINUTE)
     if environment.elasticsearch_url:
-        # A wake-up that was lost costs so long; without a broker there is none.
+        # A lost notification delays indexing this long; without a broker there are none.
         often = 10 if environment.broker_url else 1
         schedule["index"] = _entry("search.tasks.index", often, expires=10)
         night = crontab(hour=4, minute=0)

@@ -12,7 +12,6 @@ from celery.signals import (
     import_modules,
     setup_logging,
     task_failure,
-    task_success,
 )
 
 from infra.logs import Event, get_logger
@@ -24,9 +23,9 @@ logger = get_logger(__name__)
 
 @import_modules.connect
 def count_with_the_others(**_: Any) -> None:
-    """Workers and beat add to the host's metrics.
+    """Let workers and beat count in the host's metrics.
 
-    Connected before the application is made, since that connects what sets Django up.
+    Connected before the application is created, since that connects Django's set-up.
     """
     from chatsystem.metrics_directory import use_shared_directory  # noqa: PLC0415 - reads the settings
 
@@ -40,12 +39,12 @@ app.autodiscover_tasks()
 
 @setup_logging.connect
 def keep_logging(**_: Any) -> None:
-    """The settings say what is logged and how; with a receiver here Celery leaves it at that."""
+    """Keep the logging of the settings: with a receiver here Celery does not configure its own."""
 
 
 @task_failure.connect
 def note_failure(sender: Any, exception: BaseException, **_: Any) -> None:
-    """Log and count it. Celery's own line would quote the error, which may quote a client."""
+    """Log and count a failed task. Celery's own line would quote the error, and so a client."""
     from infra.metrics import TASKS_FAILED  # noqa: PLC0415 - reads the settings
 
     TASKS_FAILED.labels(sender.name).inc()
@@ -55,7 +54,7 @@ def note_failure(sender: Any, exception: BaseException, **_: Any) -> None:
 @celeryd_init.connect
 @beat_init.connect
 def check_before_start(**_: Any) -> None:
-    """A worker or beat that could do nothing does not start."""
+    """Refuse to start a worker or beat that could not work."""
     from chatsystem.preflight import preflight  # noqa: PLC0415 - needs the apps to be loaded
 
     preflight()
@@ -63,14 +62,6 @@ def check_before_start(**_: Any) -> None:
 
 @celeryd_after_setup.connect
 def share_what_is_loaded(**_: Any) -> None:
-    """What is loaded by now stays: the children's search for garbage need not copy its pages."""
+    """Freeze loaded objects, so that garbage collection in children does not copy their pages."""
     gc.collect()
     gc.freeze()
-
-
-@task_success.connect
-def note_that_it_ran(sender: Any, **_: Any) -> None:
-    """What runs on schedule says so."""
-    from operations.schedule import note_run  # noqa: PLC0415 - needs the apps to be loaded
-
-    note_run(sender.name)

@@ -1,4 +1,4 @@
-"""Django's descriptions of the database and the cache, with the limits of every wait on them."""
+"""Django's settings of the database and the caches, with the time limits of each wait."""
 
 from pathlib import Path
 from typing import Any
@@ -7,12 +7,12 @@ import dj_database_url
 
 from infra import timeouts
 
-#: Where a process counts alone (operations.admin.logins, which knows the same name).
+#: The cache of a single process (operations.admin.logins uses the same name).
 PROCESS = "process"
 
 
 def database(url: str, test_file: Path | None = None) -> dict[str, Any]:
-    """The one at this URL; where it is a file, tests have another."""
+    """The database at this URL; tests of a file database use `test_file`."""
     settings: dict[str, Any] = dict(
         dj_database_url.parse(url, conn_max_age=timeouts.DATABASE_CONNECTION_AGE_SECONDS)
     )
@@ -27,7 +27,7 @@ def database(url: str, test_file: Path | None = None) -> dict[str, Any]:
 
 
 def caches(redis_url: str) -> dict[str, dict[str, Any]]:
-    """The cache that all processes share in Redis, and the one of each process alone."""
+    """The cache that all processes share in Redis, and the cache of each process."""
     alone = {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "LOCATION": PROCESS,
@@ -39,7 +39,7 @@ def caches(redis_url: str) -> dict[str, dict[str, Any]]:
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": redis_url,
         "OPTIONS": {
-            # By default it would be pickle, by which a write to Redis runs code here.
+            # The default is pickle: a write to Redis could run code here.
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
             "SOCKET_CONNECT_TIMEOUT": timeouts.REDIS_CACHE_SECONDS,
             "SOCKET_TIMEOUT": timeouts.REDIS_CACHE_SECONDS,
@@ -51,8 +51,8 @@ def caches(redis_url: str) -> dict[str, dict[str, Any]]:
 
 def _sqlite_options() -> dict[str, Any]:
     return {
-        # One writer at a time, taken at BEGIN: a transaction that read first and writes later
-        # would fail with "database is locked" without waiting.
+        # Become the writer at BEGIN: a transaction that reads first and writes later would fail
+        # with "database is locked" without waiting.
         "transaction_mode": "IMMEDIATE",
         "timeout": timeouts.SQLITE_LOCK_SECONDS,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",

@@ -1,13 +1,14 @@
-"""What the environment says, read once, typed, and checked for contradictions.
+"""The settings from the environment: read once, typed, and checked for contradictions.
 
-Every setting an operator may give is a field here; README.md lists the same fields. A wrong value
-ends the process with one sentence (`read`), because a service that starts with half of its
-configuration is found out later and dearer.
+Every setting of an operator is a field here; README.md lists the same fields. An invalid value ends
+the process with one sentence (`read`), because a service that starts with half of its configuration
+fails later, when finding the cause costs more.
 """
 
 import re
 import sys
 from enum import StrEnum
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, Self
@@ -30,23 +31,23 @@ BROKER_SCHEMES = ("amqp", "amqps")
 HTTP_SCHEMES = ("http", "https")
 
 _TOKEN_CHARACTERS = 16
-_MAKE_ONE = "such as `openssl rand -hex 32` makes"
+_MAKE_ONE = "for example by `openssl rand -hex 32`"
 
 LOOPBACK = "127.0.0.0/8,::1"
 
 
 class Profile(StrEnum):
-    """Embedded: one SQLite file and no service. Production: everything else."""
+    """Embedded: one SQLite file and no other service. Production: any other combination."""
 
     EMBEDDED = "embedded"
     PRODUCTION = "production"
 
 
 class Environment(BaseSettings):
-    """The settings by their names in the environment; an empty URL switches that part off."""
+    """The settings, by their names in the environment; an empty URL disables that service."""
 
-    #: Django's settings look for this in every value that is read; not finding it costs three times
-    #: as much as all the rest.
+    #: Django looks this attribute up each time it reads a setting. If pydantic had to report it as
+    #: missing, reading would cost four times as much.
     _mask_wrapped: ClassVar[bool] = True
 
     model_config = SettingsConfigDict(case_sensitive=False, extra="ignore", frozen=True)
@@ -91,7 +92,7 @@ class Environment(BaseSettings):
         url = checked_url("DATABASE_URL", value, DATABASE_SCHEMES, need_host=("mysql",))
         if url.startswith("mysql:") and not find_spec("MySQLdb"):
             raise ValueError(
-                "DATABASE_URL asks for MySQL, but mysqlclient is not installed: "
+                "DATABASE_URL names MySQL, but mysqlclient is not installed: "
                 "pip install -r requirements.txt"
             )
         return url
@@ -116,8 +117,8 @@ class Environment(BaseSettings):
     def _index_name_is_one(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z][a-z0-9_.]{0,99}", value):
             raise ValueError(
-                "ELASTICSEARCH_INDEX must be a lower-case letter and then letters, digits, "
-                f"dots or underscores, not {value!r}"
+                "ELASTICSEARCH_INDEX must be a lower-case letter followed by lower-case letters, "
+                f"digits, dots or underscores, not {value!r}"
             )
         return value
 
@@ -147,7 +148,7 @@ class Environment(BaseSettings):
                 "METRICS_TOKEN must be 16 or more visible ASCII characters without spaces"
             )
         if value and (why := guessable(value, _TOKEN_CHARACTERS)):
-            raise ValueError(f"METRICS_TOKEN {why}: give a random one, {_MAKE_ONE}")
+            raise ValueError(f"METRICS_TOKEN {why}: set a random value, {_MAKE_ONE}")
         return value
 
     @field_validator("operator_networks")
@@ -190,24 +191,24 @@ class Environment(BaseSettings):
         ):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
-                raise ValueError(f"{name.upper()} must lie between {low} and {high}, not {value}")
+                raise ValueError(f"{name.upper()} must be between {low} and {high}, not {value}")
         return self
 
     @model_validator(mode="after")
     def _parts_do_not_contradict(self) -> Self:
         if self.debug and self.keys_required:
             raise ValueError(
-                "DEBUG and REQUIRE_KEYS are both on (the latter by default where a service is "
-                "set): DEBUG shows internals to anyone, so switch one of them off"
+                "DEBUG and REQUIRE_KEYS are both on (the latter by default if a service is set): "
+                "DEBUG shows internals to anyone, so switch one of them off"
             )
         if self.profile is Profile.PRODUCTION and not self.secret_key:
-            raise ValueError(f"SECRET_KEY is empty: in production give a random value, {_MAKE_ONE}")
+            raise ValueError(f"SECRET_KEY is empty: in production set a random value, {_MAKE_ONE}")
         if self.profile is Profile.PRODUCTION and (
             why := guessable(self.secret_key, SECRET_KEY_CHARACTERS)
         ):
-            raise ValueError(f"SECRET_KEY {why}: give a random value, {_MAKE_ONE}")
+            raise ValueError(f"SECRET_KEY {why}: set a random value, {_MAKE_ONE}")
         if not self.debug and not self.allowed_hosts.strip(" ,"):
-            raise ValueError("ALLOWED_HOSTS is empty: no client could be served")
+            raise ValueError("ALLOWED_HOSTS is empty: every request would be refused")
         if self.broker_url and self.database_url.partition(":")[0] != "mysql":
             raise ValueError(
                 "BROKER_URL is set but DATABASE_URL is not a mysql:// URL: "
@@ -215,56 +216,63 @@ class Environment(BaseSettings):
             )
         return self
 
+    def __copy__(self) -> Self:
+        """Copy without the cached properties, which `model_copy` may change by other fields."""
+        copied = super().__copy__()
+        for name in vars(copied).keys() - type(self).model_fields.keys():
+            del vars(copied)[name]
+        return copied
+
     @property
     def profile(self) -> Profile:
-        """Embedded as long as no service is named."""
+        """The embedded profile, unless a service is set."""
         services = (self.redis_url, self.broker_url, self.elasticsearch_url)
         on_sqlite = not self.database_url or self.database_url.startswith("sqlite")
         return Profile.EMBEDDED if on_sqlite and not any(services) else Profile.PRODUCTION
 
-    @property
+    @cached_property
     def keys_required(self) -> bool:
-        """REQUIRE_KEYS, by default on where the service is one that others can reach."""
+        """REQUIRE_KEYS; by default on in production, where others can reach the service."""
         if self.require_keys is None:
             return self.profile is Profile.PRODUCTION
         return self.require_keys
 
     @property
     def operators_from(self) -> str:
-        """OPERATOR_NETWORKS, by default this machine where the service is nobody else's."""
+        """OPERATOR_NETWORKS; by default this machine in the embedded profile, else none."""
         if self.operator_networks is None:
             return LOOPBACK if self.profile is Profile.EMBEDDED else ""
         return self.operator_networks
 
     @property
     def logs_json(self) -> bool:
-        """LOG_FORMAT, by default JSON in production, unless somebody reads it at a terminal."""
+        """Whether LOG_FORMAT is json; by default in production, unless stderr is a terminal."""
         if self.log_format:
             return self.log_format == "json"
-        is_read = sys.__stderr__ is not None and sys.__stderr__.isatty()
-        return self.profile is Profile.PRODUCTION and not is_read
+        is_terminal = sys.__stderr__ is not None and sys.__stderr__.isatty()
+        return self.profile is Profile.PRODUCTION and not is_terminal
 
-    @property
+    @cached_property
     def scanned_messages(self) -> int:
-        """SEARCH_SCAN_MESSAGES, by default more where there is no other way to search."""
+        """SEARCH_SCAN_MESSAGES; by default more if there is no Elasticsearch."""
         if self.search_scan_messages is None:
             return 20_000 if self.elasticsearch_url else 100_000
         return self.search_scan_messages
 
     @property
     def secrets(self) -> list[str]:
-        """What may be shown to nobody."""
+        """The values that logs must not show."""
         urls = (self.database_url, self.redis_url, self.broker_url, self.elasticsearch_url)
         return [self.secret_key, self.metrics_token, *passwords(urls)]
 
     @property
     def web_processes(self) -> int:
-        """WEB_CONCURRENCY, by default one on SQLite (one writer) and two elsewhere."""
+        """WEB_CONCURRENCY; by default one with SQLite, which has one writer, and else two."""
         return self.web_concurrency or (1 if self.profile is Profile.EMBEDDED else 2)
 
 
 def read() -> Environment:
-    """The environment, or the end of the process with one sentence on standard error."""
+    """Read the environment, or exit with one sentence on standard error."""
     try:
         return Environment()
     except ValidationError as error:

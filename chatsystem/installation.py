@@ -1,4 +1,4 @@
-"""What must be there before Django can be set up, and the end of the process where it is not."""
+"""The folder, files and secret key that Django's settings need; the process ends without them."""
 
 import os
 import stat
@@ -17,15 +17,15 @@ from infra.text import visible
 
 #: The permission bits of other users.
 _OTHERS = 0o077
-#: Names of this service's files in VAR_DIR begin so.
+#: The names of this service's files in VAR_DIR begin with one of these.
 _OURS = ("chatsystem.sqlite3", "test.sqlite3", "beat-schedule", "secret_key", "metrics")
-#: VAR_DIR where none is given.
+#: The default of VAR_DIR.
 DEFAULT_FOLDER = Path(__file__).resolve().parent.parent / "var"
 
 
 def stop(sentence: str) -> NoReturn:
-    """End the process with this sentence, in a way that no server takes for a crash to repeat."""
-    # Celery has put a logger in the place of sys.stderr by now.
+    """End the process with this sentence and a status that supervisors do not restart."""
+    # Celery replaces sys.stderr by a logger.
     stderr = sys.__stderr__ or sys.stderr
     stderr.write(f"chatsystem cannot start: {visible(sentence)}\n")
     stderr.flush()
@@ -33,25 +33,25 @@ def stop(sentence: str) -> NoReturn:
 
 
 def keep_private() -> None:
-    """Close all files that this process and its children make to other users.
+    """Close all files that this process and its children create to other users.
 
     The database holds all messages and sessions, an export whole conversations, and beat's schedule
-    is read with pickle. So the umask that the process was given does not count.
+    is read with pickle. So the umask of the environment does not count.
     """
     os.umask(_OTHERS)
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder if it is missing, and close this service's files in it; or end the process.
+    """Create the folder if it is missing, and close this service's files in it; or end the process.
 
     The folder itself is closed only if nothing else lies in it: a service that runs as root and
-    closed /srv would lock out the whole machine. `is_open` finds a folder that was left open.
+    closed /srv would lock out the whole machine. `is_open` reports a folder that stayed open.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         names = [path.name for path in folder.iterdir()]
     except OSError as error:
-        stop(f"VAR_DIR {folder} cannot be made: {error.strerror}")
+        stop(f"VAR_DIR {folder} cannot be created: {error.strerror}")
     ours = [name for name in names if name.startswith(_OURS)]
     close(folder / name for name in ours)
     if ours == names or folder == DEFAULT_FOLDER:
@@ -59,7 +59,7 @@ def make_folder(folder: Path) -> None:
 
 
 def close(paths: Iterable[Path]) -> None:
-    """Close those of the files and folders that are there and belong to this user."""
+    """Close the files and folders that exist and belong to this user."""
     for path in paths:
         with suppress(OSError):
             found = path.stat()
@@ -79,7 +79,7 @@ def database_files(name: str) -> list[Path]:
 
 
 def embedded_secret_key(folder: Path) -> str:
-    """A secret of this installation's own, made at the first start of the embedded profile."""
+    """The secret key of this installation, created at the first start of the embedded profile."""
     path = folder / "secret_key"
     if not path.exists():
         with NamedTemporaryFile("w", dir=folder) as draft:
@@ -90,12 +90,12 @@ def embedded_secret_key(folder: Path) -> str:
                 os.link(draft.name, path)
     key = path.read_text()
     if why := guessable(key, SECRET_KEY_CHARACTERS):
-        stop(f"the key in {path} {why}: remove the file, and a new key is made")
+        stop(f"the key in {path} {why}: remove the file to get a new key")
     return key
 
 
 def package_folder(name: str) -> Path:
-    """Where an installed package lies, without loading it."""
+    """The folder of an installed package, without importing it."""
     spec = find_spec(name)
     if spec is None or spec.origin is None:
         stop(f"the package {name} is not installed: pip install -r requirements.txt")

@@ -1,4 +1,4 @@
-"""Where the processes of this installation count together; called first by each that stays."""
+"""The directory in which all processes of a host count; long-lived processes set it first."""
 
 import os
 
@@ -8,6 +8,6 @@ from infra import prometheus_multiprocess
 
 
 def use_shared_directory() -> None:
-    """Name the directory to this process and to its children, before any metric is defined."""
+    """Set the directory for this process and its children, before any metric is defined."""
     given = settings.ENVIRONMENT.prometheus_multiproc_dir
     os.environ[prometheus_multiprocess.VARIABLE] = given or str(settings.VAR_DIR / "metrics")

@@ -1,6 +1,6 @@
-"""What must hold before a process may start: one sentence and the end, instead of a traceback.
+"""Checks before a process starts: one sentence and the end, instead of a traceback.
 
-Called by everything that stays: `manage.py serve`, gunicorn, the Celery worker and beat.
+`manage.py serve`, gunicorn, the Celery workers and beat call it.
 """
 
 from typing import NoReturn
@@ -19,7 +19,7 @@ logger = get_logger(__name__)
 
 
 def preflight() -> None:
-    """Return when the process may start; end it otherwise (see chatsystem.installation.stop)."""
+    """Return if the process may start; else end it (chatsystem.installation.stop)."""
     for message in run_checks():
         if isinstance(message, Error):
             stop(f"{message.msg} ({message.id})")
@@ -28,7 +28,7 @@ def preflight() -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except (DatabaseError, TypeError) as error:  # TypeError: an option in the URL that is none
+    except (DatabaseError, TypeError) as error:  # TypeError: an unknown option in the URL
         stop_for_database("cannot be reached", error)
     finally:
         connection.close()
@@ -37,14 +37,14 @@ def preflight() -> None:
 
 
 def stop_for_database(what: str, why: object) -> NoReturn:
-    """End the process: the database does not do what is needed of it."""
+    """End the process because of the database."""
     where = settings.ENVIRONMENT.database_url or f"sqlite:///{connection.settings_dict['NAME']}"
     reason = why.args[-1] if isinstance(why, Exception) and why.args else why
     stop(f"the database at {without_password(where)} {what}: {reason}")
 
 
 def unapplied_migrations() -> str:
-    """The first migration that is missing in the database, or nothing."""
+    """The first migration that is missing in the database, or an empty text."""
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     connection.close()

@@ -47,7 +47,7 @@ INSTALLED_APPS = [
     "search",
 ]
 
-_REQUEST_ID = "infra.request_context.RequestIdMiddleware"
+_REQUEST_ID = "api.handler.RequestIdMiddleware"
 MIDDLEWARE = [
     "api.request_metrics.CountRequests",
     _REQUEST_ID,
@@ -202,9 +202,8 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["applications.authentication.KeyOpens"],
     "UNAUTHENTICATED_USER": None,
-    "DEFAULT_PARSER_CLASSES": ["api.formats.JsonParser", "api.formats.FormParser"],
-    "DEFAULT_RENDERER_CLASSES": ["api.formats.JsonRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.formats.JsonNegotiation",
+    "DEFAULT_PARSER_CLASSES": ["api.parsing.JsonParser", "api.parsing.FormParser"],
+    "DEFAULT_RENDERER_CLASSES": ["api.responses.JsonRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "api.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,

@@ -1,4 +1,4 @@
-"""All routes. Whatever is none of them is answered here too, so that no page in HTML appears."""
+"""All routes. Unknown addresses are answered here too, so that no HTML page appears."""
 
 from django.contrib import admin
 from django.urls import path, re_path
@@ -14,11 +14,11 @@ from messages_app.urls import urlpatterns as messages
 from operations import dashboard, health
 from operations.admin import logins
 from operations.metrics_view import MetricsView
-from search.conversation import conversation
+from search.conversation_page import conversation
 from search.urls import urlpatterns as search
 
 admin.site.site_header = admin.site.site_title = "Chat system"
-admin.site.site_url = None  # there are no other pages to view
+admin.site.site_url = None  # there are no other pages
 admin.site.login_form = logins.LoginForm
 admin.site.index_template = "operations/admin/index.html"
 
@@ -47,6 +47,6 @@ urlpatterns = [
     path("admin/dashboard/data", admin.site.admin_view(dashboard.data), name="dashboard-data"),
     path("admin/login/", logins.login),
     path("admin/", admin.site.urls),
-    # With DEBUG on, Django would show a page of its own for an unknown address.
+    # With DEBUG on, Django would show its own page for an unknown address.
     re_path(r"", csrf_exempt(problems.not_found)),
 ]

@@ -1,22 +1,22 @@
-"""How values are written in the environment: lists, networks, URLs, secrets."""
+"""Parsing and checking values of the environment: lists, URLs, secrets."""
 
 import re
 from urllib.parse import urlsplit
 
-#: So many the secret needs that signs sessions.
+#: The least length of the key that signs sessions.
 SECRET_KEY_CHARACTERS = 32
-#: A secret that was drawn at random has more.
+#: A random secret has more different characters.
 _FEWEST_DIFFERENT = 5
 _PLACEHOLDER = re.compile(r"change.?me|example|insecure|placeholder|random.value", re.IGNORECASE)
 
 
 def names(value: str) -> list[str]:
-    """What is written with commas between."""
+    """The items of a list with commas."""
     return [name.strip() for name in value.split(",") if name.strip()]
 
 
 def checked_url(name: str, value: str, schemes: tuple[str, ...], need_host: tuple[str, ...]) -> str:
-    """The URL, or nothing where nothing is given. Raises ValueError."""
+    """The URL, or an empty text if none is given. Raises ValueError."""
     if not value:
         return value
     wanted = " or ".join(f"{scheme}://…" for scheme in schemes)
@@ -35,12 +35,12 @@ def checked_url(name: str, value: str, schemes: tuple[str, ...], need_host: tupl
 
 
 def guessable(secret: str, fewest: int) -> str:
-    """Why somebody could guess the secret, or nothing. It needs `fewest` characters."""
+    """Why the secret could be guessed, or an empty text. It needs `fewest` characters."""
     if len(secret) < fewest:
         return f"has only {len(secret)} characters of at least {fewest}"
     if len(set(secret)) < _FEWEST_DIFFERENT:
         return "consists of very few different characters"
-    # A text that repeats a shorter one is found within its double before its end.
+    # A text that repeats a shorter one occurs inside its double.
     if secret in (secret + secret)[1:-1]:
         return "repeats a shorter text"
     if _PLACEHOLDER.search(secret):
@@ -49,7 +49,7 @@ def guessable(secret: str, fewest: int) -> str:
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown."""
+    """The URL with its password hidden."""
     parts = urlsplit(url)
     if not parts.password:
         return url

@@ -1,1 +1,1 @@
-"""Conversations as JSON lines: imported exactly once however often interrupted, and exported."""
+"""Import and export of conversations as JSON lines; imports may be interrupted at any point."""

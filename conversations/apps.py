@@ -1,9 +1,9 @@
-"""Django's view of this package."""
+"""The Django application of conversations."""
 
 from django.apps import AppConfig
 
 
 class ConversationsConfig(AppConfig):
-    """Import and export, and the tables of imports."""
+    """Import, export, and the tables of imports."""
 
     name = "conversations"

@@ -1,23 +1,31 @@
-"""What ends an import early. Each sentence says what happened, where, and what to do."""
+"""Errors of import and export. Each message says what happened, where, and what to do."""
 
 from infra.errors import DomainError
 
 
 class SourceUnreadable(DomainError):
-    """The input cannot be opened, or stops being readable."""
+    """The input cannot be opened or read."""
 
 
-class SourceBroken(DomainError):
-    """The input is damaged; how much of what was read last is wrong cannot be told."""
+class SourceDamaged(DomainError):
+    """The input is damaged, and an unknown part of the text read last is wrong."""
 
 
-class SourceEndsEarly(SourceBroken):
-    """The input is damaged or truncated, and all that was read of it is right."""
+class SourceTruncated(SourceDamaged):
+    """The input is damaged or truncated, but all text read so far is right."""
 
 
 class SourceChanged(DomainError):
-    """The lines that an earlier run imported are not there any more."""
+    """The input no longer begins with the lines that an earlier run imported."""
 
 
-class Overtaken(DomainError):
+class ImportOvertaken(DomainError):
     """Another run of the same import stored the same lines first."""
+
+
+class InvalidLine(DomainError):
+    """A line that cannot be imported; the detail gives the reason."""
+
+
+class UnknownApplication(DomainError):
+    """No application has this token or name, or several have this name."""

@@ -1,9 +1,11 @@
-"""What imports remember: how far each has come, and where its names lead.
+"""The tables of imports: progress, rejected lines, and the chats that names resolve to.
 
-Each row is written in the transaction that stores the messages it speaks of, so it is true at any
-moment, whatever is killed. What is looked up by name has a digest for its key: equal means equal
-byte for byte under any collation, and no name or path is too long for an index.
+Each row is written in the transaction that stores its messages, so it is correct whenever a process
+is killed. Rows that are looked up by name have a digest as their key: it compares byte for byte
+under any collation, and no name or path is too long for its index.
 """
+
+from hashlib import sha256
 
 from django.db import models
 
@@ -13,8 +15,16 @@ from ingest.text_rules import MAX_NAME_CHARACTERS
 DIGEST_CHARACTERS = 64
 
 
+def digest_of(*names: str) -> str:
+    """The digest of names, for use as a key.
+
+    No name contains a NUL character, so different lists of names never join to the same text.
+    """
+    return sha256("\0".join(names).encode(errors="surrogateescape")).hexdigest()
+
+
 class Import(models.Model):
-    """One source of lines and how many of them are done; `digest` covers exactly these."""
+    """A source of lines; `lines_done` of them are stored, and `digest` covers exactly these."""
 
     source = models.TextField()
     source_key = models.CharField(max_length=DIGEST_CHARACTERS)
@@ -37,7 +47,7 @@ class Import(models.Model):
 
 
 class ImportShare(models.Model):
-    """What one import, in all its runs, has brought to one application."""
+    """The messages and chats that all runs of one import added to one application."""
 
     of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="shares")
     application_token = models.CharField(max_length=2 * TOKEN_BYTES)
@@ -58,7 +68,7 @@ class ImportShare(models.Model):
 
 
 class RejectedLine(models.Model):
-    """A line that could not be imported, set aside; `raw` is its beginning."""
+    """A line that could not be imported; `raw` is its beginning."""
 
     of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rejected_lines")
     line_number = models.PositiveBigIntegerField()
@@ -78,7 +88,7 @@ class RejectedLine(models.Model):
 
 
 class ImportedApplication(models.Model):
-    """The application that imports made for a name; one that others made is never in here."""
+    """The application that imports created for a name. Other applications are not listed here."""
 
     key = models.CharField(max_length=DIGEST_CHARACTERS, unique=True)
     name = models.CharField(max_length=MAX_NAME_CHARACTERS)
@@ -92,7 +102,7 @@ class ImportedApplication(models.Model):
 
 
 class ImportedChat(models.Model):
-    """The chat that imports made for the name of an application and of a chat."""
+    """The chat that imports created for the names of an application and a chat."""
 
     key = models.CharField(max_length=DIGEST_CHARACTERS, unique=True)
     name = models.CharField(max_length=MAX_NAME_CHARACTERS)

@@ -1,4 +1,4 @@
-"""Where an export goes: standard output, or a file that appears when it is complete."""
+"""Output of commands as bytes: standard output, or a file that appears once it is complete."""
 
 import gzip
 import os
@@ -12,16 +12,16 @@ from typing import BinaryIO, cast
 from django.core.management.base import OutputWrapper
 
 GZIP_ENDING = ".gz"
-# What a shell reports of a program that SIGPIPE has ended.
+#: The exit status that a shell reports for a program ended by SIGPIPE.
 CLOSED_PIPE_STATUS = 141
 
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes its place, and the place of another, when the block succeeds."""
+    """A file that appears, or replaces an existing one, when the block succeeds."""
     path = path.resolve()
     if path.exists() and not path.is_file():
-        # A device or a pipe stays what it is.
+        # Write to a device or pipe directly, instead of replacing it.
         with path.open("wb") as direct, _compressed(direct, path) as content:
             yield content
         return
@@ -39,36 +39,36 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def standard_output(stdout: OutputWrapper) -> Iterator[BinaryIO]:
-    """Standard output as bytes: always UTF-8, and each write whole or an error."""
+    """Standard output for bytes; each write is complete or raises."""
     try:
         descriptor = stdout.fileno()
-    except OSError:  # a test's, in memory
-        yield cast("BinaryIO", _Encoded(stdout))
+    except OSError:  # in memory, in tests
+        yield cast("BinaryIO", _BytesWriter(stdout))
         return
-    # Not the buffer that is there: with PYTHONUNBUFFERED there is none, and writes may be partial.
+    # Not sys.stdout.buffer: with PYTHONUNBUFFERED it is unbuffered, and writes may be partial.
     with os.fdopen(descriptor, "wb", closefd=False) as content:
         yield content
 
 
 @contextmanager
-def reader_may_leave() -> Iterator[None]:
-    """End quietly when whoever reads standard output has heard enough, as `head` does."""
+def exit_on_closed_pipe() -> Iterator[None]:
+    """Exit quietly when the reader of standard output closes it early, as `head` does."""
     try:
         yield
     except BrokenPipeError:
-        # What is still buffered goes nowhere, or the interpreter would complain at its end.
+        # Discard buffered output, or the interpreter would report an error at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(CLOSED_PIPE_STATUS) from None
 
 
-class _Encoded:
-    """A stream of text, such as a test's, that takes bytes."""
+class _BytesWriter:
+    """Writes bytes to a text stream."""
 
     def __init__(self, stream: OutputWrapper) -> None:
         self._stream = stream
 
     def write(self, content: bytes) -> None:
-        # A style, even this one, says that the text is to pass as it is.
+        # With a style function, Django writes the text unchanged.
         self._stream.write(content.decode(), style_func=str, ending="")
 
 
@@ -77,6 +77,6 @@ def _compressed(file: BinaryIO, path: Path) -> Iterator[BinaryIO]:
     if path.suffix != GZIP_ENDING:
         yield file
         return
-    # Without name and time the same conversations make the same file.
+    # Without name and time in its header, the file depends on the conversations alone.
     with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as content:
         yield cast("BinaryIO", content)

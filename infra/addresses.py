@@ -1,4 +1,4 @@
-"""Addresses of clients: which client an address stands for, and lists of networks."""
+"""Addresses of clients, and lists of networks."""
 
 from functools import cache, lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -8,9 +8,10 @@ _HOST_BITS = 64
 
 @lru_cache(maxsize=10_000)
 def network_of(text: str) -> str:
-    """The IPv4 address, or the IPv6 /64 network, since one client has all addresses of that.
+    """Name the client of an address: the IPv4 address, or the IPv6 /64 network.
 
-    Anything that is no address, such as that of a Unix socket, is one client: "unknown".
+    One client owns all addresses of a /64. Anything but an IP address, such as the path of a Unix
+    socket, is the client "unknown".
     """
     try:
         address = ip_address(text)
@@ -25,7 +26,7 @@ def network_of(text: str) -> str:
 
 @cache
 def networks(value: str) -> list[IPv4Network | IPv6Network]:
-    """The networks of a list with commas. Raises ValueError."""
+    """Parse a comma-separated list of networks. Raises ValueError."""
     try:
         return [ip_network(name.strip()) for name in value.split(",") if name.strip()]
     except ValueError as error:

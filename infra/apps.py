@@ -1,4 +1,4 @@
-"""Django's view of this package."""
+"""The Django application."""
 
 from django.apps import AppConfig
 

@@ -1,6 +1,6 @@
-"""A service that failed is left alone until a thread of its own finds it well again.
+"""Circuit breaker: a failed service gets no requests until a background thread finds it well.
 
-So a dead service costs one timeout, not one each request; and no request is ever the probe.
+So a dead service costs one timeout, not one for each request, and no request is ever the probe.
 """
 
 import time
@@ -15,7 +15,7 @@ logger = get_logger(__name__)
 
 
 class Breaker:
-    """Open while the service is away. `probe` raises as long as it is."""
+    """Open while the service is unavailable; `probe` raises as long as it is."""
 
     def __init__(self, service: str, probe: Callable[[], object]) -> None:
         self.is_open = False
@@ -26,7 +26,7 @@ class Breaker:
         self._shown.set(0)
 
     def open(self, error: BaseException) -> None:
-        """The service has just failed with this error."""
+        """Open the breaker: the service has just failed with this error."""
         with self._lock:
             if self.is_open:
                 return
@@ -41,7 +41,7 @@ class Breaker:
             time.sleep(BREAKER_PROBE_SECONDS)
             try:
                 self._probe()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the service is not well
+            except Exception as error:  # noqa: BLE001 - any error means that the service is not well
                 logger.debug(Event.SERVICE_STILL_AWAY, service=self._service, error=error)
             else:
                 break

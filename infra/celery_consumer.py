@@ -1,4 +1,4 @@
-"""Celery's consumer, changed in the few places where it does not fit this service."""
+"""Celery's consumer with a few changes; all private API of Celery and kombu is used here."""
 
 import logging
 from functools import partial
@@ -17,16 +17,17 @@ _Blueprint: Any = consumer.Consumer.Blueprint
 
 
 class Consumer(consumer.Consumer):
-    """Loses no message, declares no queue that nobody uses, is back soon after the broker."""
+    """A consumer that loses no message, declares no unused queue, and reconnects soon."""
 
     class Blueprint(_Blueprint):  # type: ignore[misc] # the stubs know it as a value
-        # The step left out declares 28 quorum queues for countdowns, which nothing here asks for.
+        # The omitted step declares 28 quorum queues for countdowns, which nothing here uses.
         default_steps = [step for step in _Blueprint.default_steps if "DelayedDelivery" not in step]
 
     def ensure_connected(self, conn: Connection) -> Connection:
-        """Look for the broker every two seconds, then declare the queues.
+        """Try to connect every two seconds, then declare the queues.
 
-        Celery's own pauses grow to half a minute, and a queue that differs would end its consumer.
+        Celery's own pauses grow to half a minute, and a queue with other arguments would end its
+        consumer.
         """
         patient = partial(conn.ensure_connection, interval_step=0)
         vars(conn)["ensure_connection"] = patient
@@ -38,19 +39,19 @@ class Consumer(consumer.Consumer):
         return connected
 
     def on_decode_error(self, message: Message, exc: Exception) -> None:
-        """What cannot be decoded is kept with the failed, where Celery would acknowledge it."""
+        """Move a message that cannot be decoded to `failed`; Celery would acknowledge it."""
         self._refuse(message, exc)
 
     def on_unknown_message(self, body: Any, message: Message) -> None:
-        """The same for what is no task; Celery would log all of it."""
+        """The same for a message that is no task; Celery would log all of it."""
         self._refuse(message)
 
     def on_unknown_task(self, body: Any, message: Message, exc: Exception) -> None:
-        """The same for a task of another version."""
+        """The same for a task of another release."""
         self._refuse(message, exc)
 
     def on_invalid_task(self, body: Any, message: Message, exc: Exception) -> None:
-        """The same for a task without what a task has."""
+        """The same for a task without its required parts."""
         self._refuse(message, exc)
 
     def _refuse(self, message: Message, error: Exception | None = None) -> None:

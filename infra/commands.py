@@ -1,11 +1,10 @@
-"""What commands write: lines for people in which nothing acts on their terminal, and JSON.
+"""The base of all commands: safe output, JSON output, and interruption by signals.
 
-Names, reasons and file names are whatever clients and files say. An escape sequence in one of them
-would colour a terminal, move its cursor or answer in the operator's name; a line break would forge
-a line. So each write is one line, and what does not show is written as an escape.
+Names, reasons and file names come from clients and files. An escape sequence in one of them would
+colour the terminal, move its cursor or answer in the operator's name; a line break would forge a
+line. So each write is one line, and invisible characters are written as escapes.
 
-SIGINT and SIGTERM as an exception, held back while something must be finished.
-
+SIGINT and SIGTERM become an exception, which can be held back until a piece of work is finished.
 Outside the main thread signals do not arrive, and nothing is changed.
 """
 
@@ -25,37 +24,34 @@ from django.core.management.base import BaseCommand, OutputWrapper
 from infra.text import visible
 
 
-class Lines(OutputWrapper):
-    """A stream that takes one line with each write."""
+class LineStream(OutputWrapper):
+    """A stream on which each write is one line."""
 
     def write(  # type: ignore[override] # as Django's own
         self, msg: str = "", style_func: Any = None, ending: str | None = None
     ) -> None:
-        """Write it. Text that comes with a style was made for a terminal and passes as it is.
-
-        Such are the results of Django's system checks.
-        """
+        """Write one line. Text with a style, such as results of Django's checks, is not escaped."""
         super().write(msg if style_func else visible(msg), style_func, ending)
 
 
 class LineCommand(BaseCommand):
-    """The base of all commands of this service."""
+    """The base of all commands of this project."""
 
     def execute(self, *args: Any, **options: Any) -> Any:
-        """Run the command with streams that take lines."""
-        self.stdout = Lines(options.pop("stdout", None) or sys.stdout)
-        self.stderr = Lines(options.pop("stderr", None) or sys.stderr)
+        """Run the command with line streams for stdout and stderr."""
+        self.stdout = LineStream(options.pop("stdout", None) or sys.stdout)
+        self.stderr = LineStream(options.pop("stderr", None) or sys.stderr)
         self.stderr.style_func = self.style.ERROR
         return super().execute(*args, **options)
 
     def print_json(self, value: object) -> None:
-        """One line of JSON, in ASCII."""
-        # The one control character that JSON leaves as it is.
+        """Write one line of JSON in ASCII."""
+        # DEL is the only control character that JSON does not escape.
         self.stdout.write(json.dumps(value).replace("\x7f", "\\u007f"))
 
 
 def utf8(argument: str) -> str:
-    """An argument that a database can be asked for. Raises ArgumentTypeError."""
+    """The argument, if it is valid UTF-8, as a database needs it. Raises ArgumentTypeError."""
     try:
         argument.encode()
     except UnicodeEncodeError:
@@ -66,7 +62,7 @@ def utf8(argument: str) -> str:
 def print_exception(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """The traceback of an error that nobody foresaw, which may quote anything: a sys.excepthook."""
+    """A sys.excepthook that escapes the traceback: the error may quote any text."""
     del kind
     for line in "".join(format_exception(error.with_traceback(trace))).strip().split("\n"):
         sys.stderr.write(f"{visible(line)}\n")
@@ -76,7 +72,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(KeyboardInterrupt):
-    """The process was asked to end; `status` is what it should end with."""
+    """A signal interrupted the command; `status` is its exit status."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -85,27 +81,27 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interruption:
-    """What has arrived, and whether it has to wait."""
+    """Turns a signal into Interrupted, or holds it back."""
 
     def __init__(self) -> None:
         self._is_held = False
-        self._waiting: int | None = None
+        self._pending: int | None = None
 
     def arrive(self, number: int, frame: FrameType | None) -> None:
-        """Raise Interrupted, unless held for the first time: whoever asks twice is in a hurry."""
-        if self._is_held and self._waiting is None:
-            self._waiting = number
+        """Handle a signal: raise Interrupted. Only the first signal can be held back."""
+        if self._is_held and self._pending is None:
+            self._pending = number
             return
         raise Interrupted(number)
 
     def give_way(self) -> None:
-        """Raise what has arrived, though held: here is a good place to end."""
-        if self._waiting is not None:
-            raise Interrupted(self._waiting)
+        """Raise Interrupted if a signal is held back: this is a good place to end."""
+        if self._pending is not None:
+            raise Interrupted(self._pending)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Finish the block first. Raises Interrupted behind it."""
+        """Hold back the first signal until the end of the block, then raise Interrupted."""
         self._is_held = True
         try:
             yield
@@ -116,7 +112,7 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Interruptions of the block."""
+    """Turn SIGINT and SIGTERM into Interrupted within the block."""
     interruption = Interruption()
     if current_thread() is not main_thread():
         yield interruption

@@ -1,9 +1,8 @@
-"""Transactions that are repeated when the database asks for it, and only then.
+"""The database: transactions that repeat after a deadlock, liveness checks, and its breaker.
 
-A deadlock says "nothing happened, try again", at once. Anything else is not repeated here: a lock
-that was waited for in vain has cost its time already, and a lost connection may have committed.
-
-Whether the database answers and takes writes, and who in this process knows that it does not.
+A deadlock says "nothing happened, try again", so the transaction is repeated at once. Other errors
+are not repeated here: a lock timeout has cost its time already, and a lost connection may have
+committed.
 """
 
 from collections.abc import Callable
@@ -32,22 +31,22 @@ Result = TypeVar("Result")
 def in_transaction(work: Callable[[], Result]) -> Result:
     """The result of `work` in a transaction of its own, tried at most ten times.
 
-    Raises what `work` raises; OperationalError when rivals won ten times; RuntimeError inside of
-    another transaction, which a deadlock would have rolled back as well.
+    Raises what `work` raises; OperationalError after ten deadlocks; RuntimeError inside another
+    transaction, which a deadlock would roll back as well.
     """
     with transaction.atomic(durable=True):
         return work()
 
 
-#: MariaDB's and MySQL's clients: cannot connect, gone away, lost during a query; the server's:
-#: too many connections, shutdown in progress.
+#: Errors of MariaDB's and MySQL's client: cannot connect, gone away, lost during a query; and of
+#: the server: too many connections, shutdown in progress.
 _CONNECTION_BROKE = frozenset({2002, 2003, 2005, 2006, 2012, 2013, 2026, 1040, 1053})
 
 
 def ping_database() -> None:
-    """Raises errors of the database, within its limits.
+    """Raises errors of the database, within its time limits.
 
-    The thread's own connection, not kept: one that is stale would tell nothing the next time.
+    It uses the thread's own connection and closes it: a stale one would say nothing the next time.
     """
     try:
         with connection.cursor() as cursor:
@@ -57,9 +56,9 @@ def ping_database() -> None:
 
 
 def try_database_write() -> None:
-    """Insert a row and take it back. Raises errors of the database, within its limits.
+    """Insert a row and roll back. Raises errors of the database, within its time limits.
 
-    A database that was set to read only, or whose disk is full, answers all that is read.
+    A database that is read only, or whose disk is full, still answers reads.
     """
     try:
         if connection.vendor == "sqlite":
@@ -69,7 +68,7 @@ def try_database_write() -> None:
             Job.objects.create(name=f"trial {uuid4().hex}", started_at=timezone.now())
             transaction.set_rollback(True)
     except OperationalError as error:
-        # SQLite has one writer at a time: another one is at work, so writing works.
+        # SQLite has one writer at a time: another one is writing, so writes work.
         if "database is locked" not in str(error):
             raise
     finally:
@@ -77,21 +76,21 @@ def try_database_write() -> None:
 
 
 def renew_connection() -> None:
-    """As Django before each request, for a thread that lives on and has none of its own.
+    """Replace this thread's connection if it is old or broken, as Django does before each request.
 
-    What it left long ago is closed, and what died meanwhile is noticed.
+    Long-lived threads without requests of their own call this.
     """
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
 
 
 def note_failure(error: Exception) -> None:
-    """Leave the database alone for now, if this error says that its connection broke."""
+    """Open the breaker if this error means that the connection broke."""
     if error.args and error.args[0] in _CONNECTION_BROKE:
         database_breaker().open(error)
 
 
 @cache
 def database_breaker() -> Breaker:
-    """For what can go on without the database: one that hangs costs its patience once."""
+    """The breaker of this process, for work that can go on without the database."""
     return Breaker("database", ping_database)

@@ -1,6 +1,6 @@
-"""What can go wrong, in the language of the domain.
+"""Base classes of the errors that a client sees. Applications derive their own.
 
-Each error says what happened and carries nothing of HTTP; api.problems gives it a status.
+An error says what happened and knows nothing of HTTP; api.problems gives it a status.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class FieldError:
 
 
 class DomainError(Exception):
-    """The root of all errors that a client is told about."""
+    """The root of all errors that a client sees; `detail` is one sentence."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -25,7 +25,7 @@ class DomainError(Exception):
 
 
 class NotFound(DomainError):
-    """What was asked for does not exist."""
+    """The requested object does not exist."""
 
 
 class Invalid(DomainError):
@@ -37,26 +37,26 @@ class Invalid(DomainError):
 
 
 class Malformed(DomainError):
-    """The bytes of a request cannot be read as what they claim to be."""
+    """The bytes of a request do not have the format that they claim."""
 
 
 class TooLarge(DomainError):
-    """The body of a request is larger than this route takes."""
+    """The body of a request is larger than its route accepts."""
 
 
 class Stale(DomainError):
-    """What is to be changed is no longer what the client has seen."""
+    """The object has changed since the client read it."""
 
     def __init__(self) -> None:
         super().__init__("It was changed since: read it again.")
 
 
 class Conflict(DomainError):
-    """The request contradicts what there is."""
+    """The request contradicts the present state."""
 
 
 class Unavailable(DomainError):
-    """A part of the system that is needed now is away; worth another try after `retry_after` s."""
+    """A part of the service is unavailable; a retry makes sense after `retry_after` seconds."""
 
     def __init__(self, detail: str, retry_after: int = 1) -> None:
         super().__init__(detail)

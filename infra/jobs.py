@@ -1,8 +1,8 @@
-"""One run of a background job at a time, in the whole installation, without a lock server.
+"""Background jobs of which one run at a time is allowed in the whole installation.
 
-A run holds its job by a row in the database and says every few seconds that it still lives; one
-that stopped saying so is taken over. The number of the run is larger than that of any run before,
-so what an overtaken run still writes can be told from the work of its successor.
+A run holds its job by a row in the database and renews it every few seconds; a run that stops
+renewing is overtaken. Run numbers increase, so the writes of an overtaken run can be told from
+those of its successor.
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,12 @@ from django.utils import timezone
 from infra.errors import Unavailable
 from infra.models import Job
 
+#: A run that has not renewed its hold for this long is overtaken.
 HOLD = timedelta(seconds=60)
 
 
 class JobIsRunning(Unavailable):
-    """Another run holds this job."""
+    """Another run of the job is running."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Another run of {name} is under way.", retry_after=int(HOLD.seconds))
@@ -30,7 +31,7 @@ class JobIsRunning(Unavailable):
 
 @dataclass
 class Run:
-    """A run that holds its job; `outcome` is kept as the job's last result."""
+    """A run that holds its job; `outcome` is stored as the result of the job."""
 
     name: str
     number: int
@@ -38,7 +39,7 @@ class Run:
     _renewed: datetime = field(default_factory=timezone.now)
 
     def still_alive(self) -> None:
-        """Hold on to the job; called at least each minute. Raises JobIsRunning if overtaken."""
+        """Renew the hold; call this at least every minute. Raises JobIsRunning if overtaken."""
         now = timezone.now()
         if now - self._renewed < HOLD / 6:
             return
@@ -46,16 +47,16 @@ class Run:
             raise JobIsRunning(self.name)
         self._renewed = now
 
-    def keep(self) -> None:
-        """Keep the outcome as it is by now, for a run that goes on where this one is."""
+    def save_outcome(self) -> None:
+        """Store the current outcome, so that another run can continue from it."""
         self._mine().update(outcome=self.outcome)
 
     def finish(self) -> None:
-        """Let go of the job and keep the outcome."""
+        """Release the job and store the outcome."""
         self._mine().update(held_until=None, finished_at=timezone.now(), outcome=self.outcome)
 
-    def let_go(self) -> None:
-        """Let the next run begin at once, without an outcome of this one."""
+    def release(self) -> None:
+        """Release the job without an outcome, so that the next run can begin at once."""
         self._mine().update(held_until=None)
 
     def _mine(self) -> "QuerySet[Job]":
@@ -64,18 +65,18 @@ class Run:
 
 @contextmanager
 def only_run(name: str) -> Iterator[Run]:
-    """Hold the job while the block runs. Raises JobIsRunning when another run holds it."""
+    """Hold the job for the block. Raises JobIsRunning if another run holds it."""
     run = Run(name, _acquire(name))
     try:
         yield run
         run.finish()
     except BaseException:
-        run.let_go()
+        run.release()
         raise
 
 
 def last_outcome(name: str) -> dict[str, Any]:
-    """What the last run of the job has kept; empty without any."""
+    """The stored outcome of the job; empty if there is none."""
     return dict(Job.objects.filter(name=name).values_list("outcome", flat=True).first() or {})
 
 

@@ -1,4 +1,4 @@
-"""Finding many rows by their natural keys in few queries."""
+"""Queries for many rows by their natural keys."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,29 +7,29 @@ from typing import Any
 
 from django.db.models import Q
 
-#: SQLite refuses a query of a thousand alternatives, and no database is quicker with them.
+#: SQLite refuses a query with a thousand alternatives, and no database is faster with them.
 MOST_PREFIXES = 100
 
 _Prefix = tuple[Any, ...]
 
 
 def with_keys(fields: Sequence[str], keys: Iterable[Sequence[Any]]) -> Q:
-    """The rows with one of these keys, along an index of these fields; empty without keys.
+    """A condition for the rows with one of these keys, along an index of these fields.
 
-    All but the last part of a key are shared by many: those are named once.
+    Many keys share all parts but the last; the condition names those once.
     """
     return _with(fields, _lasts_by_prefix(keys))
 
 
 def in_pieces(fields: Sequence[str], keys: Iterable[Sequence[Any]]) -> Iterator[Q]:
-    """The same for keys of which many may share nothing: to be asked for one after the other."""
+    """The same in pieces, to be queried one after another, for keys that may share nothing."""
     prefixes = iter(_lasts_by_prefix(keys).items())
     while piece := dict(islice(prefixes, MOST_PREFIXES)):
         yield _with(fields, piece)
 
 
 def behind(fields: Sequence[str], key: Sequence[Any] | None) -> Q:
-    """The rows that follow this key in the order of these fields; without a key all rows."""
+    """A condition for the rows after this key in the order of these fields; None means all rows."""
     wanted = Q()
     if key is None:
         return wanted

@@ -1,16 +1,18 @@
-"""The counters of all processes of a host: files in one directory, which any of them can add up.
+"""Metrics of all processes of a host: files in one directory, which any of them can merge.
 
-prometheus_client keeps what a process counts in files named after it. Here the name is no pid,
-which containers that share the directory would give twice, and a pid's next owner would inherit.
-A living process holds a lock on a file of its own, which the kernel releases however the process
-ends. What the dead have counted is added up in one file of each kind: so no total falls, and no
-file is left.
+prometheus_client keeps the values of a process in files named after the process. The name used here
+is no pid: containers that share the directory would use the same one, and a later process with the
+same pid would inherit the values. A living process holds a lock on a file of its own; the kernel
+releases the lock however the process ends. The values of dead processes are merged into one file of
+each kind, so no total falls, and no file is left over.
 
-Adding up is one atomic step. A new sum is written beside the old one; then the ledger is replaced,
-which names the sum that counts and the dead that are in it. A reader goes by the ledger, so each
-process counts once, wherever an adding up was killed or stands still. The next removes the rest.
+A merge is atomic. A new sum is written beside the old one; then the ledger is replaced, which names
+the valid sum and the dead processes that it includes. Readers follow the ledger, so each process
+counts once, even if a merge was killed or hangs. The next merge removes the leftovers.
 
-Where PROMETHEUS_MULTIPROC_DIR is not set a process counts in its own memory, for itself.
+Without PROMETHEUS_MULTIPROC_DIR a process counts in its own memory, for itself.
+
+All use of prometheus_client's private API is in this module.
 """
 
 import fcntl
@@ -20,6 +22,7 @@ import platform
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
@@ -37,20 +40,20 @@ from infra.logs import Event, get_logger
 logger = get_logger(__name__)
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-#: Bytes taken before they are needed: a disk that fills up would else kill who writes into its map.
+#: Bytes allocated in advance: on a full disk, writing into a sparse mapped file kills the process.
 _PREALLOCATED_BYTES = {"counter": 256 * 1024, "histogram": 1024 * 1024, "gauge_livesum": 64 * 1024}
 _MERGED_KINDS = ("counter", "histogram")
 _LEDGER = "ledger.json"
-#: What the name of a sum begins with.
+#: The prefix of a sum's name.
 _SUM = "sum-"
-#: The ledger is replaced when a process has ended; nobody meets that so often in a row.
+#: The ledger is replaced when a process has ended, which never happens this often in a row.
 _READ_ATTEMPTS = 20
 
 
 def attach() -> None:
-    """Let this process, and what is forked from it, count in the directory, if there is one.
+    """Make this process, and its forks, count in the shared directory, if there is one.
 
-    To be called before any metric is defined.
+    Call this before any metric is defined.
     """
     directory = shared_directory()
     if directory is None:
@@ -58,24 +61,25 @@ def attach() -> None:
         return
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        member = CountingProcess(directory)
+        process = CountingProcess(directory)
     except OSError as error:
         logger.error(Event.COUNTERS_WRONG, folder=str(directory), error=error)  # noqa: TRY400
         values.ValueClass = values.MutexValue
         return
-    values.ValueClass = values.MultiProcessValue(member.name)
+    # prometheus_client asks for the name at each increment, so this runs no Python code.
+    values.ValueClass = values.MultiProcessValue(partial(getattr, process, "name"))
 
 
 def shared_directory() -> Path | None:
-    """Where the processes of this host count; None where each does so for itself."""
+    """The directory of this host's processes; None if each process counts for itself."""
     given = os.environ.get(VARIABLE)
     return Path(given) if given else None
 
 
 def collect(own: CollectorRegistry) -> list[Metric]:
-    """All that was counted: by all processes of this host, else by this one.
+    """Return the metrics of all processes of this host, or of this one without a directory.
 
-    Raises Unavailable where processes that ended were added up each time that it looked.
+    Raises Unavailable if a merge interfered with each attempt to read.
     """
     directory = shared_directory()
     if directory is None or values.ValueClass is values.MutexValue:
@@ -85,7 +89,7 @@ def collect(own: CollectorRegistry) -> list[Metric]:
 
 
 def identity() -> str:
-    """The name of what `collect` adds up here: the same in all processes that share a directory."""
+    """Identify the processes that `collect` covers: those that share a directory share the name."""
     directory = shared_directory()
     if directory is None or values.ValueClass is values.MutexValue:
         return f"{os.getpid()}@{platform.node()}"
@@ -93,7 +97,7 @@ def identity() -> str:
 
 
 def identity_of(directory: Path) -> str:
-    """The name that this directory was given when it was first asked for. Raises OSError."""
+    """Return the name of the directory; the first call makes it. Raises OSError."""
     path = directory / "identity"
     if not path.exists():
         with NamedTemporaryFile("w", dir=directory) as draft:
@@ -106,10 +110,9 @@ def identity_of(directory: Path) -> str:
 
 
 def read_all(directory: Path) -> list[Metric]:
-    """What all processes have counted, each once. Raises Unavailable.
+    """Read the metrics of all processes, each once. Raises Unavailable.
 
-    It needs no lock, and so waits for nobody: where the ledger was replaced meanwhile, it reads
-    again.
+    Reading takes no lock. If the ledger was replaced meanwhile, it starts again.
     """
     for _ in range(_READ_ATTEMPTS):
         ledger = _Ledger.of(directory)
@@ -118,54 +121,52 @@ def read_all(directory: Path) -> list[Metric]:
             found = list(MultiProcessCollector.merge(map(str, files)))
             if _Ledger.of(directory) == ledger:
                 return found
-    raise Unavailable("What processes that ended have counted is being added up.")
+    raise Unavailable("The metrics of processes that ended are being merged.")
 
 
 class CountingProcess:
-    """A process that counts; after a fork, the child as another one."""
+    """A process that counts; after a fork the child gets a name of its own."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        #: The part of the file names that is this process's own.
+        self.name = ""
         self._begin()
         os.register_at_fork(after_in_child=self._begin_in_child)
-
-    def name(self) -> str:
-        """What the files of this process are called by."""
-        return self._name
 
     def _begin_in_child(self) -> None:
         inherited = self._lock
         try:
             self._begin()
         except OSError as error:
-            # Two processes write over each other's counts then: better than to fail at their work.
+            # Now two processes overwrite each other's values, which is better than ending this one.
             logger.error(Event.COUNTERS_WRONG, error=error)  # noqa: TRY400
         else:
-            inherited.close()  # the parent goes on holding it
+            inherited.close()  # the parent still holds the lock
 
     def _begin(self) -> None:
         name = uuid4().hex
         draft = self._directory / f"{name}.new"
         lock = draft.open("w")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Where others look for it, it is locked from its first moment.
+        # Under the name that others look for, the file is locked from the start.
         draft.rename(_alive(self._directory, name))
-        for kind, room in _PREALLOCATED_BYTES.items():
-            _make(_file(self._directory, kind, name), room)
-        self._name = name
+        for kind, size in _PREALLOCATED_BYTES.items():
+            _allocate(_file(self._directory, kind, name), size)
+        self.name = name
         self._lock: IO[str] = lock
 
 
 @dataclass(frozen=True)
 class _Ledger:
-    """The sum that counts, by its name, and the dead that are in it."""
+    """The name of the valid sum, and the dead processes that it includes."""
 
     sum: str = ""
     added: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, directory: Path) -> "_Ledger":
-        """As it is now; empty before anything was added up."""
+        """Read the current ledger; it is empty before the first merge."""
         try:
             kept = json.loads((directory / _LEDGER).read_text())
         except FileNotFoundError:
@@ -173,18 +174,18 @@ class _Ledger:
         return cls(kept["sum"], frozenset(kept["added"]))
 
     def put(self, directory: Path) -> None:
-        """Let this one hold from now on."""
+        """Replace the current ledger by this one."""
         draft = directory / f"{_LEDGER}.draft"
         draft.write_text(json.dumps({"sum": self.sum, "added": sorted(self.added)}))
         draft.replace(directory / _LEDGER)
 
     def counts(self, name: str) -> bool:
-        """Whether the files of this name count: the sum's, and those of what is not in it."""
+        """Whether the files of this name count: those of the sum, and those not included in it."""
         return name == self.sum if name.startswith(_SUM) else name not in self.added
 
 
 def merge_dead(directory: Path) -> None:
-    """Add up what the dead have left, unless another process is at it."""
+    """Merge the values of dead processes, unless another process is doing so."""
     with _locked(directory) as is_alone:
         if not is_alone:
             return
@@ -197,7 +198,7 @@ def merge_dead(directory: Path) -> None:
 def _merge_dead(directory: Path) -> None:
     ledger = _Ledger.of(directory)
     for name in {name for name in _names(directory) if not ledger.counts(name)}:
-        _remove(directory, name)  # an earlier one was killed
+        _remove(directory, name)  # an earlier merge was killed
     names = _names(directory) - {ledger.sum}
     dead = {name for name in names if _is_dead(directory, name)}
     if not dead:
@@ -216,7 +217,7 @@ def _merge_files(directory: Path, kind: str, names: Iterable[str], into: str) ->
         [str(file) for file in files if file.exists()], accumulate=False
     )
     total = _file(directory, kind, into)
-    _make(total, 2 * _PREALLOCATED_BYTES[kind])
+    _allocate(total, 2 * _PREALLOCATED_BYTES[kind])
     counted = MmapedDict(str(total))
     for metric in found:
         for sample in metric.samples:
@@ -227,7 +228,7 @@ def _merge_files(directory: Path, kind: str, names: Iterable[str], into: str) ->
 
 
 def _remove(directory: Path, name: str) -> None:
-    """The file that says whether it lives goes last: without it the others would count as dead."""
+    """Remove the files of a process, the locked one last: without it the others look dead."""
     for kind in _PREALLOCATED_BYTES:
         _file(directory, kind, name).unlink(missing_ok=True)
     _alive(directory, name).unlink(missing_ok=True)
@@ -254,7 +255,7 @@ def _is_dead(directory: Path, name: str) -> bool:
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[bool]:
-    """Whether no other process holds the lock of the directory; it is not waited for."""
+    """Try to lock the directory, without waiting; yield whether that succeeded."""
     with (directory / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -264,9 +265,9 @@ def _locked(directory: Path) -> Iterator[bool]:
             yield True
 
 
-def _make(path: Path, room: int) -> None:
+def _allocate(path: Path, size: int) -> None:
     with path.open("xb") as file:
-        os.posix_fallocate(file.fileno(), 0, room)
+        os.posix_fallocate(file.fileno(), 0, size)
 
 
 def _file(directory: Path, kind: str, name: str) -> Path:

@@ -1,17 +1,9 @@
-"""Connections to Redis that never wait long and never repeat anything by themselves.
+"""Connections to Redis: short waits, no retries, and a breaker that all readers share.
 
-redis-py would repeat a command whose answer did not come, and with it a script that has run: here
-every command is sent once, and who calls decides what an answer that did not come means.
-
-Redis for all that can go on without it: reads, and what follows a commit.
-
-A Redis that failed once is left alone until a probe finds it well again, so it costs one timeout
-and not one each request. (What a failure means where numbers are taken: ingest.numbering.blocks.)
-
-Whether Redis takes the writes by which rows are numbered; a ping does not tell.
-
-A replica, a server without its replicas, one whose disk or memory is full and one whose permissions
-were changed all answer, and refuse to write.
+redis-py would repeat a command whose answer did not come, and with it a script that has run. Here
+every command is sent once, and the caller decides what a missing answer means. After a failure the
+breaker keeps readers away until a probe succeeds, so a dead Redis costs one timeout. What a failure
+means for numbering is in ingest.numbering.blocks.
 """
 
 from collections.abc import Callable
@@ -36,20 +28,20 @@ from infra.timeouts import (
 
 
 def redis_is_configured() -> bool:
-    """Whether this installation has a Redis at all; without, the database does its work."""
+    """Whether this installation has a Redis; without it the database does its work."""
     return bool(settings.ENVIRONMENT.redis_url)
 
 
 @cache
 def redis_pool() -> redis.ConnectionPool:
-    """The connections of this process, made when first needed (so after a fork)."""
+    """The connections of this process, created at first use, so after a fork."""
     return redis.ConnectionPool.from_url(
         settings.ENVIRONMENT.redis_url,
         socket_connect_timeout=REDIS_CONNECT_SECONDS,
         socket_timeout=REDIS_ANSWER_SECONDS,
         socket_keepalive=True,
         protocol=2,
-        # One for each thread that serves, and some for those that do not.
+        # One for each thread that serves requests, and some for the others.
         max_connections=settings.ENVIRONMENT.web_threads + REDIS_SPARE_CONNECTIONS,
         retry=Retry(NoBackoff(), REDIS_RETRIES),
         retry_on_error=[],
@@ -58,7 +50,7 @@ def redis_pool() -> redis.ConnectionPool:
 
 @cache
 def redis_client() -> redis.Redis:
-    """For reads, and for writes that may be repeated. Raises redis.RedisError."""
+    """A client for reads, and for writes that may be repeated. Raises redis.RedisError."""
     return redis.Redis(connection_pool=redis_pool())
 
 
@@ -66,19 +58,20 @@ Answer = TypeVar("Answer")
 
 
 class RedisUnavailable(Exception):
-    """This installation has none, or it is away, or it refuses: go on without."""
+    """There is no Redis, or it is unavailable, or it refuses: go on without it."""
 
 
 @cache
 def redis_breaker() -> Breaker:
-    """The one that all readers of this process share."""
+    """The breaker that all readers of this process share."""
     return Breaker("redis", redis_client().ping)
 
 
 def ask_redis(work: Callable[[Any], Answer]) -> Answer:
-    """What `work` gets from Redis. Raises RedisUnavailable: at once where that is known already.
+    """The result of `work`, which gets a redis.Redis.
 
-    It is given a redis.Redis, whose own types also stand for answers that are awaited.
+    Raises RedisUnavailable, at once if that is known. The client is typed as Any, because
+    redis-py's types also cover its asynchronous client.
     """
     if not redis_is_configured():
         raise RedisUnavailable("not configured")
@@ -87,8 +80,8 @@ def ask_redis(work: Callable[[Any], Answer]) -> Answer:
     try:
         return work(redis_client())
     except redis.RedisError as error:
-        meaning_of(error)  # logs an error that nobody knows
-        # A server that answers may refuse this, as a replica or for a full disk, and take the next.
+        meaning_of(error)  # logs an unknown error
+        # A server that answers may refuse this command, as a replica would, and accept the next.
         if not isinstance(error, redis.ResponseError):
             redis_breaker().open(error)
         raise RedisUnavailable(str(error)) from error
@@ -99,6 +92,10 @@ _PROBE_KEYS = ("counter", "hash", "sorted", "set")
 
 
 def try_redis_write(server: redis.Redis) -> None:
-    """Write and forget, by a script as numbering does. Raises redis.RedisError."""
+    """Write by a script, as numbering does, to keys that expire. Raises redis.RedisError.
+
+    A ping is not enough: a replica, or a server whose disk or memory is full, answers pings and
+    refuses writes.
+    """
     name = uuid4().hex
     server.register_script(_WRITE_PROBE)(keys=[f"trial:{{{name}}}:{each}" for each in _PROBE_KEYS])

@@ -1,7 +1,7 @@
 """What an error of Redis, RabbitMQ, MariaDB or MySQL means, from the servers' own lists of errors.
 
-An error that no list has is taken for OPEN and logged: the work waits or is answered 503, and
-nothing is thrown away.
+An unknown error counts as OPEN and is logged: the work waits or is answered with 503, and nothing
+is lost.
 """
 
 import re
@@ -26,21 +26,21 @@ logger = get_logger(__name__)
 
 
 class Meaning(Enum):
-    """What became of the work, and whose fault it is."""
+    """The effect of a failed call, and its cause."""
 
-    #: Nothing was done: the service is away, or refuses for now. The same work may go another way.
+    #: Nothing was done: the service is unavailable or refuses for now. Another way may be tried.
     NOT_DONE = auto()
-    #: It may have been done, and nobody knows. It is repeated only where a repeat does no harm.
+    #: It may have been done. It is repeated only if a repeat does no harm.
     OPEN = auto()
-    #: Nothing was done, and never will be: these values cannot be stored. Other rows can.
+    #: Nothing was done: these values cannot be stored. Other rows can.
     ROW_AT_FAULT = auto()
-    #: Nothing was done, and a repeat changes nothing: this program asked for nonsense.
+    #: Nothing was done, and a repeat does not help: the call is a defect of this program.
     DEFECT = auto()
 
 
 # --- Redis ------------------------------------------------------------------------------------
 
-#: The server refuses before it begins: no access, not ready, not the server of this key.
+#: The server refuses before it starts: no access, not ready, not the server of this key.
 _REDIS_REFUSES = frozenset(
     {
         "ASK", "BUSY", "CLUSTERDOWN", "DENIED", "EXECABORT", "FAILOVER", "INPROG", "LOADING",
@@ -48,22 +48,22 @@ _REDIS_REFUSES = frozenset(
         "NOSCRIPT", "OOM", "READONLY", "REDIRECT", "TRYAGAIN", "WRONGPASS",
     }
 )  # fmt: skip
-#: Those that a script meets at its first write and never later, so that it has written nothing.
+#: Errors that a script gets at its first write and never later, so it has written nothing.
 _REDIS_REFUSES_FIRST_WRITE = frozenset({"MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY"})
-#: A command was begun and ended by something else than its own work.
+#: The command started and was ended from outside.
 _REDIS_IS_OPEN = frozenset({"IOERR", "UNBLOCKED", "UNKILLABLE"})
-#: The command, or the kind of key that it is used on, is wrong.
+#: The command, or the type of its key, is wrong.
 _REDIS_IS_MISUSED = frozenset(
     {
         "BUSYGROUP", "BUSYKEY", "CROSSSLOT", "INVALIDOBJ", "NOGROUP", "NOPROTO", "NOTBUSY",
         "WRONGTYPE",
     }
 )  # fmt: skip
-#: ERR says everything else, so here the text decides.
+#: ERR stands for everything else, so here the text decides.
 _ERR_REFUSES = (
     "max number of clients",
     "operation not permitted",
-    # A connection whose user's rights were taken, and a command that is longer than a log-in.
+    # The rights of the connection's user were revoked, and the command is longer than a login.
     "Protocol error: unauthenticated",
 )
 _ERR_IS_MISUSED = re.compile(
@@ -82,7 +82,7 @@ _WITHIN_SCRIPT = re.compile(r"script: \S+, on @|Error running script")
 _BROKER_REFUSES = frozenset({312, 313, 320, 403, 404, 405, 406, 506, 530})
 _BROKER_CONTENT_TOO_LARGE = 311
 _BROKER_PRECONDITION_FAILED = 406
-#: RabbitMQ says by a failed precondition that a message is too large.
+#: RabbitMQ reports a message that is too large as a failed precondition.
 _BROKER_TOO_LARGE = "message size"
 _BROKER_IS_OPEN = frozenset({504, 541})  # channel error, internal error
 #: Invalid path, frame error, syntax error, command invalid, unexpected frame, not implemented.
@@ -93,7 +93,7 @@ _BROKER_IS_MISUSED = frozenset({402, 501, 502, 503, 505, 540})
 _DUPLICATE = 1062
 _DEADLOCK = 1213
 
-#: The statement is undone or was never begun: the server is full, busy, read only or not migrated.
+#: The statement was undone or never started: the server is full, busy, read only, not migrated.
 _DATABASE_REFUSES = frozenset(
     {
         # Connecting: access, blocked hosts, too many connections, limits of a user, offline.
@@ -104,13 +104,13 @@ _DATABASE_REFUSES = frozenset(
         # Memory, disks, files, tables that are broken or full, threads.
         1005, 1016, 1021, 1023, 1024, 1026, 1030, 1033, 1034, 1035, 1036, 1037, 1038, 1041, 1114,
         1135, 1194, 1195, 1526, 1534, 1812, 1878, 1932,
-        # Locks and rivals.
+        # Locks and conflicts.
         1020, 1099, 1100, 1205, 1206, _DEADLOCK, 1223, 1637, 1689, 3101, 3572,
         # Read only, shutting down, not ready: settings, Galera, group replication.
         1047, 1053, 1077, 1079, 1290, 1792, 1836, 1874, 3100, 3168,
         # Interrupted, too slow.
         1317, 1969, 3024,
-        # The tables are of another version than this program: a migration is to come.
+        # The tables are of another release: a migration is missing.
         1054, 1109, 1146, 1176, 1356, 1364, 1412, 1615,
         # The client could not connect.
         2001, 2002, 2003, 2004, 2005, 2007, 2009, 2012, 2026, 2059, 2061,
@@ -141,9 +141,9 @@ _DATABASE_IS_MISUSED = frozenset(
 
 
 def meaning_of(error: BaseException) -> Meaning | None:
-    """What this error means; None for one that is of no service.
+    """What this error means; None if it is not a service's.
 
-    An error that no list has, and one of ours, is logged.
+    Unknown errors and defects are logged.
     """
     service, meaning = _look_up(error)
     if not service:
@@ -154,24 +154,24 @@ def meaning_of(error: BaseException) -> Meaning | None:
 
 
 def blames_row(error: BaseException) -> bool:
-    """Whether the database refuses these values, which it may quote."""
+    """Whether the database refuses these values; its message may quote them."""
     return _look_up(error)[1] is Meaning.ROW_AT_FAULT
 
 
 def is_duplicate(error: BaseException) -> bool:
-    """Whether a row with the same key is stored already."""
+    """Whether the error is a duplicate key."""
     if not isinstance(error, IntegrityError):
         return False
     return error.args[:1] == (_DUPLICATE,) or str(error).startswith("UNIQUE constraint")
 
 
 def is_deadlock(error: BaseException) -> bool:
-    """Whether the database rolled the transaction back for the sake of a rival."""
+    """Whether the database rolled the transaction back because of a deadlock."""
     return isinstance(error, DatabaseError) and error.args[:1] == (_DEADLOCK,)
 
 
 def _look_up(error: BaseException) -> tuple[str, Meaning | None]:
-    """The service, and what its lists say; nothing where they say nothing."""
+    """The service, and the meaning by its lists, if they have the error."""
     match error:
         case redis.RedisError():
             return "redis", _of_redis(error)
@@ -184,10 +184,10 @@ def _look_up(error: BaseException) -> tuple[str, Meaning | None]:
 
 
 def _of_redis(error: redis.RedisError) -> Meaning | None:
-    # redis-py takes the code from the text of those that it knows, and keeps it here.
+    # redis-py removes the code from the text of errors that it knows, and keeps it here.
     code = error.status_code or str(error).partition(" ")[0]
     if _WITHIN_SCRIPT.search(str(error)):
-        # The script may have written already, and nothing of that is undone.
+        # The script may have written already, and Redis undoes nothing.
         is_first = code in _REDIS_REFUSES_FIRST_WRITE
         return Meaning.NOT_DONE if is_first else Meaning.OPEN
     if code in _REDIS_REFUSES:
@@ -218,7 +218,7 @@ def _of_broker(error: BaseException) -> Meaning | None:
         return Meaning.NOT_DONE
     if code in _BROKER_IS_MISUSED:
         return Meaning.DEFECT
-    # Without a code the client speaks: a connection that broke, a limit of waiting.
+    # Errors without a code are the client's: a broken connection, a timeout.
     return Meaning.OPEN if not code or code in _BROKER_IS_OPEN else None
 
 
@@ -238,12 +238,12 @@ def _of_database(error: Error) -> Meaning | None:
 
 
 def _of_class(error: Error) -> Meaning:
-    """Of errors without a number: SQLite's, and those of drivers and of Django."""
+    """The meaning of errors without a number: SQLite's, the drivers', Django's."""
     match error:
         case DataError() | IntegrityError():
             return Meaning.ROW_AT_FAULT
         case ProgrammingError() | NotSupportedError():
             return Meaning.DEFECT
         case InterfaceError() | DatabaseError() | _:
-            # SQLite undoes a statement that fails, and drivers speak up before they send anything.
+            # SQLite undoes a failed statement, and drivers raise before they send anything.
             return Meaning.NOT_DONE

@@ -4,9 +4,9 @@ from unicodedata import category
 
 
 def visible(text: str) -> str:
-    """The text with escapes for all that a terminal or a log obeys and does not show.
+    """The text with escapes for everything that a terminal or a log obeys and does not show.
 
-    Such are control characters, ends of lines, directions and halves of characters. Spaces of any
+    These are control characters, ends of lines, directions and halves of characters. Spaces of any
     width and the joiners of scripts and emoji stay.
     """
     if text.isprintable():

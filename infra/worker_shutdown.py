@@ -1,7 +1,7 @@
-"""Whether this worker is to end, for tasks that wait: a wait must not outlast the order to stop.
+"""Whether this worker is shutting down, for tasks that wait: no wait may outlast the signal.
 
-The order comes to the parent as a signal, the tasks run in its children: a byte of shared memory
-tells them. It takes no lock, which a child that was killed could have left locked for ever.
+The parent gets the signal and its children run the tasks, so a byte of shared memory tells them. It
+needs no lock, which a killed child could leave locked for ever.
 """
 
 import os
@@ -14,7 +14,7 @@ from celery.signals import worker_shutting_down
 
 _LOOK_EVERY_SECONDS = 0.1
 
-# Made when this is imported, so by the parent before it forks.
+# Created at import, so by the parent before it forks.
 _is_shutting_down = RawValue(c_bool, False)
 
 
@@ -24,7 +24,7 @@ def _note_shutdown(**_: Any) -> None:
 
 
 def wait_for_shutdown(seconds: float) -> bool:
-    """True, at once, when this worker is to end or its parent is gone; else false after a while."""
+    """Wait; true at once if this worker shuts down or its parent is gone, else false at the end."""
     parent = os.getppid()
     until = time.monotonic() + seconds
     while not _is_shutting_down.value and os.getppid() == parent:

@@ -25,9 +25,7 @@ from functools import partial
 from threading import Lock
 from typing import Generic, TypeVar
 
-from infra import greenlet_bridge
-from infra.greenlet_bridge import is_in_greenlet
-from infra.timeout_queue import TimeoutQueue
+from infra.event_loop import TimeoutQueue, await_, is_in_greenlet
 from infra.timeouts import REQUEST_TURN_SECONDS
 
 Item = TypeVar("Item")
@@ -107,7 +105,7 @@ class GreenletWaiter(Waiter[Item, Result]):
     def call(self) -> None:
         """Let another thread lead, after the requests that arrived in the same turn of the loop."""
         self.is_called = True
-        if greenlet_bridge.is_in_greenlet():
+        if is_in_greenlet():
             self.loop.call_soon(self._lead)
         else:
             self._lead()
@@ -116,11 +114,11 @@ class GreenletWaiter(Waiter[Item, Result]):
         """Suspend until it has an outcome or times out; it never leads itself."""
         if not self.is_settled:
             self._over = self.loop.create_future()
-            self._deadlines.set(self.resume)
+            self._deadlines.add(self.resume)
             try:
-                greenlet_bridge.await_(self._over)
+                await_(self._over)
             finally:
-                self._deadlines.meet(self.resume)
+                self._deadlines.cancel(self.resume)
         return self.is_settled
 
     def resume(self) -> None:

@@ -58,7 +58,7 @@ NAME = TextField(
     name="name",
     clean=clean_name,
     most=MAX_NAME_CHARACTERS,
-    description="Space around it is taken off; something of it must be visible.",
+    description="Surrounding white space is removed; at least one character must be visible.",
     pattern=NAME_PATTERN,
 )
 

@@ -1,4 +1,4 @@
-"""The rules of names, bodies and queries, and the one definition of "alike" for search.
+"""The rules of names and bodies.
 
 The API, the admin and the import use the same functions, so no way in is laxer than another. Sizes
 are in the units of the storage: characters for names, bytes of UTF-8 for bodies.
@@ -10,7 +10,6 @@ from infra.errors import FieldError, Invalid
 
 MAX_NAME_CHARACTERS = 255
 MAX_BODY_BYTES = 16 * 1024
-MAX_QUERY_CHARACTERS = 256
 
 _MISSING = object()
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -81,25 +80,6 @@ def clean_body(value: object, field: str = "body") -> str:
         message = f"{field} may have at most {MAX_BODY_BYTES} bytes of UTF-8."
         raise Invalid(FieldError(field, "max_length", message))
     return text
-
-
-def clean_query(value: str | None, field: str = "query") -> str:
-    """A search query exactly as given, 1 to 256 characters. Raises Invalid."""
-    if value is None:
-        raise Invalid(FieldError(field, "required", f"{field} is required."))
-    if not 1 <= len(value) <= MAX_QUERY_CHARACTERS:
-        message = f"{field} must have 1 to {MAX_QUERY_CHARACTERS} characters."
-        raise Invalid(FieldError(field, "length", message))
-    return value
-
-
-def fold(text: str) -> str:
-    """Text as search compares it: upper and lower case alike, nothing else.
-
-    Unicode's full case folding, character by character (The Unicode Standard, section 3.13,
-    toCasefold), so that fold(a + b) == fold(a) + fold(b).
-    """
-    return text.casefold()
 
 
 def clean_text(value: object, field: str) -> str:

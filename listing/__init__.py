@@ -1,1 +1,1 @@
-"""Pages of rows, by number: from the table, and with the rows that are still pending."""
+"""Keyset pages of numbered rows: from the table, and with rows that are still pending."""

@@ -1,23 +1,24 @@
-"""Keyset pages: by the number of an item, never by how many came before it.
+"""Keyset pages: selected by the number of an item, never by an offset.
 
-A page is asked for as "of all numbers n with after < n < before, in this order, the first `limit`";
-its links say the same of its neighbours. Page one and the page at number one million cost the same.
-The items come from a `Source`, so lists and searches of any backend are paged by the same code.
+A page is "the first `limit` numbers n with after < n < before, in this order". Its links describe
+the neighbouring pages in the same way. Page one and the page at number one million cost the same.
+The items come from a `Source`, so lists and searches of any backend share the paging code.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 
-from infra.errors import FieldError, Invalid
+from infra.errors import FieldError, Invalid, Malformed
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+_MAX_PARAMETERS = 100
 MAX_NUMBER = 2**63 - 1
 
 Item = TypeVar("Item")
@@ -29,7 +30,7 @@ _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,18})\Z", re.ASCII)
 
 @dataclass(frozen=True)
 class Window:
-    """Which numbers are asked for (exclusive bounds), in which order, and how many at most."""
+    """The requested numbers: exclusive bounds, order, and maximum count."""
 
     after: int | None = None
     before: int | None = None
@@ -44,12 +45,12 @@ class Source(Protocol[Item_co]):
         """At most `window.limit` items of the window, in its order."""
 
     def numbers(self, window: Window) -> Sequence[int]:
-        """The numbers of the same items, where they can be had for less."""
+        """The numbers of the same items; cheaper than `items`."""
 
 
 @dataclass(frozen=True)
 class QuerySetSource(Generic[Row]):
-    """Rows, whose number is in this field."""
+    """The rows of a queryset; `number` is the field with their number."""
 
     rows: "QuerySet[Row]"
     number: str
@@ -59,21 +60,44 @@ class QuerySetSource(Generic[Row]):
         return list(in_window(self.rows, self.number, window))
 
     def numbers(self, window: Window) -> Sequence[int]:
-        """One statement that reads nothing else of the rows."""
+        """One statement that reads only the number."""
         rows = in_window(self.rows, self.number, window)
         return list(rows.values_list(self.number, flat=True))
 
 
 def in_window(rows: "QuerySet[Row]", number: str, window: Window) -> "QuerySet[Row]":
     """The rows of the window, in its order."""
-    bounds = {"gt": window.after, "lt": window.before}
-    wanted = {f"{number}__{how}": at for how, at in bounds.items() if at is not None}
+    bounds = {f"{number}__gt": window.after, f"{number}__lt": window.before}
+    given = {lookup: bound for lookup, bound in bounds.items() if bound is not None}
     order = f"-{number}" if window.descending else number
-    return rows.filter(**wanted).order_by(order)[: window.limit]
+    return rows.filter(**given).order_by(order)[: window.limit]
+
+
+def query_parameters(request: Request) -> dict[str, str]:
+    """Parse the query string as strictly as a form. Raises Malformed."""
+    # WSGI passes bytes as Latin-1 (PEP 3333).
+    return parse_urlencoded(request.META.get("QUERY_STRING", "").encode("latin-1"))
+
+
+def parse_urlencoded(encoded: bytes) -> dict[str, str]:
+    """The fields of a form or a query string; the last value of a repeated one counts.
+
+    Raises Malformed.
+    """
+    try:
+        pairs = parse_qsl(
+            encoded.decode(),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MAX_PARAMETERS,
+        )
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise Malformed(f"The form or query string cannot be read: {error}.") from None
+    return dict(pairs)
 
 
 def read_window(parameters: Mapping[str, str], *, descending: bool = False) -> Window:
-    """The window a client asks for. Raises Invalid; nothing is ever clamped."""
+    """The window from query parameters. Raises Invalid; out-of-range values are never clamped."""
     order = parameters.get("order", "desc" if descending else "asc")
     if order not in ("asc", "desc"):
         raise Invalid(FieldError("order", "invalid", "order must be asc or desc."))
@@ -87,7 +111,7 @@ def read_window(parameters: Mapping[str, str], *, descending: bool = False) -> W
 
 @dataclass(frozen=True)
 class Pager(Generic[Item]):
-    """How one kind of item becomes a page: where from, its number, its shape, its links."""
+    """Builds pages of one kind of item: its source, number, JSON shape and link parameters."""
 
     source: Source[Item]
     number_of: Callable[[Item], int]
@@ -97,11 +121,11 @@ class Pager(Generic[Item]):
     def page(
         self, request: Request, parameters: Mapping[str, str], window: Window
     ) -> dict[str, object]:
-        """The envelope: the items and the addresses of the pages on both sides, null at an end."""
+        """The JSON of a page: the items, and the URLs of both neighbours, null at an end."""
         one_more = self.source.items(replace(window, limit=window.limit + 1))
         items = one_more[: window.limit]
-        near = "before" if window.descending else "after"
-        following = {near: self.number_of(items[-1])} if len(one_more) > len(items) else None
+        cursor = "before" if window.descending else "after"
+        following = {cursor: self.number_of(items[-1])} if len(one_more) > len(items) else None
         address = request.build_absolute_uri(request.path)
 
         def link(bounds: Mapping[str, int] | None) -> str | None:
@@ -112,26 +136,26 @@ class Pager(Generic[Item]):
         return {
             "results": [self.represent(item) for item in items],
             "next": link(following),
-            "previous": link(_preceding(window, self.source, near)),
+            "previous": link(_preceding(window, self.source)),
         }
 
 
-def _preceding(window: Window, source: Source[Item], near: str) -> dict[str, int] | None:
-    """The page that ends where this one begins: full, or as long as there is something before."""
-    cursor = window.before if window.descending else window.after
-    if cursor is None or (cursor == 0 and not window.descending):
+def _preceding(window: Window, source: Source[Item]) -> dict[str, int] | None:
+    """The bounds of the page that ends where this one begins; None if nothing comes before."""
+    start = window.before if window.descending else window.after
+    if start is None or (start == 0 and not window.descending):
         return None  # numbers start at 1
     if window.descending:
-        opposite = Window(after=cursor - 1 if cursor else None, limit=window.limit)
+        opposite = Window(after=start - 1 if start else None, limit=window.limit)
     else:
-        before = cursor + 1 if cursor < MAX_NUMBER else None
+        before = start + 1 if start < MAX_NUMBER else None
         opposite = Window(before=before, limit=window.limit, descending=True)
     numbers = source.numbers(opposite)
     if not numbers:
         return None
-    start = numbers[-1] + 1 if window.descending else numbers[-1] - 1
-    # A short first page says so, or it would run over into the page it precedes.
-    return {near: start, **({"limit": len(numbers)} if len(numbers) < window.limit else {})}
+    bound = {"before": numbers[-1] + 1} if window.descending else {"after": numbers[-1] - 1}
+    # A short first page needs its own limit, or it would overlap the page that follows it.
+    return bound | ({"limit": len(numbers)} if len(numbers) < window.limit else {})
 
 
 def _limit(parameters: Mapping[str, str]) -> int:

@@ -28,7 +28,7 @@ _KEY = {"application_token": TOKEN, "chat_number": CHAT_NUMBER, "message_number"
 
 
 class MessageForm(forms.ModelForm[Message]):
-    """All that can be changed of a message is its body."""
+    """The body is the only editable field."""
 
     body = BodyField(label="Body", help_text="Kept as it is, spaces included; at most 16 KiB.")
 
@@ -38,7 +38,7 @@ class MessageForm(forms.ModelForm[Message]):
 
 
 class NewMessageForm(MessageForm):
-    """A new message also needs to know where."""
+    """A new message also needs its chat."""
 
     application_token = ApplicationTokenField(label="Application token")
     chat_number = forms.IntegerField(label="Chat number", min_value=1, max_value=MAX_NUMBER)
@@ -62,7 +62,7 @@ class NewMessageForm(MessageForm):
 
 @admin.register(Message)
 class MessageAdmin(RecordAdmin[Message]):
-    """Messages, each with links to its chat and to its application."""
+    """Messages, with links to their chat and application."""
 
     form = MessageForm
     add_form = NewMessageForm
@@ -87,26 +87,26 @@ class MessageAdmin(RecordAdmin[Message]):
 
     @admin.display(description="application")
     def application(self, message: Message) -> SafeString:
-        """Whose message it is."""
+        """The application, as a link."""
         token = message.application_token
         return list_link("applications.application", (token,), token)
 
     @admin.display(description="chat")
     def chat(self, message: Message) -> SafeString:
-        """Where it was said."""
+        """The chat, as a link."""
         key = (message.application_token, message.chat_number)
         return list_link("chats.chat", key, f"{message.application_token}/{message.chat_number}")
 
     @admin.display(description="conversation")
     def conversation(self, message: Message) -> SafeString:
-        """What was said before and after."""
+        """A link to the message in its conversation."""
         return conversation_link(
             message.application_token, message.chat_number, "Read", message.message_number
         )
 
     @admin.display(description="body")
     def beginning(self, message: Message) -> SafeString:
-        """The body as far as a list has room for it."""
+        """The beginning of the body."""
         return preview(vars(message)["beginning"])
 
     def get_search_results(

@@ -18,7 +18,7 @@ class MessageKey(NamedTuple):
 
 
 class Message(StoredRecord):
-    """What was said in a chat. See chats.models.Chat for `acceptance` and the missing keys."""
+    """A message of a chat. See chats.models.Chat for `acceptance` and the missing foreign keys."""
 
     application_token = models.CharField(max_length=2 * TOKEN_BYTES)
     chat_number = models.PositiveBigIntegerField()

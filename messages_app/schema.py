@@ -1,4 +1,4 @@
-"""How the routes of messages are described."""
+"""The OpenAPI description of the routes of messages."""
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers

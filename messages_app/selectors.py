@@ -1,4 +1,4 @@
-"""What can be asked about messages."""
+"""Reads of messages."""
 
 from django.db.models import QuerySet
 
@@ -10,7 +10,7 @@ from messages_app.models import Message
 def message_row(
     application_token: str, chat_number: int, message_number: int
 ) -> "QuerySet[Message]":
-    """The one stored message of this number, or nothing."""
+    """The stored message of this number, or an empty query set."""
     return messages_of(application_token=application_token, chat_number=chat_number).filter(
         message_number=message_number
     )
@@ -27,5 +27,5 @@ def get_message(*, application_token: str, chat_number: int, message_number: int
 
 
 def messages_of(*, application_token: str, chat_number: int) -> "QuerySet[Message]":
-    """The stored messages of one chat; none when there is no such chat."""
+    """The stored messages of one chat; empty if there is no such chat."""
     return Message.objects.filter(application_token=application_token, chat_number=chat_number)

@@ -1,4 +1,4 @@
-"""What can be done to a message. `values` are clean ones of the fields of MESSAGES."""
+"""Writes of messages. `values` are clean ones of the fields of MESSAGES."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,7 +23,7 @@ def create_message(
     request: IdempotentRequest | None = None,
     **values: str,
 ) -> NumberedRow:
-    """A new message with the chat's next number; the same again for a repeat of the request.
+    """A new message with the chat's next number; a repeated request gets the first one.
 
     Raises ChatNotFound, KeyReused, Unavailable.
     """
@@ -39,7 +39,7 @@ def create_messages(
     messages: Sequence[Mapping[str, str]],
     request: IdempotentRequest | None = None,
 ) -> Sequence[NumberedRow]:
-    """New messages with the chat's next numbers, all of them or none. Raises as above."""
+    """New messages with the chat's next numbers, all or none. Raises like `create_message`."""
     now = timezone.now()
     chat = ChatKey(application_token, chat_number)
     rows = [MESSAGES.new(chat, accepted_at=now, **values) for values in messages]

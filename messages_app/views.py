@@ -3,14 +3,19 @@
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from api.etags import conditional_response, expected_versions
-from api.formats import json_response, query_parameters
 from api.idempotency_key import idempotent_request
-from api.views import ApiView, created_many_response, created_response
+from api.responses import (
+    conditional_response,
+    created_many_response,
+    created_response,
+    expected_versions,
+    json_response,
+)
+from api.views import ApiView
 from applications.staff import note_added, note_edited
 from chats.selectors import require_chat
-from listing.accepted_rows import accepted_rows
-from listing.pages import Pager, read_window
+from listing.pages import Pager, query_parameters, read_window
+from listing.parent_rows import rows_of
 from messages_app import selectors, services
 from messages_app.bulk import MAX_BULK_BYTES, clean_messages
 from messages_app.models import Message
@@ -32,7 +37,7 @@ class MessageCollection(ApiView):
         window = read_window(parameters)
         require_chat(application_token=token, chat_number=int(chat_number))
         pager = Pager[Message](
-            source=accepted_rows(Message, (token, int(chat_number))),
+            source=rows_of(Message, (token, int(chat_number))),
             number_of=lambda message: message.message_number,
             represent=MESSAGES.as_json,
         )
@@ -47,7 +52,8 @@ class MessageCollection(ApiView):
             request=once,
             **MESSAGES.clean(request.data),
         )
-        note_added(request, [message])
+        if staff := self.staff_user:
+            note_added(staff, [message])
         return created_response(request, message.number, MESSAGES.new_as_json(message), once)
 
 
@@ -68,7 +74,8 @@ class MessageBulk(ApiView):
             messages=clean_messages(request.data),
             request=once,
         )
-        note_added(request, messages)
+        if staff := self.staff_user:
+            note_added(staff, messages)
         return created_many_response(list(map(MESSAGES.new_as_json, messages)), once)
 
 
@@ -100,7 +107,8 @@ class MessageItem(ApiView):
             expected=expected_versions(request),
             **MESSAGES.clean_changes(request.data),
         )
-        note_edited(request, message, "Body")
+        if staff := self.staff_user:
+            note_edited(staff, message, "Body")
         return conditional_response(request, message.version, MESSAGES.as_json(message))
 
     patch = put

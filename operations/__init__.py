@@ -1,4 +1,4 @@
-"""Shared building blocks: text rules, numbering, counts, paging, HTTP parsing.
+"""What operators use: audit, counts, recovery, health, metrics, dashboard, and the admin kit.
 
-The lowest layer: it knows neither applications nor chats nor messages.
+It knows the types of records, but neither applications nor chats nor messages.
 """

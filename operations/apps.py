@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class OperationsConfig(AppConfig):
-    """Audit, counts, health, dashboard, and what the admin pages share."""
+    """Audit, counts, health, metrics, dashboard, and the kit of all admin pages."""
 
     name = "operations"

@@ -1,13 +1,13 @@
-"""Counts of children, made true again by a job: cost in proportion to what was flagged.
+"""The count job: it corrects the counts of children, at a cost in proportion to the changes.
 
 An insert of a child marks its parent (`count_state` = CHANGED) in the same transaction, or flags it
 in Redis afterwards (operations.dirty_flags); the job turns those flags into marks before it counts.
-The job puts its own run number over the mark *before* it counts: a child inserted meanwhile puts
-the mark back, so the parent stays flagged for the next run. A run that dies leaves its number in
-the rows it had taken; any number but CURRENT is a flag, so the next run takes them again. A run
-that was overtaken can no longer write: its number is not in the row.
+The job replaces the mark with its run number *before* it counts: a child inserted meanwhile sets
+the mark again, so the parent stays marked for the next run. A run that dies leaves its number in
+the rows it had taken; any state but CURRENT is a mark, so the next run takes them again. A run
+that was overtaken can no longer write, because its number is no longer in the row.
 
-Children are counted without locks, and the count is written by one short update.
+Children are counted without locks, and one short update writes the count.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,10 +34,10 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Counted:
-    """One count: the field of a parent, and how the children are found.
+    """A count: the field of the parent, and how to find the children.
 
-    `key` maps each key field of the parent to the same field of the child; all but the last one
-    are shared by many parents.
+    `key` maps each key field of the parent to the same field of the child; many parents share all
+    but the last one.
     """
 
     parent: type[Parent]
@@ -46,7 +46,7 @@ class Counted:
     key: Mapping[str, str]
 
     def actual(self, parents: Sequence[Parent]) -> dict[Key, int]:
-        """COUNT(*) of the children of these parents, by key; parents without any are left out."""
+        """COUNT(*) of the children by key; parents without children are left out."""
         fields = list(self.key.values())
         rows = (
             self.child._default_manager.filter(with_keys(fields, map(self.key_of, parents)))
@@ -57,13 +57,13 @@ class Counted:
         return {row[:-1]: row[-1] for row in rows}
 
     def differing(self, parents: Sequence[Parent]) -> dict[int, int]:
-        """The true counts of those parents that show another, by primary key."""
+        """The correct counts of the parents whose count is wrong, by primary key."""
         actual = self.actual(parents)
-        true = {parent.pk: actual.get(self.key_of(parent), 0) for parent in parents}
+        correct = {parent.pk: actual.get(self.key_of(parent), 0) for parent in parents}
         return {
-            parent.pk: true[parent.pk]
+            parent.pk: correct[parent.pk]
             for parent in parents
-            if getattr(parent, self.field) != true[parent.pk]
+            if getattr(parent, self.field) != correct[parent.pk]
         }
 
     def key_of(self, parent: Parent) -> Key:
@@ -73,13 +73,13 @@ class Counted:
 
 @dataclass
 class Tally:
-    """What a run found of one count."""
+    """How many parents a run counted and corrected."""
 
     counted: int = 0
     corrected: int = 0
 
     def add(self, parents: Sequence[Parent], differing: Mapping[int, int]) -> None:
-        """Another batch is done."""
+        """Add a batch."""
         self.counted += len(parents)
         self.corrected += len(differing)
 
@@ -88,13 +88,13 @@ _counts: list[Counted] = []
 
 
 def register_count(counted: Counted) -> None:
-    """Announce a count; called by the application that owns the children, when it is ready."""
+    """Register a count; the application that owns the children calls this in ready()."""
     if counted not in _counts:
         _counts.append(counted)
 
 
 def count_of(child: type[Model]) -> Counted:
-    """The count of such children."""
+    """The count of the children of this model."""
     return next(one for one in _counts if one.child is child)
 
 
@@ -104,10 +104,10 @@ def reconcile(
     dry_run: bool = False,
     progress: Callable[[int], object] = lambda _: None,
 ) -> dict[str, Tally]:
-    """Make every flagged count equal COUNT(*); with `everything`, every count there is.
+    """Make every marked count equal COUNT(*); with `everything`, every count.
 
-    A dry run corrects nothing and reports what a run would. `progress` is told how many parents
-    were done since it was told last. Raises infra.jobs.JobIsRunning.
+    A dry run only reports what a run would correct. `progress` is called with the number of parents
+    done since the last call. Raises infra.jobs.JobIsRunning.
     """
     if dry_run:
         everything |= dirty_flags.take_over_flags() is not None
@@ -124,8 +124,8 @@ def reconcile(
 
 def _compare(counted: Counted, everything: bool, progress: Callable[[int], object]) -> Tally:
     tally = Tally()
-    flagged = _parents(counted) if everything else _parents(counted).filter(count_state__gt=0)
-    for parents in _parent_batches(flagged):
+    marked = _parents(counted) if everything else _parents(counted).filter(count_state__gt=0)
+    for parents in _parent_batches(marked):
         tally.add(parents, counted.differing(parents))
         progress(len(parents))
     return tally
@@ -135,8 +135,8 @@ def _correct(
     counted: Counted, everything: bool, run: Run, progress: Callable[[int], object]
 ) -> Tally:
     tally = Tally()
-    # Flags that an earlier run had taken, and died or was overtaken, are put back first. Those of a
-    # later run are left alone here and below: then this one is overtaken itself.
+    # First restore the marks that an earlier run took before it died or was overtaken. The numbers
+    # of a later run are left alone here and below: then this run itself was overtaken.
     run.still_alive()
     taken = _parents(counted).filter(count_state__gt=CountState.CHANGED)
     _update(taken.filter(count_state__lt=run.number), count_state=CountState.CHANGED)
@@ -147,8 +147,8 @@ def _correct(
         _update(these.filter(count_state__lt=run.number), count_state=run.number)
         differing = counted.differing(parents)
         if differing:
-            # One flagged again meanwhile is written as well, or a busy chat would never be counted;
-            # but not one that a later run has taken.
+            # Also write a parent marked again meanwhile, or a busy chat would never be counted; but
+            # not a parent that a later run has taken.
             mine = these.filter(pk__in=differing, count_state__in=(run.number, CountState.CHANGED))
             _update(mine, **{counted.field: _by_pk(counted, differing)}, version=F("version") + 1)
         _update(these.filter(count_state=run.number), count_state=CountState.CURRENT)
@@ -162,7 +162,7 @@ def _parents(counted: Counted) -> "QuerySet[Parent]":
 
 
 def _parent_batches(rows: "QuerySet[Parent]") -> Iterator[list[Parent]]:
-    """These parents in order of primary key, each seen once."""
+    """The parents in order of primary key, each once."""
     last = 0
     while batch := list(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):
         yield batch
@@ -170,10 +170,10 @@ def _parent_batches(rows: "QuerySet[Parent]") -> Iterator[list[Parent]]:
 
 
 def _update(rows: "QuerySet[Any]", **values: Any) -> None:
-    """One short update; where writers leave no room for it, one for each row.
+    """Update all rows in one statement; after repeated deadlocks, one row at a time.
 
-    Inserts lock parents in the order of natural keys, this in that of primary keys, so the two may
-    meet in a deadlock again and again. Who locks one row only is never part of a circle.
+    Inserts lock parents in the order of natural keys, this update in that of primary keys, so the
+    two may deadlock again and again. A transaction that locks one row cannot be part of a cycle.
     """
     try:
         in_transaction(partial(rows.update, **values))
@@ -185,7 +185,7 @@ def _update(rows: "QuerySet[Any]", **values: Any) -> None:
 
 
 def _by_pk(counted: Counted, counts: Mapping[int, int]) -> RawSQL:
-    """For each row its own count. Built of Django's `When` it took more time than all the rest."""
+    """An expression with the count of each row; Django's `When` would be slower than the rest."""
     column = connection.ops.quote_name(str(counted.parent._meta.pk.column))
     whens = " ".join(["WHEN %s THEN %s"] * len(counts))
     values = [value for pk_and_count in counts.items() for value in pk_and_count]

@@ -1,9 +1,8 @@
-"""Samples as series: rates from counters, and gauges as they were.
+"""The operators' dashboard in the admin: plots of the last hour, services, and the schedule.
 
-The operators' dashboard in the admin: what the samples of the last hour say, and the schedule.
-
-It needs the database alone and asks no service, since it is read when something is down: how the
-services are is what the last sample saw of them.
+Plots show samples (operations.sampler): counters as rates, gauges as they were. The dashboard needs
+only the database and calls no other service, because it is used when something is down; the state
+of the services is that of the last sample.
 """
 
 from collections import defaultdict
@@ -19,7 +18,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from infra.models import Job
-from operations.admin.sessions import asked_by_a_page
+from operations.admin.sessions import polled
 from operations.counts import COUNT_JOB
 from operations.models import Sample
 from operations.sampler import EVERY_SECONDS, Figures
@@ -27,28 +26,60 @@ from operations.schedule import scheduled
 
 SHOWN_PERIOD = timedelta(hours=1)
 _SAMPLE_INTERVAL = timedelta(seconds=EVERY_SECONDS)
-#: Further apart, nobody knows what was between: more than one sample is missing.
+#: A longer gap, of more than one missing sample, breaks the line.
 _LONGEST_GAP = 3 * _SAMPLE_INTERVAL
+
+#: The dashboard's own script is allowed; plotly sets styles on its elements.
+_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+#: An older sample does not show the current state of the services.
+_FRESH = timedelta(seconds=6 * EVERY_SECONDS)
 
 Points = Mapping[datetime, float]
 
 
+def page(request: HttpRequest) -> HttpResponse:
+    """The page; its script fetches the data every ten seconds."""
+    context = {**admin.site.each_context(request), "title": "Dashboard", "seconds": EVERY_SECONDS}
+    answer = render(request, "operations/admin/dashboard.html", context)
+    answer["Content-Security-Policy"] = _POLICY
+    return answer
+
+
+@polled
+def data(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
+    """The data of the page as JSON."""
+    now = timezone.now()
+    samples = recent_samples(now)
+    answer = JsonResponse({
+        "services": _services(samples, now),
+        "count_job": _count_job(),
+        "schedule": _schedule(),
+        "shown": [(now - SHOWN_PERIOD).isoformat(), now.isoformat()],
+        "plots": [plot.as_object() for plot in build_plots(samples)],
+    })  # fmt: skip
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
 @dataclass
 class Plot:
-    """Lines over the same time: by their names, values by instant."""
+    """A plot with one or more lines: points by the name of the line."""
 
     title: str
     unit: str
     lines: dict[str, Points] = field(default_factory=dict)
 
     def as_object(self) -> dict[str, Any]:
-        """For the script that draws it."""
+        """The plot as JSON for the script."""
         lines = [_plot_line(name, points) for name, points in self.lines.items()]
         return {"title": self.title, "unit": self.unit, "lines": lines}
 
 
 def _plot_line(name: str, points: Points) -> dict[str, Any]:
-    """Where nothing was sampled the line is broken by a point without a value."""
+    """A line; a point without a value breaks it where samples are missing."""
     at: list[datetime] = []
     values: list[float | None] = []
     for instant, value in points.items():
@@ -61,12 +92,12 @@ def _plot_line(name: str, points: Points) -> dict[str, Any]:
 
 
 def recent_samples(now: datetime) -> Sequence[Sample]:
-    """Those of the last hour, from all hosts, the oldest first."""
+    """The samples of the last hour from all hosts, oldest first."""
     return list(Sample.objects.filter(instant__range=(now - SHOWN_PERIOD, now)).order_by("instant"))
 
 
 def build_plots(samples: Sequence[Sample]) -> list[Plot]:
-    """All that the dashboard draws."""
+    """All plots of the dashboard."""
     return [
         Plot(
             "Rows accepted, and rows stored by workers and sweeper",
@@ -83,11 +114,13 @@ def build_plots(samples: Sequence[Sample]) -> list[Plot]:
             "s",
             {
                 "pending row": _gauge(samples, "chatsystem_pending_age_seconds"),
-                "change to be indexed": _gauge(samples, "chatsystem_index_backlog_age_seconds"),
+                "change waiting to be indexed": _gauge(
+                    samples, "chatsystem_index_backlog_age_seconds"
+                ),
             },
         ),
         Plot(
-            "Changes to be indexed",
+            "Changes waiting to be indexed",
             "",
             {"backlog": _gauge(samples, "chatsystem_index_backlog_entries")},
         ),
@@ -102,7 +135,7 @@ def build_plots(samples: Sequence[Sample]) -> list[Plot]:
 
 
 def _rate(samples: Sequence[Sample], name: str) -> Points:
-    """Per second, of all hosts together."""
+    """The rate per second, summed over all hosts."""
     by_host: defaultdict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_host[sample.host].append(sample)
@@ -119,7 +152,7 @@ def _rate(samples: Sequence[Sample], name: str) -> Points:
 
 def _increase(before: Figures, after: Figures, name: str) -> float:
     old, new = (sum(figures.get(name, {}).values()) for figures in (before, after))
-    # A counter that fell was begun anew.
+    # A counter that fell was reset.
     return new - old if new >= old else new
 
 
@@ -137,7 +170,7 @@ def _of_label(name: str, label: str) -> Callable[[Figures], float | None]:
 
 
 def _points(samples: Iterable[Sample], value: Callable[[Figures], float | None]) -> Points:
-    """What the hosts saw at each instant; the largest, where they saw different things."""
+    """The value at each instant; the largest one if the hosts differ."""
     points: dict[datetime, float] = {}
     for sample in samples:
         found = value(sample.figures)
@@ -146,41 +179,8 @@ def _points(samples: Iterable[Sample], value: Callable[[Figures], float | None])
     return points
 
 
-#: The script is the service's own; plotly gives its elements styles.
-_POLICY = (
-    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-)
-#: What was seen longer ago says nothing of now.
-_FRESH = timedelta(seconds=6 * EVERY_SECONDS)
-
-
-def page(request: HttpRequest) -> HttpResponse:
-    """The page, which asks for its data by itself, again and again."""
-    context = {**admin.site.each_context(request), "title": "Dashboard", "seconds": EVERY_SECONDS}
-    answer = render(request, "operations/admin/dashboard.html", context)
-    answer["Content-Security-Policy"] = _POLICY
-    return answer
-
-
-@asked_by_a_page
-def data(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's signature
-    """All that the page shows, as JSON."""
-    now = timezone.now()
-    samples = recent_samples(now)
-    answer = JsonResponse({
-        "services": _services(samples, now),
-        "count_job": _count_job(),
-        "schedule": _schedule(),
-        "shown": [(now - SHOWN_PERIOD).isoformat(), now.isoformat()],
-        "plots": [plot.as_object() for plot in build_plots(samples)],
-    })  # fmt: skip
-    answer["Cache-Control"] = "no-store"
-    return answer
-
-
 def _services(samples: Sequence[Sample], now: datetime) -> list[list[str]]:
-    """Each service, whether it answered the last sample, and how many processes avoid it."""
+    """Each service: its name, its state in the last sample, and its breaker."""
     if not samples or now - samples[-1].instant > _FRESH:
         return []
     figures = samples[-1].figures
@@ -189,13 +189,13 @@ def _services(samples: Sequence[Sample], now: datetime) -> list[list[str]]:
         [
             service,
             "up" if is_up else "down",
-            _open(breakers[service]) if service in breakers else "",
+            _breaker_text(breakers[service]) if service in breakers else "",
         ]
         for service, is_up in sorted(figures.get("chatsystem_up", {}).items())
     ]
 
 
-def _open(processes: float) -> str:
+def _breaker_text(processes: float) -> str:
     return f"open in {processes:.0f} processes" if processes else "closed"
 
 
@@ -204,13 +204,13 @@ def _count_job() -> list[list[str]]:
     if job is None or job.finished_at is None or job.started_at is None:
         return []
     seconds = (job.finished_at - job.started_at).total_seconds()
-    # While another run is under way, how long this one took is not known any more.
-    took = f"{seconds:.1f} s" if seconds >= 0 else "another run is under way"
+    # While another run is running, started_at is already its start.
+    took = f"{seconds:.1f} s" if seconds >= 0 else "another run is running"
     done = [
         f"{count}: {tally['counted']} counted, {tally['corrected']} corrected"
         for count, tally in job.outcome.items()
     ]
-    return [[_shown(job.finished_at), took, "; ".join(done)]]
+    return [[_time_text(job.finished_at), took, "; ".join(done)]]
 
 
 def _schedule() -> list[list[str]]:
@@ -218,12 +218,12 @@ def _schedule() -> list[list[str]]:
         [
             one.name,
             one.every,
-            _shown(one.ran_at) if one.ran_at else "not yet",
-            f"late by {one.late_by.total_seconds():.0f} s" if one.is_late else "in time",
+            _time_text(one.ran_at) if one.ran_at else "not yet",
+            f"late by {one.late_by.total_seconds():.0f} s" if one.is_late else "on time",
         ]
         for one in scheduled()
     ]
 
 
-def _shown(at: datetime) -> str:
+def _time_text(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"

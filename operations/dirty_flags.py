@@ -1,13 +1,11 @@
-"""Flags of the count job, as Redis holds them: for each kind a set of parents' names.
+"""Dirty flags in Redis: the parents that the count job has to count.
 
-They are taken by rename, so what is flagged while the job counts stays for its next run. Those of
-a run that died are there under the new name, and go first.
+Workers flag the parents of stored rows in Redis, in one set of names for each type of record: an
+update in the database for each parent would cost them more than the rows. Before the count job
+counts, it turns these flags into marks in the database.
 
-Which parents the count job has to look at: flags in the table, and how those of Redis get there.
-
-While rows go through Redis, their parents' flags are collected there: a write of its own for each
-parent would cost the workers more than the rows do. The count job takes them over before it counts,
-and then knows of one place only.
+The job takes the set by renaming it, so a parent flagged while the job counts stays flagged for the
+next run. A set left under the new name by a run that died is taken first.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,13 +24,15 @@ from ingest.numbering.models import NumberAuthority
 from ingest.post_commit import flag_in_database
 from ingest.records import Key, record_types
 
+logger = get_logger(__name__)
+
 FLAG_BATCH = 500
 
 
 def take_flags(kind: str) -> Iterator[Sequence[Key]]:
-    """All parents that are flagged by now, in batches. Raises NoRedis.
+    """All flagged parents, in batches. Raises RedisUnavailable.
 
-    A batch is forgotten when the next one is asked for, so by then it must be kept elsewhere.
+    Requesting the next batch deletes the flags of the one before, so store a batch first.
     """
     yield from _drain_flags(kind)
     ask_redis(partial(_rename_flags, kind))
@@ -41,7 +41,7 @@ def take_flags(kind: str) -> Iterator[Sequence[Key]]:
 
 def _rename_flags(kind: str, server: Any) -> None:
     try:
-        # Not over the flags of a run that was overtaken and is still about.
+        # Do not overwrite the flags that an overtaken run is still working on.
         server.renamenx(redis_keys.dirty(kind), redis_keys.dirty_taken(kind))
     except redis.ResponseError as error:
         if "no such key" not in str(error):
@@ -52,24 +52,21 @@ def _drain_flags(kind: str) -> Iterator[Sequence[Key]]:
     taken = redis_keys.dirty_taken(kind)
     while names := ask_redis(lambda server: server.srandmember(taken, FLAG_BATCH)):
         yield [redis_keys.parent_key(name.decode()) for name in names]
-        # Name by name and not the whole set: it may have become another run's meanwhile.
+        # Remove names and not the whole set: another run may have taken it over meanwhile.
         ask_redis(methodcaller("srem", taken, *names))
 
 
-logger = get_logger(__name__)
-
-
 def take_over_flags(batch_done: Callable[[], object] = lambda: None) -> int | None:
-    """Make Redis' flags flags of the database; without Redis they stay where they are.
+    """Turn the flags in Redis into marks in the database; if Redis is down, they stay there.
 
-    The epoch in which flags were lost, so that everything must be counted; None if none were.
-    `batch_done` is called between short pieces of work. Raises OperationalError.
+    Return the epoch in which flags were lost, so that everything must be counted; None if none
+    were. `batch_done` is called after each batch. Raises OperationalError.
     """
     if not redis_is_configured():
         return None
     authority = read_authority()
     try:
-        # A Redis that has lost its flags, and nobody knows yet, would have none to take.
+        # Check first whether Redis has just lost its data, and with them the flags.
         authority = verify_if_restarted()
         for kind in record_types().values():
             for parents in take_flags(kind.name):
@@ -81,5 +78,8 @@ def take_over_flags(batch_done: Callable[[], object] = lambda: None) -> int | No
 
 
 def note_full_count(epoch: int) -> None:
-    """Everything has been counted since flags were lost, unless another epoch has begun."""
+    """Record that everything was counted since flags were lost in this epoch.
+
+    No effect if a newer epoch has begun.
+    """
     NumberAuthority.objects.filter(epoch=epoch).update(needs_full_count=False)

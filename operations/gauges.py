@@ -1,7 +1,7 @@
-"""What can be asked of the services: gauges, read when somebody wants to know them.
+"""Gauges of the services, read when metrics are requested or a sample is taken.
 
-Each service is asked for its own at once, within a limit. What one that is down would have told is
-absent, and `chatsystem_up` says so; nothing is ever raised.
+All services are read in parallel, each within a limit. The gauges of a service that does not answer
+are missing, and `chatsystem_up` is 0 for it; nothing is raised.
 """
 
 from collections import defaultdict
@@ -24,21 +24,21 @@ from ingest.numbering.authority import read_authority
 from ingest.numbering.models import Source as NumberSource
 from ingest.pending import pending_stats
 from operations.counts import COUNT_JOB
-from operations.probes import ParallelQuestions
+from operations.probes import ParallelCalls
 from operations.schedule import scheduled
 
 logger = get_logger(__name__)
 
-#: Of what is counted row by row it is enough to know that there are so many.
+#: Rows are counted up to this number.
 ROWS_COUNTED = 10_000
 
-_questions: ParallelQuestions[list[Metric]] = ParallelQuestions("readings", at_once=8)
+_calls: ParallelCalls[list[Metric]] = ParallelCalls("gauges", max_threads=8)
 
 
 def read_gauges() -> list[Metric]:
     """The gauges of all services that are switched on and answer."""
     readers = _sources()
-    answers = _questions.ask(readers, dict.fromkeys(readers, HEALTH_SECONDS))
+    answers = _calls.run(readers, dict.fromkeys(readers, HEALTH_SECONDS))
     up = GaugeMetricFamily(
         "chatsystem_up", "Whether the service answers in time.", labels=("service",)
     )
@@ -54,7 +54,7 @@ def read_gauges() -> list[Metric]:
 
 @dataclass(frozen=True)
 class Source:
-    """A service that is asked for gauges; `is_on` says whether this installation has it."""
+    """Gauges read from a service; `is_on` says whether this installation has it."""
 
     service: str
     read: Callable[[], list[Metric]]
@@ -65,7 +65,7 @@ _registered: list[Source] = []
 
 
 def register_source(source: Source) -> None:
-    """Add gauges to a service's. The application that owns them calls this in ready()."""
+    """Add gauges of a service; the application that owns them calls this in ready()."""
     _registered.append(source)
 
 
@@ -91,17 +91,15 @@ def _read_all(sources: Sequence[Source]) -> list[Metric]:
 
 
 def _database() -> list[Metric]:
-    return [*_stored(), *_numbering(), *_jobs(), *_schedule()]
+    return [_dead_letters(), *_numbering(), *_jobs(), *_schedule()]
 
 
-def _stored() -> list[Metric]:
-    return [
-        gauge(
-            "chatsystem_dead_letters",
-            f"What was set aside and still is, {ROWS_COUNTED} at most.",
-            DeadLetter.objects.values("pk")[:ROWS_COUNTED].count(),
-        ),
-    ]
+def _dead_letters() -> Metric:
+    return gauge(
+        "chatsystem_dead_letters",
+        f"Dead letters, counted up to {ROWS_COUNTED}.",
+        DeadLetter.objects.values("pk")[:ROWS_COUNTED].count(),
+    )
 
 
 def _numbering() -> list[Metric]:
@@ -114,22 +112,24 @@ def _numbering() -> list[Metric]:
 def _jobs() -> list[Metric]:
     ended = GaugeMetricFamily(
         "chatsystem_job_ended_timestamp_seconds",
-        "When the last whole run of the job ended.",
+        "When the last complete run of the job ended.",
         labels=("name",),
     )
     took = GaugeMetricFamily(
-        "chatsystem_job_duration_seconds", "How long that run took.", labels=("name",)
+        "chatsystem_job_duration_seconds",
+        "How long the last complete run of the job took.",
+        labels=("name",),
     )
     rows = GaugeMetricFamily(
         "chatsystem_count_job_rows",
-        "What the last whole run of the count job did.",
+        "Rows counted and corrected by the last complete run of the count job.",
         labels=("count", "done"),
     )
     for job in Job.objects.all():
         if job.finished_at is None or job.started_at is None:
             continue
         ended.add_metric([job.name], job.finished_at.timestamp())
-        # While another run is under way, its beginning is what is known.
+        # While another run is running, started_at is already its start.
         if job.started_at <= job.finished_at:
             took.add_metric([job.name], (job.finished_at - job.started_at).total_seconds())
         if job.name == COUNT_JOB:
@@ -142,12 +142,12 @@ def _jobs() -> list[Metric]:
 def _schedule() -> list[Metric]:
     ran = GaugeMetricFamily(
         "chatsystem_schedule_ran_timestamp_seconds",
-        "When the scheduled task last ran to its end.",
+        "When the scheduled task last ended without an error.",
         labels=("name",),
     )
     late = GaugeMetricFamily(
         "chatsystem_schedule_late_seconds",
-        "Since when it is late, 0 if it is not.",
+        "For how long the scheduled task has been late, 0 if it is not.",
         labels=("name",),
     )
     for one in scheduled():
@@ -162,17 +162,17 @@ def _redis() -> list[Metric]:
     return [
         gauge(
             "chatsystem_pending_parents",
-            "Applications and chats with rows that are accepted and not stored yet.",
+            "Applications and chats with rows that are accepted but not stored yet.",
             pending.parents,
         ),
         gauge(
             "chatsystem_pending_rows",
-            "Rows that are accepted and not stored yet, of the parents where they wait longest.",
+            "Rows that are accepted but not stored yet, of the parents with the oldest ones.",
             pending.rows,
         ),
         gauge(
             "chatsystem_pending_age_seconds",
-            "For how long the oldest of them has waited.",
+            "Age of the oldest row that is accepted but not stored yet.",
             pending.age_seconds,
         ),
     ]
@@ -180,10 +180,10 @@ def _redis() -> list[Metric]:
 
 def _rabbitmq() -> list[Metric]:
     messages = GaugeMetricFamily(
-        "chatsystem_queue_messages", "Messages that wait in the queue.", labels=("queue",)
+        "chatsystem_queue_messages", "Messages waiting in the queue.", labels=("queue",)
     )
     consumers = GaugeMetricFamily(
-        "chatsystem_queue_consumers", "Workers that take from the queue.", labels=("queue",)
+        "chatsystem_queue_consumers", "Consumers of the queue.", labels=("queue",)
     )
     for name, state in queue_states(*(queue.name for queue in QUEUES)).items():
         messages.add_metric([name], state.messages)

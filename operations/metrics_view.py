@@ -1,4 +1,4 @@
-"""`/metrics`: what all processes of this host have counted, and what the services tell now."""
+"""`/metrics`: the counters of all processes of this host, and the gauges of the services."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ from operations.health import OpenView
 from operations.operator_access import is_operator
 
 
-class _Everything(Collector):
+class _AllMetrics(Collector):
     def collect(self) -> Iterable[Metric]:
         return [*collect_all(), *read_gauges()]
 
@@ -25,15 +25,15 @@ class _Everything(Collector):
 
 
 _registry = CollectorRegistry()
-_registry.register(_Everything())
+_registry.register(_AllMetrics())
 
 
 @extend_schema(exclude=True)
 class MetricsView(OpenView):
-    """For operators, in the format of Prometheus."""
+    """The metrics in the Prometheus format, for operators only."""
 
     def get(self, request: Request) -> HttpResponse:
-        """All of them, within a second whatever is down."""
+        """All metrics, within a second even if services are down."""
         if not is_operator(request._request):
             return problem(request, 403, "For operators: see METRICS_TOKEN and OPERATOR_NETWORKS.")
         encode, content_type = choose_encoder(request.META.get("HTTP_ACCEPT", ""))

@@ -1,10 +1,10 @@
-"""What the service keeps about its own working, for operators."""
+"""What the service records about its own operation: scheduled runs, and samples of metrics."""
 
 from django.db import models
 
 
 class ScheduledRun(models.Model):
-    """When a scheduled task last came to its end without an error."""
+    """When a scheduled task last ended without an error."""
 
     task = models.CharField(max_length=100, unique=True)
     ran_at = models.DateTimeField()
@@ -17,9 +17,9 @@ class ScheduledRun(models.Model):
 
 
 class Sample(models.Model):
-    """What was to be seen at one instant: figures by the names of their metrics.
+    """Values of metrics at one instant, by the name of the metric.
 
-    `host` tells apart what counts by itself; see infra.prometheus_multiprocess.identity.
+    `host` names the directory of counters; see infra.prometheus_multiprocess.identity.
     """
 
     host = models.CharField(max_length=64)

@@ -1,7 +1,7 @@
-"""Who is told how the service does inside: operators, by where they ask from or by a token.
+"""Who may see metrics and the state of the parts: clients of a network, or with a token.
 
-The address is the connection's own, no header is believed: behind a proxy on the same machine
-everybody comes from there. With neither setting given nobody is an operator.
+The address is that of the connection, and no header is trusted: behind a proxy on the same machine
+every client has the proxy's address. Without either setting nobody is an operator.
 """
 
 from functools import lru_cache
@@ -18,7 +18,7 @@ _SCHEME = "Bearer "
 
 def is_operator(request: HttpRequest) -> bool:
     """Whether OPERATOR_NETWORKS or METRICS_TOKEN let the request in."""
-    return _is_near(
+    return _is_in_networks(
         request.META.get("REMOTE_ADDR", ""), settings.ENVIRONMENT.operators_from
     ) or _has_token(request.META.get("HTTP_AUTHORIZATION", ""))
 
@@ -32,7 +32,7 @@ def _has_token(header: str) -> bool:
 
 
 @lru_cache(maxsize=1000)
-def _is_near(text: str, allowed: str) -> bool:
+def _is_in_networks(text: str, allowed: str) -> bool:
     try:
         address = ip_address(text)
     except ValueError:

@@ -1,15 +1,10 @@
-"""Several services asked at once, none waited for longer than it is given.
+"""Probes of the parts of the service, for the health check; and parallel calls with time limits.
 
-One that hangs is asked once: whoever asks again waits for the same answer, and for no longer, so
-that the threads are as few as the questions.
+A probe raises what is wrong with its part, and fails fast. It tries what requests do with the part:
+many servers that answer a ping refuse every write. The errors of recent requests are a part, too.
 
-One trial of each part of the service, raising what is wrong with it; quick to fail.
-
-A part is tried by what requests do with it: many servers that answer a ping refuse every write.
-What requests have met lately is a part, too.
-
-The clients are imported where they are used: a process that has no such service would start a
-second later and carry them all its life.
+The clients are imported where they are used: a process without the service would start a second
+later and keep them in memory for life.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,64 +28,22 @@ from ingest.numbering.authority import read_authority
 from ingest.numbering.models import Source
 from operations.schedule import scheduled
 
+#: Dead letters are counted up to this number.
+MAX_DEAD_LETTERS = 1000
+
 Answer = TypeVar("Answer")
 
-
-class NoAnswer(Exception):
-    """The service did not answer in time."""
-
-
-class ParallelQuestions(Generic[Answer]):
-    """Questions by name; a question raises what is wrong with its service."""
-
-    def __init__(self, name: str, at_once: int) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix=name)
-        self._lock = Lock()
-        self._running: dict[str, Future[Answer]] = {}
-
-    def ask(
-        self, questions: Mapping[str, Callable[[], Answer]], limits: Mapping[str, float]
-    ) -> dict[str, Answer | Exception]:
-        """For each question its answer, or what went wrong; `limits` in seconds from now."""
-        began = monotonic()
-        asked = {name: self._begin(name, question) for name, question in questions.items()}
-        outcomes: dict[str, Answer | Exception] = {}
-        for name in sorted(asked, key=limits.__getitem__):
-            outcome = _outcome_within(name, asked[name], began + limits[name] - monotonic())
-            outcomes[name] = outcome
-        return outcomes
-
-    def _begin(self, name: str, question: Callable[[], Answer]) -> "Future[Answer]":
-        with self._lock:
-            running = self._running.get(name)
-            if running is None or running.done():
-                running = self._running[name] = self._pool.submit(question)
-            return running
-
-
-def _outcome_within(name: str, future: Future[Answer], seconds: float) -> Answer | Exception:
-    wait([future], max(seconds, 0))
-    if not future.done():
-        return NoAnswer(f"{name} did not answer in time")
-    # Whatever it is that went wrong, it is the answer.
-    error = future.exception()
-    return error if isinstance(error, Exception) else future.result()
-
-
-#: So many dead letters are counted; of more it is enough to know that there are.
-DEAD_LETTERS_COUNTED = 1000
-
-#: Raises when the part fails; may have something to say about it.
+#: Raises if the part fails; may return figures to show.
 Probe = Callable[[], Mapping[str, int] | None]
 
 
-class NotWell(Exception):
-    """The part answers and does not do its work; the message is for operators."""
+class ProbeFailed(Exception):
+    """The part answers but does not do its work; the message is shown to operators."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the service that is well or not; `is_on` says whether this installation has it."""
+    """A part of the health check; `is_on` says whether this installation has it."""
 
     name: str
     probe: Probe
@@ -101,7 +54,7 @@ _registered: dict[str, Part] = {}
 
 
 def register_part(part: Part) -> None:
-    """Add a part to the health check. The application that owns the part calls this in ready()."""
+    """Add a part to the health check; the application that owns it calls this in ready()."""
     _registered[part.name] = part
 
 
@@ -127,32 +80,31 @@ def _probe_numbering() -> None:
     try:
         authority = read_authority()
         if authority.source != Source.REDIS:
-            raise NotWell(f"the database gives numbers since {authority.since}")
+            raise ProbeFailed(f"the database has given the numbers since {authority.since}")
     finally:
         connection.close()
 
 
 def _count_dead_letters() -> Mapping[str, int]:
-    """They need an operator; the service does without."""
+    """The number of dead letters. They need an operator, but do not make the part fail."""
     try:
-        return {"count": DeadLetter.objects.values("pk")[:DEAD_LETTERS_COUNTED].count()}
+        return {"count": DeadLetter.objects.values("pk")[:MAX_DEAD_LETTERS].count()}
     finally:
         connection.close()
 
 
 def _probe_schedule() -> None:
-    """Whether beat sends the scheduled work, and somebody does it."""
     try:
         late = [one.name for one in scheduled() if one.is_late]
     finally:
         connection.close()
     if late:
-        raise NotWell(f"late: {', '.join(late)}")
+        raise ProbeFailed(f"late: {', '.join(late)}")
 
 
 def _probe_requests() -> None:
     if failing := recent_failures.failing():
-        raise NotWell(f"answered with errors of the service only: {', '.join(failing)}")
+        raise ProbeFailed(f"all recent requests failed: {', '.join(failing)}")
 
 
 def _probe_redis() -> None:
@@ -168,7 +120,51 @@ def _probe_redis() -> None:
 
 
 def _probe_workers() -> None:
-    """Whether each queue of work has somebody who takes from it."""
+    """Each work queue has a consumer."""
     deserted = [name for name, state in queue_states(*WORK).items() if not state.consumers]
     if deserted:
-        raise NotWell(f"no worker takes from: {', '.join(deserted)}")
+        raise ProbeFailed(f"no worker for: {', '.join(deserted)}")
+
+
+class NoAnswer(Exception):
+    """The service did not answer in time."""
+
+
+class ParallelCalls(Generic[Answer]):
+    """Runs calls to several services in parallel, each with a time limit.
+
+    A call that hangs is not started twice: a second caller waits for the same answer, within its
+    own limit. So there are at most as many threads as names.
+    """
+
+    def __init__(self, name: str, max_threads: int) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=max_threads, thread_name_prefix=name)
+        self._lock = Lock()
+        self._running: dict[str, Future[Answer]] = {}
+
+    def run(
+        self, calls: Mapping[str, Callable[[], Answer]], limits: Mapping[str, float]
+    ) -> dict[str, Answer | Exception]:
+        """The result or the exception of each call; `limits` in seconds from now."""
+        began = monotonic()
+        started = {name: self._start(name, call) for name, call in calls.items()}
+        outcomes: dict[str, Answer | Exception] = {}
+        for name in sorted(started, key=limits.__getitem__):
+            outcome = _outcome(name, started[name], began + limits[name] - monotonic())
+            outcomes[name] = outcome
+        return outcomes
+
+    def _start(self, name: str, call: Callable[[], Answer]) -> "Future[Answer]":
+        with self._lock:
+            running = self._running.get(name)
+            if running is None or running.done():
+                running = self._running[name] = self._pool.submit(call)
+            return running
+
+
+def _outcome(name: str, future: Future[Answer], seconds: float) -> Answer | Exception:
+    wait([future], max(seconds, 0))
+    if not future.done():
+        return NoAnswer(f"{name} did not answer in time")
+    error = future.exception()
+    return error if isinstance(error, Exception) else future.result()

@@ -1,19 +1,12 @@
-"""What Redis remembers of requests, given up. Raises NoRedis.
+"""Recovery after an older copy of the database was restored: `new_epoch --restored`.
 
-Ceilings raised above every number that is still known to have been given or lent.
+`recover` runs the steps in the only safe order: wait until no process gives numbers and the queues
+are empty; store the rows pending in Redis; raise each ceiling above every known number; record the
+lost numbers, so that an audit can tell them from a new loss; forget which requests Redis remembers;
+begin a new epoch.
 
-A restored ceiling is that of the backup, and whoever was given a higher number since may still have
-it: in Redis's block, among the rows that were queued, set aside or pending, or as a chat of which
-only messages are left.
-
-What is nowhere any more is recorded as skipped, so that an audit tells a new loss from this one.
-
-Of each parent that is left, the numbers below its highest row that are neither stored nor set
-aside; and chats that are lost themselves, while messages of theirs came in afterwards.
-
-Nobody may give numbers meanwhile, and what was queued must be in the tables.
-
-All that follows the return of an older database, in the order in which it is safe.
+A restored ceiling is that of the backup. Higher numbers given since may still exist in Redis's
+block, among the pending rows and the dead letters, or as a chat of which only messages are left.
 """
 
 import time
@@ -43,37 +36,94 @@ from ingest.records import Key, RecordType, record_types
 from ingest.redis_keys import parent_name
 from ingest.sweeper import sweep
 from operations.audit.gaps import lost, skip_of
-from operations.audit.orphans import without_parent
-from operations.audit.redis_state import numbered
+from operations.audit.integrity import without_parent
+from operations.audit.redis_state import read_numbers
 from operations.audit.stats import pages, stats_of
 
+PARENTS_PAGE = 200
 _SCANNED = 1000
-
-
-def forget_requests_in_redis() -> None:
-    """Whatever was answered before, the table alone knows of it now."""
-    cursor = 0
-    while True:
-        page = methodcaller("scan", cursor, match=redis_keys.EVERY_REQUEST, count=_SCANNED)
-        cursor, names = ask_redis(page)
-        if names:
-            ask_redis(methodcaller("unlink", *names))
-        if not cursor:
-            return
-
-
-PARENTS = 200
-#: Older than any, so that whoever gives the next number records the skip.
+_POLL_SECONDS = 0.2
+#: Older than any epoch, so that the next number of the parent records the skip.
 _NO_EPOCH = 0
 
 Highest = dict[Key, int]
 
 
-def raise_ceilings(skip: int, notice: Callable[[int], object]) -> int:
-    """Raise each ceiling above what is known, and by `skip` more; how many were raised.
+class StillInUse(Unavailable):
+    """A process still gives numbers, or rows are still queued or pending."""
 
-    `notice` is told how many parents were passed. Raises NoRedis where there is one and it does
-    not answer: nobody else knows what it has lent.
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """The new epoch, and the numbers of rows stored, ceilings raised and numbers lost."""
+
+    epoch: int
+    stored: int
+    raised: int
+    lost: int
+
+
+def recover(reason: str, *, skip: int, notice: Callable[[int], object]) -> Recovery:
+    """Run all steps; each ceiling rises by `skip` above the highest known number.
+
+    `notice` is called with the number of parents processed since the last call. If interrupted,
+    completed steps stay done, and `recover` can be run again. Raises StillInUse, BrokerUnavailable,
+    RedisUnavailable, infra.jobs.JobIsRunning and OperationalError.
+    """
+    await_quiet()
+    stored = _store_pending() if redis_is_configured() else 0
+    raised = raise_ceilings(skip, notice)
+    lost = record_losses(reason, notice)
+    if redis_is_configured():
+        # A repeat of a lost request must be executed again, not answered as if its row existed.
+        forget_requests_in_redis()
+    epoch = begin_epoch_by_hand(reason)
+    # The queues are empty, so a row that is found nowhere is lost.
+    NumberAuthority.objects.filter(epoch=epoch).update(is_drained=True)
+    return Recovery(epoch, stored, raised, lost)
+
+
+def await_quiet() -> None:
+    """Wait until no process gives numbers and the queues are empty.
+
+    Raises StillInUse after RESTORE_QUIET_SECONDS, and BrokerUnavailable.
+    """
+    _await(
+        lambda: not _is_numbering(),
+        "A process still gives numbers: stop all web servers and imports first.",
+    )
+    _await(
+        lambda: not messages_waiting(*record_types()),
+        "Rows wait in the queues: let the workers store them, then run this command again.",
+    )
+    # Rows that a worker took from the queue and has not stored yet are in no queue.
+    time.sleep(WORKER_HOLDS_SECONDS)
+
+
+def _is_numbering() -> bool:
+    return NumberingProcess.objects.filter(seen_at__gt=timezone.now() - ALIVE_WITHIN).exists()
+
+
+def _await(condition: Callable[[], bool], otherwise: str) -> None:
+    until = time.monotonic() + RESTORE_QUIET_SECONDS
+    while not condition():
+        if time.monotonic() > until:
+            raise StillInUse(otherwise)
+        time.sleep(_POLL_SECONDS)
+
+
+def _store_pending() -> int:
+    swept = sweep(of_any_age=True)
+    if not swept.is_complete or swept.left:
+        raise StillInUse("More rows are pending than one sweep stores: run this command again.")
+    return swept.stored
+
+
+def raise_ceilings(skip: int, notice: Callable[[int], object]) -> int:
+    """Raise each ceiling by `skip` above the highest known number; return how many rose.
+
+    Raises RedisUnavailable if Redis is configured but does not answer: only Redis knows which
+    numbers it has lent.
     """
     raised = 0
     for kind in record_types().values():
@@ -87,13 +137,13 @@ def raise_ceilings(skip: int, notice: Callable[[int], object]) -> int:
 
 def _page(kind: RecordType, last: int) -> list[int]:
     rows = kind.parent._default_manager.filter(pk__gt=last).order_by("pk")
-    return list(rows.values_list("pk", flat=True)[:PARENTS])
+    return list(rows.values_list("pk", flat=True)[:PARENTS_PAGE])
 
 
 def _raise(kind: RecordType, page: Sequence[int], skip: int) -> int:
     locked = kind.parent._default_manager.select_for_update().filter(pk__in=page)
     parents = list(locked.order_by("pk"))
-    known = _known(kind, [parent.key for parent in parents])
+    known = _highest_known(kind, [parent.key for parent in parents])
     raised = [one for one in parents if skip or known[one.key] > one.number_ceiling]
     for parent in raised:
         parent.number_ceiling = max(parent.number_ceiling, known[parent.key]) + skip
@@ -103,26 +153,30 @@ def _raise(kind: RecordType, page: Sequence[int], skip: int) -> int:
     return len(raised)
 
 
-def _known(kind: RecordType, parents: Sequence[Key]) -> Mapping[Key, int]:
-    """The highest number of each of these that is found anywhere."""
+def _highest_known(kind: RecordType, parents: Sequence[Key]) -> Mapping[Key, int]:
+    """The highest number of each of these parents that is found anywhere."""
     found: defaultdict[Key, int] = defaultdict(int)
-    sources = [*_stored(kind, parents), _set_aside(kind, parents), _in_redis(parents)]
+    sources = [
+        *_highest_stored(kind, parents),
+        _highest_dead_letters(kind, parents),
+        _highest_in_redis(parents),
+    ]
     for source in sources:
         for key, number in source.items():
             found[key] = max(found[key], number)
     return found
 
 
-def _stored(kind: RecordType, parents: Sequence[Key]) -> list[Highest]:
-    """By their children; and by their children's children, since a child itself may be lost."""
+def _highest_stored(kind: RecordType, parents: Sequence[Key]) -> list[Highest]:
+    """From the children, and from their own children: a child itself may be lost."""
     return [
-        _highest(one, kind.key_fields, parents)
+        _highest_in_table(one, kind.key_fields, parents)
         for one in record_types().values()
         if one.key_fields[: len(kind.key_fields)] == kind.key_fields
     ]
 
 
-def _highest(rows: RecordType, fields: Sequence[str], parents: Sequence[Key]) -> Highest:
+def _highest_in_table(rows: RecordType, fields: Sequence[str], parents: Sequence[Key]) -> Highest:
     *shared, number = fields
     found: Highest = {}
     for wanted in in_pieces(shared, parents):
@@ -131,17 +185,17 @@ def _highest(rows: RecordType, fields: Sequence[str], parents: Sequence[Key]) ->
     return found
 
 
-def _set_aside(kind: RecordType, parents: Sequence[Key]) -> Highest:
+def _highest_dead_letters(kind: RecordType, parents: Sequence[Key]) -> Highest:
     names = {parent_name(parent): parent for parent in parents}
     letters = DeadLetter.objects.filter(kind=kind.name, parent__in=names, number__isnull=False)
     groups = letters.order_by().values_list("parent").annotate(Max("number"))
     return {names[name]: top for name, top in groups}
 
 
-def _in_redis(parents: Sequence[Key]) -> Highest:
+def _highest_in_redis(parents: Sequence[Key]) -> Highest:
     if not redis_is_configured():
         return {}
-    known = numbered([parent_name(parent) for parent in parents])
+    known = read_numbers([parent_name(parent) for parent in parents])
     return {
         parent: max(one.highest_pending, one.block.last)
         for parent, one in zip(parents, known, strict=True)
@@ -149,9 +203,10 @@ def _in_redis(parents: Sequence[Key]) -> Highest:
 
 
 def record_losses(reason: str, notice: Callable[[int], object]) -> int:
-    """Record all of them with this reason; how many numbers that were.
+    """Record all lost numbers as skipped, with this reason; return how many there are.
 
-    `notice` is told how many parents were passed.
+    Lost are the numbers below the highest row of a parent that are neither stored nor dead letters,
+    and the chats that are lost themselves while messages of theirs are stored.
     """
     count = 0
     for kind in record_types().values():
@@ -160,13 +215,13 @@ def record_losses(reason: str, notice: Callable[[int], object]) -> int:
             for parent in [parent for parent in parents if parent.key in stats]:
                 first, last = purged_through(parent) + 1, stats[parent.key].highest
                 if stats[parent.key].rows < last - first + 1:
-                    count += _record(kind, parent.key, range(first, last + 1), reason)
+                    count += _record_gaps(kind, parent.key, range(first, last + 1), reason)
             notice(len(parents))
-        count += sum(_record_parent(key, reason) for key in _lost_parents(kind))
+        count += sum(_record_lost_parent(key, reason) for key in _lost_parents(kind))
     return count
 
 
-def _record(kind: RecordType, parent: Key, numbers: range, reason: str) -> int:
+def _record_gaps(kind: RecordType, parent: Key, numbers: range, reason: str) -> int:
     runs = list(lost(kind, parent, numbers.start, numbers.stop - 1))
     for run in runs:
         record_skip(parent, run.stop, reason, skipped_from=run.start)
@@ -174,12 +229,12 @@ def _record(kind: RecordType, parent: Key, numbers: range, reason: str) -> int:
 
 
 def _lost_parents(kind: RecordType) -> list[Key]:
-    """Those that were numbered themselves. An application was not, so nothing explains it."""
+    """The lost parents that have a number. An application has none to record a skip of."""
     pages_of_keys = (keys for _, _, keys in without_parent(kind, None))
     return [key for keys in pages_of_keys for key in keys if len(key) > 1]
 
 
-def _record_parent(key: Key, reason: str) -> int:
+def _record_lost_parent(key: Key, reason: str) -> int:
     *grandparent, last = key
     number = int(last)
     if skip_of(tuple(grandparent), number):
@@ -188,74 +243,16 @@ def _record_parent(key: Key, reason: str) -> int:
     return 1
 
 
-_LOOK_EVERY_SECONDS = 0.2
+def forget_requests_in_redis() -> None:
+    """Delete all idempotency keys in Redis, so that only the table answers repeats.
 
-
-class StillInUse(Unavailable):
-    """Something goes on that must have ended before."""
-
-
-def await_quiet() -> None:
-    """Return when no process gives numbers and nothing is queued.
-
-    Raises StillInUse, after a while, and BrokerAway.
+    Raises RedisUnavailable.
     """
-    _await(
-        lambda: not _somebody_numbers(),
-        "A process still gives numbers: stop all web servers and imports first.",
-    )
-    _await(
-        lambda: not messages_waiting(*record_types()),
-        "Rows wait in the queues: let the workers store them first, and run this again.",
-    )
-    # What a worker has taken and not stored yet is in no queue.
-    time.sleep(WORKER_HOLDS_SECONDS)
-
-
-def _somebody_numbers() -> bool:
-    return NumberingProcess.objects.filter(seen_at__gt=timezone.now() - ALIVE_WITHIN).exists()
-
-
-def _await(condition: Callable[[], bool], otherwise: str) -> None:
-    until = time.monotonic() + RESTORE_QUIET_SECONDS
-    while not condition():
-        if time.monotonic() > until:
-            raise StillInUse(otherwise)
-        time.sleep(_LOOK_EVERY_SECONDS)
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """The epoch that began; rows stored, ceilings raised, and numbers recorded as lost."""
-
-    epoch: int
-    stored: int
-    raised: int
-    lost: int
-
-
-def make_good(reason: str, *, skip: int, notice: Callable[[int], object]) -> Restored:
-    """Number on above all that is known and `skip` more; record what is lost; in a new epoch.
-
-    `notice` is told how many parents were passed. What was done stays done if it is interrupted,
-    and it may be run again. Raises StillInUse, BrokerAway, NoRedis, infra.jobs.JobIsRunning, and
-    OperationalError.
-    """
-    await_quiet()
-    stored = _store_pending() if redis_is_configured() else 0
-    raised = raise_ceilings(skip, notice)
-    lost = record_losses(reason, notice)
-    if redis_is_configured():
-        # A repeat of a lost request is to be done again, not answered as if its row were there.
-        forget_requests_in_redis()
-    epoch = begin_epoch_by_hand(reason)
-    # Nothing is queued, so whatever is found nowhere is nowhere.
-    NumberAuthority.objects.filter(epoch=epoch).update(is_drained=True)
-    return Restored(epoch, stored, raised, lost)
-
-
-def _store_pending() -> int:
-    swept = sweep(of_any_age=True)
-    if not swept.is_complete or swept.left:
-        raise StillInUse("More rows pend than one sweep stores: run this again.")
-    return swept.stored
+    cursor = 0
+    while True:
+        page = methodcaller("scan", cursor, match=redis_keys.EVERY_REQUEST, count=_SCANNED)
+        cursor, names = ask_redis(page)
+        if names:
+            ask_redis(methodcaller("unlink", *names))
+        if not cursor:
+            return

@@ -1,9 +1,9 @@
-"""Every ten seconds a sample of what is to be seen, kept in the database for the dashboard.
+"""The sampler: every ten seconds it stores the metrics for the dashboard in the database.
 
-Each web process has a thread for it; of those that count together the first that comes takes the
-sample, so one that stands still costs none. Together are all that share a directory of counters, as
-containers with names of hosts of their own may: what they count is the same sum, to be drawn once.
-It needs the database alone: what is down is missing in it.
+Each web process has a sampler thread. Among the processes that share a directory of counters, the
+first one takes the sample, so a process that hangs costs no sample. Containers with different host
+names may share a directory, too: their counters are the same sum, which must be drawn once. A
+sample needs only the database; the gauges of a service that is down are missing in it.
 """
 
 import time
@@ -24,9 +24,10 @@ from operations.models import Sample
 logger = get_logger(__name__)
 
 EVERY_SECONDS = 10
-#: The dashboard shows one hour; what is older goes.
+#: The dashboard shows one hour; older samples are deleted.
 KEPT = timedelta(hours=2)
-#: The processes come one after the other, so that mostly the first is done when the next one looks.
+#: Processes wake up at random within this time, so that mostly the first has stored its sample
+#: before the next one looks.
 _SPREAD_SECONDS = 2.0
 
 SAMPLED = frozenset({
@@ -45,12 +46,12 @@ SAMPLED = frozenset({
     "chatsystem_job_duration_seconds",
 })  # fmt: skip
 
-#: By the name of the metric, then by the values of its labels.
+#: Values by the name of the metric, then by the values of its labels.
 Figures = dict[str, dict[str, float]]
 
 
 def start() -> None:
-    """Sample from now on, in a thread that ends with the process."""
+    """Start the sampler in a thread that ends with the process."""
     Thread(target=_run, name="sampler", daemon=True).start()
 
 
@@ -68,7 +69,7 @@ def _run() -> None:
 
 
 def take_sample(now: datetime) -> None:
-    """Keep what is to be seen now, unless another process has. Raises errors of the database."""
+    """Store a sample, unless another process has. Raises database errors."""
     host = identity()[:64]
     instant = datetime.fromtimestamp(int(now.timestamp()) // EVERY_SECONDS * EVERY_SECONDS, UTC)
     if Sample.objects.filter(host=host, instant=instant).exists():
@@ -78,7 +79,7 @@ def take_sample(now: datetime) -> None:
         Sample.objects.create(host=host, instant=instant, figures=figures)
     except IntegrityError:
         return  # another process was quicker
-    # Those of a clock that was wrong would never grow old.
+    # Also delete samples from the future: a clock that was wrong made them, and they never expire.
     Sample.objects.exclude(instant__range=(now - KEPT, now + KEPT)).delete()
 
 

@@ -1,8 +1,8 @@
-"""The beat schedule, and whether it is kept: each task says when it has run, in the database.
+"""The beat schedule, and which tasks are late. Each scheduled task records its runs in a table.
 
-The schedule is part of what is promised (counts within the hour, sweeps each minute), so it is code
-and no table that somebody edits. A task that always fails has not run, so it is late like one that
-beat does not send or that no worker takes.
+The schedule is part of the guarantees (counts within the hour, sweeps every minute), so it is code
+and not an editable table. Only a run without an error is recorded, so a task that always fails is
+late like a task that beat does not send or no worker takes.
 """
 
 import time
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from celery import Task
 from celery.schedules import crontab
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
@@ -21,20 +22,21 @@ from operations.models import ScheduledRun
 
 logger = get_logger(__name__)
 
-#: A task that is this many intervals behind is late, though never sooner than after so long.
-MISSED = 3
-PATIENCE = timedelta(minutes=3)
-#: A task that runs all the time says so no more often.
+#: A task is late after this many intervals, but not before LATE_AFTER.
+LATE_INTERVALS = 3
+LATE_AFTER = timedelta(minutes=3)
+#: Runs of a frequent task are recorded at most this often.
 _NOTED_EVERY_SECONDS = 5.0
 
-#: Who has just been started cannot know that nothing ran while nobody was there to run it.
+#: Lateness is counted from the start of this process: before it, the whole service may have been
+#: stopped.
 _watching_since = timezone.now()
 _noted_at: dict[str, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """An entry of the schedule, and how it is kept. `ran_at` is None where it never ran."""
+    """An entry of the schedule. `ran_at` is None if the task never ran."""
 
     name: str
     task: str
@@ -44,12 +46,20 @@ class Scheduled:
 
     @property
     def is_late(self) -> bool:
-        """Whether it should have run several times since it did."""
+        """Whether the task is late."""
         return self.late_by > timedelta()
 
 
+class ScheduledTask(Task[Any, Any]):
+    """The base of all scheduled tasks: a run that ends without an error is recorded."""
+
+    def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
+        """Called by Celery in the worker."""
+        note_run(self.name)
+
+
 def note_run(task: str) -> None:
-    """The task has come to its end; of no concern unless it is scheduled."""
+    """Record that the task ran now, if it is in the schedule."""
     if task not in _tasks():
         return
     now = time.monotonic()
@@ -63,7 +73,7 @@ def note_run(task: str) -> None:
 
 
 def scheduled() -> list[Scheduled]:
-    """All of the schedule. Raises errors of the database."""
+    """All entries of the schedule. Raises database errors."""
     ran_at = dict(ScheduledRun.objects.values_list("task", "ran_at"))
     return [
         _scheduled(name, entry, ran_at.get(entry["task"]))
@@ -73,22 +83,22 @@ def scheduled() -> list[Scheduled]:
 
 def _scheduled(name: str, entry: Mapping[str, Any], ran_at: datetime | None) -> Scheduled:
     known = max(filter(None, (ran_at, _watching_since)))
-    late_by = timezone.now() - _too_late(entry["schedule"], known)
+    late_by = timezone.now() - _late_from(entry["schedule"], known)
     return Scheduled(
         name=name,
         task=entry["task"],
-        every=_shown(entry["schedule"]),
+        every=_interval_text(entry["schedule"]),
         ran_at=ran_at,
         late_by=max(late_by, timedelta()),
     )
 
 
-def _too_late(when: float | crontab, ran_at: datetime) -> datetime:
-    """From when on it is late, if it ran then and never again."""
+def _late_from(when: float | crontab, ran_at: datetime) -> datetime:
+    """When the task becomes late if it does not run again."""
     due = ran_at
-    for _ in range(MISSED):
+    for _ in range(LATE_INTERVALS):
         due = _due_after(when, due)
-    return max(due, ran_at + PATIENCE)
+    return max(due, ran_at + LATE_AFTER)
 
 
 def _due_after(when: float | crontab, ran_at: datetime) -> datetime:
@@ -99,7 +109,7 @@ def _due_after(when: float | crontab, ran_at: datetime) -> datetime:
     return ran_at + timedelta(seconds=when)
 
 
-def _shown(when: float | crontab) -> str:
+def _interval_text(when: float | crontab) -> str:
     if isinstance(when, crontab):
         five_fields = str(when).partition(": ")[2].partition(" (")[0]
         return f"cron {five_fields}, UTC"

@@ -1,4 +1,4 @@
-"""The scheduled work of this layer."""
+"""Scheduled tasks: the count job, the sweep, failed messages, old idempotency keys."""
 
 import logging
 
@@ -13,13 +13,14 @@ from ingest.dead_letters import consumer
 from ingest.idempotency.records import forget_old_keys
 from ingest.sweeper import sweep as sweep_pending
 from operations import counts
+from operations.schedule import ScheduledTask
 
 logger = get_logger(__name__)
 
 
 def reconcile_counts() -> None:
-    """The hourly count job; a run that is still under way does the work of this one."""
-    # Where beat runs it itself, nobody else replaces a connection that has died since.
+    """Run the count job, hourly; skip it while another run is running."""
+    # In the embedded profile beat runs the task, and nothing else replaces a dead connection.
     close_old_connections()
     try:
         tallies = counts.reconcile()
@@ -31,16 +32,16 @@ def reconcile_counts() -> None:
 
 
 def forget_requests() -> None:
-    """Hourly: keys of requests that are a day old count no more."""
+    """Delete idempotency keys that are older than a day, hourly."""
     close_old_connections()
     logger.info(Event.KEYS_FORGOTTEN, keys=forget_old_keys())
 
 
 def consume_failed() -> None:
-    """Each minute: what the broker has set aside is stored, or becomes dead letters."""
+    """Store failed messages or turn them into dead letters, every minute."""
     close_old_connections()
     try:
-        taken = consumer.consume_failed()  # its job tells the audit that somebody looks
+        taken = consumer.consume_failed()  # the audit checks when this job last ran
     except (JobIsRunning, BrokerUnavailable) as error:
         logger.warning(Event.FAILED_STAY, error=error)
         return
@@ -49,7 +50,7 @@ def consume_failed() -> None:
 
 
 def sweep() -> None:
-    """The sweep of each minute; one that is still under way does the work of this one."""
+    """Store rows that are pending for more than a minute, every minute."""
     if not redis_is_configured():
         return
     close_old_connections()
@@ -62,7 +63,7 @@ def sweep() -> None:
     logger.log(level, Event.SWEPT, **vars(swept))
 
 
-# Beat of the release before sends the tasks under the second names. The next release drops those.
+# Beat of the previous release sends the tasks under the second names; remove them in the next one.
 for _work, _former_name in (
     (reconcile_counts, "reconcile_counts"),
     (forget_requests, "forget_requests"),
@@ -70,4 +71,4 @@ for _work, _former_name in (
     (sweep, "sweep"),
 ):
     for _name in (f"operations.tasks.{_work.__name__}", f"core.tasks.{_former_name}"):
-        shared_task(name=_name)(_work)
+        shared_task(name=_name, base=ScheduledTask)(_work)

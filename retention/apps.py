@@ -1,4 +1,4 @@
-"""Django's view of this package."""
+"""The Django application of retention."""
 
 from django.apps import AppConfig
 

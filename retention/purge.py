@@ -1,13 +1,12 @@
-"""What may be purged of a chat: old messages from the first on, as far as none is on its way.
+"""The purge: removes messages that were accepted before a date, chat by chat.
 
-Only a prefix goes, so that a chat needs no more than one number to say what was purged.
+Only the beginning of a chat is removed, up to the first message that is not old, so that one number
+per chat (`purged_through`) records what was purged. Messages behind a number whose row may still be
+stored are held up until a later purge.
 
-Taking messages out, in short transactions, so that nobody waits long and any of them may fail.
-
-The chat is marked first, and what lies at or below the mark is removed afterwards: see
-ingest.late_rows for why in this order. Killed in between, the next purge removes the rest.
-
-A purge: the chats of some applications, one after the other, and what has gone of them.
+In each chat the number is recorded first and the rows up to it are removed afterwards;
+ingest.late_rows explains this order. If the process is killed in between, the next purge removes
+the rest. All transactions are short, so that no request waits long and any of them may fail.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +17,7 @@ from itertools import takewhile
 
 from django.db.models import Min, QuerySet
 
-from chats.models import Chat
+from chats.models import Chat, ChatKey
 from chats.selectors import chat_row, chats_of
 from infra.database import in_transaction
 from infra.jobs import only_run
@@ -29,202 +28,104 @@ from ingest.late_rows import PURGE_JOB, raise_horizon
 from ingest.models import CountState
 from ingest.read_your_writes import pending_is_complete
 from ingest.redis_keys import parent_name
-from listing import stored_rows
+from listing import parent_rows
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from messages_app.selectors import messages_of
 from operations.audit.redis_state import pending_numbers
 
-#: At most so many messages go together.
+#: Messages removed in one transaction, at most.
 ROWS = 500
 
-
-@dataclass(frozen=True, slots=True)
-class ChatKey:
-    """A chat by its natural key."""
-
-    application_token: str
-    chat_number: int
-
-    @property
-    def messages(self) -> "QuerySet[Message]":
-        """What is stored of it, in order."""
-        rows = messages_of(application_token=self.application_token, chat_number=self.chat_number)
-        return rows.order_by("message_number")
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """The same as the parent of rows."""
-        return (self.application_token, self.chat_number)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """So many messages, up to the `last` number; `is_held_up`: older ones behind them must wait."""
-
-    last: int
-    messages: int
-    is_held_up: bool
-
-
-def pieces_of(chat: ChatKey, after: int, before: datetime) -> Iterator[Piece]:
-    """What is above this number and was accepted before that moment, piece by piece.
-
-    The last piece may be empty. Raises NoRedis, OperationalError.
-    """
-    while numbers := _old_numbers(chat, after, before):
-        last = _settled_up_to(chat, after, numbers)
-        messages = sum(number <= last for number in numbers)
-        is_held_up = last < numbers[-1]
-        yield Piece(last, messages, is_held_up)
-        if is_held_up:
-            return
-        after = last
-
-
-def _old_numbers(chat: ChatKey, after: int, before: datetime) -> list[int]:
-    # A range with both its ends: with only one MariaDB may read a large chat from its first row.
-    rows = _range(chat, after + 1)
-    if not rows and (first := stored_rows.lowest_number_above(chat.key, after)):
-        rows = _range(chat, first)
-    return [number for number, _ in takewhile(lambda row: row[1] < before, rows)]
-
-
-def _range(chat: ChatKey, first: int) -> Sequence[tuple[int, datetime]]:
-    rows = chat.messages.filter(message_number__range=(first, first + ROWS - 1))
-    return list(rows.values_list("message_number", "created_at"))
-
-
-def _settled_up_to(chat: ChatKey, after: int, numbers: Sequence[int]) -> int:
-    """The last of these stored numbers below which no row is still to come, or `after`.
-
-    All numbers up to the last were given before it was stored. One that was given pends until it is
-    in the table: so one that is missing there, then does not pend, and then is still missing, will
-    never come, unless Redis has lost what pended and nobody knows what is queued. What pends
-    although it is stored is left to the sweeper: Redis would show it again.
-    """
-    last = numbers[-1]
-    if redis_is_configured():
-        pending = pending_numbers(parent_name(chat.key), range(after + 1, last + 1))
-        last = next(pending, last + 1) - 1
-    gap = next(
-        (place for place, number in enumerate(numbers, start=after + 1) if number > place), None
-    )
-    if gap is None or gap > last:
-        return last
-    known = sum(number <= last for number in numbers)
-    now = chat.messages.filter(message_number__gt=after, message_number__lte=last).count()
-    if now != known or not pending_is_complete():
-        return gap - 1
-    return last
-
-
-def mark(chat: ChatKey, through: int) -> None:
-    """From now on the messages up to this number are purged. Raises OperationalError."""
-    rows = chat_row(*chat.key).filter(purged_through__lt=through)
-    in_transaction(lambda: rows.update(purged_through=through))
-
-
-def remove(chat: ChatKey, after: int, through: int) -> Iterator[int]:
-    """Remove what is stored above the one number and up to the other.
-
-    How many messages, transaction by transaction. Raises OperationalError.
-    """
-    while after < through:
-        rows = chat.messages.filter(message_number__gt=after, message_number__lte=through)
-        numbers = list(rows.values_list("message_number", flat=True)[:ROWS])
-        # No number is left out, stored or not: one that is just being inserted is waited for.
-        end = numbers[-1] if len(numbers) == ROWS else through
-        in_transaction(partial(_remove, chat, after, end, numbers))
-        after = end
-        yield len(numbers)
-
-
-def _remove(chat: ChatKey, after: int, end: int, numbers: Sequence[int]) -> None:
-    # The chat first, as whoever numbers rows by the database does: so nobody waits in a circle.
-    chat_row(*chat.key).update(count_state=CountState.CHANGED)
-    rows = chat.messages.filter(message_number__gt=after, message_number__lte=end)
-    rows.order_by().delete()
-    if numbers:
-        for subscriber in MESSAGES.subscribers:
-            subscriber([(*chat.key, number) for number in numbers])
-
-
-#: Gets how many messages are done since its last call; called often, also where nothing is old.
-#: What it raises ends the purge.
-Notice = Callable[[int], object]
+#: Gets the number of messages handled since its last call. It is called every few seconds, also
+#: where nothing is old. An exception that it raises ends the purge.
+ProgressCallback = Callable[[int], object]
 
 
 @dataclass
-class Purged:
-    """So many messages of so many chats; `held_up`: chats of which more is old and must wait."""
+class PurgeResult:
+    """The purged messages, their chats, and the chats in which more old messages are held up."""
 
     messages: int = 0
     chats: int = 0
     held_up: int = 0
 
 
-def purge(tokens: Iterable[str], before: datetime, notice: Notice = lambda _: None) -> Purged:
-    """Remove what was accepted before this moment. It may be ended anywhere and run again.
+@dataclass(frozen=True, slots=True)
+class PurgeableRange:
+    """Old messages up to the number `last`; `is_held_up`: more of them follow but must wait."""
 
-    Raises infra.jobs.JobIsRunning, NoRedis, OperationalError.
+    last: int
+    messages: int
+    is_held_up: bool
+
+
+def purge(
+    tokens: Iterable[str], before: datetime, on_progress: ProgressCallback = lambda _: None
+) -> PurgeResult:
+    """Purge messages accepted before this time, in these applications.
+
+    A purge can be interrupted at any point and run again.
+
+    Raises infra.jobs.JobIsRunning, RedisUnavailable, OperationalError.
     """
-    purged = Purged()
+    result = PurgeResult()
     with only_run(PURGE_JOB) as run:
 
-        def go_on(messages: int = 0) -> None:
+        def report(messages: int = 0) -> None:
             run.still_alive()
-            notice(messages)
+            on_progress(messages)
 
         raise_horizon(before)
         for token in tokens:
-            go_on()
-            for chat in _chats_with_old_messages(token, before, go_on):
-                before_this = purged.messages
-                for messages in _purge_chat(chat, before, purged):
-                    purged.messages += messages
-                    go_on(messages)
-                purged.chats += purged.messages > before_this
-        # Those of purged messages that count no more; the others still answer for their day.
-        forget_old_keys(go_on)
-        run.outcome = vars(purged)
-    return purged
+            report()
+            for chat in _chats_with_old_messages(token, before, report):
+                messages_before = result.messages
+                for messages in _purge_chat(chat, before, result):
+                    result.messages += messages
+                    report(messages)
+                result.chats += result.messages > messages_before
+        # Expired idempotency keys go as well. Unexpired ones of purged messages stay in force.
+        forget_old_keys(report)
+        run.outcome = vars(result)
+    return result
 
 
-def would_purge(tokens: Iterable[str], before: datetime, notice: Notice = lambda _: None) -> Purged:
-    """What a purge would remove now. Raises NoRedis, OperationalError."""
-    would = Purged()
+def dry_run(
+    tokens: Iterable[str], before: datetime, on_progress: ProgressCallback = lambda _: None
+) -> PurgeResult:
+    """Count what a purge would remove now. Raises RedisUnavailable, OperationalError."""
+    result = PurgeResult()
     for token in tokens:
-        for chat in _chats_with_old_messages(token, before, lambda: notice(0)):
-            key = ChatKey(token, chat.chat_number)
-            left = key.messages.filter(message_number__lte=chat.purged_through).count()
-            messages = left
-            for piece in pieces_of(key, chat.purged_through, before):
-                messages += piece.messages
-                would.held_up += piece.is_held_up
-                notice(piece.messages)
-            would.messages += messages
-            would.chats += messages > 0
-    return would
+        for chat in _chats_with_old_messages(token, before, lambda: on_progress(0)):
+            key = chat.key
+            messages = _stored(key).filter(message_number__lte=chat.purged_through).count()
+            for found in purgeable_ranges(key, chat.purged_through, before):
+                messages += found.messages
+                result.held_up += found.is_held_up
+                on_progress(found.messages)
+            result.messages += messages
+            result.chats += messages > 0
+    return result
 
 
-def _purge_chat(chat: Chat, before: datetime, purged: Purged) -> Iterator[int]:
-    key = ChatKey(chat.application_token, chat.chat_number)
+def _purge_chat(chat: Chat, before: datetime, result: PurgeResult) -> Iterator[int]:
+    key = chat.key
     after = chat.purged_through
-    if key.messages.filter(message_number__lte=after).exists():
+    if _stored(key).filter(message_number__lte=after).exists():
         yield from remove(key, 0, after)
-    for piece in pieces_of(key, after, before):
-        purged.held_up += piece.is_held_up
-        if piece.messages:
-            mark(key, piece.last)
-            yield from remove(key, after, piece.last)
-            after = piece.last
+    for found in purgeable_ranges(key, after, before):
+        result.held_up += found.is_held_up
+        if found.messages:
+            mark(key, found.last)
+            yield from remove(key, after, found.last)
+            after = found.last
 
 
 def _chats_with_old_messages(
-    token: str, before: datetime, go_on: Callable[[], object]
+    token: str, before: datetime, report: Callable[[], object]
 ) -> Iterator[Chat]:
-    """Chat by chat; `go_on` is called for each page of chats, of which none may be old."""
+    """The chats to purge; `report` is called for each page of chats, even if none is old."""
     chats = chats_of(application_token=token).order_by("chat_number")
     page = list(chats[:MOST_PREFIXES])
     while page:
@@ -233,12 +134,12 @@ def _chats_with_old_messages(
             number, created_at = first.get(chat.chat_number, (0, before))
             if created_at < before or 0 < number <= chat.purged_through:
                 yield chat
-        go_on()
+        report()
         page = list(chats.filter(chat_number__gt=page[-1].chat_number)[:MOST_PREFIXES])
 
 
 def _first_messages(token: str, chat_numbers: list[int]) -> dict[int, tuple[int, datetime]]:
-    """Number and time of the first message of each of these chats."""
+    """The number and time of the first stored message of each of these chats."""
     stored = Message.objects.filter(application_token=token)
     first = stored.filter(chat_number__in=chat_numbers).order_by().values_list("chat_number")
     keys = [(token, *found) for found in first.annotate(Min("message_number"))]
@@ -249,3 +150,93 @@ def _first_messages(token: str, chat_numbers: list[int]) -> dict[int, tuple[int,
             "chat_number", "message_number", "created_at"
         )
     }
+
+
+def purgeable_ranges(chat: ChatKey, after: int, before: datetime) -> Iterator[PurgeableRange]:
+    """The messages above this number that were accepted before this time, range by range.
+
+    The last range may be empty. Raises RedisUnavailable, OperationalError.
+    """
+    while numbers := _old_numbers(chat, after, before):
+        last = _last_final_number(chat, after, numbers)
+        messages = sum(number <= last for number in numbers)
+        is_held_up = last < numbers[-1]
+        yield PurgeableRange(last, messages, is_held_up)
+        if is_held_up:
+            return
+        after = last
+
+
+def _old_numbers(chat: ChatKey, after: int, before: datetime) -> list[int]:
+    # A range with both bounds: with one bound MariaDB may read a large chat from its first row.
+    rows = _read_range(chat, after + 1)
+    if not rows and (first := parent_rows.lowest_number_above(chat, after)):
+        rows = _read_range(chat, first)
+    return [number for number, _ in takewhile(lambda row: row[1] < before, rows)]
+
+
+def _read_range(chat: ChatKey, first: int) -> Sequence[tuple[int, datetime]]:
+    rows = _stored(chat).filter(message_number__range=(first, first + ROWS - 1))
+    return list(rows.values_list("message_number", "created_at"))
+
+
+def _last_final_number(chat: ChatKey, after: int, numbers: Sequence[int]) -> int:
+    """The last of these stored numbers below which no row can still be stored, or `after`.
+
+    All numbers below a stored one were assigned before it was stored, and an assigned number is
+    pending until its row is in the table. So a number that is missing in the table, then not
+    pending, and then still missing will never be stored, unless Redis has lost pending rows: then
+    it is unknown which rows are queued. A number that is stored and still pending is left to the
+    sweeper, because lists would show its row again from Redis.
+    """
+    last = numbers[-1]
+    if redis_is_configured():
+        pending = pending_numbers(parent_name(chat), range(after + 1, last + 1))
+        last = next(pending, last + 1) - 1
+    gap = next(
+        (place for place, number in enumerate(numbers, start=after + 1) if number > place), None
+    )
+    if gap is None or gap > last:
+        return last
+    known = sum(number <= last for number in numbers)
+    now = _stored(chat).filter(message_number__gt=after, message_number__lte=last).count()
+    if now != known or not pending_is_complete():
+        return gap - 1
+    return last
+
+
+def _stored(chat: ChatKey) -> "QuerySet[Message]":
+    """The stored messages of the chat, in order."""
+    rows = messages_of(application_token=chat.application_token, chat_number=chat.chat_number)
+    return rows.order_by("message_number")
+
+
+def mark(chat: ChatKey, through: int) -> None:
+    """Record that messages up to this number are purged. Raises OperationalError."""
+    rows = chat_row(*chat).filter(purged_through__lt=through)
+    in_transaction(lambda: rows.update(purged_through=through))
+
+
+def remove(chat: ChatKey, after: int, through: int) -> Iterator[int]:
+    """Remove the messages above `after`, up to `through`; yields a count for each transaction.
+
+    Raises OperationalError.
+    """
+    while after < through:
+        rows = _stored(chat).filter(message_number__gt=after, message_number__lte=through)
+        numbers = list(rows.values_list("message_number", flat=True)[:ROWS])
+        # The ranges leave out no number, stored or not, so a concurrent insert is waited for.
+        end = numbers[-1] if len(numbers) == ROWS else through
+        in_transaction(partial(_remove_range, chat, after, end, numbers))
+        after = end
+        yield len(numbers)
+
+
+def _remove_range(chat: ChatKey, after: int, end: int, numbers: Sequence[int]) -> None:
+    # Lock the chat first, as numbering by the database does, so that the two cannot deadlock.
+    chat_row(*chat).update(count_state=CountState.CHANGED)
+    rows = _stored(chat).filter(message_number__gt=after, message_number__lte=end)
+    rows.order_by().delete()
+    if numbers:
+        for subscriber in MESSAGES.subscribers:
+            subscriber([(*chat, number) for number in numbers])

@@ -1,4 +1,4 @@
-"""The scheduled work of this layer."""
+"""The nightly purge, a Celery task."""
 
 import time
 from collections.abc import Iterator
@@ -14,43 +14,44 @@ from infra import worker_shutdown
 from infra.jobs import JobIsRunning
 from infra.logs import Event, get_logger
 from infra.redis_client import RedisUnavailable
+from operations.schedule import ScheduledTask
 from retention.purge import purge
 
 logger = get_logger(__name__)
 
-#: The broker takes back what nobody acknowledges for half an hour.
-LIMIT_SECONDS = 20 * 60
+#: Below half an hour: RabbitMQ redelivers a task that is not acknowledged within that time.
+MAX_SECONDS = 20 * 60
 PAGE = 1000
 
 
-class _Enough(Exception):
-    """The next run goes on."""
+class _Stopped(Exception):
+    """The purge ran out of time or the worker shuts down; the next run continues."""
 
 
 def purge_old() -> None:
-    """Each night: what is older than RETENTION_DAYS goes, in all applications."""
+    """Purge messages older than RETENTION_DAYS in all applications."""
     if not settings.ENVIRONMENT.retention_days:
         return
     close_old_connections()
     before = timezone.now() - timedelta(days=settings.ENVIRONMENT.retention_days)
-    limit = time.monotonic() + LIMIT_SECONDS
+    limit = time.monotonic() + MAX_SECONDS
 
-    def notice(_: int) -> None:
+    def on_progress(_: int) -> None:
         if time.monotonic() > limit or worker_shutdown.wait_for_shutdown(0):
-            raise _Enough
+            raise _Stopped
 
     try:
-        purged = purge(_tokens(), before, notice)
+        result = purge(_tokens(), before, on_progress)
     except (JobIsRunning, RedisUnavailable) as error:
         logger.warning(Event.PURGE_ENDED, error=error)
-    except _Enough:
+    except _Stopped:
         logger.warning(Event.PURGE_ENDED)
     else:
-        logger.info(Event.PURGE_DONE, **vars(purged))
+        logger.info(Event.PURGE_DONE, **vars(result))
 
 
 def _tokens() -> Iterator[str]:
-    """Those of all applications, page by page."""
+    """The tokens of all applications, read in pages."""
     last = 0
     rows = Application.objects.order_by("pk").values_list("pk", "token")
     while page := list(rows.filter(pk__gt=last)[:PAGE]):
@@ -58,6 +59,6 @@ def _tokens() -> Iterator[str]:
         last = page[-1][0]
 
 
-# Beat of the release before sends the task under the second name. The next release drops it.
+# Celery beat of the previous release sends the second name. The next release removes it.
 for _name in ("retention.tasks.purge_old", "messages_app.tasks.purge_old"):
-    shared_task(name=_name)(purge_old)
+    shared_task(name=_name, base=ScheduledTask)(purge_old)

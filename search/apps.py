@@ -1,13 +1,14 @@
-"""Django's view of this package."""
+"""The Django application of search."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig
+from django.conf import settings
 
 if TYPE_CHECKING:
     from ingest.dead_letters.models import DeadLetter
-    from operations.audit.checks import Walk
+    from operations.audit.checks import Cursor
     from operations.audit.findings import Finding
 
 
@@ -17,27 +18,30 @@ class SearchConfig(AppConfig):
     name = "search"
 
     def ready(self) -> None:
-        """Follow the messages that are stored or edited; announce the index to operators' tools."""
+        """Subscribe to stored and edited messages; register the audit, the replay and health."""
         from ingest.dead_letters import replay
         from messages_app.records import MESSAGES
         from operations.audit import checks
         from search import health
         from search.backlog import record
 
-        MESSAGES.subscribers.append(record)
-        checks.register(checks.Check("index", _index_equals_table))
-        replay.register_replay("search", _index_anew)
+        if settings.ENVIRONMENT.elasticsearch_url:
+            MESSAGES.subscribers.append(record)
+        checks.register(checks.Check("index", _audit_index))
+        replay.register_replay("search", _index_again)
         health.register()
 
 
-def _index_equals_table(walk: "Walk") -> "Iterator[Finding]":
-    # The client of Elasticsearch is slow to import, and hardly any process audits.
-    from search.auditing import index_equals_table
-
-    return index_equals_table(walk)
+# These import late: the client of Elasticsearch is slow to import, and few processes need it.
 
 
-def _index_anew(letter: "DeadLetter") -> None:
-    from search.indexing import index_again
+def _audit_index(cursor: "Cursor") -> "Iterator[Finding]":
+    from search.index_check import audit_index
+
+    return audit_index(cursor)
+
+
+def _index_again(letter: "DeadLetter") -> None:
+    from search.index_update import index_again
 
     index_again(letter)

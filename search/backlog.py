@@ -1,13 +1,12 @@
-"""Waking the search worker: at most twice a second from each process, however much it writes.
+"""The index backlog: keys of messages to index, written in the transaction that changes the rows.
 
-A wake-up that is held back is not lost: the worker that was woken by the one before looks again for
-longer than that (search.indexer). One that does not arrive is repeated by beat.
-
-What is still to be indexed: keys, recorded in the transaction that stores or edits the rows.
-
-So nothing is stored and never indexed, whatever dies in between. An entry says only that these
-messages may have changed; what they are now is read when they are indexed, so entries may come
+So no message is stored and never indexed, whatever process dies in between. An entry says only that
+these messages may have changed; the indexer reads their current rows. Entries may therefore arrive
 late, twice and in any order.
+
+After the commit the search worker is notified, at most twice a second by each process. Skipping the
+notifications in between is safe: a notified worker keeps looking for longer than that
+(search.indexer). Celery beat repeats a notification that is lost.
 """
 
 import time
@@ -33,49 +32,30 @@ logger = get_logger(__name__)
 INDEX_TASK = "search.tasks.index"
 NOTIFY_EVERY_SECONDS = 0.5
 
+#: Messages indexed in one request, approximately.
+MAX_KEYS = 1000
+#: Entries read from the backlog at a time.
+MAX_ENTRIES = 50
+
 _lock = Lock()
 _notified_at = float("-inf")
 
 
-def notify_indexer(*, at_once: bool = False) -> None:
-    """Let the search worker look into the backlog, unless this process has done so just now."""
-    if broker_is_configured() and (at_once or _is_due()):
-        try:
-            publisher().publish(SEARCH, *task_message(INDEX_TASK))
-        except BrokerUnavailable as error:
-            logger.debug(Event.WAKE_LOST, error=error)
-
-
-def _is_due() -> bool:
-    global _notified_at  # noqa: PLW0603 - one for the process is the point
-    with _lock:
-        now = time.monotonic()
-        if now - _notified_at < NOTIFY_EVERY_SECONDS:
-            return False
-        _notified_at = now
-        return True
-
-
-#: About so many messages are indexed in one request.
-MAX_KEYS = 1000
-_ENTRIES = 50
-
-
 @dataclass(frozen=True)
 class Entries:
-    """Some entries, and the messages that they name, each once."""
+    """Entries of the backlog, and the distinct messages that they name."""
 
     ids: Sequence[int]
     keys: Sequence[Key]
 
     @property
     def are_all(self) -> bool:
-        """Whether there were no others."""
-        return len(self.ids) < _ENTRIES and len(self.keys) < MAX_KEYS
+        """Whether the backlog had no further entries."""
+        return len(self.ids) < MAX_ENTRIES and len(self.keys) < MAX_KEYS
 
 
 def record(keys: Sequence[Key]) -> None:
-    """Note these messages, in the caller's transaction; the search worker is woken after it."""
+    """Add these messages in the caller's transaction; notify the search worker after its commit."""
     if not settings.ENVIRONMENT.elasticsearch_url:
         return
     BacklogEntry.objects.create(keys=list(_ranges(keys)), recorded_at=timezone.now())
@@ -83,10 +63,10 @@ def record(keys: Sequence[Key]) -> None:
 
 
 def oldest() -> Entries | None:
-    """The entries to work off next; None when there are none."""
+    """The entries to index next; None if the backlog is empty."""
     ids: list[int] = []
     keys: dict[Key, None] = {}
-    for entry in BacklogEntry.objects.order_by("pk")[:_ENTRIES]:
+    for entry in BacklogEntry.objects.order_by("pk")[:MAX_ENTRIES]:
         ids.append(entry.pk)
         keys.update(dict.fromkeys(_keys(entry.keys)))
         if len(keys) >= MAX_KEYS:
@@ -95,22 +75,41 @@ def oldest() -> Entries | None:
 
 
 def remove(entries: Entries) -> None:
-    """These entries are worked off."""
+    """Delete these entries, because their messages are indexed."""
     BacklogEntry.objects.filter(pk__in=entries.ids).delete()
 
 
 def last_id() -> int:
-    """The latest entry there is; 0 without any."""
+    """The id of the newest entry; 0 if the backlog is empty."""
     return BacklogEntry.objects.aggregate(last=Max("pk"))["last"] or 0
 
 
 def is_worked_off(up_to: int) -> bool:
-    """Whether everything that was recorded up to this entry is indexed."""
+    """Whether all entries up to this id are indexed."""
     return not BacklogEntry.objects.filter(pk__lte=up_to).exists()
 
 
+def notify_indexer(*, at_once: bool = False) -> None:
+    """Queue the indexing task, unless this process has done so within NOTIFY_EVERY_SECONDS."""
+    if broker_is_configured() and (at_once or _is_due()):
+        try:
+            publisher().publish(SEARCH, *task_message(INDEX_TASK))
+        except BrokerUnavailable as error:
+            logger.debug(Event.WAKE_LOST, error=error)
+
+
+def _is_due() -> bool:
+    global _notified_at  # noqa: PLW0603 - one time for the whole process
+    with _lock:
+        now = time.monotonic()
+        if now - _notified_at < NOTIFY_EVERY_SECONDS:
+            return False
+        _notified_at = now
+        return True
+
+
 def _ranges(keys: Iterable[Key]) -> Iterator[list[str | int]]:
-    """The keys, sorted and without repetition, as ranges of consecutive numbers."""
+    """The distinct keys, sorted, as ranges of consecutive numbers."""
     in_order = sorted(set(keys))
     of_range = groupby(enumerate(in_order), key=lambda one: (one[1][:-1], int(one[1][-1]) - one[0]))
     for (parent, _), members in of_range:

@@ -1,21 +1,21 @@
-"""Why the index does not answer."""
+"""Errors of the search index."""
 
 
 class IndexUnusable(Exception):
-    """The root of all: what can be done without the index is done without it."""
+    """Base class. Callers that can do without the index catch it and go on."""
 
 
 class IndexUnavailable(IndexUnusable):
-    """Elasticsearch is out of reach, slow or overloaded, or refuses what it does otherwise."""
+    """Elasticsearch is unreachable, slow or overloaded, or rejects an ordinary request."""
 
 
 class RequestTooLarge(IndexUnavailable):
-    """The server, or a proxy before it, takes no request of this size."""
+    """The request is too large for the server, or for a proxy before it."""
 
 
 class NoIndex(IndexUnusable):
-    """Elasticsearch is there, and what was asked for is not: the index is yet to be built."""
+    """Elasticsearch answers, but the index does not exist: it has yet to be built."""
 
 
 class RequestRejected(IndexUnusable):
-    """Elasticsearch calls this request wrong: a defect here, which says nothing of the next one."""
+    """Elasticsearch finds this request invalid: a defect of ours. Other requests may succeed."""

@@ -1,7 +1,7 @@
-"""What is wrong with search, for operators: whatever makes a search miss the index, or find less.
+"""Health and gauges of search, for operators: whether the index is in use and up to date.
 
-It asks what searches and the search worker ask, so every state in which one of them is refused is
-seen here too, whatever Elasticsearch says of its own health.
+The probe sends the same requests as searches and the search worker, so it notices every state in
+which one of them fails, whatever Elasticsearch reports about its own health.
 """
 
 from datetime import datetime, timedelta
@@ -16,12 +16,12 @@ from operations import gauges, probes
 from search.errors import IndexUnusable, NoIndex
 from search.models import BacklogEntry
 
-#: In ordinary running a change is indexed within two seconds.
-BEHIND = timedelta(seconds=15)
+#: In normal operation a change is indexed within two seconds.
+MAX_LAG = timedelta(seconds=15)
 
 
 def register() -> None:
-    """Add search to the health check and to the gauges."""
+    """Register the health probes and the gauges of search."""
     probes.register_part(probes.Part("elasticsearch", ping_elasticsearch, _is_on))
     probes.register_part(probes.Part("search_index", _probe_index, _is_on))
     gauges.register_source(gauges.Source("elasticsearch", _ask_elasticsearch, _is_on))
@@ -33,7 +33,7 @@ def _is_on() -> bool:
 
 
 def ping_elasticsearch() -> None:
-    """Raises the errors of the Elasticsearch client."""
+    """Send a request to Elasticsearch. Raises the errors of its client."""
     from search.index.client import client  # noqa: PLC0415 - see search.index
 
     client().options(request_timeout=HEALTH_PART_SECONDS).info()
@@ -45,7 +45,7 @@ def _ask_elasticsearch() -> list[Metric]:
 
 
 def backlog_gauges() -> list[Metric]:
-    """Changes that the index still lacks. Raises errors of the database."""
+    """The size and age of the index backlog. Raises errors of the database."""
     backlog = BacklogEntry.objects.order_by("pk")
     oldest = backlog.values_list("recorded_at", flat=True).first()
     return [
@@ -68,26 +68,26 @@ def _age_seconds(since: datetime) -> float:
 
 def _probe_index() -> None:
     if (reason := health_problem()) is not None:
-        raise probes.NotWell(reason)
+        raise probes.ProbeFailed(reason)
 
 
 def health_problem() -> str | None:
-    """One sentence, or None while searches are answered by an index that is in step.
+    """Why the index is not used or not up to date, in one sentence; None if all is well.
 
     Raises OperationalError.
     """
     from search.index.layout import layout  # noqa: PLC0415 - see search.index
-    from search.index.querying import breaker, require_readable  # noqa: PLC0415
+    from search.index.queries import breaker, require_readable  # noqa: PLC0415
 
     try:
         require_readable(HEALTH_PART_SECONDS)
         if breaker().is_open:
-            return "this process leaves Elasticsearch alone, the database answers searches"
+            return "the circuit breaker for Elasticsearch is open, the database answers searches"
         layout(HEALTH_PART_SECONDS)
     except NoIndex:
         return "the search index is not complete, the database answers searches"
     except IndexUnusable as error:
-        return f"the search index is away, or refuses what it does otherwise: {error}"
+        return f"the search index is unavailable or rejects requests: {error}"
     return _lag()
 
 
@@ -96,6 +96,6 @@ def _lag() -> str | None:
         oldest = BacklogEntry.objects.order_by("pk").values_list("recorded_at", flat=True).first()
     finally:
         connection.close()
-    if oldest is None or oldest > timezone.now() - BEHIND:
+    if oldest is None or oldest > timezone.now() - MAX_LAG:
         return None
     return f"changes since {oldest} are not in the search index"

@@ -1,66 +1,67 @@
-"""What the search worker does when it is notified: index until nothing has changed for a while.
+"""The loop of the search worker: index the backlog until it stays empty for a while.
 
-It looks again for longer than a process holds back its next notification, so no message waits for
-beat. Where there is no index it builds one, in pieces; between pieces the backlog comes first. So
-everything becomes findable again after Elasticsearch has lost its data.
+The loop keeps looking for longer than a process holds back its next notification, so no message has
+to wait for Celery beat. If there is no index, the loop builds one in pieces, and between pieces the
+backlog comes first. So all messages become searchable again after Elasticsearch has lost its data.
 """
 
 import time
 
 from infra import worker_shutdown
 from infra.jobs import JobIsRunning
-from search import building
+from search import index_build
 from search.backlog import NOTIFY_EVERY_SECONDS, notify_indexer
 from search.index.layout import layout
-from search.indexing import Workload, index_some
+from search.index_update import Workload, index_batch
 
-LOOK_EVERY_SECONDS = 0.2
-LOOK_FOR_SECONDS = 2 * NOTIFY_EVERY_SECONDS
-#: The pieces of a build.
-PIECE_SECONDS = 1.0
-#: After so long the task ends, and asks to be begun again.
-LIMIT_SECONDS = 60.0
+POLL_SECONDS = 0.2
+#: How long the backlog must stay empty before the loop ends.
+IDLE_SECONDS = 2 * NOTIFY_EVERY_SECONDS
+#: Duration of one piece of a build.
+BUILD_PIECE_SECONDS = 1.0
+#: After this time the task ends and queues itself again.
+MAX_SECONDS = 60.0
 
 
 def run_indexer() -> None:
-    """Return when the index is complete and in step with the table.
+    """Return when the index is complete and up to date, at a shutdown, or after MAX_SECONDS.
 
     Raises IndexUnusable, OperationalError.
     """
-    limit = time.monotonic() + LIMIT_SECONDS
-    until = 0.0  # where there is nothing to do at first, no wake-up was held back either
+    limit = time.monotonic() + MAX_SECONDS
+    idle_until = 0.0  # if the backlog is empty at first, no notification was held back either
     while True:
-        work = _index_some()
+        work = _work_once()
         if work is Workload.NONE:
-            if time.monotonic() > until or worker_shutdown.wait_for_shutdown(LOOK_EVERY_SECONDS):
+            if time.monotonic() > idle_until or worker_shutdown.wait_for_shutdown(POLL_SECONDS):
                 return
             continue
-        until = time.monotonic() + LOOK_FOR_SECONDS
-        # A little waits for company: each request costs Elasticsearch a round of its log, on disk.
-        is_to_end = worker_shutdown.wait_for_shutdown(
-            LOOK_EVERY_SECONDS if work is Workload.LITTLE else 0
+        idle_until = time.monotonic() + IDLE_SECONDS
+        # A small batch waits for more work, because each request makes Elasticsearch sync its log.
+        shuts_down = worker_shutdown.wait_for_shutdown(
+            POLL_SECONDS if work is Workload.LITTLE else 0
         )
-        if is_to_end or time.monotonic() > limit:
+        if shuts_down or time.monotonic() > limit:
             notify_indexer(at_once=True)
             return
 
 
-def _index_some() -> Workload:
-    """Do some of what there is to do; how much there was."""
+def _work_once() -> Workload:
+    """Index one batch of the backlog, or build one piece of the index."""
     found = layout()
     if not found.targets:
-        building.begin()
+        index_build.begin()
         return Workload.MUCH
-    work = index_some()
+    work = index_batch()
     if work is Workload.NONE and found.build is not None and _build_piece():
         return Workload.MUCH
     return work
 
 
 def _build_piece() -> bool:
-    end = time.monotonic() + PIECE_SECONDS
+    end = time.monotonic() + BUILD_PIECE_SECONDS
     try:
-        building.go_on(is_over=lambda: time.monotonic() > end)
+        index_build.resume(should_stop=lambda: time.monotonic() > end)
     except JobIsRunning:
-        return False  # somebody else builds it
+        return False  # another process builds it
     return True

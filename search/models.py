@@ -1,10 +1,10 @@
-"""The table of what is still to be indexed."""
+"""The table of the index backlog."""
 
 from django.db import models
 
 
 class BacklogEntry(models.Model):
-    """Messages whose documents may differ from their rows, recorded with the change itself.
+    """Messages whose documents may be out of date, recorded in the transaction of the change.
 
     `keys` are ranges of numbers: [[application token, chat number, first, last], ...].
     """

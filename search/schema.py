@@ -1,4 +1,4 @@
-"""How the route of search is described."""
+"""The OpenAPI description of the search route."""
 
 from drf_spectacular.utils import (
     OpenApiExample,
@@ -9,8 +9,8 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 
 from api import openapi
-from ingest.text_rules import MAX_QUERY_CHARACTERS
 from messages_app.schema import MessageShape
+from search.service import MAX_QUERY_CHARACTERS
 
 
 class HitShape(MessageShape):

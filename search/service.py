@@ -1,36 +1,123 @@
-"""Whether there is a chat to search, also while the database cannot say.
+"""Searches the messages of one chat: the backends, their order, and the check of the chat.
 
-One search: of the first backend that can be asked, for whoever shows the hits.
+All backends agree: a message is a hit exactly if its folded body contains the folded query
+(search.fold_and_highlight.fold). Hits are numbered items and are paged like any list.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from chats.selectors import require_chat
 from infra.database import database_breaker
-from infra.errors import Unavailable
-from listing.pages import Source
+from infra.errors import FieldError, Invalid, Unavailable
+from ingest.records import Key
+from listing.pages import Source, Window
+from listing.parent_rows import StoredRows
 from messages_app.models import Message
-from search.backends import backends
 from search.errors import IndexUnusable
+from search.fold_and_highlight import fold
+
+MAX_QUERY_CHARACTERS = 256
+
+#: Characters that one search may read from the table: 2,000 of the longest bodies.
+MAX_SCANNED_CHARACTERS = 32 * 1024 * 1024
+#: Characters held in memory at a time, approximately.
+STEP_CHARACTERS = 1024 * 1024
+#: Messages in the first step of a scan.
+FIRST_STEP = 100
+
+Page = TypeVar("Page")
+
+
+class SearchBackend(Protocol):
+    """Finds the messages of a chat that contain a text."""
+
+    @property
+    def name(self) -> str:
+        """The value of the Search-Backend header."""
+
+    def hits(self, *, application_token: str, chat_number: int, query: str) -> Source[Message]:
+        """The messages of this chat, and of no other, that contain the query."""
+
+
+class ChatTooLarge(Unavailable):
+    """Only the index could answer this search, and it is unavailable."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The chat is too large to be searched without the search index, which is unavailable.",
+            retry_after=5,
+        )
 
 
 class SearchUnavailable(Unavailable):
-    """Neither the index nor the database can be asked now."""
+    """Neither the index nor the database is available."""
 
     def __init__(self) -> None:
-        super().__init__("Search is away.", retry_after=2)
+        super().__init__("Search is temporarily unavailable.", retry_after=2)
+
+
+@dataclass(frozen=True)
+class SearchResult(Generic[Page]):
+    """A page of hits, and the name of the backend that found them."""
+
+    page: Page
+    backend: str
+
+
+def clean_query(value: str | None, field: str = "query") -> str:
+    """A search query exactly as given, 1 to 256 characters. Raises Invalid."""
+    if value is None:
+        raise Invalid(FieldError(field, "required", f"{field} is required."))
+    if not 1 <= len(value) <= MAX_QUERY_CHARACTERS:
+        message = f"{field} must have 1 to {MAX_QUERY_CHARACTERS} characters."
+        raise Invalid(FieldError(field, "length", message))
+    return value
+
+
+def search(
+    *,
+    application_token: str,
+    chat_number: int,
+    query: str,
+    read_page: Callable[[Source[Message]], Page],
+) -> SearchResult[Page]:
+    """Apply `read_page` to the messages of this chat that contain the clean query.
+
+    `read_page` is called again with the next backend if the first one fails.
+
+    Raises ChatNotFound, and Unavailable if no backend can answer.
+    """
+    require_searchable(application_token=application_token, chat_number=chat_number)
+    for backend in backends():
+        with suppress(IndexUnusable):
+            hits = backend.hits(
+                application_token=application_token, chat_number=chat_number, query=query
+            )
+            return SearchResult(read_page(hits), backend.name)
+    raise SearchUnavailable
+
+
+def backends() -> Iterator[SearchBackend]:
+    """The backends in order of preference: on IndexUnusable, try the next one."""
+    environment = settings.ENVIRONMENT
+    if environment.elasticsearch_url:
+        from search.index.queries import ElasticsearchSearch  # noqa: PLC0415 - see search.index
+
+        yield ElasticsearchSearch()
+    yield DatabaseSearch(max_messages=environment.scanned_messages)
 
 
 def require_searchable(*, application_token: str, chat_number: int) -> None:
-    """Raises ChatNotFound when the application has no such chat, or Unavailable.
+    """Check that the chat exists. Raises ChatNotFound, Unavailable.
 
-    While the database is away, a chat of which the index has a message is known to be there.
+    While the database is unavailable, a chat with a message in the index is known to exist.
     """
     database = database_breaker()
     if not database.is_open:
@@ -47,7 +134,7 @@ def require_searchable(*, application_token: str, chat_number: int) -> None:
 def _is_indexed(application_token: str, chat_number: int) -> bool:
     if not settings.ENVIRONMENT.elasticsearch_url:
         return False
-    from search.index.querying import has_messages  # noqa: PLC0415 - see search.index
+    from search.index.queries import has_messages  # noqa: PLC0415 - see search.index
 
     try:
         return has_messages(application_token=application_token, chat_number=chat_number)
@@ -55,33 +142,91 @@ def _is_indexed(application_token: str, chat_number: int) -> bool:
         return False
 
 
-Answer = TypeVar("Answer")
+@dataclass(frozen=True)
+class DatabaseSearch:
+    """Scans the chat from the start of the page, and compares each body.
+
+    One search reads at most `max_messages` messages, because a longer scan would hold up other
+    requests. A chat within that limit is always searched to its end; in a larger one the search
+    succeeds if the page is full by then.
+    """
+
+    max_messages: int = 20_000
+    name: str = "database"
+
+    def hits(self, *, application_token: str, chat_number: int, query: str) -> Source[Message]:
+        """A scan of the table that stops when the page is full. Its methods raise ChatTooLarge."""
+        chat = (application_token, chat_number)
+        allowance = _Allowance(self.max_messages, MAX_SCANNED_CHARACTERS)
+        return _Scan(chat, StoredRows(Message, chat), fold(query), allowance)
+
+
+@dataclass
+class _Allowance:
+    """What one search may still read, for its page and the link to the previous page together."""
+
+    messages: int
+    characters: int
 
 
 @dataclass(frozen=True)
-class SearchResult(Generic[Answer]):
-    """What was made of the hits, and the name of who answered."""
+class _Scan:
+    chat: Key
+    rows: StoredRows[Message]
+    folded_query: str
+    allowance: _Allowance
+    step: ClassVar[int] = 1000
 
-    answer: Answer
-    backend: str
+    def items(self, window: Window) -> Sequence[Message]:
+        found: list[Message] = []
+        numbers = self._matching(window)
+        # A purge may remove messages after their numbers were read, so read on until it is full.
+        while some := list(islice(numbers, window.limit - len(found))):
+            found += self._read(some)
+        return found
+
+    def numbers(self, window: Window) -> Sequence[int]:
+        """The numbers of the hits; fewer, but at least one, where the allowance is used up."""
+        found: list[int] = []
+        try:
+            for number in islice(self._matching(window), window.limit):
+                found.append(number)  # noqa: PERF402 - keeps the numbers found before ChatTooLarge
+        except ChatTooLarge:
+            if not found:
+                raise
+        return found
+
+    def _matching(self, window: Window) -> Iterator[int]:
+        """The numbers of all hits of the window, in its order. Raises ChatTooLarge."""
+        rest, step = window, min(FIRST_STEP, self.step)
+        while True:
+            # Reading one row more than allowed shows whether the window ends here.
+            limit = min(step, max(self.allowance.messages, 0) + 1)
+            rows = self.rows.columns(replace(rest, limit=limit), "message_number", "body")
+            for number, body in rows:
+                self._spend(len(body))
+                if self.folded_query in fold(body):
+                    yield number
+            if len(rows) < limit:
+                return
+            rest = _beyond(rows[-1][0], rest)
+            size = sum(len(body) for _, body in rows)
+            step = max(1, min(self.step, STEP_CHARACTERS * len(rows) // max(size, 1)))
+
+    def _spend(self, characters: int) -> None:
+        self.allowance.messages -= 1
+        self.allowance.characters -= characters
+        if self.allowance.messages < 0 or self.allowance.characters < 0:
+            raise ChatTooLarge
+
+    def _read(self, numbers: Sequence[int]) -> list[Message]:
+        token, chat_number = self.chat
+        rows = Message.objects.filter(
+            application_token=token, chat_number=chat_number, message_number__in=numbers
+        )
+        by_number = {row.message_number: row for row in rows}
+        return [by_number[number] for number in numbers if number in by_number]
 
 
-def search(
-    *,
-    application_token: str,
-    chat_number: int,
-    query: str,
-    read: Callable[[Source[Message]], Answer],
-) -> SearchResult[Answer]:
-    """What `read` makes of the messages of this chat that contain the clean query.
-
-    Raises ChatNotFound, and Unavailable where nobody can be asked.
-    """
-    require_searchable(application_token=application_token, chat_number=chat_number)
-    for backend in backends():
-        with suppress(IndexUnusable):
-            hits = backend.hits(
-                application_token=application_token, chat_number=chat_number, query=query
-            )
-            return SearchResult(read(hits), backend.name)
-    raise SearchUnavailable
+def _beyond(number: int, window: Window) -> Window:
+    return replace(window, before=number) if window.descending else replace(window, after=number)

@@ -1,4 +1,4 @@
-"""The work of the search worker, and the daily look at what it has done."""
+"""Celery tasks: indexing in the search worker, and the daily check of a sample."""
 
 from celery import shared_task
 from django.conf import settings
@@ -7,17 +7,18 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from infra import worker_shutdown
 from infra.jobs import JobIsRunning
 from infra.logs import Event, get_logger
+from operations.schedule import ScheduledTask
 from search.errors import IndexUnusable
 
 logger = get_logger(__name__)
 
-#: Who cannot be reached is left alone for a moment, however often this is woken.
+#: Pause after a failure, so that frequent notifications do not hammer an unavailable service.
 PAUSE_SECONDS = 1.0
 
 
-@shared_task
+@shared_task(base=ScheduledTask)
 def index() -> None:
-    """Bring the index in step with the table; what cannot be done now is done when woken again."""
+    """Bring the index up to date; after a failure the next notification tries again."""
     if not settings.ENVIRONMENT.elasticsearch_url:
         return
     from search.indexer import run_indexer  # noqa: PLC0415 - see search.index
@@ -30,12 +31,12 @@ def index() -> None:
         worker_shutdown.wait_for_shutdown(PAUSE_SECONDS)
 
 
-@shared_task
+@shared_task(base=ScheduledTask)
 def check() -> None:
-    """The daily light check: a sample of messages, looked up on both sides."""
+    """The daily check: compare a random sample of messages in table and index."""
     if not settings.ENVIRONMENT.elasticsearch_url:
         return
-    from search.checking import StillBehind, check_sample  # noqa: PLC0415 - see search.index
+    from search.index_check import StillBehind, check_sample  # noqa: PLC0415 - see search.index
 
     close_old_connections()
     try:

@@ -1,4 +1,4 @@
-"""The routes, whole: one comparison finds each."""
+"""The route of search, as one regular expression so that a single match finds it."""
 
 from django.urls import re_path
 

@@ -1,26 +1,25 @@
-"""The route of search."""
+"""The search route of the API."""
 
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from api.formats import json_response, query_parameters
+from api.responses import json_response
 from api.views import ApiView
 from chats.models import Chat
-from ingest.text_rules import clean_query
-from listing.pages import Pager, Source, read_window
+from listing.pages import Pager, Source, query_parameters, read_window
 from messages_app.models import Message
 from messages_app.records import MESSAGES
-from search.highlight import highlight
+from search.fold_and_highlight import highlight
 from search.schema import describe_search
-from search.service import search
+from search.service import clean_query, search
 
 
 @describe_search
 class MessageSearch(ApiView):
     """The messages of one chat that contain a text."""
 
-    database_methods = ()  # the index may know all that is needed
-    models = (Chat, Message)  # as the page of a conversation
+    database_methods = ()  # the index alone may be enough
+    models = (Chat, Message)  # the same as for the conversation page in the admin
 
     def get(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """A page, newest first."""
@@ -31,9 +30,9 @@ class MessageSearch(ApiView):
             application_token=token,
             chat_number=int(chat_number),
             query=query,
-            read=lambda hits: _pager(hits, query).page(request, parameters, window),
+            read_page=lambda hits: _pager(hits, query).page(request, parameters, window),
         )
-        return json_response(found.answer, headers={"Search-Backend": found.backend})
+        return json_response(found.page, headers={"Search-Backend": found.backend})
 
 
 def _pager(hits: Source[Message], query: str) -> Pager[Message]:

@@ -1,14 +1,24 @@
 """Fixtures that all tests share: the API without a server between, and a server of one's own."""
 
+from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import httpx
 import pytest
-from pytest_django import Settings
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.core.management.color import no_style
+from django.db import connections, transaction
+from django.test import TransactionTestCase, override_settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from infra import database
 from infra.redis_client import redis_breaker, redis_client, redis_pool
+from messages_app.records import MESSAGES
+from search.backlog import record
 from tests.api.client import Api
 from tests.live.servers import NO_TLS, EmbeddedServer, migrated_database, stack_url
 from tests.redis_server import RedisServer
@@ -20,28 +30,80 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pictures", type=Path, metavar="FOLDER", help=what)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A Redis of a test's own is a service too, and so is an index on the stack's Elasticsearch."""
+#: The mark that each of these fixtures brings.
+_MARKS = {
+    "redis_server": pytest.mark.stack,
+    "elasticsearch": pytest.mark.stack,
+    "driver": pytest.mark.costly,
+    "newman": pytest.mark.costly,
+}
+
+
+#: Fixtures of tests that start servers and commands, which take longest.
+_PROCESSES = {"migrated", "checkout", "driver", "newman", "instance", "backed_up"}
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark tests by what they use, and put the files that take longest first.
+
+    A Redis of a test's own is a service too, and a browser is a program. Each file is run by one
+    of the processes that share the tests: one that came last would be waited for.
+    """
+    slow = set()
+    count = Counter(item.path for item in items)
     for item in items:
-        if {"redis_server", "elasticsearch"} & {*getattr(item, "fixturenames", ())}:
-            item.add_marker(pytest.mark.stack)
+        used = {*getattr(item, "fixturenames", ())}
+        for name in _MARKS.keys() & used:
+            item.add_marker(_MARKS[name])
+        if used & _PROCESSES:
+            slow.add(item.path)
+    yield
+    items.sort(key=lambda item: (item.path not in slow, -count[item.path], item.path))
 
 
-@pytest.fixture(autouse=True)
-def quick_client(settings: Settings) -> None:
-    """Each test client loads the middleware anew: without listing all static files then."""
-    settings.WHITENOISE_AUTOREFRESH = True
+@pytest.fixture(autouse=True, scope="session")
+def backlog_is_subscribed() -> None:
+    """As in a process that has Elasticsearch at its start: some tests switch it on later."""
+    if record not in MESSAGES.subscribers:
+        MESSAGES.subscribers.append(record)
 
 
-@pytest.fixture(autouse=True)
-def no_queue(settings: Settings) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def no_queue() -> Iterator[None]:
     """What runs in this process uses the test database alone: a stack's workers have another.
 
-    Without keys, too, whatever services a test adds.
+    Without keys, too, whatever services a test adds. And each test client loads the middleware
+    anew: without listing all static files then.
     """
     alone = {"redis_url": "", "broker_url": "", "elasticsearch_url": "", "require_keys": False}
-    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=alone)
+    environment = settings.ENVIRONMENT.model_copy(update=alone)
+    with override_settings(ENVIRONMENT=environment, WHITENOISE_AUTOREFRESH=True):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_flush() -> Iterator[None]:
+    """Tests with a transaction of their own empty all tables, but not those of permissions.
+
+    Django empties these too, and makes the same rows anew by fifty queries after each test.
+    """
+
+    @cache
+    def statements(alias: str) -> list[str]:
+        emptying = connections[alias]
+        tables = emptying.introspection.django_table_names(only_existing=True, include_views=False)
+        kept = {ContentType._meta.db_table, Permission._meta.db_table}
+        emptied = [table for table in tables if table not in kept]
+        return list(emptying.ops.sql_flush(no_style(), emptied))
+
+    def empty(case: TransactionTestCase) -> None:
+        for each in connections.all():
+            each.ops.execute_sql_flush(statements(each.alias))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +114,7 @@ def known_to_be_well() -> Iterator[None]:
 
 
 @pytest.fixture
-def redis_server(no_queue: None, settings: Settings, tmp_path: Path) -> Iterator[RedisServer]:
+def redis_server(settings: Settings, tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis of the test's own, which this process uses."""
     with RedisServer(tmp_path) as server:
         settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"redis_url": server.url})
@@ -69,6 +131,20 @@ def api(db: None) -> Api:
     return Api()
 
 
+@pytest.fixture(scope="module")
+def rows_of_module(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """What fixtures of a module make after this stays until its last test, which rolls it back.
+
+    Each test with `db` rolls back its own changes, as ever. Tests with a transaction of their own
+    have no place in such a module.
+    """
+    block = transaction.atomic()
+    block._from_testcase = True  # type: ignore[attr-defined] # as Django's own: durable blocks may be within it
+    with django_db_blocker.unblock(), block:
+        yield
+        transaction.set_rollback(True)
+
+
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty database for processes of a test's own: made once, to be copied."""
@@ -82,12 +158,13 @@ def embedded(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterat
         yield server
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("embedded", marks=pytest.mark.embedded),
-        pytest.param("stack", marks=pytest.mark.stack),
-    ]
-)
+@pytest.fixture
+def server_url(embedded: EmbeddedServer) -> str:
+    """The address of a real server, for what every profile does with the same code."""
+    return embedded.url
+
+
+@pytest.fixture(params=["embedded", pytest.param("stack", marks=pytest.mark.stack)])
 def base_url(request: pytest.FixtureRequest) -> str:
     """The address of a real server: once embedded, once the local stack."""
     if request.param == "stack":

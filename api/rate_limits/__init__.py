@@ -1,1 +1,1 @@
-"""How much each client may send; nothing here knows of HTTP or of who a client is."""
+"""Rate limits of clients. Only throttle.py knows HTTP, and how a client is identified."""

@@ -1,11 +1,11 @@
--- Requests are counted, as many as their names may still send.
+-- Counts the requests of several clients, each up to what its limit admits.
 --
--- KEYS: for each name what it owes, "DEBT TIME", time in microseconds.
--- ARGV: what a microsecond pays off, which is also how many requests may be owed; what one request
--- costs; then for each name how many requests it sends.
--- Answers for each name what it owed before.
+-- KEYS: for each client its debt, "DEBT TIME", with the time in microseconds.
+-- ARGV: the limit, which a microsecond pays off; the debt of one request; then for each client its
+-- number of requests.
+-- Returns each client's debt before these requests.
 
--- Neither on disk nor on replicas: it is worth no fsync, and lost it costs one burst.
+-- Neither on disk nor on replicas: losing the debts costs one burst, which is less than an fsync.
 redis.set_repl(redis.REPL_NONE)
 
 local time = redis.call('TIME')

@@ -1,11 +1,10 @@
-"""A rate as an operator writes it, and in the whole numbers that are counted with.
+"""The generic cell rate algorithm: a burst up to the limit, then requests at the pace of the rate.
 
-The generic cell rate algorithm: a burst of the whole limit, then as it is paid off by the clock.
-
-Of its two equivalent forms (ITU-T Recommendation I.371, "Traffic control and congestion control in
-B-ISDN") this is the leaky bucket with a continuous state: a client owes for what it has sent, and
-sends as long as it owes no more than the limit. There is no window, so no edge at which twice the
-limit could pass. All numbers are whole.
+This is the continuous-state leaky bucket, one of the algorithm's two equivalent forms (ITU-T
+Recommendation I.371, "Traffic control and congestion control in B-ISDN"). Each request adds to its
+client's debt, time pays the debt off, and a client may send as long as its debt stays within the
+limit. There is no window, so twice the limit can never pass at the edge of one. All numbers are
+integers.
 """
 
 import re
@@ -14,13 +13,13 @@ from functools import cache
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _RATE = re.compile(r"([1-9][0-9]{0,6})/([smh])", re.ASCII)
-#: As many an hour are counted exactly in the floating point numbers of Lua.
+#: Up to this limit per hour, Lua's floating point numbers count exactly.
 _MAX_LIMIT = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many requests in so many seconds, as a burst or spread out."""
+    """A number of requests in a unit of time, as a burst or spread out."""
 
     limit: int
     unit: str
@@ -30,18 +29,18 @@ class Rate:
 
     @property
     def cost(self) -> int:
-        """What one request owes: paid off at `limit` a microsecond, `limit` of them in the time."""
+        """The debt of one request: a microsecond pays off `limit`, so a unit pays off the limit."""
         return _UNIT_SECONDS[self.unit] * 1_000_000
 
     @property
     def capacity(self) -> int:
-        """What a client may owe at most."""
+        """The maximum debt of a client."""
         return self.limit * self.cost
 
 
 @cache
 def parse_rate(text: str) -> Rate:
-    """The rate. Raises ValueError with a sentence."""
+    """Parse a rate such as 100/s. Raises ValueError with a sentence."""
     found = _RATE.fullmatch(text)
     if not found or int(found[1]) > _MAX_LIMIT:
         raise ValueError(
@@ -51,42 +50,42 @@ def parse_rate(text: str) -> Rate:
     return Rate(int(found[1]), found[2])
 
 
-_SECOND = 1_000_000  # in the microseconds of which each pays off the rate's limit
+_SECOND = 1_000_000  # microseconds, each of which pays off the rate's limit
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one request is told; `owed` is the client's debt after it."""
+    """Whether one request is admitted; `debt` is the client's debt after it."""
 
     rate: Rate
     admitted: bool
-    owed: int
+    debt: int
 
     @property
     def remaining(self) -> int:
-        """How many more would be admitted now."""
-        return (self.rate.capacity - self.owed) // self.rate.cost
+        """The number of further requests that would be admitted now."""
+        return (self.rate.capacity - self.debt) // self.rate.cost
 
     @property
     def reset_seconds(self) -> int:
-        """Until nothing is owed, rounded up."""
-        return self._seconds(self.owed)
+        """The time until the debt is paid off, rounded up."""
+        return self._seconds(self.debt)
 
     @property
     def retry_seconds(self) -> int:
-        """Until one more is admitted, rounded up; at least 1 for one that was not."""
-        return self._seconds(max(0, self.owed + self.rate.cost - self.rate.capacity))
+        """The time until one more is admitted, rounded up; at least 1 after a refusal."""
+        return self._seconds(max(0, self.debt + self.rate.cost - self.rate.capacity))
 
     def _seconds(self, debt: int) -> int:
         return -(-debt // (self.rate.limit * _SECOND))
 
 
-def remaining_debt(rate: Rate, owed: int, microseconds: int) -> int:
-    """What is still owed so much later; a clock that was set back pays nothing."""
-    return max(0, owed - max(0, microseconds) * rate.limit)
+def remaining_debt(rate: Rate, debt: int, microseconds: int) -> int:
+    """Return the debt after this time; a clock that was set back pays nothing off."""
+    return max(0, debt - max(0, microseconds) * rate.limit)
 
 
-def admit(rate: Rate, owed: int) -> Verdict:
-    """Admit one request of a client that owes so much, or not; who is refused owes no more."""
-    admitted = owed + rate.cost <= rate.capacity
-    return Verdict(rate, admitted, owed + rate.cost if admitted else owed)
+def admit(rate: Rate, debt: int) -> Verdict:
+    """Admit or refuse one request of a client with this debt; a refused request adds none."""
+    admitted = debt + rate.cost <= rate.capacity
+    return Verdict(rate, admitted, debt + rate.cost if admitted else debt)

@@ -1,20 +1,16 @@
-"""Limits as one process counts them by itself: without a Redis, and while it is away.
+"""Counts requests against a limit: over Redis for all processes together, or in this process alone.
 
-What clients owe for their requests, by Redis's clock and for all processes together.
-
-The arithmetic is that of api.rate_limits.gcra, which tells what the numbers mean.
-
-The one question whether a request is within its client's limit; it is always answered.
-
-Requests of a process that ask at the same time share one round trip to Redis, by which all
-processes count together; of a fast client some more are counted with them in advance. Without
-Redis, or while it is away or slow, each process counts alone and grants the whole limit: a client
-may then send more, by as many times as there are processes.
+Requests that arrive at the same time share one round trip to Redis (ingest.group_commit), and for a
+client with a high limit some more requests are counted with them in advance. Without Redis, or
+while it is unavailable or slow, each process counts alone and grants the whole limit, so a client
+may send more, by as many times as there are processes. No request fails because of the counting.
+The arithmetic is that of api.rate_limits.gcra.
 """
 
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha1
 from pathlib import Path
@@ -24,13 +20,14 @@ from typing import Any
 import redis
 
 from api.rate_limits.gcra import Rate, Verdict, admit, remaining_debt
-from api.rate_limits.prepaid import ReservedTokens, reservation
 from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
 from infra.timeouts import REQUEST_LIMIT_TURN_SECONDS
 from ingest import redis_keys
 from ingest.group_commit import GroupCommit, GroupLimits, OutcomeOpen, QueueIsFull
 
-MAX_LOCAL_NAMES = 10_000
+MAX_LOCAL_CLIENTS = 10_000
+_MAX_CLIENTS_WITH_RESERVED = 10_000
+_MAX_RESERVED = 100
 
 
 def _microseconds() -> int:
@@ -38,45 +35,95 @@ def _microseconds() -> int:
 
 
 class LocalLimiter:
-    """What each name owes to this process, which remembers so many names at most."""
+    """The debts to this process, of at most MAX_LOCAL_CLIENTS clients."""
 
     def __init__(self, rate: Rate, clock: Callable[[], int] = _microseconds) -> None:
         self._rate = rate
         self._clock = clock
         self._lock = Lock()
-        #: What was owed when, the name that asked last at the end.
-        self._owing: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        #: Each client's debt, and when that was; the client of the latest request comes last.
+        self._debts: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
-    def ask(self, name: str) -> Verdict:
-        """Count one request under this name."""
+    def ask(self, client: str) -> Verdict:
+        """Count one request of this client."""
         with self._lock:
             now = self._clock()
-            owed, since = self._owing.get(name, (0, now))
-            verdict = admit(self._rate, remaining_debt(self._rate, owed, now - since))
-            self._owing[name] = verdict.owed, now
-            self._owing.move_to_end(name)
+            debt, since = self._debts.get(client, (0, now))
+            verdict = admit(self._rate, remaining_debt(self._rate, debt, now - since))
+            self._debts[client] = verdict.debt, now
+            self._debts.move_to_end(client)
             self._forget(now)
             return verdict
 
     def _forget(self, now: int) -> None:
-        """Who asked a whole period ago owes nothing any more; beyond the bound the oldest goes."""
-        while self._owing:
-            oldest, (_, since) = next(iter(self._owing.items()))
-            if now - since < self._rate.cost and len(self._owing) <= MAX_LOCAL_NAMES:
+        """Drop debts that are paid off, and beyond the bound the oldest."""
+        while self._debts:
+            oldest, (_, since) = next(iter(self._debts.items()))
+            if now - since < self._rate.cost and len(self._debts) <= MAX_LOCAL_CLIENTS:
                 break
-            del self._owing[oldest]
+            del self._debts[oldest]
+
+
+def tokens_to_reserve(rate: Rate) -> int:
+    """Return the number of requests to count in advance: at most a twentieth of a second's worth.
+
+    Reserved requests of a client that goes away count against its limit until time pays them off.
+    """
+    return min(_MAX_RESERVED, rate.limit * 50_000 // rate.cost)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reserved:
+    requests: int
+    debt: int
+    until: float
+
+
+class ReservedTokens:
+    """Requests counted in advance, so that not each request of a busy client needs a round trip.
+
+    A round trip for each would cost a lone GET a third more CPU time. No client gets more than its
+    limit, because reserved requests count from the start.
+    """
+
+    def __init__(self, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._seconds = rate.cost / 1_000_000
+        self._clock = clock
+        self._lock = Lock()
+        self._reserved: OrderedDict[str, _Reserved] = OrderedDict()
+
+    def take(self, client: str) -> Verdict | None:
+        """Admit one request that was counted in advance; None if there is none."""
+        with self._lock:
+            left = self._reserved.pop(client, None)
+            if left is None or left.until < self._clock():
+                return None
+            if left.requests > 1:
+                self._reserved[client] = replace(left, requests=left.requests - 1)
+            # The debt includes all reserved requests, but those that are left count as remaining.
+            debt = left.debt - (left.requests - 1) * self._rate.cost
+            return Verdict(self._rate, admitted=True, debt=debt)
+
+    def put(self, client: str, requests: int, debt: int) -> None:
+        """Reserve requests for one period; `debt` includes them."""
+        with self._lock:
+            self._reserved[client] = _Reserved(requests, debt, self._clock() + self._seconds)
+            self._reserved.move_to_end(client)
+            if len(self._reserved) > _MAX_CLIENTS_WITH_RESERVED:
+                self._reserved.popitem(last=False)
 
 
 _CHARGE = (Path(__file__).parent / "charge.lua").read_text()
-_CHARGE_DIGEST = sha1(_CHARGE.encode()).hexdigest()  # noqa: S324 - Redis' choice
+_CHARGE_DIGEST = sha1(_CHARGE.encode()).hexdigest()  # noqa: S324 - Redis requires SHA-1
 
 
 def charge(rate: str, limit: int, cost: int, counts: Mapping[str, int]) -> dict[str, int]:
-    """Count so many requests of each name; what each owed before. One round trip, or NoRedis.
+    """Count requests by client in Redis; return each client's debt before. Raises RedisUnavailable.
 
-    Who counts by another rate counts apart.
+    Debts by different rates are separate.
     """
-    names = [redis_keys.debt(rate, name) for name in counts]
+    names = [redis_keys.debt(rate, client) for client in counts]
     arguments = [len(names), *names, limit, cost, *counts.values()]
 
     def send(server: Any) -> Any:
@@ -93,43 +140,43 @@ _LIMITS = GroupLimits(wait_seconds=REQUEST_LIMIT_TURN_SECONDS)
 
 
 class Limiter:
-    """Counts by this rate."""
+    """Counts by one rate."""
 
     def __init__(self, rate: Rate) -> None:
         self._rate = rate
-        self._alone = LocalLimiter(rate)
-        self._prepaid = ReservedTokens(rate)
-        self._together: GroupCommit[str, Verdict] = GroupCommit(self._commit, _LIMITS)
+        self._local = LocalLimiter(rate)
+        self._reserved = ReservedTokens(rate)
+        self._shared: GroupCommit[str, Verdict] = GroupCommit(self._commit, _LIMITS)
 
-    def ask(self, name: str) -> Verdict:
-        """Count one request under this name."""
+    def ask(self, client: str) -> Verdict:
+        """Count one request of this client."""
         if not redis_is_configured():
-            return self._alone.ask(name)
-        if prepaid := self._prepaid.take(name):
-            return prepaid
+            return self._local.ask(client)
+        if verdict := self._reserved.take(client):
+            return verdict
         try:
-            return self._together.submit(name)
+            return self._shared.submit(client)
         except (RedisUnavailable, QueueIsFull, OutcomeOpen):
-            return self._alone.ask(name)
+            return self._local.ask(client)
 
-    def _commit(self, names: Sequence[str]) -> list[Verdict]:
-        """The script admits as many of each name as `judge` does, so these are told apart here."""
-        advance = reservation(self._rate)
-        counts = {name: count + advance for name, count in Counter(names).items()}
-        owed = charge(str(self._rate), self._rate.limit, self._rate.cost, counts)
+    def _commit(self, clients: Sequence[str]) -> list[Verdict]:
+        """Charge a group. The script admits as many of each client as `admit` does here."""
+        extra = tokens_to_reserve(self._rate)
+        counts = {client: count + extra for client, count in Counter(clients).items()}
+        debts = charge(str(self._rate), self._rate.limit, self._rate.cost, counts)
         verdicts = []
-        for name in names:
-            verdict = admit(self._rate, owed[name])
-            owed[name] = verdict.owed
+        for client in clients:
+            verdict = admit(self._rate, debts[client])
+            debts[client] = verdict.debt
             verdicts.append(verdict)
-        for name, debt in owed.items():
-            more = min(advance, Verdict(self._rate, admitted=True, owed=debt).remaining)
-            if more:
-                self._prepaid.put(name, more, debt + more * self._rate.cost)
+        for client, debt in debts.items():
+            reserved = min(extra, Verdict(self._rate, admitted=True, debt=debt).remaining)
+            if reserved:
+                self._reserved.put(client, reserved, debt + reserved * self._rate.cost)
         return verdicts
 
 
 @cache
 def limiter(rate: Rate) -> Limiter:
-    """The one of this process."""
+    """Return this process's limiter of the rate."""
     return Limiter(rate)

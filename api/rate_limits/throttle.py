@@ -1,16 +1,7 @@
-"""Limits of the API's routes (RATE_LIMIT), by DRF's throttling: who is counted, and what is said.
-
-DRF throttles what it has let in, so that who is refused before is counted where errors become
-answers: guessing keys is limited too, by the address it comes from. With the setting empty nothing
-of this happens.
-"""
-
-from collections.abc import Sequence
+"""RATE_LIMIT as a throttle of DRF: the client's name, and the RateLimit headers of the response."""
 
 from django.conf import settings
-from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
@@ -18,23 +9,26 @@ from api.rate_limits.gcra import Verdict, parse_rate
 from api.rate_limits.limiter import limiter
 from infra.addresses import network_of
 
-#: Where the environment of a request keeps what was said of it. No header has such a name.
+#: The verdict's key in the environ of a request. No header can have this name.
 _VERDICT = "chatsystem.rate_limit"
 
 
 def client_name(request: Request) -> str:
-    """Whom to count the request under: who has a key by that, anybody else by the address."""
-    # `request.auth` would authenticate, and once more a request on which that has failed.
+    """Name the client whom the request counts for: by its key, or else by its address."""
+    # Reading `request.auth` would authenticate, even a request whose authentication has failed.
     if vars(request).get("_auth") is not None:
         return f"key:{request.user}"
     return f"address:{network_of(request._request.META.get('REMOTE_ADDR', ''))}"
 
 
 class RateLimit(BaseThrottle):
-    """Counts a request, and says in the headers of its answer how much is left."""
+    """Counts a request, and puts what is left of the limit into the headers of the response."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        """Whether it is within the limit. A request that was judged by its head is counted then."""
+        """Whether the request is within the limit. Each request counts once.
+
+        A request whose head was checked before its body arrived has its verdict already.
+        """
         environ = request._request.META
         verdict: Verdict | None = environ.get(_VERDICT)
         if verdict is None:
@@ -45,7 +39,7 @@ class RateLimit(BaseThrottle):
         return self._verdict.admitted
 
     def wait(self) -> float:
-        """Seconds until it is worth another try."""
+        """Return the seconds until another try can succeed."""
         return self._verdict.retry_seconds
 
 
@@ -55,28 +49,3 @@ def _limit_headers(verdict: Verdict) -> dict[str, str]:
         "RateLimit-Remaining": str(verdict.remaining),
         "RateLimit-Reset": str(verdict.reset_seconds),
     }
-
-
-class ThrottledView(APIView):
-    """Counts each request once, whether it is let in or not."""
-
-    throttle_classes: Sequence[type[BaseThrottle]] = (RateLimit,)
-    _is_counted = False
-
-    def get_throttles(self) -> list[BaseThrottle]:
-        """None while no limit is set."""
-        return super().get_throttles() if settings.ENVIRONMENT.rate_limit else []
-
-    def check_throttles(self, request: Request) -> None:
-        """Raises Throttled."""
-        self._is_counted = True
-        super().check_throttles(request)
-
-    def handle_exception(self, exc: Exception) -> Response:
-        """The answer to the error, or 429 where that came before the counting."""
-        if not self._is_counted:
-            try:
-                self.check_throttles(self.request)
-            except Throttled as throttled:
-                exc = throttled
-        return super().handle_exception(exc)

@@ -1,4 +1,4 @@
-"""Applications and operators' keys in the admin."""
+"""Applications and operator keys in the admin."""
 
 from applications.admin import applications as applications
 from applications.admin import operators as operators

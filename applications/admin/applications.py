@@ -23,7 +23,7 @@ _AFTER_ALL_DIGITS = "g"
 
 
 class ApplicationForm(forms.ModelForm[Application]):
-    """All that can be said about an application is its name."""
+    """The name is the only editable field."""
 
     name = NameField(label="Name")
 
@@ -34,7 +34,7 @@ class ApplicationForm(forms.ModelForm[Application]):
 
 @admin.register(Application)
 class ApplicationAdmin(AddsWithKey, RecordAdmin[Application]):
-    """Applications, each with a link to its chats, and with a button that replaces its key."""
+    """Applications, with a link to their chats and a button that replaces the key."""
 
     actions = ("replace_keys",)
     change_form_template = "applications/admin/change_form.html"
@@ -48,16 +48,16 @@ class ApplicationAdmin(AddsWithKey, RecordAdmin[Application]):
 
     @admin.display(description="name")
     def short_name(self, application: Application) -> SafeString:
-        """The name as far as a list has room for it."""
+        """The beginning of the name."""
         return preview(application.name)
 
     @admin.display(description="chats")
     def chats(self, application: Application) -> SafeString:
-        """How many chats, and which."""
+        """The number of chats, as a link to them."""
         return list_link("chats.chat", (application.token,), application.chats_count)
 
     def find(self, rows: "QuerySet[Application]", text: str) -> "QuerySet[Application] | None":
-        """By the beginning of a token: a range of its index, which LIKE need not be."""
+        """Search by the beginning of a token, as a range of the index, which LIKE may not use."""
         beginning = text.strip()
         if not _BEGINNING.fullmatch(beginning):
             return None
@@ -65,27 +65,29 @@ class ApplicationAdmin(AddsWithKey, RecordAdmin[Application]):
         return rows.filter(token__gte=beginning, token__lt=end).order_by("-token")
 
     def create(self, values: Mapping[str, Any]) -> Application:
-        """By the same service as the API, with its key."""
+        """Create it, with a key, by the service of the API."""
         key = new_key()
         application = create_application(name=values["name"], key=key)
         show_key(application, key)
         return application
 
     def edit(self, row: Application, values: Mapping[str, Any]) -> Application:
-        """By the same service as the API."""
+        """Rename it by the service of the API."""
         return rename_application(token=row.token, name=values["name"])
 
     def save_model(self, request: HttpRequest, obj: Application, form: Any, change: bool) -> None:
-        """As any record; a new one is added once."""
+        """Save; a form that is sent twice adds once."""
         if not change:
             self.refuse_repeat(request)
         super().save_model(request, obj, form, change)
 
-    @admin.action(description="Replace their keys", permissions=["change"])
+    @admin.action(
+        description="Replace the keys of the selected applications", permissions=["change"]
+    )
     def replace_keys(
         self, request: HttpRequest, applications: "QuerySet[Application]"
     ) -> HttpResponse:
-        """A new key for each, shown on the page that answers."""
+        """Replace the key of each; the next page shows the new keys."""
         return replace_keys(
             self, request, applications, lambda application: rotate_key(token=application.token)
         )

@@ -1,4 +1,4 @@
-"""The form field by which others ask for an application."""
+"""The form field for an application's token."""
 
 import re
 
@@ -12,12 +12,12 @@ from applications.selectors import require_application
 
 
 class ApplicationTokenField(forms.CharField):
-    """The token of an application that exists."""
+    """The token of an existing application."""
 
     widget = AdminTextInputWidget
 
     def clean(self, value: object) -> str:
-        """The token, exactly as stored: the database may think more of them alike."""
+        """The token, exactly as stored; the database's collation may match more."""
         token: str = super().clean(value)
         if not re.fullmatch(TOKEN, token):
             raise ValidationError("A token is 24 digits from 0 to 9 and a to f.", code="invalid")

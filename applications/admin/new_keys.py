@@ -1,8 +1,8 @@
-"""New keys in the admin: each is on one page, once, and nowhere afterwards.
+"""New keys in the admin: each is shown once, on one page.
 
-The page with a key is the very answer to the form that made it, so a key is neither in a cookie nor
-in the session, which is stored, nor in an address; a browser keeps none of the admin's pages. Sent
-again, the form does nothing (operations.admin.confirmation).
+The page with a key is the direct answer to the form that made it. So a key is never in a cookie, in
+the stored session or in an address, and browsers do not cache the admin's pages. A form that is
+sent again does nothing (operations.admin.confirmation).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,25 +16,31 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from infra.errors import Conflict, DomainError
-from operations.admin.confirmation import FIELD, Question, new_mark, question_page, take_mark
+from operations.admin.confirmation import (
+    FIELD,
+    Confirmation,
+    confirmation_page,
+    new_token,
+    take_token,
+)
 from operations.admin.log import CHANGE, note
 
-#: Where a new row keeps its key until it is shown.
+#: The attribute of a new row that holds its key until it is shown.
 _SHOWN = "key_to_show"
 
 Holder = TypeVar("Holder", bound=Model)
 
-_REPLACE = Question(
+_REPLACE = Confirmation(
     action="replace_keys",
     title="Replace keys",
-    warning="The present keys stop at once: whoever uses them is turned away until he has the new "
-    "ones. Each new key is shown once, on the page that comes next.",
+    warning="The present keys stop working at once: clients are refused until they have the new "
+    "ones. Each new key is shown once, on the next page.",
 )
 
 
 @dataclass(frozen=True)
 class NewKey:
-    """Whose key it is; what went wrong, where there is none."""
+    """A new key and its holder; or the error, if there is no key."""
 
     holder: Model
     key: str = ""
@@ -47,37 +53,37 @@ def replace_keys(
     holders: Iterable[Holder],
     replace: Callable[[Holder], str],
 ) -> HttpResponse:
-    """Ask, or replace the keys and show them; one that fails leaves the others as they are."""
-    page = question_page(admin, request, holders, _REPLACE)
+    """Ask for confirmation, or replace the keys and show them. Each one fails on its own."""
+    page = confirmation_page(admin, request, holders, _REPLACE)
     if page is not None:
         return page
     return _page(admin, request, [_replaced(request, holder, replace) for holder in holders])
 
 
 class AddsWithKey(ModelAdmin[Any]):
-    """The admin of something that gets its first key when it is added."""
+    """The admin of objects that get their first key when they are added."""
 
     add_form_template = "applications/admin/add_form.html"
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
     ) -> HttpResponse:
-        """The form for a new row, with a mark that it keeps when it is shown again with errors."""
+        """The form for a new row, with a mark that survives a second display with errors."""
         if options.get("add"):
-            mark = request.POST.get(FIELD) or new_mark(request)
+            mark = request.POST.get(FIELD) or new_token(request)
             context |= {"field": FIELD, "mark": mark}
         return super().render_change_form(request, context, *args, **options)
 
     def refuse_repeat(self, request: HttpRequest) -> None:
-        """Raises AddedBefore if the form has a mark that was answered. Programs need no mark."""
+        """Raises AddedBefore if the form's mark was used already. Programs need no mark."""
         mark = request.POST.get(FIELD)
-        if mark is not None and not take_mark(request, mark):
+        if mark is not None and not take_token(request, mark):
             raise AddedBefore
 
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """The page with the key, in place of the next page, which could not show it."""
+        """Show the page with the key instead of redirecting."""
         return _page(self, request, [NewKey(obj, vars(obj).pop(_SHOWN))])
 
 
@@ -85,11 +91,11 @@ class AddedBefore(Conflict):
     """A form was sent twice."""
 
     def __init__(self) -> None:
-        super().__init__("This was added before, and is not added twice.")
+        super().__init__("This form was sent before; nothing is added twice.")
 
 
 def show_key(holder: Model, key: str) -> None:
-    """Remember the key of a new row until the answer to its form shows it."""
+    """Keep the key of a new row until the answer to its form shows it."""
     vars(holder)[_SHOWN] = key
 
 
@@ -111,5 +117,5 @@ def _replaced(request: HttpRequest, holder: Holder, replace: Callable[[Holder], 
     except DomainError as error:
         return NewKey(holder, error=error.detail)
     except (DatabaseError, InterfaceError) as error:
-        return NewKey(holder, error=f"The database failed, so replace it again: {error}")
+        return NewKey(holder, error=f"The database failed; replace the key again: {error}")
     return NewKey(holder, key)

@@ -1,8 +1,7 @@
-"""Logs: a closed list of events (`events`), said with fields, by `get_logger(__name__)`.
+"""Logs: a closed list of events (`events`) with fields, written by `get_logger(__name__)`.
 
-Nothing is logged for a request or a task that succeeds. What a line may not tell is kept out of it
-in one place, wherever it comes from: secrets (`redaction`), texts of errors that may quote what
-clients sent (`errors`), and control characters (`formatting`).
+A request or a task that succeeds is not logged. `formatting` keeps secrets, control characters, and
+texts of errors that may quote clients out of every line.
 """
 
 import structlog
@@ -23,6 +22,6 @@ structlog.configure(
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """The logger of this module; each of its lines is an Event and its fields."""
+    """The logger of a module; each of its lines is an Event with fields."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger

@@ -1,16 +1,9 @@
-"""Secrets of this installation, which no line may tell.
+"""Log lines: one for each record, as JSON for programs or as words for people.
 
-What may be told of an error: where it arose, of what kind it is, and only sometimes its text.
-
-The text of an error may quote what a client sent: a database's, the value that does not fit; a
-parser's, what it stumbled over. So only those are quoted that speak of services, or are our own.
-
-One line for each record, ours and those of libraries: JSON for programs, or words for people.
-
-A line is a line: whatever a field holds, its control characters are written as escapes, so that
-nobody can make a second line, or colour a terminal, by what he sends.
-
-What is logged and how, for `logging.config.dictConfig`: all of it to standard error.
+A field cannot break a line: control characters become escapes, so no client can forge a second line
+or colour a terminal. Secrets of the installation are hidden. The text of an error may quote a
+client, such as the value that a database refuses; so only texts of service errors and of this
+project's own errors are written, and of all others only the kind and the place.
 """
 
 import re
@@ -32,11 +25,11 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict
 
 from infra.logs.events import Event
-from infra.request_context import current_request_id
+from infra.request_context import request_id_var
 from infra.service_errors import blames_row
 from infra.text import visible
 
-#: The packages of this project, whose own log lines and errors may be quoted.
+#: The packages of this project; the texts of their errors may be written.
 OWN_PACKAGES = (
     "api",
     "applications",
@@ -53,19 +46,19 @@ OWN_PACKAGES = (
 )
 
 HIDDEN = "***"
-#: A shorter one would be found in half of all words.
+#: A shorter secret would occur in half of all words.
 MIN_CHARACTERS = 4
 
 
 def passwords(urls: Iterable[str]) -> Iterable[str]:
-    """Those of these URLs, as they are written there and as they are meant."""
+    """The passwords in these URLs, as written and decoded."""
     for url in urls:
         written = urlsplit(url).password or ""
         yield from (written, unquote(written))
 
 
 class Redaction:
-    """Hides these secrets in any text."""
+    """Hides these secrets in texts."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         long_first = sorted({*secrets}, key=len, reverse=True)
@@ -73,7 +66,7 @@ class Redaction:
         self._pattern = re.compile("|".join(known)) if known else None
 
     def __call__(self, text: str) -> str:
-        """The text without them."""
+        """The text with the secrets hidden."""
         return self._pattern.sub(HIDDEN, text) if self._pattern else text
 
 
@@ -82,13 +75,13 @@ _CHAIN = 5
 
 
 def describe(error: BaseException) -> str:
-    """The error in a line: its kind, and its text where that quotes nobody."""
+    """The error in a line: its kind, and its text if that cannot quote a client."""
     kind = type(error).__name__
     return f"{kind}: {error}" if _is_safe_to_quote(error) else kind
 
 
 def traceback_of(error: BaseException) -> str:
-    """The places that the error came through, and those of the errors that led to it."""
+    """The traceback of the error and of the errors that led to it."""
     parts = [
         "".join(format_tb(one.__traceback__)) + describe(one)
         for one in islice(_chain(error), _CHAIN)
@@ -124,7 +117,7 @@ Fields = dict[str, Any]
 
 
 def formatter(*, as_json: bool, secrets: Iterable[str] = ()) -> ProcessorFormatter:
-    """What a handler needs to write records so, without these secrets."""
+    """The formatter of a log handler, which hides these secrets."""
     redact = Redaction(secrets)
     render = _as_json if as_json else _as_line
 
@@ -135,7 +128,7 @@ def formatter(*, as_json: bool, secrets: Iterable[str] = ()) -> ProcessorFormatt
 
 
 def _fields(said: Fields, redact: Redaction) -> Fields:
-    """The fields that each line has, in their order, then those of the event."""
+    """The fields that each line has, in order, then those of the event."""
     record: LogRecord = said.pop("_record")
     event = said.pop("event")
     if not said.pop("_from_structlog"):
@@ -147,7 +140,7 @@ def _fields(said: Fields, redact: Redaction) -> Fields:
         "level": record.levelname.lower(),
         "event": str(event),
         "logger": record.name,
-        "request_id": said.pop("request_id", None) or current_request_id(),
+        "request_id": said.pop("request_id", None) or request_id_var.get(),
         "process": record.process,
         **said,
     }
@@ -167,7 +160,7 @@ def _error(given: Any) -> BaseException | None:
 
 
 def _plain(value: Any, redact: Redaction) -> Any:
-    """The value as JSON has it, with nothing in it that a log must not have."""
+    """The value as JSON, without anything that a log must not contain."""
     plain = partial(_plain, redact=redact)
     match value:
         case bool() | float() | None:
@@ -197,7 +190,7 @@ def _as_line(fields: Fields) -> str:
     rest = "".join(f" {name}={_word(value)}" for name, value in fields.items())
     said = message if event == Event.LIBRARY else event
     line = f"{timestamp} {level.upper()} {logger} [{request_id}] {said}{rest}"
-    # No line of a traceback begins like a line of the log.
+    # Indented, so that no line of a traceback looks like a line of the log.
     return "\n    ".join([line, *traceback.splitlines()])
 
 
@@ -206,26 +199,27 @@ def _word(value: Any) -> str:
     return text if text and " " not in text else orjson.dumps(text).decode()
 
 
-#: What speaks of each request or task, or of what only the client did wrong.
+#: Loggers that write a line for each request or task, or for a client's mistake.
 QUIET_LIBRARIES = {
-    # Each 4xx is the client's affair and in its answer; the server's own failures are logged.
+    # A 4xx is in the client's answer; the server's own failures are logged.
     "django.request": "ERROR",
     "django.security": "ERROR",
     "django.security.DisallowedHost": "CRITICAL",
-    # A line for each request; what fails is logged by who asked.
+    # A line for each request; its caller logs failures.
     "elastic_transport": "ERROR",
-    # Two lines for each task otherwise; a task that fails is an event of ours.
+    # Two lines for each task; a failed task is an event of this project.
     "celery.worker.strategy": "WARNING",
     "celery.app.trace": "CRITICAL",
-    # A line each ten seconds.
+    # A line every ten seconds.
     "celery.beat": "WARNING",
 }
 
 
 def logging_configuration(*, as_json: bool, level: str, secrets: Sequence[str]) -> dict[str, Any]:
-    """Our own lines from this level on; libraries from INFO on at the most.
+    """Configuration for logging.config.dictConfig: everything goes to standard error.
 
-    What libraries say for debugging may hold anything that passes through them.
+    Own lines are written from `level` on, those of libraries at most from INFO on, because their
+    debug lines may contain anything.
     """
     of_libraries = "INFO" if level == "DEBUG" else level
     return {

@@ -1,1 +1,1 @@
-"""Everything that talks to RabbitMQ beside Celery's own workers."""
+"""Everything that talks to RabbitMQ except Celery's own workers."""

@@ -1,8 +1,7 @@
-"""Connections to RabbitMQ that are this process's own: one attempt, short waits, quick to drop.
+"""This process's own connections to RabbitMQ, declaring the queues, and how much waits in them.
 
-A channel to queues that are there: whoever comes first to a new broker declares all of them.
-
-How much waits in the queues, and whether anybody takes it.
+A connection makes one attempt, waits briefly and closes quickly. The first process that reaches a
+new broker declares all queues.
 """
 
 from collections.abc import Iterable
@@ -18,7 +17,7 @@ from infra.logs import Event, get_logger
 from infra.rabbitmq.queues import QUEUES
 from infra.timeouts import BROKER_CONNECT_SECONDS, BROKER_DEPTH_SECONDS, BROKER_FAREWELL_SECONDS
 
-#: What goes wrong with a broker.
+#: The errors of a broker's client.
 BROKER_ERRORS = (AMQPError, KombuError, OSError)
 
 
@@ -27,12 +26,12 @@ class BrokerUnavailable(Exception):
 
 
 def broker_is_configured() -> bool:
-    """Whether this installation has a broker at all."""
+    """Whether this installation has a broker."""
     return bool(settings.ENVIRONMENT.broker_url)
 
 
 def connect(answer_seconds: float, heartbeat_seconds: float = 0) -> Connection:
-    """A new connection, on which no answer is waited for longer than that. Raises one of FAILED."""
+    """A new connection with a time limit for each answer. Raises one of BROKER_ERRORS."""
     connection = Connection(
         settings.ENVIRONMENT.broker_url,
         connect_timeout=BROKER_CONNECT_SECONDS,
@@ -49,7 +48,7 @@ def connect(answer_seconds: float, heartbeat_seconds: float = 0) -> Connection:
 
 
 def close_quietly(connection: Connection) -> None:
-    """Close it without the farewell, which a broker that hangs would never answer."""
+    """Close it without a handshake, which a broker that hangs would never answer."""
     connection.collect(socket_timeout=BROKER_FAREWELL_SECONDS)
 
 
@@ -57,13 +56,13 @@ logger = get_logger(__name__)
 
 
 def open_declared_channel(connection: Connection, others: Iterable[Queue] = ()) -> Any:
-    """A channel of this connection, once all queues are there, and these others."""
+    """A channel, after declaring all queues and these others."""
     channel = connection.channel()
     for queue in (*QUEUES, *others):
         try:
             queue(channel).queue_declare()
         except PreconditionFailed as error:
-            # It is there, made by another version, and takes messages as well.
+            # It exists, declared by another release, and works as well.
             logger.error(Event.QUEUE_DIFFERS, queue=queue.name, error=error)  # noqa: TRY400
             channel = connection.channel()
     return channel
@@ -71,19 +70,19 @@ def open_declared_channel(connection: Connection, others: Iterable[Queue] = ()) 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """Messages that wait, without those a worker holds; workers that take them."""
+    """Messages that wait, without those that a worker holds; and the number of consumers."""
 
     messages: int = 0
     consumers: int = 0
 
 
 def messages_waiting(*queues: str) -> int:
-    """The messages that wait in these queues. Raises BrokerUnavailable."""
+    """The number of messages that wait in these queues. Raises BrokerUnavailable."""
     return sum(state.messages for state in queue_states(*queues).values())
 
 
 def queue_states(*queues: str) -> dict[str, QueueState]:
-    """These queues as they are now; one that is not there is empty. Raises BrokerUnavailable."""
+    """The state of these queues; a missing one counts as empty. Raises BrokerUnavailable."""
     if not broker_is_configured():
         return {}
     try:
@@ -99,7 +98,7 @@ def queue_states(*queues: str) -> dict[str, QueueState]:
 def _state(connection: Connection, name: str) -> QueueState:
     [queue] = (queue for queue in QUEUES if queue.name == name)
     try:
-        # A channel for each: asked for a queue that is not there, the broker closes it.
+        # One channel for each queue: the broker closes a channel that names a missing queue.
         answer: Any = queue(connection.channel()).queue_declare(passive=True)
     except NotFound:
         return QueueState()

@@ -1,11 +1,8 @@
-"""Task messages in Celery's protocol, version 2, written without Celery.
-
-Sending is on the path of requests, and Celery's own way costs four times as much.
-
-One confirmed publish at a time, on a connection that is dropped after the first doubt.
+"""Confirmed publishes of task messages, one at a time, on a connection that is dropped on doubt.
 
 py-amqp takes any confirm for the one it waits for. So after a timeout, a refusal or a return the
-connection is closed, and a message whose confirm did not come may have arrived all the same.
+connection is closed, and a message without a confirm may still have arrived. Task messages follow
+Celery's protocol, version 2, and are written without Celery, which costs four times as much.
 """
 
 from collections.abc import Mapping
@@ -42,7 +39,7 @@ _confirmed, _failed = (PUBLISHES.labels(outcome) for outcome in ("confirmed", "f
 
 
 class Publisher:
-    """This process's way to the queues."""
+    """The publisher of this process."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -51,7 +48,7 @@ class Publisher:
         self.breaker = Breaker("rabbitmq", try_to_publish)
 
     def publish(self, queue: str, headers: Mapping[str, Any], body: bytes) -> None:
-        """Return when the queue has the message on disk.
+        """Publish; return when the queue has the message on disk.
 
         Raises BrokerUnavailable, at once if that is known.
         """
@@ -62,7 +59,7 @@ class Publisher:
                 self._publish_to_existing(queue, headers, body)
             except Exception as error:
                 _failed.inc()
-                # A message that is too large says nothing of the others.
+                # A message that is too large says nothing about others.
                 if meaning_of(error) is not Meaning.ROW_AT_FAULT:
                     self.breaker.open(error)
                 raise BrokerUnavailable(f"{type(error).__name__}: {error}") from error
@@ -72,7 +69,7 @@ class Publisher:
         try:
             self._publish(queue, headers, body)
         except ChannelError as error:
-            # The queue is gone under a living connection; a new one declares it.
+            # The queue was deleted while the connection lived; a new connection declares it.
             if error.reply_code != _NO_ROUTE:
                 raise
             self._publish(queue, headers, body)
@@ -98,7 +95,7 @@ class Publisher:
 
 @cache
 def publisher() -> Publisher:
-    """The one of this process."""
+    """The publisher that all threads share."""
     return Publisher()
 
 
@@ -121,14 +118,14 @@ def _publish_confirmed(
 
 
 def _open_producer(connection: Connection) -> Producer:
-    """A producer on this connection, once all queues are there."""
+    """A producer on this connection, after declaring the queues."""
     return Producer(open_declared_channel(connection), auto_declare=False)
 
 
 def try_to_publish() -> None:
-    """Two confirmed publishes to nowhere. Raises what goes wrong with a broker.
+    """Publish twice to a queue that does not exist. Raises errors of the broker.
 
-    A broker that is out of memory takes the first of each connection, and confirms no other.
+    A broker that is out of memory accepts the first publish of a connection and confirms no other.
     """
     connection = connect(BROKER_CONFIRM_SECONDS)
     try:

@@ -1,20 +1,20 @@
-"""The topology: queues of work, so that no backlog holds up another, and one for what failed.
+"""The queues: one for each kind of work, so that no backlog delays another, and one for failures.
 
     web, beat ──► (default exchange) ──► chats ─────────► worker: batch insert
                                      ──► messages ──────► worker: batch insert
                                      ──► maintenance ───► background worker: counts, sweeper
-                                     │      │ refused, or handed out too often
+                                     │      │ refused, or redelivered too often
                                      │      ▼
-                                     │    failed ───────► kept for the operator
+                                     │    failed ───────► stored, or dead letters
                                      └─► search ────────► search worker: indexing
 
-Libraries declare none of them by themselves (`no_declare`): a queue that an older version has made
-otherwise would end their connection. See infra.rabbitmq.connection.
+Libraries declare none of them by themselves (`no_declare`): a queue that another release declared
+with other arguments would end their connection. See infra.rabbitmq.connection.
 
 Every queue is a quorum queue: on disk and, in a cluster, on several nodes before it is confirmed.
-A full queue of work refuses new messages, and who publishes then delivers by itself. What is in
-`search` only wakes its worker, who looks into the database for what there is to do: of too many
-such messages the oldest are dropped, and beat sends one again.
+A full queue refuses messages, and their publisher delivers directly. Messages in `search` only wake
+the search worker, which reads its work from the database: if there are too many, the oldest are
+dropped, and beat sends one again.
 """
 
 from kombu import Queue
@@ -23,12 +23,12 @@ SEARCH = "search"
 MAINTENANCE = "maintenance"
 FAILED = "failed"
 
-#: A message that came back so often is not handed out again. One that kills its worker is found out
-#: earlier; one that has to wait for a database that is away comes back four times an hour.
+#: The broker redelivers a message this often. A message that kills its worker is detected earlier;
+#: one that waits for the database comes back four times an hour.
 DELIVERY_LIMIT = 20
-#: RabbitMQ 4 has a limit of 20 for each queue that names none, and drops what exceeds it. From the
-#: queue of the failed nothing may be dropped: this many returns never happen. RabbitMQ 4 also takes
-#: -1 for no limit, but older servers then drop a message at its first return.
+#: RabbitMQ 4 has a limit of 20 for each queue that names none, and then drops the message. The
+#: queue `failed` may drop nothing, and this many returns never happen. RabbitMQ 4 also accepts -1
+#: for no limit, but older servers then drop a message at its first return.
 NO_DELIVERY_LIMIT = 2**31 - 1
 MAX_BYTES = 8 * 1024**3
 MAX_WAKE_UPS = 100
@@ -37,7 +37,7 @@ _QUORUM = {"x-queue-type": "quorum"}
 
 
 def work_queue(name: str, failed: str = FAILED) -> Queue:
-    """A queue of work, whose dead letters go to the other one."""
+    """A queue of work; its dead letters go to `failed`."""
     return Queue(
         name,
         exchange="",
@@ -49,7 +49,7 @@ def work_queue(name: str, failed: str = FAILED) -> Queue:
             "x-delivery-limit": DELIVERY_LIMIT,
             "x-dead-letter-exchange": "",
             "x-dead-letter-routing-key": failed,
-            # What fails leaves its queue only once it is in the other one.
+            # A dead letter leaves its queue only once it is in the other one.
             "x-dead-letter-strategy": "at-least-once",
             "x-overflow": "reject-publish",
             "x-max-length-bytes": MAX_BYTES,
@@ -58,7 +58,7 @@ def work_queue(name: str, failed: str = FAILED) -> Queue:
 
 
 def wake_up_queue(name: str) -> Queue:
-    """A queue whose messages all say the same."""
+    """A queue whose messages are all alike."""
     return Queue(
         name,
         exchange="",
@@ -74,7 +74,7 @@ WORK[SEARCH] = wake_up_queue(SEARCH)
 
 
 def failed_queue(name: str = FAILED) -> Queue:
-    """A queue that keeps what failed, however often it is taken in vain."""
+    """A queue that keeps failed messages, however often they are returned."""
     return Queue(
         name,
         exchange="",

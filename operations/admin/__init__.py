@@ -1,8 +1,8 @@
-"""What the admin of applications, chats and messages has in common: lists, searches and forms.
+"""The kit of the admin pages of all applications: lists, searches, forms, logins.
 
-Lists cost the same at any size and any depth, searches go by key, and whatever is written goes
-through the services that the API calls. Each app registers its own models; registered here is what
-is not an app's: dead letters, the log, who gives numbers.
+A list costs the same at any size and any page, a search goes by key, and every change goes through
+the services that the API calls. Each application registers its own models; this package registers
+those that belong to none: dead letters, the log, the number authority.
 """
 
 from operations.admin import dead_letters as dead_letters

@@ -1,6 +1,6 @@
-"""What stands in a cell of a list or beside a label: texts cut short, links to other lists.
+"""Contents of cells: shortened texts, and links to other lists and to conversations.
 
-A link names its rows by the search that finds them, so it costs no query and needs no primary key.
+A link to rows is a search for their key, so it costs no query and needs no primary key.
 """
 
 from urllib.parse import urlencode
@@ -11,13 +11,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 PREVIEW_CHARACTERS = 80
-#: A text with more characters or lines than these is folded.
+#: A text with more characters or lines is folded.
 _FOLDED_CHARACTERS = 800
 _FOLDED_LINES = 12
 
 
 def preview(text: str) -> SafeString:
-    """The beginning of a text; its writing direction stays inside of the cell."""
+    """The beginning of a text; its writing direction does not affect the rest of the row."""
     if len(text) > PREVIEW_CHARACTERS:
         text = text[: PREVIEW_CHARACTERS - 1] + "…"
     return format_html("<bdi>{}</bdi>", text)
@@ -26,7 +26,7 @@ def preview(text: str) -> SafeString:
 def list_link(model: str, key: tuple[str | int, ...], text: str | int) -> SafeString:
     """A link to the rows of `model` ("chats.chat") that a search for `key` finds.
 
-    By name, because lists of a higher layer are linked to as well.
+    The model is given by name, because the link may lead to a list of a higher layer.
     """
     address = reverse(f"admin:{model.replace('.', '_')}_changelist")
     search = urlencode({SEARCH_VAR: "/".join(map(str, key))})
@@ -34,7 +34,7 @@ def list_link(model: str, key: tuple[str | int, ...], text: str | int) -> SafeSt
 
 
 def conversation_link(token: str, chat: int, text: str | int, message: int = 0) -> SafeString:
-    """A link to a chat read as a conversation: its end, or from this message on."""
+    """A link to the chat as a conversation: to its end, or to this message."""
     address = reverse("conversation", args=(token, chat))
     if message:
         address += f"?after={message - 1}#m{message}"
@@ -42,7 +42,7 @@ def conversation_link(token: str, chat: int, text: str | int, message: int = 0) 
 
 
 def folded(text: str) -> SafeString:
-    """A text as it was written; of a long one the beginning, and the rest on demand."""
+    """The whole text; a long one is folded and unfolds on a click."""
     lines = text.split("\n", _FOLDED_LINES)
     if len(text) <= _FOLDED_CHARACTERS and len(lines) <= _FOLDED_LINES:
         return format_html('<div class="said" dir="auto">{}</div>', text)

@@ -1,8 +1,8 @@
-"""Actions that cannot be taken back are asked about first, and one answer does them once.
+"""Confirmation of actions that cannot be undone, and forms that work only once.
 
-The question carries a mark that the session remembers until it is answered: an answer that is sent
-again, by a reload or a second click, finds no mark and does nothing. Of two at the same time one
-finds it. A form whose answer shows something once carries such a mark too.
+The page carries a token that the session keeps until the form is submitted. A form submitted again,
+by a reload or a second click, finds no token and does nothing; of two submitted at the same time
+one finds it. A form whose result is shown only once carries such a token, too.
 """
 
 from collections.abc import Iterable
@@ -21,77 +21,78 @@ from django.template.response import TemplateResponse
 from infra.database import in_transaction
 
 FIELD = "confirmation"
-_UNANSWERED = "unanswered_confirmations"
-#: Pages that one user may leave open; the oldest are forgotten.
-_MOST = 20
+_OPEN = "unanswered_confirmations"
+#: A session keeps the tokens of this many open pages; the oldest are dropped.
+_MAX_OPEN = 20
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked: `action` by its name, `warning` says what cannot be taken back."""
+class Confirmation:
+    """The text of a confirmation page; `warning` says what cannot be undone."""
 
     action: str
     title: str
     warning: str
 
 
-def question_page(
-    admin: ModelAdmin[Any], request: HttpRequest, rows: Iterable[Model], question: Question
+def confirmation_page(
+    admin: ModelAdmin[Any], request: HttpRequest, rows: Iterable[Model], confirmation: Confirmation
 ) -> HttpResponse | None:
-    """The page that asks; None once it was answered, by this very request."""
-    mark = request.POST.get(FIELD)
-    if mark is None:
-        return _ask(admin, request, rows, question)
-    if take_mark(request, mark):
+    """The page that asks for confirmation; None if this request confirms the action."""
+    token = request.POST.get(FIELD)
+    if token is None:
+        return _render(admin, request, rows, confirmation)
+    if take_token(request, token):
         return None
-    message = "This was answered before, and is not done twice. Select again to do it once more."
+    message = (
+        "This form was already submitted, and nothing was done again. To repeat it, select again."
+    )
     admin.message_user(request, message, messages.WARNING)
     return HttpResponseRedirect(request.get_full_path())
 
 
-def new_mark(request: HttpRequest) -> str:
-    """A mark for a form that is shown now."""
-    mark = uuid4().hex
-    request.session[_UNANSWERED] = [*request.session.get(_UNANSWERED, []), mark][-_MOST:]
-    return mark
+def new_token(request: HttpRequest) -> str:
+    """A token for a form, which the session keeps."""
+    token = uuid4().hex
+    request.session[_OPEN] = [*request.session.get(_OPEN, []), token][-_MAX_OPEN:]
+    return token
 
 
-def take_mark(request: HttpRequest, mark: str) -> bool:
-    """Whether the form with this mark is answered for the first time, by this very request.
+def take_token(request: HttpRequest, token: str) -> bool:
+    """Remove the token; whether this request is the first one to submit its form.
 
-    The session as it is stored decides, locked for that moment: each request has read its own.
+    The session is read again from the database and locked: each request has its own copy.
     """
 
     def take() -> list[str] | None:
         session = Session.objects.select_for_update().filter(pk=request.session.session_key).first()
         stored = session.get_decoded() if session else {}
-        if session is None or mark not in stored.get(_UNANSWERED, []):
+        if session is None or token not in stored.get(_OPEN, []):
             return None
-        left = [other for other in stored[_UNANSWERED] if other != mark]
-        session.session_data = Session.objects.encode({**stored, _UNANSWERED: left})
+        left = [other for other in stored[_OPEN] if other != token]
+        session.session_data = Session.objects.encode({**stored, _OPEN: left})
         session.save(update_fields=["session_data"])
         return left
 
     left = in_transaction(take)
     if left is None:
         return False
-    request.session[_UNANSWERED] = left
+    request.session[_OPEN] = left
     return True
 
 
-def _ask(
-    admin: ModelAdmin[Any], request: HttpRequest, rows: Iterable[Model], question: Question
+def _render(
+    admin: ModelAdmin[Any], request: HttpRequest, rows: Iterable[Model], confirmation: Confirmation
 ) -> HttpResponse:
-    mark = new_mark(request)
     context = {
         **admin.admin_site.each_context(request),
-        "title": question.title,
+        "title": confirmation.title,
         "opts": admin.opts,
         "media": admin.media,
-        "question": question,
+        "confirmation": confirmation,
         "rows": list(rows),
         "checkbox": ACTION_CHECKBOX_NAME,
         "field": FIELD,
-        "mark": mark,
+        "token": new_token(request),
     }
-    return TemplateResponse(request, "operations/admin/question.html", context)
+    return TemplateResponse(request, "operations/admin/confirmation.html", context)

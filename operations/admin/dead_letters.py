@@ -1,9 +1,7 @@
-"""What a dead letter holds, for people: its rows with their texts, or the bytes as text.
+"""Dead letters in the admin: their rows in readable form, and the actions replay and discard.
 
-A letter may hold hundreds of rows of 16 KiB each; a page shows so much of it as can be read there,
-and says where the rest is to be had.
-
-Dead letters: what was accepted and could not be stored, shown readable; replay and discard.
+A letter may hold hundreds of rows of 16 KiB each; a page shows the first ones and names the command
+that shows the rest.
 """
 
 import json
@@ -23,30 +21,30 @@ from ingest.dead_letters.replay import StillSetAside, as_object, discard, replay
 from ingest.message_format import UnknownFormat
 from ingest.records import NumberedRow, record_types
 from operations.admin.cells import conversation_link, folded, preview
-from operations.admin.confirmation import Question, question_page
+from operations.admin.confirmation import Confirmation, confirmation_page
 from operations.admin.key_search import letters_by_key
 from operations.admin.lists import ReadOnlyAdmin
 from operations.admin.log import CHANGE, DELETION, note
 
-_MOST_ROWS = 50
-_MOST_CHARACTERS = 64 * 1024
+_MAX_ROWS = 50
+_MAX_CHARACTERS = 64 * 1024
 
 
 def rows_held(letter: DeadLetter) -> SafeString:
-    """Each row with its key, the time of its acceptance and its text."""
+    """Each row with its key, acceptance time and text."""
     if letter.kind != MESSAGE and letter.kind not in record_types():
-        return format_html("A note of {}, and no row.", letter.kind)
+        return format_html("A record of {}, without a row.", letter.kind)
     try:
         rows = rows_in(letter)
     except UnknownFormat as error:
-        return format_html("<p>It cannot be read: {}</p>{}", str(error), _text_of(letter))
-    shown = format_html_join("", "{}", ((_row(row),) for row in rows[:_MOST_ROWS]))
-    more = len(rows) - _MOST_ROWS
-    return shown if more <= 0 else format_html("{}<p>… and {} rows more.</p>", shown, more)
+        return format_html("<p>This letter cannot be read: {}</p>{}", str(error), _text_of(letter))
+    shown = format_html_join("", "{}", ((_row(row),) for row in rows[:_MAX_ROWS]))
+    more = len(rows) - _MAX_ROWS
+    return shown if more <= 0 else format_html("{}<p>… and {} more rows.</p>", shown, more)
 
 
 def payload_of(letter: DeadLetter) -> SafeString:
-    """The payload as JSON, unfolded on demand."""
+    """The payload as folded JSON."""
     text = json.dumps(letter.payload, indent=1, ensure_ascii=False)
     return format_html(
         "<details><summary>{} characters of JSON</summary><pre>{}</pre></details>",
@@ -66,7 +64,7 @@ def _row(row: NumberedRow) -> SafeString:
 
 
 def _text_of(letter: DeadLetter) -> SafeString:
-    """The bytes of a message from a queue."""
+    """The bytes of a queue message as text."""
     if letter.kind != MESSAGE:
         return SafeString("")
     try:
@@ -77,23 +75,23 @@ def _text_of(letter: DeadLetter) -> SafeString:
 
 
 def _cut(letter: DeadLetter, text: str) -> str:
-    if len(text) <= _MOST_CHARACTERS:
+    if len(text) <= _MAX_CHARACTERS:
         return text
-    rest = f"\n… cut off; all of it: manage.py dead_letters show {letter.pk}"
-    return text[:_MOST_CHARACTERS] + rest
+    rest = f"\n… shortened; see all of it with: manage.py dead_letters show {letter.pk}"
+    return text[:_MAX_CHARACTERS] + rest
 
 
-_DISCARD = Question(
+_DISCARD = Confirmation(
     action="discard",
     title="Discard dead letters",
-    warning="What these letters hold is given up for good. The numbers of their rows are recorded "
-    "as skipped, so an audit takes them for no loss.",
+    warning="The rows in these letters are deleted for good. Their numbers are recorded as "
+    "skipped, so an audit does not report them as lost.",
 )
 
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
-    """The latest first; which of them is to be replayed or discarded is chosen by hand."""
+    """Dead letters, latest first."""
 
     actions = ("replay", "discard")
     change_form_template = "operations/admin/dead_letter.html"
@@ -101,7 +99,7 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
     not_listed = ("payload", "traceback")
     search_fields = ("parent",)
     search_help_text = (
-        "Search by TOKEN, by TOKEN CHAT or by TOKEN CHAT MESSAGE, with spaces or slashes between."
+        "Search by TOKEN, TOKEN CHAT or TOKEN CHAT MESSAGE, separated by spaces or slashes."
     )
     fields = (
         "kind",
@@ -117,7 +115,7 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
 
     @admin.display(description="row")
     def place(self, letter: DeadLetter) -> SafeString:
-        """The key, and for a message of a chat the way there."""
+        """The key; for a message with a link to its place in the conversation."""
         key = "/".join(map(str, letter.key)) or "–"
         if len(letter.key) == 3 and letter.number:
             return conversation_link(letter.key[0], letter.key[1], key, letter.number)
@@ -125,57 +123,62 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
 
     @admin.display(description="reason")
     def why(self, letter: DeadLetter) -> SafeString:
-        """As far as a list has room for it."""
+        """The beginning of the reason."""
         return preview(letter.reason)
 
-    @admin.display(description="what it holds")
+    @admin.display(description="content")
     def holds(self, letter: DeadLetter) -> SafeString:
-        """Row by row, as far as it can be read."""
+        """The rows in the letter."""
         return rows_held(letter)
 
     @admin.display(description="payload")
     def payload_shown(self, letter: DeadLetter) -> SafeString:
-        """As it was kept."""
+        """The stored payload."""
         return payload_of(letter)
 
     @admin.display(description="traceback")
     def trace(self, letter: DeadLetter) -> SafeString:
-        """Where it failed, if it was an error."""
+        """The traceback of the error, if there was one."""
         return format_html("<pre>{}</pre>", letter.traceback or "–")
 
     def find(self, rows: "QuerySet[DeadLetter]", text: str) -> "QuerySet[DeadLetter] | None":
-        """By the key of what was set aside."""
+        """By the key of the row."""
         return letters_by_key(rows, text)
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
-        """Who may change dead letters."""
+        """Users who may change dead letters."""
         return request.user.has_perm("ingest.change_deadletter")
 
     def has_discard_permission(self, request: HttpRequest) -> bool:
-        """Who may delete dead letters."""
+        """Users who may delete dead letters."""
         return request.user.has_perm("ingest.delete_deadletter")
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
     ) -> HttpResponse:
-        """With a button for each action that the user may take."""
+        """Add a button for each action that the user may take."""
         context["letter_actions"] = self.get_actions(request)
         return super().render_change_form(request, context, *args, **options)
 
-    @admin.action(description="Replay: store what they hold", permissions=["replay"])
+    @admin.action(
+        description="Replay selected dead letters: store their rows", permissions=["replay"]
+    )
     def replay(self, request: HttpRequest, letters: "QuerySet[DeadLetter]") -> None:
-        """Each by itself; what fails again stays, with its new reason."""
-        self._do(request, letters, replay, "Replayed")
+        """Replay each letter; one that fails again stays, with the new reason."""
+        self._process(request, letters, replay, "Replayed")
 
-    @admin.action(description="Discard: give them up for good", permissions=["discard"])
+    @admin.action(
+        description="Discard selected dead letters: delete their rows for good",
+        permissions=["discard"],
+    )
     def discard(self, request: HttpRequest, letters: "QuerySet[DeadLetter]") -> HttpResponse | None:
-        """Each by itself, once it was said that it is meant."""
-        page = question_page(self, request, letters.defer(*self.not_listed), _DISCARD)
+        """Discard each letter, after a confirmation."""
+        page = confirmation_page(self, request, letters.defer(*self.not_listed), _DISCARD)
         if page is None:
-            self._do(request, letters, discard, "Discarded")
+            self._process(request, letters, discard, "Discarded")
         return page
 
-    def _do(
+    def _process(
         self,
         request: HttpRequest,
         letters: "QuerySet[DeadLetter]",
@@ -184,17 +187,17 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
     ) -> None:
         found = list(letters)
         if not found:
-            self.message_user(request, "They are no longer there.", messages.WARNING)
+            self.message_user(request, "The selected letters no longer exist.", messages.WARNING)
         for letter in found:
             try:
                 work(letter)
             except StillSetAside as error:
-                note(request, letter, CHANGE, f"{done} in vain: {error}")
+                note(request, letter, CHANGE, f"{done} without success: {error}")
                 self.message_user(
                     request, f"{letter.title} stays set aside: {error}", messages.ERROR
                 )
             except (DatabaseError, InterfaceError) as error:
-                message = f"{letter.title} was not reached: the database failed: {error}"
+                message = f"{letter.title} was not processed, because the database failed: {error}"
                 self.message_user(request, message, messages.ERROR)
                 return
             else:

@@ -1,7 +1,7 @@
-"""Form fields that judge by ingest.text_rules, as the API does, and see through browsers.
+"""Form fields that validate by ingest.text_rules, like the API, and allow for browsers.
 
-A browser does not send back a text as it was shown: a line of input loses its line breaks, and all
-line breaks of a text area become CR LF. Such a difference alone is no change.
+A browser does not return a text as it was shown: an input loses line breaks, and a text area turns
+all line breaks into CR LF. Such a difference alone is not a change.
 """
 
 from abc import abstractmethod
@@ -17,10 +17,10 @@ from ingest.text_rules import clean_body, clean_name
 
 
 class RuledField(forms.CharField):
-    """A text with a rule of ingest.text_rules in place of all of Django's."""
+    """A text validated by a rule of ingest.text_rules and by none of Django's."""
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        """Written in the direction of its text."""
+        """Set the writing direction from the text."""
         return {**super().widget_attrs(widget), "dir": "auto"}
 
     @abstractmethod
@@ -29,7 +29,7 @@ class RuledField(forms.CharField):
 
     @abstractmethod
     def as_sent(self, text: str) -> str:
-        """What is left of the text when a browser has shown it and sent it back."""
+        """The text as a browser returns it, for comparison."""
 
     def clean(self, value: object) -> str:
         """The text as it is stored. Raises ValidationError."""
@@ -41,7 +41,7 @@ class RuledField(forms.CharField):
             ) from None
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Whether someone changed the text, and not only the browser."""
+        """Whether the user changed the text, and not only the browser."""
         before, after = self.to_python(initial) or "", self.to_python(data) or ""
         return self.as_sent(before) != self.as_sent(after)
 
@@ -49,7 +49,7 @@ class RuledField(forms.CharField):
 class NameField(RuledField):
     """The name of an application or a chat.
 
-    It has no maxlength, since browsers count UTF-16 and the rule counts characters.
+    It has no maxlength: browsers count UTF-16 units, the rule counts characters.
     """
 
     widget = AdminTextInputWidget
@@ -64,10 +64,10 @@ class NameField(RuledField):
 
 
 class BodyField(RuledField):
-    """The body of a message, spaces at both ends included.
+    """The body of a message, including leading and trailing spaces.
 
-    A body that was edited has LF for every CR LF: which of them it had before, the browser no
-    longer says, and LF is what its user sees and means.
+    Every CR LF of an edited body becomes LF: the browser does not tell which line break it was, and
+    LF is what the user sees and means.
     """
 
     widget = AdminTextareaWidget
@@ -80,5 +80,5 @@ class BodyField(RuledField):
         return clean_body(text.replace("\r\n", "\n"))
 
     def as_sent(self, text: str) -> str:
-        """With one kind of line break; the form's own is CR LF, which is left out of account."""
+        """With LF for every line break; the browser makes all of them CR LF."""
         return text.replace("\r\n", "\n").replace("\r", "\n")

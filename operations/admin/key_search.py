@@ -1,8 +1,8 @@
-"""Searches in the admin: by the key of a row or its beginning, as an index can answer them.
+"""Searches in the admin by the key of a row or its beginning, so that an index answers them.
 
-`TOKEN`, `TOKEN 5`, `TOKEN 5 12` or the same with slashes: each part must be exactly what it is in
-the API's addresses. What is found is sorted by the rest of the key, newest first, so that one range
-of the index is the list.
+`TOKEN`, `TOKEN 5`, `TOKEN 5 12` or the same with slashes: each part must be complete, as in the
+API's URLs. The result is sorted by the rest of the key, newest first, so it is one range of the
+index.
 """
 
 import re
@@ -19,7 +19,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 def rows_by_key(rows: "QuerySet[Row]", key: Mapping[str, str], text: str) -> "QuerySet[Row] | None":
-    """The rows whose key begins as `text` does; None when no key can.
+    """The rows whose key begins with the parts in `text`; None if no key can.
 
     `key` maps the columns of the key, in order, to the pattern of their values.
     """
@@ -36,9 +36,9 @@ def rows_by_key(rows: "QuerySet[Row]", key: Mapping[str, str], text: str) -> "Qu
 
 
 def letters_by_key(rows: "QuerySet[DeadLetter]", text: str) -> "QuerySet[DeadLetter] | None":
-    """Dead letters whose key begins as `text` does; None when no key can.
+    """The dead letters whose key begins with the parts in `text`; None if no key can.
 
-    Of an application they are its chats' and their messages', of a chat its messages'.
+    A token finds the chats and messages of the application, a chat number the messages of the chat.
     """
     parts = text.replace("/", " ").split()
     patterns = (TOKEN, CHAT_NUMBER, MESSAGE_NUMBER)
@@ -50,5 +50,5 @@ def letters_by_key(rows: "QuerySet[DeadLetter]", text: str) -> "QuerySet[DeadLet
     name = parent_name(parts)
     if len(parts) == 2:
         return rows.filter(parent=name).order_by(*order)
-    # "/" and what follows it: "0" is the next character.
+    # The token itself, and everything after "/": the next character is "0".
     return rows.filter(parent__gte=name, parent__lt=f"{name}0").order_by(*order)

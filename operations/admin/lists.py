@@ -1,18 +1,11 @@
-"""Pages of a list that begin at a row, never at how many rows came before it.
+"""The base of all lists in the admin: Django's change list with keyset pages.
 
-The list is a queryset in descending order of columns that an index holds together and that no two
-rows share; nulls come last, as MariaDB and SQLite have it. The page at the end of ten million rows
-costs what the first one does, and nothing is counted: one row more than fits tells whether another
-page follows.
+It leaves out everything whose cost grows with the table: counts, offsets, sorting, filters. A page
+begins at a row and not at an offset, so the last page of ten million rows costs as much as the
+first one. One row more than fits on the page tells whether another page follows.
 
-Django's change list without what grows with the table: count, offset, sorting, filters.
-
-The list is whatever the search finds (see KeysetAdmin), by keyset pages (see keyset).
-
-The base of all lists in the admin: read by key and page by page, changed through services.
-
-A list costs the same at any size and any depth. An action is done to rows that were selected one
-by one, never to "all", and to no more than a page has.
+A list is a queryset in descending order of unique columns of one index; nulls come last, as in
+MariaDB and SQLite. An action applies to individually selected rows of one page, never to "all".
 """
 
 import re
@@ -36,8 +29,8 @@ Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a page lies: right after the row of this primary key, or right before it."""
+class PageStart:
+    """A page starts after the row with this primary key, or ends before it if `backwards`."""
 
     pk: int
     backwards: bool
@@ -45,36 +38,36 @@ class Place:
 
 @dataclass(frozen=True)
 class Page(Generic[Row]):
-    """The rows of one page, and whether there are pages on either side."""
+    """The rows of one page, and whether there is a page before and after it."""
 
     rows: Sequence[Row]
     has_previous: bool
     has_next: bool
 
 
-def read_page(rows: "QuerySet[Row]", place: Place | None, size: int) -> Page[Row]:
-    """The page at this place; the first one when the place is not in the list."""
-    found = _rows_beyond(rows, place, size + 1) if place else []
+def read_page(rows: "QuerySet[Row]", start: PageStart | None, size: int) -> Page[Row]:
+    """The page at this start; the first page if its row is not in the list."""
+    found = _rows_beyond(rows, start, size + 1) if start else []
     more = len(found) > size
-    # Walking back, a page that is not full is the first one, shown from the list's beginning.
-    if not place or not found or (place.backwards and not more):
+    # Going back, a page that is not full is the first one: read it from the start of the list.
+    if not start or not found or (start.backwards and not more):
         found = list(rows[: size + 1])
         return Page(found[:size], has_previous=False, has_next=len(found) > size)
     page = found[:size]
-    if place.backwards:
+    if start.backwards:
         return Page(page[::-1], has_previous=True, has_next=True)
     return Page(page, has_previous=True, has_next=more)
 
 
-def _rows_beyond(rows: "QuerySet[Row]", place: Place, count: int) -> list[Row]:
-    """So many rows on one side of the place, the nearest first."""
+def _rows_beyond(rows: "QuerySet[Row]", start: PageStart, count: int) -> list[Row]:
+    """Up to `count` rows on one side of the start, nearest first."""
     columns = [str(column).removeprefix("-") for column in rows.query.order_by]
-    row = rows.filter(pk=place.pk).values(*columns).first()
+    row = rows.filter(pk=start.pk).values(*columns).first()
     if row is None:
         return []
     found: list[Row] = []
-    for beyond in _ranges_beyond(rows.model, columns, row, count, backwards=place.backwards):
-        nearest_first = rows.reverse() if place.backwards else rows
+    for beyond in _ranges_beyond(rows.model, columns, row, count, backwards=start.backwards):
+        nearest_first = rows.reverse() if start.backwards else rows
         found += nearest_first.filter(beyond)[: count - len(found)]
         if len(found) == count:
             break
@@ -89,9 +82,10 @@ def _ranges_beyond(
     *,
     backwards: bool,
 ) -> Iterator[Q]:
-    """Where the columns, compared like a tuple, lie beyond this row's, the nearest first.
+    """Conditions for the rows whose columns, as a tuple, lie beyond those of this row.
 
-    Range by range of the index, as one condition with OR in it would be read from its beginning.
+    They come nearest first, one range of the index each: the database would read a single condition
+    with OR from the beginning of the index.
     """
     for last in reversed(range(len(columns))):
         same = Q(**{column: row[column] for column in columns[:last]})
@@ -103,10 +97,11 @@ def _ranges_beyond(
 
 
 def _beyond(column: str, value: Any, count: int, *, backwards: bool) -> Iterator[Q]:
-    """Where one column lies beyond this value.
+    """Conditions for one column beyond this value.
 
-    Of numbers the next `count` come first, where nearly all rows are, since numbers are dense:
-    asked for "below n" without an end, MariaDB's optimizer may read all rows of a large chat.
+    For a number the first condition covers the next `count` numbers, which finds nearly all rows,
+    since numbers are dense: for "below n" without a lower bound, MariaDB's optimizer may read all
+    rows of a large chat.
     """
     if value is None:
         if backwards:
@@ -126,11 +121,11 @@ def _is_nullable(model: type[Model], column: str) -> bool:
     return column != "pk" and bool(model._meta.get_field(column).null)
 
 
-_PLACE = re.compile(r"(after|before)\.([1-9][0-9]{0,17})")
+_PAGE = re.compile(r"(after|before)\.([1-9][0-9]{0,17})")
 
 
 class SearchForm(forms.Form):
-    """Takes any text: what makes no sense finds nothing, where Django's would show everything."""
+    """A search form that accepts any text: for an invalid one, Django's would show all rows."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -138,7 +133,7 @@ class SearchForm(forms.Form):
 
 
 class KeysetChangeList(ChangeList):
-    """The rows of one page; its template asks for the links to its neighbours."""
+    """A change list with the rows of one page, and links to the neighbouring pages."""
 
     search_form_class = SearchForm
     page: Page[Model]
@@ -146,21 +141,21 @@ class KeysetChangeList(ChangeList):
     def get_filters(
         self, request: HttpRequest
     ) -> tuple[list[ListFilter], bool, dict[str, bool | str], bool, bool]:
-        """None, not even by hand in the address: any column could be filtered by, index or not."""
+        """No filters, not even in the URL: they could filter by a column without an index."""
         if self.get_filters_params():
             raise IncorrectLookupParameters
         return [], False, {}, False, False
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        """Newest first, whatever the address says; a search sorts by what it leaves open."""
+        """Newest first, whatever the URL says; a search has its own order."""
         return ["-pk"]
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read the page, and tell Django's templates that it is all there is."""
-        place = _PLACE.fullmatch(request.GET.get(PAGE_VAR, ""))
+        """Read the page, and present it to Django's templates as the whole list."""
+        match = _PAGE.fullmatch(request.GET.get(PAGE_VAR, ""))
         self.page = read_page(
             self.queryset,
-            Place(pk=int(place[2]), backwards=place[1] == "before") if place else None,
+            PageStart(pk=int(match[2]), backwards=match[1] == "before") if match else None,
             self.list_per_page,
         )
         self.result_list = self.page.rows
@@ -171,17 +166,17 @@ class KeysetChangeList(ChangeList):
 
     @property
     def first_link(self) -> str | None:
-        """The first page, when this is another one."""
+        """The URL of the first page; None on the first page."""
         return self.get_query_string() if self.page.has_previous else None
 
     @property
     def previous_link(self) -> str | None:
-        """The page before this one."""
+        """The URL of the previous page, if there is one."""
         return self._link("before", 0) if self.page.has_previous else None
 
     @property
     def next_link(self) -> str | None:
-        """The page after this one."""
+        """The URL of the next page, if there is one."""
         return self._link("after", -1) if self.page.has_next else None
 
     def _link(self, direction: str, index: int) -> str:
@@ -192,10 +187,10 @@ _PK = re.compile(r"[1-9][0-9]{0,17}")
 
 
 class KeysetAdmin(admin.ModelAdmin[Row]):
-    """What a table adds: its columns, its search and its actions.
+    """The base of an admin with keyset pages; a subclass adds columns, search and actions.
 
-    `search_fields` make Django show the search box; `find` searches. A list leaves what is in
-    `not_listed` in the database.
+    `search_fields` make Django show the search box; `find` searches. A list does not load the
+    columns in `not_listed`.
     """
 
     not_listed: ClassVar[tuple[str, ...]] = ()
@@ -211,23 +206,23 @@ class KeysetAdmin(admin.ModelAdmin[Row]):
         css = {"all": ("operations/admin/records.css",)}
 
     def find(self, rows: "QuerySet[Row]", text: str) -> "QuerySet[Row] | None":
-        """What a search finds, in the order of an index; None for a text that is no search."""
+        """The rows that match a search, in the order of an index; None for an invalid search."""
         return None
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """The one that neither counts nor sorts."""
+        """The change list with keyset pages."""
         return KeysetChangeList
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple["QuerySet[Row]", bool]:
-        """What `find` finds; nothing, and how to search, for a text that is no search."""
+        """The rows that `find` returns; for an invalid search none, with a hint how to search."""
         rows: QuerySet[Row] = queryset.defer(*self.not_listed)
         if not search_term.strip():
             return rows, False
         found = self.find(rows, search_term)
         if found is None:
-            message = f"That cannot be searched for. {self.search_help_text}"
+            message = f"This is not a valid search. {self.search_help_text}"
             self.message_user(request, message, messages.WARNING)
             return rows.none(), False
         return found, False
@@ -235,10 +230,10 @@ class KeysetAdmin(admin.ModelAdmin[Row]):
     def response_action(  # type: ignore[override] # the stubs are those of a later Django
         self, request: HttpRequest, queryset: QuerySet[Any]
     ) -> HttpResponse | None:
-        """Do the action to the rows that were selected, oldest first, whole."""
+        """Run the action on the selected rows, oldest first, with all columns loaded."""
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if len(selected) > self.list_per_page:
-            message = f"At most {self.list_per_page} at once, please. Nothing was done."
+            message = f"Select at most {self.list_per_page} rows. Nothing was done."
             self.message_user(request, message, messages.ERROR)
             return None
         keys = [key for key in selected if _PK.fullmatch(key)]
@@ -252,12 +247,12 @@ class KeysetAdmin(admin.ModelAdmin[Row]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """The form, outside of the transaction that Django would open around it.
+        """The form, without the transaction that Django would open around it.
 
-        A service has one of its own and repeats it after a deadlock, which it could not do inside
-        of another. So the log is written right after the change, not together with it.
+        A service opens its own transaction and repeats it after a deadlock, which is impossible
+        inside another one. So the log entry is written right after the change, not with it.
         """
-        # What Django calls within its transaction; the stubs leave it out.
+        # Private API of Django, called there within a transaction; missing in the stubs.
         view: Callable[..., HttpResponse] = self._changeform_view  # type: ignore[attr-defined]
         try:
             return view(request, object_id, form_url, extra_context)
@@ -267,16 +262,16 @@ class KeysetAdmin(admin.ModelAdmin[Row]):
 
 
 class ReadOnlyAdmin(KeysetAdmin[Row]):
-    """A table to look at: nobody adds, changes or deletes, but by its actions."""
+    """A read-only table; only its actions change it."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody."""
+        """No."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody."""
+        """No."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody."""
+        """No."""
         return False

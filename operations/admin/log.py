@@ -1,4 +1,4 @@
-"""The admin's log: who changed what, the latest first. Nobody changes it."""
+"""The log of the admin: who changed what. It cannot be edited."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,14 +16,14 @@ __all__ = ["CHANGE", "DELETION", "note", "write"]
 
 
 def note(request: HttpRequest, row: Model, flag: int, what: str) -> None:
-    """Log that the user of this request has done this to the row."""
+    """Log a change of this row by the user of the request."""
     write(request.user, [row], flag, what)
 
 
 def write(user: Any, rows: Iterable[Model], flag: int, what: str | list[dict[str, Any]]) -> None:
-    """Log that the user has done this to each of the rows.
+    """Log a change of each of these rows by the user.
 
-    `what` is a sentence, or a list in the form of Django's own entries.
+    `what` is a sentence, or a list in the format of Django's own entries.
     """
     named = list(rows)
     if named:
@@ -32,20 +32,20 @@ def write(user: Any, rows: Iterable[Model], flag: int, what: str | list[dict[str
 
 @admin.register(LogEntry)
 class LogEntryAdmin(ReadOnlyAdmin[LogEntry]):
-    """What was done in the admin, the actions included."""
+    """All changes made in the admin, including actions."""
 
-    list_display = ("action_time", "user", "content_type", "of", "what")
+    list_display = ("action_time", "user", "content_type", "changed_object", "change")
     list_select_related = ("user", "content_type")
-    fields = ("action_time", "user", "content_type", "object_id", "object_repr", "what")
+    fields = ("action_time", "user", "content_type", "object_id", "object_repr", "change")
 
-    @admin.display(description="of")
-    def of(self, entry: LogEntry) -> SafeString:
-        """What was changed, as it was called then."""
+    @admin.display(description="object")
+    def changed_object(self, entry: LogEntry) -> SafeString:
+        """The name of the object at the time of the change."""
         return preview(entry.object_repr)
 
-    @admin.display(description="what")
-    def what(self, entry: LogEntry) -> SafeString:
-        """What was done to it."""
+    @admin.display(description="change")
+    def change(self, entry: LogEntry) -> SafeString:
+        """The description of the change."""
         if entry.is_deletion() and not entry.change_message:
             return preview("Deleted.")
         return preview(entry.get_change_message())

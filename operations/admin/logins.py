@@ -1,15 +1,13 @@
-"""Attempts that are counted for some minutes, by all processes together where there is a Redis.
+"""Logging in to the admin: limits on wrong passwords and on the CPU time that they cost.
 
-An attempt is counted in Django's cache before it is judged, so a hundred at once do not pass one
-limit together. One that succeeds is given back. Without Redis, or while it is away, each process
-counts alone.
+A wrong password counts for the client's address and, together with those from other addresses, for
+the user name. One address cannot reach the limit of a name, so it cannot lock out a user elsewhere.
+A browser in which the user has logged in before has a signed cookie and its own counter: while many
+addresses try a name, its owner can still log in.
 
-Logging in to the admin: wrong passwords are limited, and so is the work that they make.
-
-A wrong password counts for the address that it comes from and, together with those from other
-addresses, for the name. One address cannot reach the limit of a name, so it cannot shut out a user
-elsewhere. A browser in which a user has logged in before has a signed cookie and is counted by
-itself: while a crowd of addresses tries a name, its owner still gets in.
+An attempt is counted in Django's cache before the password is checked, so a hundred at once do not
+all pass the limit. A successful attempt is given back. All processes count together in Redis;
+without Redis, or while it is down, each process counts alone.
 """
 
 from collections.abc import Iterator
@@ -36,14 +34,22 @@ from infra.redis_client import redis_breaker, redis_is_configured
 from infra.timeouts import PASSWORD_RETRY_AFTER_SECONDS
 from operations.admin.passwords import PasswordsBusy
 
-#: A window opens with the first attempt of its name.
+logger = get_logger(__name__)
+
+#: A window begins with the first attempt of its counter.
 WINDOW_SECONDS = 300
-#: The cache of this process alone (settings.CACHES).
+#: The cache of this process only (settings.CACHES).
 PROCESS = "process"
+#: The limit of a name, over all addresses, as a multiple of LOGIN_ATTEMPTS.
+_NAME_FACTOR = 5
+_COOKIE = "known_browser"
+_COOKIE_SECONDS = 90 * 24 * 3600
+#: At most this many requests of a process check a password or wait for their turn.
+_MAX_AT_ONCE = 2
 
 
 def count_attempt(name: str) -> int:
-    """Count one attempt under this name; how many there were in the window, this one included."""
+    """Count an attempt; return the number of attempts in the window, including this one."""
     for cache in _caches_to_count_in():
         found = _count_in(cache, _cache_key(name))
         if found:
@@ -52,21 +58,21 @@ def count_attempt(name: str) -> int:
 
 
 def give_back_attempt(name: str) -> None:
-    """Take back an attempt that was counted."""
+    """Remove a counted attempt."""
     for cache in _caches_to_count_in():
         if _add_in(cache, _cache_key(name), -1):
             return
 
 
 def _caches_to_count_in() -> Iterator[BaseCache]:
-    """Where to count, the best first."""
+    """The caches to count in, the preferred one first."""
     if redis_is_configured() and not redis_breaker().is_open:
         yield caches["default"]
     yield caches[PROCESS]
 
 
 def _count_in(cache: BaseCache, key: str) -> int | None:
-    """None where the cache cannot be asked, or has something else there."""
+    """The new count; None if the cache does not answer or holds something else."""
     if cache.add(key, 1, timeout=WINDOW_SECONDS):
         return 1
     return _add_in(cache, key, 1)
@@ -75,28 +81,18 @@ def _count_in(cache: BaseCache, key: str) -> int | None:
 def _add_in(cache: BaseCache, key: str, number: int) -> int | None:
     try:
         return cache.incr(key, number)
-    except (TypeError, ValueError):  # no such key any more, or no number
+    except (TypeError, ValueError):  # the key has expired, or is no number
         return None
 
 
 def _cache_key(name: str) -> str:
-    """A digest: of a fixed length, and without the text that a client has sent."""
+    """A digest: it has a fixed length and does not contain the client's text."""
     return f"attempts:{blake2b(name.encode(errors='replace'), digest_size=16).hexdigest()}"
-
-
-logger = get_logger(__name__)
-
-#: For one name from all addresses, as a multiple of LOGIN_ATTEMPTS.
-_ADDRESSES = 5
-_COOKIE = "known_browser"
-_COOKIE_SECONDS = 90 * 24 * 3600
-#: Requests of this process that may check a password or wait for their turn.
-_MOST_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a password is not even looked at, and when it may be tried again."""
+    """Why a password was not checked, and when to try again (`retry_after` in seconds)."""
 
     status: int
     retry_after: int
@@ -106,7 +102,7 @@ class Refusal:
 _TOO_MANY = Refusal(
     HTTPStatus.TOO_MANY_REQUESTS,
     WINDOW_SECONDS,
-    "Too many wrong passwords: this one was not looked at. Try again in five minutes.",
+    "Too many wrong passwords: this one was not checked. Try again in five minutes.",
 )
 _BUSY = Refusal(
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -116,23 +112,23 @@ _BUSY = Refusal(
 
 
 class LoginForm(AdminAuthenticationForm):
-    """Django's, which looks at no more passwords than are allowed."""
+    """Django's login form with limits."""
 
     refusal: Refusal | None = None
-    # A thread that waits for its turn serves nobody else.
-    _room = Semaphore(max(1, min(_MOST_AT_ONCE, settings.ENVIRONMENT.web_threads // 4)))
+    # A thread that waits for its turn cannot serve other requests.
+    _room = Semaphore(max(1, min(_MAX_AT_ONCE, settings.ENVIRONMENT.web_threads // 4)))
 
     @sensitive_variables()
     def clean(self) -> dict[str, Any]:
-        """The user is known and may log in. Raises ValidationError."""
+        """Check the password within the limits. Raises ValidationError."""
         name = self.cleaned_data.get("username")
         if self.request is None or name is None or not self.cleaned_data.get("password"):
             return super().clean()
-        # Counted first, so that refused attempts take no room from others.
+        # Count first: a refused attempt must not take the place of another request.
         counted = self._count(self.request, name)
         is_wrong = False
         try:
-            with _place_in(self._room):
+            with _slot(self._room):
                 return super().clean()
         except PasswordsBusy:
             raise self._refused(_BUSY) from None
@@ -144,7 +140,7 @@ class LoginForm(AdminAuthenticationForm):
                 _give_back(counted)
 
     def _count(self, request: HttpRequest, name: str) -> list[str]:
-        """Count the attempt; returns its counters. Raises ValidationError."""
+        """Count the attempt and return its counters. Raises ValidationError above a limit."""
         counted = []
         for counter, most in _counters(request, name):
             counted.append(counter)
@@ -161,7 +157,7 @@ class LoginForm(AdminAuthenticationForm):
 
 
 @contextmanager
-def _place_in(room: Semaphore) -> Iterator[None]:
+def _slot(room: Semaphore) -> Iterator[None]:
     if not room.acquire(blocking=False):
         raise PasswordsBusy
     try:
@@ -176,7 +172,7 @@ def _give_back(counted: list[str]) -> None:
 
 
 def login(request: HttpRequest) -> HttpResponse:
-    """The page. A browser in which somebody has logged in is known by that name from then on."""
+    """The login page. A successful login marks the browser as known for that user."""
     response = admin.site.login(request)
     form = (getattr(response, "context_data", None) or {}).get("form")
     refusal: Refusal | None = getattr(form, "refusal", None)
@@ -189,16 +185,16 @@ def login(request: HttpRequest) -> HttpResponse:
 
 
 def _counters(request: HttpRequest, name: str) -> list[tuple[str, int]]:
-    """The counters of an attempt, each with its limit."""
+    """The counters of an attempt with their limits."""
     most = settings.ENVIRONMENT.login_attempts
     if browser := _known_browser(request, name):
         return [(f"browser {browser}", most)]
     address = network_of(request.META.get("REMOTE_ADDR", ""))
-    return [(f"address {address}", most), (f"name {name}", _ADDRESSES * most)]
+    return [(f"address {address}", most), (f"name {name}", _NAME_FACTOR * most)]
 
 
 def _known_browser(request: HttpRequest, name: str) -> str:
-    """The id of a browser in which this very user has logged in before, or nothing."""
+    """The ID of a browser in which this user has logged in before, or ""."""
     value = request.get_signed_cookie(_COOKIE, "", salt=_COOKIE, max_age=_COOKIE_SECONDS)
     browser, _, owner = str(value).partition(" ")
     return browser if owner == _digest(name) else ""

@@ -1,4 +1,4 @@
-"""What the service notes about itself, for operators to read: nothing here can be changed."""
+"""The number authority in the admin: whether Redis or the database gives numbers. Read-only."""
 
 from django.contrib import admin
 
@@ -8,6 +8,6 @@ from operations.admin.lists import ReadOnlyAdmin
 
 @admin.register(NumberAuthority)
 class NumberAuthorityAdmin(ReadOnlyAdmin[NumberAuthority]):
-    """Who gives numbers now, since when and why."""
+    """The source of the numbers, since when, and why."""
 
     list_display = ("source", "epoch", "since", "reason", "is_drained", "needs_full_count")

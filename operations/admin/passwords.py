@@ -1,7 +1,7 @@
-"""Hashes of passwords, one at a time in each process.
+"""The password hasher: it computes one hash at a time in each process.
 
-A hash is meant to cost half a second of a processor. A crowd that computes them together would keep
-all threads and all processors from everybody else's requests.
+A hash costs half a second of CPU by design. Many at once would take all threads and all CPUs from
+other requests.
 """
 
 from threading import Semaphore
@@ -15,14 +15,14 @@ _AT_ONCE = 1
 
 
 class PasswordsBusy(Unavailable):
-    """Too many passwords are checked just now."""
+    """Too many passwords are being checked at the moment."""
 
     def __init__(self) -> None:
-        super().__init__("Too many passwords are being checked just now.")
+        super().__init__("Too many passwords are being checked at the moment.")
 
 
 class Hasher(PBKDF2PasswordHasher):
-    """Django's own, which waits for its turn."""
+    """Django's PBKDF2 hasher, limited to one computation at a time."""
 
     _turn = Semaphore(_AT_ONCE)
 

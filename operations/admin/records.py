@@ -1,7 +1,7 @@
 """The base of the admin of applications, chats and messages.
 
-It writes through the services of each app, so that numbers, versions and count flags follow. One
-field of a row can be edited, none can be deleted.
+It writes through the services of each application, which take care of numbers, versions and count
+flags. One field of a row can be edited; no row can be deleted.
 """
 
 from abc import abstractmethod
@@ -18,9 +18,9 @@ Row = TypeVar("Row", bound=Model)
 
 
 class RecordAdmin(KeysetAdmin[Row]):
-    """What an app adds: its search, its two forms, and which services they end in.
+    """A subclass adds its search, its two forms and the services that they call.
 
-    `add_fields` are asked for in a new row, `fields` are shown of one that exists; of those only
+    `add_fields` are in the form for a new row, `fields` on the page of an existing one, where only
     `editable` can be changed.
     """
 
@@ -31,36 +31,36 @@ class RecordAdmin(KeysetAdmin[Row]):
 
     @abstractmethod
     def create(self, values: Mapping[str, Any]) -> Row:
-        """A new row of clean values, by the app's service."""
+        """Create a row from clean values, by the service of the application."""
 
     @abstractmethod
     def edit(self, row: Row, values: Mapping[str, Any]) -> Row:
-        """The row after the app's service has changed it."""
+        """Change the row by the service of the application; return the changed row."""
 
     def get_fields(self, request: HttpRequest, obj: Row | None = None) -> tuple[str, ...]:
-        """Those to ask for, or those to show."""
+        """The fields of the form to add or to change a row."""
         return self.add_fields if obj is None else self.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Row | None = None) -> tuple[str, ...]:
-        """Of an existing row all but one."""
+        """All fields but one of an existing row."""
         return () if obj is None else tuple(set(self.fields) - {self.editable})
 
     def get_form(
         self, request: HttpRequest, obj: Row | None = None, change: bool = False, **kwargs: Any
     ) -> type[forms.ModelForm[Row]]:
-        """One to add with, another to change with."""
+        """The form to add or to change a row."""
         if obj is None:
             kwargs["form"] = self.add_form
         return super().get_form(request, obj, change, **kwargs)
 
     def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
-        """Nobody's: numbers are never taken back."""
+        """No: a number is never taken back."""
         return False
 
     def save_model(self, request: HttpRequest, obj: Row, form: Any, change: bool) -> None:
-        """Let the service do it, unless nothing was changed."""
+        """Save by the service, unless nothing was changed."""
         if change and not form.changed_data:
             return
         saved = self.edit(obj, form.cleaned_data) if change else self.create(form.cleaned_data)
-        # Django goes on with its own instance: logs it, links to it.
+        # Django continues with its own instance, for the log entry and the link.
         obj.__dict__.update(saved.__dict__)

@@ -1,7 +1,7 @@
-"""Sessions that end when nobody uses them: SESSION_IDLE_MINUTES after the last page.
+"""Idle sessions: a session ends SESSION_IDLE_MINUTES after the last page.
 
-Requests that a page sends by itself do not count: a dashboard that was left open would keep its
-user logged in for ever.
+Requests that a page repeats by itself do not count: an open dashboard would otherwise keep its user
+logged in for ever.
 """
 
 from collections.abc import Callable
@@ -18,42 +18,42 @@ from django.utils import timezone
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-#: The end of a session is put off in steps, so that few pages write.
-_STEP = timedelta(minutes=1)
-_BY_ITSELF = "is_asked_by_a_page"
+#: The end of a session is extended at most this often, so that few requests write.
+_EXTEND_STEP = timedelta(minutes=1)
+_POLLED = "is_polled"
 
 
-def asked_by_a_page(view: View) -> View:
-    """Mark a view that a page asks again and again, whether somebody looks at it or not."""
-    setattr(view, _BY_ITSELF, True)
+def polled(view: View) -> View:
+    """Mark a view that a page requests again and again by itself."""
+    setattr(view, _POLLED, True)
     return view
 
 
 class IdleSessions:
-    """Puts off the end of a session that is used."""
+    """Middleware that extends sessions in use."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, then put off the end."""
+        """Answer the request, then extend its session."""
         response = self._get_response(request)
         view = getattr(request.resolver_match, "func", None)
         # A view that did not read the session needs no login.
-        if request.session.accessed and not getattr(view, _BY_ITSELF, False):
-            put_off_end(request.session)
+        if request.session.accessed and not getattr(view, _POLLED, False):
+            extend_session(request.session)
         return response
 
 
-def put_off_end(session: Any) -> None:
-    """Put off the end of the session of a user who is logged in.
+def extend_session(session: Any) -> None:
+    """Extend the session of a user who is logged in.
 
-    Only the end is written, so the data that another request writes are kept. If the database takes
-    no writes, the session ends early and the page is shown.
+    Only its end is written, so the data written by a parallel request are kept. If the database
+    refuses writes, the page is shown and the session ends early.
     """
     if not session.session_key or SESSION_KEY not in session:
         return
     end = timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE)
-    ends_sooner = Session.objects.filter(pk=session.session_key, expire_date__lt=end - _STEP)
+    ends_sooner = Session.objects.filter(pk=session.session_key, expire_date__lt=end - _EXTEND_STEP)
     with suppress(DatabaseError):
         ends_sooner.update(expire_date=end)

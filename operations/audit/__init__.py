@@ -1,6 +1,5 @@
-"""Whether every guarantee that can be checked at rest holds.
+"""Checks that every guarantee that can be verified at rest holds. Nothing here changes data.
 
-`running` makes one check after the other; `numbers` compares, for all parents, what is stored with
-what was given, and looks closely at those that do not add up. Nothing here changes anything. A
-higher layer registers what it has to check in `checks`.
+`runner` runs one check after the other. The checks are in `numbers`, `integrity` and `unstored`;
+higher layers register their own in `checks`. `stats` and `redis_state` read what is compared.
 """

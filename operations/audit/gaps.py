@@ -1,4 +1,4 @@
-"""Numbers that were given and have no row: on their way, set aside, skipped, or lost."""
+"""Numbers that were given and have no row: pending, set aside, skipped, or lost."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -10,44 +10,44 @@ from ingest.dead_letters.models import DeadLetter
 from ingest.numbering.models import NumberSkip
 from ingest.records import Key, RecordType
 from ingest.redis_keys import parent_name
-from operations.audit.findings import Finding, error, info, named
+from operations.audit.findings import Finding, error, info, run_text
 from operations.audit.redis_state import pending_numbers
 from operations.audit.stats import children
 
-#: So many numbers are listed; of more, halves of what lies between rows are counted first.
-LISTED = 5000
+#: Up to this many numbers are listed; a longer range is halved and counted first.
+MAX_LISTED = 5000
 
 
 def check_gaps(kind: RecordType, parent: Key, first: int, last: int) -> Iterator[Finding]:
-    """Whether each number from the first to the last has its row, or a reason why not."""
-    for run, skip in _judged(kind, parent, first, last):
+    """Each number from `first` to `last` has its row, or a known reason why it has none."""
+    for run, skip in _missing_everywhere(kind, parent, first, last):
         if skip is None:
             what = "neither stored, nor pending, nor set aside, and no skip is recorded"
-            yield error("gaps", parent, f"{kind.name} {named(run)} missing: {what}")
+            yield error("gaps", parent, f"{kind.name} {run_text(run)} missing: {what}")
         else:
-            yield info("gaps", parent, f"{kind.name} {named(run)} never given: {skip.reason}")
+            yield info("gaps", parent, f"{kind.name} {run_text(run)} never given: {skip.reason}")
 
 
 def lost(kind: RecordType, parent: Key, first: int, last: int) -> Iterator[range]:
-    """The runs of numbers that are nowhere, and of which nothing is recorded."""
-    return (run for run, skip in _judged(kind, parent, first, last) if skip is None)
+    """The runs of numbers that are nowhere and that no recorded skip explains."""
+    return (run for run, skip in _missing_everywhere(kind, parent, first, last) if skip is None)
 
 
-def _judged(
+def _missing_everywhere(
     kind: RecordType, parent: Key, first: int, last: int
 ) -> Iterator[tuple[range, NumberSkip | None]]:
-    """The runs of numbers that are nowhere, each with what explains it."""
+    """The runs of numbers that are nowhere, each with the skip that explains it, if any."""
     rows, number = children(kind, parent), kind.key_fields[-1]
     for run in missing(rows, number, first, last):
         for not_pending in without(run, _pending(parent, run)):
-            # Rows may have moved from there into the table meanwhile.
+            # Pending rows may have moved into the table since it was read.
             for gap in missing(rows, number, not_pending.start, not_pending.stop - 1):
-                for unknown in without(gap, _set_aside(kind, parent, gap)):
+                for unknown in without(gap, _dead_letters(kind, parent, gap)):
                     yield from _explained(parent, unknown)
 
 
 def missing(rows: "QuerySet[Any]", number: str, first: int, last: int) -> Iterator[range]:
-    """The runs of numbers in here that no row has, each as long as it is."""
+    """The runs of numbers from `first` to `last` that no row has; adjacent ones are joined."""
     run = range(0)
     for part in _missing_parts(rows, number, first, last):
         if run and run.stop == part.start:
@@ -61,14 +61,14 @@ def missing(rows: "QuerySet[Any]", number: str, first: int, last: int) -> Iterat
 
 
 def _missing_parts(rows: "QuerySet[Any]", number: str, first: int, last: int) -> Iterator[range]:
-    """The same, some of them in parts.
+    """Like `missing`, but a run may come in several parts.
 
-    What lies below the first row and above the last is passed over in one step, so the cost follows
-    the rows, however far numbers were skipped.
+    The ranges below the first row and above the last take one step, so the cost depends on the
+    number of rows and not on the length of a skip.
     """
     here = rows.filter(**{f"{number}__gte": first, f"{number}__lte": last})
     size = last - first + 1
-    if size <= LISTED:
+    if size <= MAX_LISTED:
         numbers = here.order_by(number).values_list(number, flat=True) if size > 0 else ()
         yield from without(range(first, last + 1), list(numbers))
         return
@@ -88,7 +88,7 @@ def _missing_parts(rows: "QuerySet[Any]", number: str, first: int, last: int) ->
 
 
 def without(run: range, numbers: Iterable[int]) -> Iterator[range]:
-    """What is left of the run without these numbers, which come in order."""
+    """The parts of the run without these numbers, which are in ascending order."""
     start = run.start
     for number in numbers:
         if number > start:
@@ -107,17 +107,20 @@ def _pending(parent: Key, run: range) -> Iterator[int]:
         return
 
 
-def _set_aside(kind: RecordType, parent: Key, run: range) -> Iterable[int]:
-    """These are findings of their own."""
+def _dead_letters(kind: RecordType, parent: Key, run: range) -> Iterable[int]:
+    """The numbers in this run that are dead letters, which are findings of their own."""
     letters = DeadLetter.objects.filter(
         kind=kind.name, parent=parent_name(parent), number__gte=run.start, number__lt=run.stop
     )
     numbers = letters.order_by("number").values_list("number", flat=True)
-    return map(int, numbers.iterator())  # type: ignore[arg-type] # none of them is null
+    return map(int, numbers.iterator())  # type: ignore[arg-type] # filtered: not null
 
 
 def _explained(parent: Key, gap: range) -> Iterator[tuple[range, NumberSkip | None]]:
-    """Recorded skips explain what lies right below them, or exactly what they name."""
+    """The gap cut into parts, each with the skip that explains it, if any.
+
+    A skip explains the numbers right below `resumed_at`, or exactly the numbers that it names.
+    """
     start = gap.start
     for skip in skips_in(parent, gap):
         first = max(start, skip.skipped_from or start)
@@ -131,7 +134,7 @@ def _explained(parent: Key, gap: range) -> Iterator[tuple[range, NumberSkip | No
 
 
 def skips_in(parent: Key, gap: range) -> Iterator[NumberSkip]:
-    """The skips that say something of these numbers, in their order."""
+    """The recorded skips that end within this gap, in ascending order."""
     token, chat_number = (*parent, None)[:2]
     recorded = NumberSkip.objects.filter(
         application_token=token,
@@ -143,7 +146,7 @@ def skips_in(parent: Key, gap: range) -> Iterator[NumberSkip]:
 
 
 def skip_of(parent: Key, number: int) -> NumberSkip | None:
-    """The skip that names this very number, if one does."""
+    """The skip that names this very number, if there is one."""
     token, chat_number = (*parent, None)[:2]
     return NumberSkip.objects.filter(
         application_token=token,

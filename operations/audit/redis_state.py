@@ -1,12 +1,17 @@
-"""What Redis holds, as an audit reads it: nothing is changed. Everything here raises NoRedis."""
+"""The state of numbering, flags and pending rows in Redis, read only.
+
+Everything here raises RedisUnavailable, except where the docstring says otherwise.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import methodcaller
 from typing import Any
 
-from infra.redis_client import ask_redis
+from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
 from ingest import redis_keys
+from ingest.numbering.fencing import is_verified
+from ingest.numbering.models import NumberAuthority, Source
 
 PAGE = 5000
 _SCANNED = 1000
@@ -14,7 +19,7 @@ _SCANNED = 1000
 
 @dataclass(frozen=True, slots=True)
 class LentBlock:
-    """A parent's block: `next` is given next, `last` is the last that may be. Zeros: none."""
+    """The block of a parent: `next` is the next number, `last` the last one. All 0: no block."""
 
     epoch: int
     next: int
@@ -22,15 +27,31 @@ class LentBlock:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
-    """The highest pending number of a parent, 0 without any; and, read after it, its block."""
+class RedisNumbers:
+    """The highest pending number of a parent (0: none pends); and its block, read afterwards."""
 
     highest_pending: int
     block: LentBlock
 
 
-def numbered(parents: Sequence[str]) -> list[Numbered]:
-    """What is known of the numbers of each of these parents, by name; one round trip."""
+def existing_authority() -> NumberAuthority | None:
+    """The authority in the database; None before the first number. Does not ask Redis."""
+    return NumberAuthority.objects.first()
+
+
+def epoch_of_blocks() -> int | None:
+    """The epoch whose blocks in Redis are valid; None: none is, or Redis does not answer."""
+    authority = existing_authority()
+    if not redis_is_configured() or authority is None or authority.source != Source.REDIS:
+        return None
+    try:
+        return authority.epoch if is_verified(authority.generation) else None
+    except RedisUnavailable:
+        return None
+
+
+def read_numbers(parents: Sequence[str]) -> list[RedisNumbers]:
+    """The numbers of each of these parents (by name), in one round trip."""
 
     def read(server: Any) -> Any:
         pipeline = server.pipeline(transaction=False)
@@ -41,13 +62,21 @@ def numbered(parents: Sequence[str]) -> list[Numbered]:
 
     answers = ask_redis(read)
     return [
-        Numbered(int(top[0][1]) if top else 0, LentBlock(*(int(value or 0) for value in block)))
+        RedisNumbers(int(top[0][1]) if top else 0, LentBlock(*(int(value or 0) for value in block)))
         for top, block in zip(answers[::2], answers[1::2], strict=True)
     ]
 
 
+def read_numbers_if_available(parents: Sequence[str]) -> list[RedisNumbers]:
+    """Like `read_numbers`; zeros for every parent if Redis does not answer."""
+    try:
+        return read_numbers(parents)
+    except RedisUnavailable:
+        return [RedisNumbers(0, LentBlock(0, 0, 0))] * len(parents)
+
+
 def pending_numbers(parent: str, of: range) -> Iterator[int]:
-    """Which of these numbers pend, in their order, page by page."""
+    """The numbers in this range that are pending, in ascending order, read page by page."""
     name, first = redis_keys.pending(parent), of.start
     while True:
         page = methodcaller(
@@ -61,7 +90,7 @@ def pending_numbers(parent: str, of: range) -> Iterator[int]:
 
 
 def parents_with_pending_rows() -> Iterator[str]:
-    """The names of all of them, whether the sweeper knows of them or not; some perhaps twice."""
+    """Their names, found by SCAN: also those missing in the sweeper's index; some twice."""
     cursor = 0
     while True:
         page = methodcaller("scan", cursor, match=redis_keys.EVERY_PENDING, count=_SCANNED)
@@ -73,7 +102,7 @@ def parents_with_pending_rows() -> Iterator[str]:
 
 
 def is_unknown_to_sweeper(parent: str) -> bool:
-    """Whether the parent has pending rows and is missing in the index of those that have."""
+    """Whether the parent has pending rows but is missing in the sweeper's index of parents."""
 
     def read(server: Any) -> Any:
         pipeline = server.pipeline(transaction=True)
@@ -86,10 +115,10 @@ def is_unknown_to_sweeper(parent: str) -> bool:
 
 
 def is_flagged(kind: str, parent: str) -> bool:
-    """Whether the count job will be told of this parent of such rows."""
+    """Whether the parent has a dirty flag for the count job."""
 
     def read(server: Any) -> Any:
-        # In the order in which a flag moves.
+        # In the order in which a flag moves, so that a moving one is seen at least once.
         pipeline = server.pipeline(transaction=False)
         pipeline.sismember(redis_keys.dirty(kind), parent)
         pipeline.sismember(redis_keys.dirty_taken(kind), parent)
@@ -99,6 +128,6 @@ def is_flagged(kind: str, parent: str) -> bool:
 
 
 def fence_and_epoch() -> tuple[int, int]:
-    """The counter of all groups, and the last epoch in which this server gave numbers."""
+    """The fence (counter of all groups) and the last epoch in which this server gave numbers."""
     fence, epoch = ask_redis(lambda server: server.mget((redis_keys.FENCE, redis_keys.EPOCH)))
     return int(fence or 0), int(epoch or 0)

@@ -1,7 +1,7 @@
-"""Counting the children of many parents at once, in statements that end soon.
+"""Statistics of the stored rows of many parents, in short statements.
 
-A parent with many children is counted in pieces of consecutive numbers; only within such a piece it
-is noticed that an acceptance is there twice, which is where a row that was numbered twice would be.
+A parent with many children is counted in pieces of consecutive numbers. A repeated acceptance is
+noticed only within one piece, which is where a row numbered twice would be.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,16 +13,16 @@ from django.db.models import Count, Max, Min, QuerySet
 from infra.natural_keys import behind, with_keys
 from ingest.models import Parent
 from ingest.records import Key, RecordType
-from listing import stored_rows
+from listing import parent_rows
 
-PARENTS = 200
-#: At most about so many rows are counted by one statement.
+PARENTS_PAGE = 200
+#: One statement counts at most about this many rows.
 PIECE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The rows of one parent: how many, their numbers, and how many acceptances they have."""
+    """The stored rows of one parent; `acceptances` counts the different acceptance IDs."""
 
     rows: int = 0
     lowest: int = 0
@@ -30,7 +30,7 @@ class Stats:
     acceptances: int = 0
 
     def with_higher(self, other: "Stats") -> "Stats":
-        """These, and others whose numbers are all higher."""
+        """The sum of both; all numbers of `other` are higher."""
         if not self.rows or not other.rows:
             return self if self.rows else other
         acceptances = self.acceptances + other.acceptances
@@ -38,41 +38,41 @@ class Stats:
 
 
 def pages(kind: RecordType, after: Sequence[Any] | None) -> Iterator[list[Parent]]:
-    """All parents of such rows in the order of their keys, as many at once as are counted soon."""
+    """All parents of such rows in the order of their keys, grouped to be counted quickly."""
     rows = kind.parent._default_manager.order_by(*kind.parent_fields)
-    while page := list(rows.filter(behind(kind.parent_fields, after))[:PARENTS]):
-        yield from _light(page)
+    while page := list(rows.filter(behind(kind.parent_fields, after))[:PARENTS_PAGE]):
+        yield from _split_by_rows(page)
         after = page[-1].key
 
 
-def _light(parents: Sequence[Parent]) -> Iterator[list[Parent]]:
-    some: list[Parent] = []
-    together = 0
+def _split_by_rows(parents: Sequence[Parent]) -> Iterator[list[Parent]]:
+    group: list[Parent] = []
+    rows = 0
     for parent in parents:
-        most = _most(parent)
-        if some and together + most > PIECE:
-            yield some
-            some, together = [], 0
-        some.append(parent)
-        together += most
-    if some:
-        yield some
+        most = _max_rows(parent)
+        if group and rows + most > PIECE:
+            yield group
+            group, rows = [], 0
+        group.append(parent)
+        rows += most
+    if group:
+        yield group
 
 
-def _most(parent: Parent) -> int:
-    """At most so many children are stored; a ceiling may have been raised far above them."""
+def _max_rows(parent: Parent) -> int:
+    """An upper bound of the stored children; a raised ceiling may lie far above it."""
     ceiling = parent.number_ceiling
-    return ceiling if ceiling <= PIECE else stored_rows.number_spread(parent.key)
+    return ceiling if ceiling <= PIECE else parent_rows.number_spread(parent.key)
 
 
 def stats_of(
     kind: RecordType, parents: Sequence[Parent], pause: Callable[[], object] = lambda: None
 ) -> Mapping[Key, Stats]:
-    """What there is of such rows, by parent; those without any are left out.
+    """The statistics of such rows by parent; parents without rows are left out.
 
     `pause` is called between statements.
     """
-    if len(parents) == 1 and _most(parents[0]) > PIECE:
+    if len(parents) == 1 and _max_rows(parents[0]) > PIECE:
         return {parents[0].key: _in_pieces(kind, parents[0].key, pause)}
     *shared, _ = kind.key_fields
     wanted = with_keys(shared, [parent.key for parent in parents])
@@ -89,7 +89,7 @@ def _in_pieces(kind: RecordType, parent: Key, pause: Callable[[], object]) -> St
     number = kind.key_fields[-1]
     rows = children(kind, parent)
     found = Stats()
-    for piece in stored_rows.number_ranges(parent, PIECE):
+    for piece in parent_rows.number_ranges(parent, PIECE):
         here = rows.filter(**{f"{number}__gte": piece.start, f"{number}__lt": piece.stop})
         found = found.with_higher(dict(_grouped(kind, here)).get(parent, Stats()))
         pause()

@@ -1,4 +1,5 @@
-"""Everything that talks to Elasticsearch.
+"""All access to Elasticsearch.
 
-Imported only where there is one: its client takes half a second and some thirty megabytes.
+Imported only where Elasticsearch is configured: the import of its client takes half a second and
+thirty megabytes.
 """

@@ -1,6 +1,6 @@
-"""The connection to Elasticsearch: short waits, nothing repeated.
+"""The connection to Elasticsearch, with short timeouts and no retries.
 
-The client's own exceptions end here: search.index.answers says what each of them means.
+`failures` translates the client's exceptions; search.index.error_answers gives their meaning.
 """
 
 from collections.abc import Iterator
@@ -13,16 +13,16 @@ from elasticsearch import ApiError, Elasticsearch
 
 from infra.timeouts import SEARCH_ANSWER_SECONDS, SEARCH_PATIENT_SECONDS, SEARCH_RETRIES
 from search.errors import IndexUnavailable
-from search.index import answers
+from search.index import error_answers
 
 
 class _Lines(NdjsonSerializer, OrjsonSerializer):
-    """The lines of a bulk request, four times as fast as the client's own."""
+    """Serializes bulk requests four times as fast as the client's own serializer."""
 
 
 @cache
 def client() -> Elasticsearch:
-    """This process's, made when first needed (so after a fork). See `failures` for its errors."""
+    """The client of this process, created on first use, so after a fork. Use it in `failures`."""
     environment = settings.ENVIRONMENT
     return Elasticsearch(
         environment.elasticsearch_url,
@@ -31,26 +31,26 @@ def client() -> Elasticsearch:
         serializers={each.mimetype: each() for each in (OrjsonSerializer, _Lines)},
         max_retries=SEARCH_RETRIES,
         retry_on_timeout=False,
-        # Without a second node there is nothing to change to, and a pause would only hide that
-        # the one there is has come back.
+        # With a single node there is no other to switch to, and a pause would only hide that the
+        # node has come back.
         dead_node_backoff_factor=0,
         max_dead_node_backoff=0,
     )
 
 
 def patient_client() -> Elasticsearch:
-    """The same for work that nobody waits for."""
+    """The client with a long timeout, for background work."""
     return client().options(request_timeout=SEARCH_PATIENT_SECONDS)
 
 
 @contextmanager
 def failures() -> Iterator[None]:
-    """Around every request: raises an IndexUnusable in place of the client's errors."""
+    """Wrap every request: raises IndexUnusable in place of the client's exceptions."""
     try:
         yield
     except ApiError as error:
         body = error.body
-        told = body["error"] if isinstance(body, dict) and "error" in body else error.message
-        raise answers.failure(error.status_code, told) from error
+        details = body["error"] if isinstance(body, dict) and "error" in body else error.message
+        raise error_answers.failure(error.status_code, details) from error
     except TransportError as error:
         raise IndexUnavailable(str(error)) from error

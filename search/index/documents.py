@@ -1,12 +1,12 @@
-"""What the index holds of a message, and how its text is cut so that any part of it is found.
+"""The document of a message, and the analysis of its text that makes every part findable.
 
-The text is folded here (ingest.text_rules.fold). Elasticsearch only cuts it into overlapping pieces
-of one and of two characters. A query of one character is one such term; a longer one is a phrase
-of consecutive pairs, which matches exactly where the text contains it.
-(How this compares with other ways: docs/search.md.)
+The text is folded here (search.fold_and_highlight.fold). Elasticsearch only splits it into single
+characters and overlapping pairs. A query of one character is one such term; a longer one is a
+phrase of consecutive pairs, which matches exactly where the text contains the query.
+(docs/search.md compares this with other analyses.)
 
-What is shown of a hit comes from the document too, so that search works while the database does
-not; the folded text is not kept but in its terms.
+Hits are shown from the document, so that search works while the database is unavailable. The
+folded text is excluded from the stored source; only its terms are kept.
 """
 
 from collections.abc import Iterator
@@ -18,23 +18,22 @@ from django_elasticsearch_dsl import Document, fields
 from django_elasticsearch_dsl.registries import registry
 from elasticsearch.dsl import MetaField, analyzer, tokenizer
 
-from api.formats import timestamp
-from ingest.records import Key
-from ingest.text_rules import fold
+from ingest.records import Key, timestamp
 from messages_app.models import Message
+from search.fold_and_highlight import fold
 from search.index.layout import document_name
 
 REFRESH_INTERVAL = "1s"
 
 
-def _pieces(length: int) -> Any:
+def _ngrams(length: int) -> Any:
     name = f"pieces_of_{length}"
     return analyzer(name, tokenizer=tokenizer(name, "ngram", min_gram=length, max_gram=length))
 
 
 @registry.register_document
 class MessageDocument(Document):  # type: ignore[misc] # it has no types
-    """One message. `chat` is the chat's name, to which searches and routing keep."""
+    """One message. `chat` is the chat's key as one word, for filtering and routing."""
 
     chat = fields.KeywordField()
     application_token = fields.KeywordField()
@@ -44,10 +43,10 @@ class MessageDocument(Document):  # type: ignore[misc] # it has no types
     created_at = fields.KeywordField(index=False, doc_values=False)
     updated_at = fields.KeywordField(index=False, doc_values=False)
     text = fields.TextField(
-        analyzer=_pieces(2),
+        analyzer=_ngrams(2),
         norms=False,
         fields={
-            "character": fields.TextField(analyzer=_pieces(1), norms=False, index_options="docs")
+            "character": fields.TextField(analyzer=_ngrams(1), norms=False, index_options="docs")
         },
     )
 
@@ -55,10 +54,10 @@ class MessageDocument(Document):  # type: ignore[misc] # it has no types
         settings = {
             "auto_expand_replicas": "0-1",
             "refresh_interval": REFRESH_INTERVAL,
-            # A chat's messages lie together, newest first, as they are asked for.
+            # The messages of a chat lie together, newest first: the order of a search.
             "sort.field": ["chat", "message_number"],
             "sort.order": ["asc", "desc"],
-            # A version that is on its way may not bring a removed message back.
+            # Deleted versions are remembered, so a late write cannot restore a removed message.
             "gc_deletes": "1h",
         }
 
@@ -73,9 +72,9 @@ class MessageDocument(Document):  # type: ignore[misc] # it has no types
 
 
 class Content(NamedTuple):
-    """What the table says of a message, as far as its document needs it.
+    """The columns of a message that its document needs.
 
-    `id` is for who reads the table in that order.
+    `id` is for reading the table in the order of ids.
     """
 
     id: int
@@ -94,12 +93,12 @@ class Content(NamedTuple):
 
 
 def contents(messages: QuerySet[Message]) -> Iterator[Content]:
-    """Of each of these messages; to make a model of it would take as long as all the rest."""
+    """The content of each message. Building model instances would double the time of indexing."""
     return map(Content._make, messages.values_list(*Content._fields))
 
 
 def document(message: Content) -> dict[str, Any]:
-    """What the index holds of this message: all fields of the above, and no other."""
+    """The document of this message: exactly the fields of MessageDocument."""
     return {
         "chat": document_name((message.application_token, message.chat_number)),
         "application_token": message.application_token,

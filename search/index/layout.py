@@ -1,13 +1,13 @@
-"""What chats and documents are called in the index.
+"""The names and roles of indexes, and the names of documents.
 
-Which index is for what: three aliases say it, and Elasticsearch alone knows.
+Three aliases give each index its role. They exist in Elasticsearch alone.
 
-    read    the complete index, which answers searches; nowhere until the first one is complete
-    write   the same index, where changes go
-    build   an index that is being filled from the table; changes go there too
+    read    the complete index, which answers searches; missing until the first one is complete
+    write   the same index, to which changes are written
+    build   an index that is being filled from the table; changes are written to it too
 
-So when Elasticsearch loses its data it loses the aliases with them, and everybody sees that an
-index has to be built.
+When Elasticsearch loses its data, it loses the aliases as well, so every process sees that an index
+has to be built.
 """
 
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from search.index.client import client, failures, patient_client
 
 
 def document_name(key: Key) -> str:
-    """A natural key as one word: of a message its document's id, of a chat its routing."""
+    """A natural key as one word: the document id of a message, or the routing value of a chat."""
     return "/".join(map(str, key))
 
 
 class Role(StrEnum):
-    """What an index is for."""
+    """The role of an index."""
 
     READ = "read"
     WRITE = "write"
@@ -34,18 +34,18 @@ class Role(StrEnum):
 
 
 def alias(role: Role) -> str:
-    """The name under which the index of this role is reached."""
+    """The alias of the index with this role."""
     return f"{settings.ENVIRONMENT.elasticsearch_index}-{role}"
 
 
 def pattern() -> str:
-    """What the names of all indexes and aliases of this installation match."""
+    """The pattern that matches all indexes and aliases of this installation."""
     return f"{settings.ENVIRONMENT.elasticsearch_index}-*"
 
 
 @dataclass(frozen=True)
 class Target:
-    """An index to which changes go: its alias, and its own name."""
+    """An index that takes changes: its alias, and its own name."""
 
     alias: str
     index: str
@@ -53,7 +53,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Layout:
-    """The index of each role that has one, by its own name."""
+    """The name of the index with each role; roles without an index are missing."""
 
     by_role: dict[Role, str]
 
@@ -64,23 +64,23 @@ class Layout:
 
     @property
     def build(self) -> str | None:
-        """The index that is being filled."""
+        """The index that is being built."""
         return self.by_role.get(Role.BUILD)
 
     @property
     def targets(self) -> list[Target]:
-        """Where changes go. Empty when there is no index at all."""
+        """The indexes that take changes; empty if there is no index."""
         roles = (Role.WRITE, Role.BUILD)
         return [Target(alias(role), self.by_role[role]) for role in roles if role in self.by_role]
 
 
 def layout(timeout: float = SEARCH_PATIENT_SECONDS) -> Layout:
-    """How it is now; the timeout is in seconds. Raises IndexUnusable."""
-    asked = client().options(request_timeout=timeout)
+    """The current layout, within `timeout` seconds. Raises IndexUnusable."""
+    server = client().options(request_timeout=timeout)
     with failures():
-        # By pattern, since a name that is nowhere would be an error. Of our indexes alone: else a
-        # blocked index of anybody in the cluster makes Elasticsearch refuse.
-        indexes = asked.indices.get_alias(index=pattern(), name=pattern())
+        # By pattern, since an unknown name would be an error. Restricted to our own indexes, since
+        # any blocked index in the cluster would make Elasticsearch reject the request.
+        indexes = server.indices.get_alias(index=pattern(), name=pattern())
     roles = {alias(role): role for role in Role}
     return Layout({
         roles[name]: index
@@ -91,7 +91,7 @@ def layout(timeout: float = SEARCH_PATIENT_SECONDS) -> Layout:
 
 
 def all_indexes() -> set[str]:
-    """The names of all indexes of this installation, also those that are closed or have no role."""
+    """The names of all indexes of this installation, closed and unused ones included."""
     with failures():
         indexes = patient_client().indices.get(
             index=pattern(), features="settings", expand_wildcards=["open", "closed"]

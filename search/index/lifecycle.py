@@ -1,4 +1,4 @@
-"""The life of an index: made to be built, filled, put in the place of the one before, removed."""
+"""The life of an index: created, filled, made live in place of the old one, removed."""
 
 from django.conf import settings
 
@@ -11,11 +11,11 @@ _COPIED = "copied_up_to"
 
 
 def create(name: str) -> None:
-    """Make an empty index to be built; nobody searches it yet. Raises IndexUnusable."""
+    """Create an empty build index, which no search reads yet. Raises IndexUnusable."""
     index = MessageDocument._index.clone(name=name)
     index.settings(
         number_of_shards=settings.ENVIRONMENT.elasticsearch_shards,
-        # Nobody looks into it yet, and larger segments are cheaper.
+        # No search reads it yet, and larger segments cost less.
         refresh_interval="30s",
     )
     index.aliases(**{alias(Role.BUILD): {}})
@@ -24,32 +24,32 @@ def create(name: str) -> None:
 
 
 def copied_up_to(index: str) -> int:
-    """The id of the last row that the copy has brought here. Raises IndexUnusable."""
+    """The id of the last row copied into this index, 0 at first. Raises IndexUnusable."""
     with failures():
         about = patient_client().indices.get_mapping(index=index)[index]["mappings"]
     return int(about.get("_meta", {}).get(_COPIED, 0))
 
 
-def keep_position(index: str, row_id: int) -> None:
-    """Remember it there. Raises IndexUnusable."""
+def save_position(index: str, row_id: int) -> None:
+    """Store in the index that rows up to this id are copied. Raises IndexUnusable."""
     with failures():
         patient_client().indices.put_mapping(index=index, meta={_COPIED: row_id})
 
 
-def put_in_place(index: str) -> None:
-    """From now on this index is searched and written, and it alone. Raises IndexUnusable."""
+def make_live(index: str) -> None:
+    """Search and write this index, and no other, from now on. Raises IndexUnusable."""
     with failures():
         indices = patient_client().indices
         indices.put_settings(index=index, settings={"refresh_interval": REFRESH_INTERVAL})
         indices.refresh(index=index)
         before = layout()
         if before.build != index:
-            raise NoIndex(f"{index} is not being built any more")
-        indices.update_aliases(actions=_take_over(index, before))
+            raise NoIndex(f"{index} is no longer being built")
+        indices.update_aliases(actions=_alias_actions(index, before))
 
 
-def _take_over(index: str, before: Layout) -> list[dict[str, dict[str, str]]]:
-    """All of it in one step, or nothing."""
+def _alias_actions(index: str, before: Layout) -> list[dict[str, dict[str, str]]]:
+    """Elasticsearch applies them all in one step, or none."""
     actions = [
         {"remove": {"index": old, "alias": alias(role)}} for role, old in before.by_role.items()
     ]
@@ -60,7 +60,7 @@ def _take_over(index: str, before: Layout) -> list[dict[str, dict[str, str]]]:
     ]
 
 
-def clear_away() -> None:
+def remove_unused() -> None:
     """Remove every index of this installation that has no role. Raises IndexUnusable."""
     for index in all_indexes() - set(layout().by_role.values()):
         remove(index)

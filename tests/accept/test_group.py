@@ -8,7 +8,7 @@ from typing import Self
 
 import pytest
 
-from infra import greenlet_bridge
+from infra import event_loop
 from ingest.group_commit import GroupCommit, GroupLimits, OutcomeOpen, QueueIsFull
 from tests.live.servers import eventually
 
@@ -250,7 +250,7 @@ class Suspended:
     def submit(self, *items: int) -> list["Future[int]"]:
         return [
             asyncio.run_coroutine_threadsafe(
-                greenlet_bridge.spawn(self.group_commit.submit, item), self.loop
+                event_loop.spawn(self.group_commit.submit, item), self.loop
             )
             for item in items
         ]

@@ -68,15 +68,15 @@ def act(client: Client, action: str, *rows: Model) -> Any:
     return client.post(address(type(rows[0]), "changelist"), selected)
 
 
-def confirm(client: Client, question: Any) -> Any:
-    """The answer to "yes", as the form on the page of a question sends it."""
-    context = question.context
+def confirm(client: Client, page: Any) -> Any:
+    """Submit the form of a confirmation page."""
+    context = page.context
     sent = {
-        "action": context["question"].action,
+        "action": context["confirmation"].action,
         "_selected_action": [row.pk for row in context["rows"]],
-        context["field"]: context["mark"],
+        context["field"]: context["token"],
     }
-    [goes_to] = re.findall(r'<form method="post" action="([^"]+)"', question.content.decode())
+    [goes_to] = re.findall(r'<form method="post" action="([^"]+)"', page.content.decode())
     return client.post(html.unescape(goes_to), sent)
 
 

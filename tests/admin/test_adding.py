@@ -127,12 +127,12 @@ def test_what_is_away_is_told_and_nothing_is_logged(
     admin_client: Client, chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(**_: object) -> Message:
-        raise Unavailable("The database is away.")
+        raise Unavailable("The database is unavailable.")
 
     monkeypatch.setattr(admin, "create_message", away)
     answer = add(
         admin_client, Message, application_token=chat.application_token, chat_number=1, body="x"
     )
     assert answer.status_code == 302
-    assert notices(admin_client.get(answer["Location"])) == ["The database is away."]
+    assert notices(admin_client.get(answer["Location"])) == ["The database is unavailable."]
     assert not LogEntry.objects.exists()

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from chats.models import Chat
 from messages_app.models import Message
-from search import conversation
+from search import conversation_page
 from tests.admin.pages import address, new_messages, notices, text
 from tests.admin.test_permissions import staff_client
 from tests.search.conftest import forget
@@ -42,7 +42,7 @@ def walk(client: Client, chat: Chat, answer: Any, rel: str) -> Iterator[list[int
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conversation, "SIZE", 3)
+    monkeypatch.setattr(conversation_page, "PAGE_SIZE", 3)
 
 
 @pytest.mark.usefixtures("small_pages")
@@ -97,7 +97,7 @@ def test_whatever_is_asked_for_there_is_a_page(
 
 
 def test_an_empty_chat_says_so(admin_client: Client, chat: Chat) -> None:
-    assert "Nothing was said here." in text(read(admin_client, chat))
+    assert "This chat has no messages." in text(read(admin_client, chat))
 
 
 def test_messages_are_escaped_and_keep_their_own_direction(
@@ -164,7 +164,7 @@ def test_a_search_finds_parts_of_words_newest_first_and_pages_them(
 
 def test_a_search_without_hits_says_so(admin_client: Client, message: Message, chat: Chat) -> None:
     page = text(read(admin_client, chat, query="nowhere"))
-    assert "No message of this chat contains that." in page
+    assert "No message of this chat contains this text." in page
 
 
 def test_a_bad_query_is_told_above_the_conversation(
@@ -172,7 +172,7 @@ def test_a_bad_query_is_told_above_the_conversation(
 ) -> None:
     answer = read(admin_client, chat, query="")
 
-    assert notices(answer) == ["Not searched. query must have 1 to 256 characters."]
+    assert notices(answer) == ["The search failed. query must have 1 to 256 characters."]
     assert numbers(answer) == [1]
 
 

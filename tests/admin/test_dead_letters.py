@@ -88,7 +88,7 @@ def test_a_message_that_cannot_be_read_is_shown_as_it_is(
 ) -> None:
     page = page_of(admin_client, message_letter(body))
 
-    assert "It cannot be read" in page
+    assert "This letter cannot be read" in page
     assert body.decode(errors="backslashreplace").replace("\0", "") in page.replace("\0", "")
 
 
@@ -144,7 +144,7 @@ def test_of_many_letters_the_outcome_of_each_is_told(admin_client: Client, db: N
     assert DeadLetter.objects.get() == letters[1]
     assert [what for _, what in log()] == [
         "Replayed.",
-        "Replayed in vain: the number is taken by another row",
+        "Replayed without success: the number is taken by another row",
         "Replayed.",
     ]
 
@@ -165,7 +165,7 @@ def test_more_than_a_page_is_refused_as_a_whole(admin_client: Client, letter: De
 
     answer = admin_client.post(address(DeadLetter, "changelist"), sent)
 
-    assert outcome(admin_client, answer) == ["At most 50 at once, please. Nothing was done."]
+    assert outcome(admin_client, answer) == ["Select at most 50 rows. Nothing was done."]
     assert DeadLetter.objects.exists()
 
 
@@ -202,7 +202,7 @@ def test_a_letter_that_is_gone_meanwhile_is_told(admin_client: Client, letter: D
 
     answer = act(admin_client, "replay", letter)
 
-    assert outcome(admin_client, answer) == ["They are no longer there."]
+    assert outcome(admin_client, answer) == ["The selected letters no longer exist."]
 
 
 def test_who_may_look_changes_nothing(letter: DeadLetter) -> None:

@@ -79,7 +79,7 @@ def test_a_form_that_is_sent_again_adds_nothing(admin_client: Client) -> None:
     again = admin_client.post(address(Application, "add"), sent)
 
     assert again.status_code == 302
-    assert "not added twice" in notices(admin_client.get(again["Location"]))[0]
+    assert "nothing is added twice" in notices(admin_client.get(again["Location"]))[0]
     assert Application.objects.get().key_hash == hash_of(key)
 
 
@@ -92,14 +92,14 @@ def at_once(
     client: Client, click: Callable[[Client], Any], monkeypatch: pytest.MonkeyPatch
 ) -> list[Any]:
     """The answers to two clicks: each request has read the session before the other writes it."""
-    both, take = threading.Barrier(2, timeout=30), confirmation.take_mark
+    both, take = threading.Barrier(2, timeout=30), confirmation.take_token
 
     def take_when_both_are_there(request: HttpRequest, mark: str) -> bool:
         both.wait()
         return take(request, mark)
 
     for module in (confirmation, new_keys):
-        monkeypatch.setattr(module, "take_mark", take_when_both_are_there)
+        monkeypatch.setattr(module, "take_token", take_when_both_are_there)
 
     def one(_: int) -> Any:
         clicking = Client()
@@ -196,7 +196,7 @@ def test_an_answer_that_is_sent_again_replaces_nothing(
 
     assert again.status_code == 302
     assert Application.objects.get().key_hash == hash_of(key)
-    assert "not done twice" in notices(admin_client.get(again["Location"]))[0]
+    assert "already submitted" in notices(admin_client.get(again["Location"]))[0]
 
 
 def test_a_made_up_answer_replaces_nothing(admin_client: Client, application: Application) -> None:

@@ -278,9 +278,12 @@ def test_whoever_waits_too_long_for_a_hash_is_told_to_come_again(
     assert try_to_log_in(RIGHT).status_code == 503
 
 
-@pytest.mark.embedded
+@pytest.mark.costly
 def test_a_crowd_that_logs_in_holds_up_nobody_who_reads(tmp_path: Path, migrated: Path) -> None:
-    with EmbeddedServer(tmp_path, migrated) as server, httpx.Client(base_url=server.url) as reader:
+    with (
+        EmbeddedServer(tmp_path, migrated, LOGIN_ATTEMPTS="5") as server,
+        httpx.Client(base_url=server.url) as reader,
+    ):
         assert manage(
             *("createsuperuser", "--noinput", "--username", NAME, "--email", "ann@example.org"),
             environment={**server.environment, "DJANGO_SUPERUSER_PASSWORD": RIGHT},
@@ -305,7 +308,7 @@ def test_a_crowd_that_logs_in_holds_up_nobody_who_reads(tmp_path: Path, migrated
         statuses = Counter(one.result() for one in guesses)
 
     assert {*statuses} <= {200, 429, 503}
-    assert 1 <= statuses[200] <= 10
+    assert 1 <= statuses[200] <= 5
     assert slowest < 3
 
 

@@ -37,7 +37,7 @@ def test_a_new_key_is_shown_once(admin_client: Client) -> None:
 def test_a_name_that_has_a_key_is_refused(admin_client: Client, ann: OperatorKey) -> None:
     answer = add(admin_client, OperatorKey, name=" Ann ")
 
-    assert "can be replaced" in errors(answer)["name"][0]
+    assert "replace it instead" in errors(answer)["name"][0]
     assert OperatorKey.objects.get().key_hash == ann.key_hash
 
 

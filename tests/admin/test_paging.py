@@ -59,6 +59,7 @@ def follow(client: Client, answer: Any, link: str) -> list[list[Any]]:
     return pages
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("model", [Application, Chat, Message])
 def test_a_list_begins_with_the_newest_rows(admin_client: Client, model: type[Model]) -> None:
     fill(PAGE + 10)
@@ -66,6 +67,7 @@ def test_a_list_begins_with_the_newest_rows(admin_client: Client, model: type[Mo
     assert list(map(key, rows(listing(admin_client, model)))) == list(map(key, newest))
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("model", [Application, Chat, Message])
 def test_the_number_of_queries_does_not_grow_with_the_rows(
     admin_client: Client, model: type[Model]
@@ -81,6 +83,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
     assert queries_of(admin_client, model, p=f"after.{early.pk}") <= few + 2
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("search", ["", "{token}", "{token} 1"])
 def test_walking_the_pages_shows_every_row_once_there_and_back(
     admin_client: Client,
@@ -105,6 +108,7 @@ def test_walking_the_pages_shows_every_row_once_there_and_back(
     assert {key(row) for page in back for row in page} == set(seen[:-1])
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("search", ["{token} 1", "{token}"])
 @pytest.mark.parametrize("direction", ["after", "before"])
 def test_a_page_asks_for_the_numbers_next_to_it_first(
@@ -131,7 +135,6 @@ def test_a_page_that_does_not_exist_is_the_first_page(
     assert rows(listing(admin_client, Message, p=place)) == [message]
 
 
-@pytest.mark.embedded  # reads SQLite's plans
 @pytest.mark.parametrize("search", ["", "{token}", "{token} 1", "{token} 1 1"])
 @pytest.mark.parametrize("model", [Application, Chat, Message])
 def test_each_list_reads_a_range_of_an_index(

@@ -13,6 +13,8 @@ from chats.models import Chat
 from messages_app.models import Message
 from tests.admin.pages import address, listing, new_chats, new_messages, notices, rows, text
 
+pytestmark = pytest.mark.both
+
 
 @pytest.fixture
 def chats(application: Application) -> list[Chat]:

@@ -4,19 +4,40 @@ from string import Template
 from typing import Any
 
 import pytest
+from django.db import connection
 
+from applications.models import Application
+from chats.models import Chat
+from messages_app.models import Message
 from tests.api.bad_requests import ALLOWED, BAD_REQUESTS, CREATES, EDITS, Bad
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 
 
-@pytest.fixture
-def items(api: Api) -> dict[str, str]:
-    """An item of each kind."""
+@pytest.fixture(scope="module")
+def items(rows_of_module: None) -> dict[str, str]:
+    """An item of each kind, made once for all these tests."""
+    api = Api()
     chat = api.new_chat()
     api.say(chat, "said")
     application = chat.rpartition("/chats/")[0]
     return {"application": application, "chat": chat, "message": f"{chat}/messages/1"}
+
+
+@pytest.fixture(scope="module")
+def untouched(items: dict[str, str]) -> list[list[Any]]:
+    """All that is stored before the bad requests."""
+    return everything()
+
+
+def everything() -> list[list[Any]]:
+    """All applications, chats and messages."""
+    tables = []
+    with connection.cursor() as cursor:
+        for model in (Application, Chat, Message):
+            cursor.execute(f"SELECT * FROM {model._meta.db_table} ORDER BY id")  # noqa: S608
+            tables.append(cursor.fetchall())
+    return tables
 
 
 def send(api: Api, items: dict[str, str], request: Bad) -> Any:
@@ -30,10 +51,8 @@ def send(api: Api, items: dict[str, str], request: Bad) -> Any:
 
 @pytest.mark.parametrize("request_", BAD_REQUESTS, ids=str)
 def test_a_bad_request_is_a_problem_and_changes_nothing(
-    api: Api, items: dict[str, str], request_: Bad
+    api: Api, items: dict[str, str], untouched: list[list[Any]], request_: Bad
 ) -> None:
-    shown = [api.get(path).json() for path in items.values()]
-
     answer = send(api, items, request_)
 
     problem = assert_problem(answer, request_.status)
@@ -41,7 +60,10 @@ def test_a_bad_request_is_a_problem_and_changes_nothing(
         assert [(e["field"], e["code"]) for e in problem["errors"]] == [request_.error]
     if request_.status == 405:
         assert set(answer["Allow"].split(", ")) - {"HEAD", "OPTIONS"} == ALLOWED[request_.address]
-    assert [api.get(path).json() for path in items.values()] == shown
+    assert everything() == untouched
+
+
+def test_a_good_request_after_them_is_done(api: Api, items: dict[str, str]) -> None:
     assert api.say(items["chat"], "good") == [2]
 
 

@@ -27,6 +27,7 @@ def chat(api: Api) -> str:
     return chat
 
 
+@pytest.mark.both
 def test_all_are_created_in_their_order(api: Api, chat: str) -> None:
     bodies = ["one", "  two\n", "三", "🎉"]
 
@@ -39,12 +40,14 @@ def test_all_are_created_in_their_order(api: Api, chat: str) -> None:
     assert results == api.get(f"{chat}/messages", after=1).json()["results"]
 
 
+@pytest.mark.both
 def test_one_is_enough_and_five_hundred_are_not_too_many(api: Api, chat: str) -> None:
     assert bulk(api, chat, "x").status_code == 201
 
     assert shown(bulk(api, chat, *"x" * 500).json()) == list(range(3, 503))
 
 
+@pytest.mark.both
 def test_the_whole_may_be_larger_than_a_single_message_may(api: Api, chat: str) -> None:
     assert bulk(api, chat, *["a" * 16384] * 200).status_code == 201
 
@@ -98,6 +101,7 @@ def test_a_chat_that_is_not_there_gets_none(api: Api, chat: str) -> None:
     assert_problem(bulk(api, f"{chat}9", "x"), 404)
 
 
+@pytest.mark.both
 def test_what_the_database_refuses_takes_its_whole_request_with_it_and_no_other(
     api: Api, chat: str
 ) -> None:

@@ -42,6 +42,7 @@ def test_head_has_the_tag_of_get(api: Api, item: tuple[str, str]) -> None:
     assert read(api, path, "head")["ETag"] == read(api, path)["ETag"]
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("method", ["put", "patch"])
 def test_a_change_answers_with_the_new_tag(api: Api, item: tuple[str, str], method: str) -> None:
     path, field = item
@@ -52,6 +53,7 @@ def test_a_change_answers_with_the_new_tag(api: Api, item: tuple[str, str], meth
     assert changed["ETag"] == api.get(path)["ETag"] != before
 
 
+@pytest.mark.both
 def test_a_new_count_is_a_new_tag(api: Api) -> None:
     chat = api.new_chat()
     application = chat.rpartition("/chats/")[0]
@@ -67,6 +69,7 @@ def test_a_new_count_is_a_new_tag(api: Api) -> None:
         assert_problem(stale, 412)
 
 
+@pytest.mark.both
 def test_a_count_that_stays_leaves_the_tag(api: Api) -> None:
     chat = api.new_chat()
     tag = api.get(chat)["ETag"]
@@ -113,6 +116,7 @@ def test_who_has_seen_it_may_change_it(
     assert (changed.status_code, changed.json()[field]) == (200, "new")
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("method", ["put", "patch"])
 def test_who_has_seen_an_older_one_may_not(api: Api, item: tuple[str, str], method: str) -> None:
     path, field = item

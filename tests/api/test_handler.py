@@ -1,6 +1,6 @@
-"""The API's own handler says what Django's says: the same status, headers and body.
+"""The API's handler and Django's return the same status, headers and body.
 
-What it adds is tested too: a request is judged by its head, and only what matched is remembered.
+The handler's own work is tested too: the check of the head, and the cache of matched paths.
 """
 
 from io import BytesIO
@@ -37,7 +37,7 @@ def chat(api: Api) -> str:
 
 
 def request(method: str, body: bytes = b"", **more: Any) -> dict[str, Any]:
-    """A request as the server hands it on."""
+    """Build the environ of a request, as the server passes it."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
         "CONTENT_TYPE": "application/json",
@@ -52,14 +52,14 @@ def request(method: str, body: bytes = b"", **more: Any) -> dict[str, Any]:
 
 
 def ours(method: str, path: str, body: bytes = b"", **more: str) -> Any:
-    """Status, headers and body by the API's handler."""
-    answer = ApiHandler().answer(request(method, body, PATH_INFO=path, **more))
+    """Return status, headers and body from the API's handler."""
+    answer = ApiHandler().response(request(method, body, PATH_INFO=path, **more))
     headers = sorted((name.decode().lower(), value.decode()) for name, value in answer.headers)
     return answer.status, headers, answer.body
 
 
 def djangos(method: str, path: str, body: bytes = b"", **more: str) -> Any:
-    """The same by Django's."""
+    """Return the same from Django's handler."""
     said: list[Any] = []
     chunks = WSGIHandler()(
         request(method, body, PATH_INFO=path, **more),
@@ -166,7 +166,7 @@ def test_failures_of_the_server_are_logged_and_those_of_clients_are_not(
 
 
 def test_pages_go_through_djangos_own(transactional_db: None) -> None:
-    answer = SiteHandler().answer(request("GET", PATH_INFO="/admin/login/"))
+    answer = SiteHandler().response(request("GET", PATH_INFO="/admin/login/"))
 
     assert answer.status == 200
     assert any(name == b"Set-Cookie" for name, _ in answer.headers)
@@ -191,7 +191,7 @@ def test_nothing_of_a_request_is_left_to_the_garbage_collector(
 
     def ask() -> int:
         asked = request(method, body, PATH_INFO=chat + path, QUERY_STRING="query=hello")
-        return handler.answer(asked).status
+        return handler.response(asked).status
 
     first = ask()  # what is found out once stays
     with garbage(HttpRequest, APIView) as left:
@@ -215,7 +215,7 @@ def test_a_head_is_judged_without_the_body(chat: str) -> None:
     ):
         asked = request(method, PATH_INFO=chat + path, **length | more)
 
-        answer = handler.judge(asked)
+        answer = handler.early_response(asked)
 
         assert (answer and answer.status) == status
 
@@ -223,7 +223,9 @@ def test_a_head_is_judged_without_the_body(chat: str) -> None:
 def test_a_key_is_asked_for_before_the_body(chat: str, settings: Settings) -> None:
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"require_keys": True})
 
-    answer = ApiHandler().judge(request("POST", PATH_INFO=f"{chat}/messages", CONTENT_LENGTH="9"))
+    answer = ApiHandler().early_response(
+        request("POST", PATH_INFO=f"{chat}/messages", CONTENT_LENGTH="9")
+    )
 
     assert answer
     assert answer.status == 401
@@ -234,8 +236,8 @@ def test_a_request_that_is_judged_first_is_counted_once(chat: str, settings: Set
     handler = ApiHandler()
     asked = request("POST", b'{"body": "hello"}', PATH_INFO=f"{chat}/messages")
 
-    assert handler.judge(asked) is None
-    answer = handler.answer(asked)
+    assert handler.early_response(asked) is None
+    answer = handler.response(asked)
     limiter.cache_clear()
 
     assert answer.status == 201
@@ -256,8 +258,8 @@ def test_health_is_answered_whatever_the_host(transactional_db: None) -> None:
 def test_only_addresses_that_match_are_remembered(chat: str) -> None:
     handler = ApiHandler()
     for number in range(3):
-        handler.answer(request("GET", PATH_INFO=f"/api/v1/nothing/{number}"))
-        handler.answer(request("GET", PATH_INFO=f"{chat}/messages/{number + 1}"))
+        handler.response(request("GET", PATH_INFO=f"/api/v1/nothing/{number}"))
+        handler.response(request("GET", PATH_INFO=f"{chat}/messages/{number + 1}"))
 
     assert list(handler._match._known) == [f"{chat}/messages/{n}" for n in (1, 2, 3)]
 

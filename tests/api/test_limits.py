@@ -1,4 +1,4 @@
-"""Limits as clients meet them: how much they may send, what they are told, and who they are."""
+"""Rate limits from outside: 429, the headers, and which requests count for the same client."""
 
 from collections.abc import Iterator
 from typing import Any, cast
@@ -16,7 +16,7 @@ from rest_framework.request import Request
 
 from api.openapi import SchemaView
 from api.rate_limits.limiter import limiter
-from api.rate_limits.throttle import ThrottledView, client_name
+from api.rate_limits.throttle import client_name
 from api.views import APPLICATIONS, ApiView
 from ingest.commit import Committer
 from operations.health import Live
@@ -28,7 +28,7 @@ UNKNOWN = "/applications/000000000000000000000000"
 
 
 class ByHeader(BaseAuthentication):
-    """Believes what the header says; "wrong" is nobody, and "away" cannot be asked."""
+    """Takes the header as the identity; "wrong" is invalid, "away" fails like a lost database."""
 
     def authenticate(self, request: Request) -> tuple[str, str] | None:
         claim = request.META.get("HTTP_AUTHORIZATION")
@@ -65,7 +65,7 @@ def three_an_hour(settings: Settings, api: Api) -> Api:
 
 @pytest.fixture
 def keyed(three_an_hour: Api, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Api:
-    """Three an hour, and clients that say who they are."""
+    """A limit of three an hour, and clients that name themselves in a header."""
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"require_keys": True})
     monkeypatch.setattr(ApiView, "authentication_classes", (ByHeader,))
     monkeypatch.setattr(ApiView, "permission_classes", (NotMallory,))
@@ -175,9 +175,9 @@ def test_every_route_of_the_api_is_limited() -> None:
 
     assert len(views) > 5
     for view in views:
-        assert issubclass(view, ThrottledView)
-        assert view.throttle_classes == ThrottledView.throttle_classes
-    assert not issubclass(SchemaView, ThrottledView)
+        assert issubclass(view, ApiView)
+        assert view.throttle_classes == ApiView.throttle_classes
+    assert not issubclass(SchemaView, ApiView)
     assert not Live.throttle_classes
 
 

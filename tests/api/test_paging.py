@@ -34,6 +34,7 @@ def chat(api: Api) -> str:
     return chat
 
 
+@pytest.mark.both
 @pytest.mark.parametrize(
     ("query", "numbers"),
     [
@@ -81,6 +82,7 @@ def test_a_query_string_that_is_no_text_is_refused(api: Api, chat: str, query_st
     assert_problem(api.client.get(f"/api/v1{chat}/messages", QUERY_STRING=query_string), 400)
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_links_walk_forth_and_back_over_the_same_pages(api: Api, chat: str, order: str) -> None:
     first = api.get(f"{chat}/messages", limit=3, order=order).json()
@@ -96,6 +98,7 @@ def test_links_walk_forth_and_back_over_the_same_pages(api: Api, chat: str, orde
     assert [*reversed(walk(api, last, "previous")), shown(last)] == forth
 
 
+@pytest.mark.both
 def test_a_link_keeps_the_other_bound(api: Api, chat: str) -> None:
     page = api.get(f"{chat}/messages", limit=2, before=6).json()
 
@@ -127,6 +130,7 @@ def sparse_chat(api: Api) -> Callable[[set[int]], str]:
     return fill
 
 
+@pytest.mark.both
 @given(
     numbers=st.sets(st.integers(1, 60), max_size=30),
     start=st.integers(0, 61),
@@ -158,6 +162,7 @@ def test_from_any_page_the_links_reach_every_number_once(
     assert [number for numbers_shown in pages for number in numbers_shown] == in_order
 
 
+@pytest.mark.both
 def test_applications_are_listed_newest_first_by_an_opaque_cursor(api: Api) -> None:
     tokens = [api.new_application(f"application {n}").rpartition("/")[2] for n in range(7)][::-1]
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from applications.models import Application
 from chats.models import Chat
 from messages_app.models import Message
 from tests.api.client import Api
@@ -41,9 +43,7 @@ def test_a_request_takes_few_queries_whatever_the_number_of_rows(
     chat = api.new_chat(application)
     api.say(chat, *(f"message {n}" for n in range(5)))
     few = queries_of(request_name, api, chat)
-    for _ in range(60):
-        api.new_application()
-        api.new_chat(application)
+    fill_above(application, 60, first=100)
     fill(chat, 300, first=100)
 
     many = queries_of(request_name, api, chat)
@@ -61,6 +61,27 @@ def queries_of(request_name: str, api: Api, chat: str) -> list[str]:
     assert answer.status_code in (200, 201), answer.content
     statements = [query["sql"] for query in captured.captured_queries]
     return [sql for sql in statements if not sql.startswith(("SAVEPOINT", "RELEASE"))]
+
+
+def fill_above(application: str, count: int, first: int) -> None:
+    """So many more applications, and chats of this one."""
+    now = timezone.now()
+    Application.objects.bulk_create(
+        Application(name=f"application {number}", created_at=now, updated_at=now)
+        for number in range(count)
+    )
+    token = application.rpartition("/")[2]
+    Application.objects.filter(token=token).update(number_ceiling=first + count - 1)
+    Chat.objects.bulk_create(
+        Chat(
+            application_token=token,
+            chat_number=number,
+            name=f"chat {number}",
+            created_at=now,
+            updated_at=now,
+        )
+        for number in range(first, first + count)
+    )
 
 
 def fill(chat: str, count: int, first: int = 1) -> None:

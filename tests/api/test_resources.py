@@ -9,6 +9,7 @@ from tests.api.client import Api
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
+@pytest.mark.both
 def test_an_application_is_created_with_a_token_and_found_at_its_location(api: Api) -> None:
     created = api.post("/applications", {"name": "  Ünïcode 会話 🎉 "})
 
@@ -22,6 +23,7 @@ def test_an_application_is_created_with_a_token_and_found_at_its_location(api: A
     assert api.get(created["Location"]).json() == body
 
 
+@pytest.mark.both
 def test_chats_are_numbered_from_one_within_each_application(api: Api) -> None:
     first, second = api.new_application(), api.new_application()
 
@@ -43,6 +45,7 @@ def test_chats_are_numbered_from_one_within_each_application(api: Api) -> None:
     assert api.get(other["Location"]).json() == body
 
 
+@pytest.mark.both
 def test_messages_are_numbered_from_one_within_each_chat(api: Api) -> None:
     application = api.new_application()
     first, second = api.new_chat(application), api.new_chat(application)
@@ -63,6 +66,7 @@ def test_messages_are_numbered_from_one_within_each_chat(api: Api) -> None:
     assert api.get(created["Location"]).json() == body
 
 
+@pytest.mark.both
 @pytest.mark.parametrize(
     "body",
     [
@@ -85,6 +89,7 @@ def test_a_body_is_kept_as_it_was_sent(api: Api, body: str) -> None:
     assert api.get(f"{chat}/messages/1").json()["body"] == body
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("method", ["put", "patch"])
 def test_put_and_patch_change_what_is_shown_and_the_time(api: Api, method: str) -> None:
     chat = api.new_chat()

@@ -22,7 +22,7 @@ from operations.audit import numbers, stats
 from tests.api.client import Api
 from tests.audit.results import Place, audit, found_nothing
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
 CHATS = 120
 
@@ -69,7 +69,7 @@ def lose(token: str, chat: int, *numbers: int) -> None:
 def test_what_is_well_is_seen_by_few_queries_in_pieces(
     chats: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "PARENTS", 50)
+    monkeypatch.setattr(stats, "PARENTS_PAGE", 50)
     monkeypatch.setattr(stats, "PIECE", 500)
 
     with CaptureQueriesContext(connection) as queries:
@@ -86,7 +86,7 @@ def test_what_is_well_is_seen_by_few_queries_in_pieces(
 def test_of_a_large_chat_only_the_pieces_with_gaps_are_read(
     chats: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("operations.audit.gaps.LISTED", 100)
+    monkeypatch.setattr("operations.audit.gaps.MAX_LISTED", 100)
     lost = {5, 6, 7, 1000, 1001, 3999}
     Message.objects.filter(chat_number=60, message_number__in=lost).delete()
     Chat.objects.filter(chat_number=60).update(messages_count=4000 - len(lost))
@@ -107,7 +107,7 @@ def test_of_a_large_chat_only_the_pieces_with_gaps_are_read(
 def test_an_audit_that_is_interrupted_goes_on_and_tells_all_once(
     chats: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "PARENTS", 10)
+    monkeypatch.setattr(stats, "PARENTS_PAGE", 10)
     for chat in (3, 57, 110):
         lose(chats, chat, 4)
     looked = interrupted_after(5, monkeypatch)
@@ -129,12 +129,15 @@ def test_an_audit_that_is_interrupted_goes_on_and_tells_all_once(
 def interrupted_after(pages: int, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Any]]:
     """SIGTERM comes while so many pages have been looked at; the pages, as they are."""
     looked: list[Sequence[Any]] = []
+
+    def no_pause() -> None: ...
+
     stats_of = stats.stats_of
 
     def look(
-        kind: RecordType, parents: Sequence[Parent], pause: Callable[[], object]
+        kind: RecordType, parents: Sequence[Parent], pause: Callable[[], object] = no_pause
     ) -> Mapping[Any, stats.Stats]:
-        if kind.name == "messages":
+        if kind.name == "messages" and pause is not no_pause:  # a page, and no recheck
             looked.append([parent.key for parent in parents])
             if len(looked) == pages:
                 os.kill(os.getpid(), signal.SIGTERM)
@@ -142,7 +145,7 @@ def interrupted_after(pages: int, monkeypatch: pytest.MonkeyPatch) -> list[Seque
 
     monkeypatch.setattr(numbers, "stats_of", look)
     # Each page is judged by itself, so that what was found before the end is kept.
-    monkeypatch.setattr("operations.audit.suspects.MOST", 1)
+    monkeypatch.setattr("operations.audit.checks.MAX_SUSPECTS", 1)
     return looked
 
 
@@ -161,7 +164,7 @@ def test_a_database_that_fails_is_a_finding(db: None, monkeypatch: pytest.Monkey
     def fail(*_: object) -> None:
         raise OperationalError(2006, "gone away")
 
-    monkeypatch.setattr("operations.audit.running.only_run", fail)
+    monkeypatch.setattr("operations.audit.runner.only_run", fail)
 
     result = audit()
 

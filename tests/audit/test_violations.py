@@ -23,7 +23,7 @@ from tests.api.client import Api
 from tests.audit.results import Place, audit, found_nothing
 from tests.rows import new_message
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
 ERROR, INFO = "error", "info"
 
@@ -138,17 +138,21 @@ VIOLATIONS: list[tuple[Plant, set[tuple[str, str]], str]] = [
     (skip_numbers_unrecorded, {("gaps", INFO), ("gaps", ERROR)}, "messages 9 missing"),
     (lower_the_ceiling, {("ceilings", ERROR)}, "messages 5 is stored, above the ceiling 4"),
     (lend_above_the_ceiling, {("ceilings", ERROR)}, "up to 133 are lent, above the ceiling 5"),
-    (count_wrongly, {("counts", ERROR)}, "messages_count is 6, and there are 5"),
-    (count_chats_wrongly, {("counts", ERROR)}, "chats_count is 1, and there are 2"),
-    (count_wrongly_and_flag, {("counts", INFO)}, "to be corrected by the next count job"),
-    (store_without_a_chat, {("orphans", ERROR)}, "messages are stored, and what they belong to"),
-    (store_without_an_application, {("orphans", ERROR)}, "chats are stored, and what they belong"),
-    (accept_as_one, {("duplicates", ERROR)}, "messages 2, 4 were accepted as one"),
+    (count_wrongly, {("counts", ERROR)}, "messages_count is 6, but there are 5 rows"),
+    (count_chats_wrongly, {("counts", ERROR)}, "chats_count is 1, but there are 2 rows"),
+    (count_wrongly_and_flag, {("counts", INFO)}, "the next count job corrects it"),
+    (store_without_a_chat, {("orphans", ERROR)}, "messages are stored, but their parent"),
+    (store_without_an_application, {("orphans", ERROR)}, "chats are stored, but their parent"),
+    (accept_as_one, {("duplicates", ERROR)}, "messages 2, 4 are one accepted row"),
     (put_number_aside, {("dead_letters", ERROR)}, "messages 6: too long"),
     (put_stored_row_aside, {("dead_letters", INFO)}, "stored by now, a replay removes it"),
     (discard_a_letter, {("gaps", INFO)}, "messages 6 never given: discarded: too long"),
     (remember_a_lost_row, {("idempotency_keys", ERROR)}, "number 99"),
-    (remember_a_row_of_another_time, {("idempotency_keys", ERROR)}, "number 5, which no row"),
+    (
+        remember_a_row_of_another_time,
+        {("idempotency_keys", ERROR)},
+        "number 5, but no row",
+    ),
     (remember_a_lost_application, {("idempotency_keys", ERROR)}, "an application that does not"),
 ]
 
@@ -219,7 +223,7 @@ def test_a_key_that_may_be_there_twice_is_found_and_so_are_the_rows(used: Place)
 def test_the_rest_of_many_findings_is_counted(
     used: Place, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("operations.audit.report.KEPT", 2)
+    monkeypatch.setattr("operations.audit.findings.MAX_KEPT", 2)
     api.say(used.path, *"abcdefgh")
     used.messages.filter(message_number__in=(2, 4, 6, 8, 10)).delete()
 

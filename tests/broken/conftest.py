@@ -49,7 +49,7 @@ def open_stage(
     monkeypatch.setattr(commit, "_group_commit", GroupCommit(pipeline.commit))
     # Rows are swept at once, and an audit waits for no worker: there is none.
     monkeypatch.setattr("ingest.sweeper.AGE_MS", 0)
-    monkeypatch.setattr("operations.audit.trusted.WORKER_HOLDS_SECONDS", 0)
+    monkeypatch.setattr("operations.audit.checks.WORKER_HOLDS_SECONDS", 0)
 
     def open_it(variant: Variant) -> Stage:
         variant(monkeypatch)

@@ -27,16 +27,10 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
         yield driver
 
 
-@pytest.fixture(
-    scope="session",
-    params=[
-        pytest.param("embedded", marks=pytest.mark.embedded),
-        pytest.param("stack", marks=pytest.mark.stack),
-    ],
-)
+@pytest.fixture(scope="session")
 def site(request: pytest.FixtureRequest) -> Site:
-    """A real server: once embedded, once the local stack."""
-    if request.param == "stack":
+    """A real server: the local stack where it is up, else one of the embedded profile."""
+    if "BASE_URL" in os.environ:
         return Site(stack_url(), os.environ)
     server: EmbeddedServer = request.getfixturevalue("embedded")
     return Site(server.url, server.environment)

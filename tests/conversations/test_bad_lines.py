@@ -33,10 +33,10 @@ def line(**changed: object) -> bytes:
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        (b"no json", "is no JSON"),
-        (b'{"application": "a", "chat": "c", "body": "b"', "is no JSON"),
-        (b'["a", "c", "b"]', "is no JSON object"),
-        (b"null", "is no JSON object"),
+        (b"no json", "is not valid JSON"),
+        (b'{"application": "a", "chat": "c", "body": "b"', "is not valid JSON"),
+        (b'["a", "c", "b"]', "is not a JSON object"),
+        (b"null", "is not a JSON object"),
         (line(application="—"), "application is required."),
         (line(chat=7), "chat must be a string."),
         (line(body=None), "body must be a string."),
@@ -47,7 +47,7 @@ def line(**changed: object) -> bytes:
         (line(application="ä" * 256), "application may have at most 255 characters."),
         (line(body="ä" * 8193), "body may have at most 16384 bytes of UTF-8."),
         (line(body="a\0b"), "body may not contain a NUL character."),
-        (line(body="\ud800"), "is no JSON"),
+        (line(body="\ud800"), "is not valid JSON"),
         (b'{"application": "a", "chat": "\xff"}', "is not UTF-8 at byte 31"),
         (b'{"body": "' + b"x" * 1024 * 1024 + b'"}', "is longer than 1,048,576 bytes"),
         (b" " * (1024 * 1024 + 1), "is longer than 1,048,576 bytes"),

@@ -14,14 +14,14 @@ from django.test.utils import CaptureQueriesContext
 
 from applications.services import create_application
 from chats.services import create_chat
-from conversations import exporting
+from conversations import export_lines
 from conversations.management.commands import export_conversations
 from messages_app.models import Message
 from messages_app.services import create_message
 from tests.conversations.runs import exported
 from tests.conversations.texts import as_lines
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 
 SAID = [("ein Name", chat, str(number)) for chat in ("c", "d", "e") for number in range(5)]
 
@@ -47,13 +47,13 @@ def test_it_is_found_by_its_token_and_by_its_name(token: str) -> None:
 
 
 def test_a_name_that_nobody_has_is_one_sentence() -> None:
-    with pytest.raises(CommandError, match="No application has the token or the name nobody"):
+    with pytest.raises(CommandError, match="No application has the token or name nobody"):
         exported("nobody")
 
 
 def test_a_name_that_several_have_lists_their_tokens(token: str) -> None:
     other = create_application(name="ein Name").token
-    with pytest.raises(CommandError, match=f"by its token: {token}, {other}"):
+    with pytest.raises(CommandError, match=f"Use one of their tokens: {token}, {other}"):
         exported("ein Name")
 
 
@@ -61,16 +61,16 @@ def test_a_name_that_several_have_lists_their_tokens(token: str) -> None:
 def test_every_step_size_gives_the_same(
     step: int, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "STEP", step)
+    monkeypatch.setattr(export_lines, "STEP", step)
     assert exported(token) == as_lines(SAID)
 
 
 def test_it_is_read_in_bounded_steps_without_offset(
     token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "STEP", 4)
+    monkeypatch.setattr(export_lines, "STEP", 4)
     with CaptureQueriesContext(connection) as queries:
-        steps = list(exporting.steps_of(exporting.find_application(token)))
+        steps = list(export_lines.steps_of(export_lines.find_application(token)))
     assert max(len(lines) for lines in steps) == 4
     assert not [query for query in queries if "OFFSET" in query["sql"]]
 
@@ -133,7 +133,7 @@ def test_sigterm_leaves_the_old_file_and_nothing_else(
 
     monkeypatch.setattr(export_conversations, "steps_of", interrupt)
     file = tmp_path / "export.jsonl"
-    with pytest.raises(CommandError, match="ended by SIGTERM") as ended:
+    with pytest.raises(CommandError, match="interrupted by SIGTERM") as ended:
         export_to(file, token)
     assert ended.value.returncode == 143
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conversations import storing
+from conversations import import_run
 from ingest import database_numbers
 from ingest.database_numbers import RowOutcome
 from ingest.records import NewRow
@@ -32,7 +32,7 @@ def test_while_reading_what_is_not_stored_yet_is_left_for_the_next_run(
 
     standard_input(monkeypatch, Interrupting(CONTENT, len(CONTENT) // 2, interrupt))
     run = run_import("-")
-    assert f"ended by {number.name} after line 100" in str(run.error)
+    assert f"interrupted by {number.name} after line 100" in str(run.error)
     assert run.error is not None
     assert run.error.returncode == status
     assert Message.objects.count() == run.result["messages"] == 100
@@ -52,9 +52,9 @@ def test_while_storing_the_batch_is_finished_first(
         os.kill(os.getpid(), signal.SIGTERM)
         return database_numbers.number_and_insert(rows)
 
-    monkeypatch.setattr(storing, "number_and_insert", interrupt_and_insert)
+    monkeypatch.setattr(import_run, "number_and_insert", interrupt_and_insert)
     run = run_import(file)
-    assert "ended by SIGTERM after line 100" in str(run.error)
+    assert "interrupted by SIGTERM after line 100" in str(run.error)
     assert Message.objects.count() == 100
 
 

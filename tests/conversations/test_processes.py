@@ -12,7 +12,7 @@ from tests.conversations.runs import lines_done, messages_in, start
 from tests.conversations.texts import as_lines, by_application, conversations, endless_input
 from tests.live.servers import eventually, manage
 
-pytestmark = pytest.mark.embedded
+pytestmark = pytest.mark.costly
 
 SAID = conversations(4_000, chats=2)
 
@@ -64,7 +64,7 @@ def test_two_at_once_store_each_line_once(place: Place, file: Path) -> None:
     assert_each_line_is_stored_once(place)
     assert 0 in [process.returncode for process in processes]
     for process, (_, stderr) in zip(processes, ends, strict=True):
-        assert process.returncode == 0 or b"is ahead of this one" in stderr
+        assert process.returncode == 0 or b"another run of this import is ahead" in stderr
 
 
 def test_sigterm_ends_a_process_that_waits_for_input(place: Place) -> None:
@@ -83,7 +83,7 @@ def test_sigterm_ends_a_process_that_waits_for_input(place: Place) -> None:
     process.send_signal(signal.SIGTERM)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 143
-    assert b"ended by SIGTERM after line 2,000" in stderr
+    assert b"interrupted by SIGTERM after line 2,000" in stderr
     assert b"Traceback" not in stderr
 
 
@@ -110,9 +110,9 @@ def test_an_export_to_a_pipe_that_closes_ends_without_a_word(place: Place) -> No
 
 
 def test_memory_does_not_grow_with_the_input(place: Place) -> None:
-    small = peak_memory(place, units=10)
-    large = peak_memory(place, units=40)
-    assert large < small + 12 * 1024, f"{small} KiB for 20 MB, {large} KiB for 80 MB"
+    small = peak_memory(place, units=5)
+    large = peak_memory(place, units=20)
+    assert large < small + 12 * 1024, f"{small} KiB for 10 MB, {large} KiB for 40 MB"
 
 
 def peak_memory(place: Place, units: int) -> int:

@@ -12,7 +12,7 @@ from messages_app.models import Message
 from tests.conversations.runs import everything, exported, imported, said_in, standard_input
 from tests.conversations.texts import SCRIPTS, as_lines, by_application, conversations
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("small_batches")]
+pytestmark = [pytest.mark.both, pytest.mark.django_db, pytest.mark.usefixtures("small_batches")]
 
 SAID = conversations(250, chats=2)
 MORE = conversations(20, chats=2, seed=1)

@@ -10,13 +10,13 @@ from applications.models import Application
 from applications.services import create_application, rename_application
 from chats.models import Chat
 from chats.services import create_chat
-from conversations import targets
+from conversations import chat_resolver
 from messages_app.models import Message
 from messages_app.services import create_message
 from tests.conversations.runs import everything, exported, imported
 from tests.conversations.texts import Said, as_lines, by_application
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 
 
 def file_of(folder: Path, name: str, *said: Said) -> Path:
@@ -56,7 +56,7 @@ def test_an_application_renamed_since_is_continued_under_its_old_name_in_the_lin
 def test_more_chats_than_are_remembered_change_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(targets, "REMEMBERED", 3)
+    monkeypatch.setattr(chat_resolver, "CACHE_SIZE", 3)
     said = [("a", f"c{number % 13}", str(number)) for number in range(2_500)]
     imported(file_of(tmp_path, "many", *said))
     assert everything() == by_application(said)

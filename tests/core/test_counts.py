@@ -25,7 +25,7 @@ from messages_app.services import create_message
 from operations import counts
 from tests.rows import new_message
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 
 
 @pytest.fixture

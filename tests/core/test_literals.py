@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from ingest.bulk_insert import time_text, uuid_text
 from ingest.records import from_microseconds
 
+pytestmark = pytest.mark.both
+
 MOMENTS = st.integers(
     0, (datetime(9999, 1, 1, tzinfo=UTC) - from_microseconds(0)) // timedelta(microseconds=1)
 )

@@ -18,6 +18,8 @@ from messages_app.models import Message
 from messages_app.services import create_message
 from tests.rows import new_message
 
+pytestmark = pytest.mark.both
+
 WRITERS = 32
 EACH = 8
 

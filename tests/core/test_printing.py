@@ -1,8 +1,6 @@
 """Whatever clients call things, commands write lines that show it and do nothing else."""
 
 import json
-from contextlib import suppress
-from io import StringIO
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +15,7 @@ from infra.text import visible
 from ingest.dead_letters.set_aside import Letter, keep
 from ingest.models import DeadLetter
 from messages_app.services import create_message
+from tests.commands import run_as_manage_py
 from tests.conversations.runs import exported
 from tests.live.servers import embedded_environment, manage
 
@@ -27,14 +26,8 @@ SEEN = r"evil\x1b[31m\x9b2J\x07\r\x7f\nerror forged\u2028x\x85y\u202ez\u2066w"
 
 def run(*arguments: str) -> tuple[str, str]:
     """Standard output and error of a command, as `manage.py` has them written."""
-    stdout, stderr = StringIO(newline=""), StringIO(newline="")
-    command = load_command_class(get_commands()[arguments[0]], arguments[0])
-    with pytest.MonkeyPatch.context() as patch, suppress(SystemExit):
-        patch.setattr("sys.stdout", stdout)
-        patch.setattr("sys.stderr", stderr)
-        patch.setattr("django.db.connections.close_all", lambda: None)  # it is the test's
-        command.run_from_argv(["manage.py", *arguments])
-    return stdout.getvalue(), stderr.getvalue()
+    _, stdout, stderr = run_as_manage_py(*arguments)
+    return stdout, stderr
 
 
 def assert_harmless(text: str) -> None:
@@ -155,7 +148,6 @@ def test_every_command_writes_so() -> None:
     assert all(isinstance(command, LineCommand) for command in commands)
 
 
-@pytest.mark.embedded
 def test_an_error_that_nobody_foresaw(tmp_path: Path) -> None:
     done = manage(
         "shell",
@@ -169,14 +161,11 @@ def test_an_error_that_nobody_foresaw(tmp_path: Path) -> None:
     assert r"ValueError: evil\x1b[31m" in done.stderr
 
 
-@pytest.mark.embedded
 @pytest.mark.parametrize(
     "command", [("export_conversations",), ("application_key",), ("new_epoch", "--reason")]
 )
-def test_an_argument_that_is_no_text_is_wrong_usage(
-    tmp_path: Path, command: tuple[str, ...]
-) -> None:
-    done = manage(*command, "caf\udce9", environment=embedded_environment(tmp_path))
+def test_an_argument_that_is_no_text_is_wrong_usage(command: tuple[str, ...]) -> None:
+    status, _, stderr = run_as_manage_py(*command, "caf\udce9")
 
-    assert done.returncode == 2
-    assert "is not UTF-8" in done.stderr
+    assert status == 2
+    assert "is not UTF-8" in stderr

@@ -16,10 +16,12 @@ from listing.pages import Window
 from operations import restore
 from operations.management.commands.new_epoch import MAX_SKIP
 from retention.purge import purge
-from search.backends import DatabaseSearch
+from search.service import DatabaseSearch
 from tests.api.client import Api
 from tests.audit.results import audit
 from tests.conversations.runs import exported
+
+pytestmark = pytest.mark.both
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class TestSkip:
         _, _, token, _, number = chat.split("/")
 
         def hits(most: int) -> list[int]:
-            backend = DatabaseSearch(most=most)
+            backend = DatabaseSearch(max_messages=most)
             found = backend.hits(application_token=token, chat_number=int(number), query="b")
             return list(found.numbers(Window()))
 

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from infra import greenlet_bridge
+from infra import event_loop
 
 name: ContextVar[str] = ContextVar("name", default="nobody's")
 
@@ -15,14 +15,14 @@ def after_a_while(what: object) -> object:
     """It, when others have had the loop."""
     future = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_soon(future.set_result, what)
-    return greenlet_bridge.await_(future)
+    return event_loop.await_(future)
 
 
 def call(*functions: object) -> list[object]:
     """What they return, each called when the one before has ended."""
 
     async def run() -> list[object]:
-        return [await greenlet_bridge.spawn(function) for function in functions]  # type: ignore[arg-type]
+        return [await event_loop.spawn(function) for function in functions]  # type: ignore[arg-type]
 
     return asyncio.run(run())
 
@@ -43,7 +43,7 @@ def test_nothing_is_kept_of_one_that_has_ended() -> None:
 
     async def run() -> "weakref.ref[Asked]":
         asked = Asked()
-        assert await greenlet_bridge.spawn(after_a_while, asked) is asked
+        assert await event_loop.spawn(after_a_while, asked) is asked
         return weakref.ref(asked)
 
     assert asyncio.run(run())() is None
@@ -56,15 +56,15 @@ def test_one_fails_and_the_next_goes_on() -> None:
 
     async def run() -> object:
         with pytest.raises(ValueError, match="mine"):
-            await greenlet_bridge.spawn(fail)
-        return await greenlet_bridge.spawn(after_a_while, "done")
+            await event_loop.spawn(fail)
+        return await event_loop.spawn(after_a_while, "done")
 
     assert asyncio.run(run()) == "done"
 
 
 def test_as_many_are_under_way_as_are_called() -> None:
     async def run() -> list[object]:
-        calls = [greenlet_bridge.spawn(after_a_while, number) for number in range(300)]
+        calls = [event_loop.spawn(after_a_while, number) for number in range(300)]
         return await asyncio.gather(*calls)
 
     assert asyncio.run(run()) == list(range(300))
@@ -76,14 +76,14 @@ def test_one_that_is_given_up_is_told_so() -> None:
 
     def wait_for_ever() -> None:
         try:
-            greenlet_bridge.await_(asyncio.get_running_loop().create_future())
+            event_loop.await_(asyncio.get_running_loop().create_future())
         except asyncio.CancelledError:
             told.append(True)
             raise
 
     async def run() -> None:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(greenlet_bridge.spawn(wait_for_ever), 0.01)
+            await asyncio.wait_for(event_loop.spawn(wait_for_ever), 0.01)
 
     asyncio.run(run())
     assert told == [True]
@@ -92,6 +92,6 @@ def test_one_that_is_given_up_is_told_so() -> None:
 def test_only_what_was_called_here_can_wait() -> None:
     async def run() -> None:
         with pytest.raises(RuntimeError):
-            greenlet_bridge.await_(asyncio.get_running_loop().create_future())
+            event_loop.await_(asyncio.get_running_loop().create_future())
 
     asyncio.run(run())

@@ -17,7 +17,7 @@ from ingest.records import NumberedRow
 from messages_app.models import Message
 from tests.rows import new_chat, new_message
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
 TOKEN = "a" * 24
 

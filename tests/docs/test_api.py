@@ -4,12 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
 import yaml
 
 from tests.docs.console import ROOT
-
-pytestmark = pytest.mark.embedded
 
 PAGE = (ROOT / "docs" / "api.md").read_text()
 

@@ -328,6 +328,7 @@ def compose_reads(**environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.costly
 def test_compose_reads_its_file(compose: Any) -> None:
     read = compose_reads(**SECRETS)
 
@@ -342,6 +343,7 @@ def test_compose_reads_its_file(compose: Any) -> None:
         assert environment == given(compose)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("secret", SECRETS)
 def test_compose_wants_each_secret(secret: str) -> None:
     read = compose_reads(**{name: value for name, value in SECRETS.items() if name != secret})

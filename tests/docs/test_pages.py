@@ -9,8 +9,6 @@ from django.core.management import get_commands, load_command_class
 
 from tests.docs.console import ROOT
 
-pytestmark = pytest.mark.embedded
-
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
 

@@ -4,13 +4,10 @@ import re
 from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Iterator
 
-import pytest
 from django.core.management import get_commands, load_command_class
 
 from chatsystem.env import Environment
 from tests.docs.console import ROOT
-
-pytestmark = pytest.mark.embedded
 
 README = (ROOT / "README.md").read_text()
 

@@ -43,7 +43,7 @@ def view_file(request: str) -> str:
     return str(Path(inspect.getfile(view)).relative_to(ROOT))
 
 
-@pytest.mark.embedded
+@pytest.mark.costly
 def test_each_request_executes_its_view_and_files_of_the_project_alone() -> None:
     found = listed_files()
 
@@ -79,7 +79,7 @@ def executed(web: int, worker: int = 0) -> Executed:
     )
 
 
-@pytest.mark.embedded
+@pytest.mark.costly
 def test_a_count_above_its_limit_is_reported() -> None:
     limits = {profile: LIMITS[POST][profile] for profile in (EMBEDDED, PRODUCTION)}
     most = limits[PRODUCTION]
@@ -91,7 +91,7 @@ def test_a_count_above_its_limit_is_reported() -> None:
     assert above_limits({PRODUCTION: {POST: executed(most - 8, 10)}}) != []
 
 
-@pytest.mark.embedded
+@pytest.mark.costly
 def test_the_table_counts_a_file_of_both_processes_once() -> None:
     counts = {PRODUCTION: dict.fromkeys(LIMITS, executed(5, 3))}
 

@@ -5,20 +5,24 @@ from pathlib import Path
 import pytest
 
 from tests.docs.console import assert_goes_as_shown, steps_of
-from tests.live.servers import MakeRun
+from tests.live.servers import EmbeddedServer, MakeRun
 
-pytestmark = pytest.mark.embedded
+pytestmark = pytest.mark.costly
 
 
-@pytest.mark.parametrize(
-    ("page", "variables"),
-    [
-        ("README.md", {}),
-        ("docs/api.md", {"REQUIRE_KEYS": "1", "RATE_LIMIT": "100/s"}),
-    ],
-)
-def test_the_session_goes_as_shown(page: str, variables: dict[str, str], checkout: Path) -> None:
-    with MakeRun(checkout, **variables) as running:
-        assert_goes_as_shown(
-            steps_of(page), folder=checkout, environment=running.environment, url=running.url
-        )
+def test_the_session_of_the_readme_goes_as_shown(checkout: Path) -> None:
+    with MakeRun(checkout) as running:
+        assert_shown("README.md", running, checkout)
+
+
+def test_the_session_of_the_api_goes_as_shown(checkout: Path, migrated: Path) -> None:
+    settings = {"REQUIRE_KEYS": "1", "RATE_LIMIT": "100/s"}
+    with EmbeddedServer(checkout, migrated, **settings) as running:
+        assert_shown("docs/api.md", running, checkout)
+
+
+def assert_shown(page: str, running: EmbeddedServer, checkout: Path) -> None:
+    """Run the page's commands against this server."""
+    assert_goes_as_shown(
+        steps_of(page), folder=checkout, environment=running.environment, url=running.url
+    )

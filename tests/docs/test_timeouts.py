@@ -3,14 +3,10 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from infra import timeouts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs" / "operations.md").read_text()
-
-pytestmark = pytest.mark.embedded
 
 
 def table() -> str:

@@ -71,39 +71,31 @@ def assert_nobody_noticed(load: Load, statuses: list[int]) -> None:
     until(index_is_in_step, "index and table hold the same", 120)
 
 
-@pytest.mark.parametrize("fault", ["kill", "wipe"])
-def test_killed_and_wiped(load: Load, edited: Parent, fault: str) -> None:
+def test_rebuilt_paused_killed_and_without_its_worker(load: Load, edited: Parent) -> None:
+    """One fault after the other under one load; nothing that they lose is mended by the next."""
     with load.running(), readers_and_editors(edited) as statuses:
-        with stack.broken(fault, "elasticsearch", lasting=5):
-            load.goes_on()
+        rebuilt = stack.manage("search", "rebuild", "--json")
         load.goes_on()
-
-    assert_nobody_noticed(load, statuses)
-
-
-def test_paused(load: Load, edited: Parent) -> None:
-    with load.running(), readers_and_editors(edited) as statuses:
         with stack.broken("pause", "elasticsearch", lasting=8):
             load.goes_on()
         load.goes_on()
-
-    assert_nobody_noticed(load, statuses)
-
-
-def test_rebuilt(load: Load, edited: Parent) -> None:
-    with load.running(), readers_and_editors(edited) as statuses:
-        rebuilt = stack.manage("search", "rebuild", "--json")
+        for _ in range(2):
+            with stack.broken("kill", "worker", lasting=2):
+                load.goes_on()
+        load.goes_on()
+        with stack.broken("kill", "elasticsearch", lasting=5):
+            load.goes_on()
         load.goes_on()
 
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert_nobody_noticed(load, statuses)
 
 
-def test_its_worker_is_killed_while_it_works(load: Load, edited: Parent) -> None:
+def test_wiped(load: Load, edited: Parent) -> None:
+    """An index that is lost is built anew, which would hide what another fault has lost."""
     with load.running(), readers_and_editors(edited) as statuses:
-        for _ in range(2):
-            with stack.broken("kill", "worker", lasting=2):
-                load.goes_on()
+        with stack.broken("wipe", "elasticsearch", lasting=5):
+            load.goes_on()
         load.goes_on()
 
     assert_nobody_noticed(load, statuses)

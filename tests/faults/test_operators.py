@@ -67,6 +67,6 @@ def test_without_the_database_the_health_is_down_and_the_dashboard_a_503(
         for path in (DASHBOARD, DATA):
             answer = asked(operator, path)
             assert answer.status_code == 503
-            assert answer.json()["detail"] == "The database is away."
+            assert answer.json()["detail"] == "The database is unavailable."
             assert answer.headers["Retry-After"]
     eventually(lambda: operator.get(DATA).is_success, 30, "the dashboard after the outage")

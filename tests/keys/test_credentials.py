@@ -200,10 +200,10 @@ def test_what_is_tried_out_on_the_page_of_the_api_has_its_token(
     site = SiteHandler()
     cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
     docs = request("GET", PATH_INFO="/api/v1/docs", QUERY_STRING="script=", HTTP_COOKIE=cookie)
-    script = site.answer(docs).body.decode()
+    script = site.response(docs).body.decode()
     [(_, token)] = re.findall(r'headers\["(X-CSRFTOKEN)"\] = "(\w+)"', script)
 
-    answer = site.answer(
+    answer = site.response(
         request(
             "POST",
             b'{"name": "tried out"}',

@@ -1,18 +1,18 @@
-"""What a rate admits, by a clock that the test holds."""
+"""The arithmetic of a rate limit, with a clock that the test controls."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api.rate_limits.gcra import Rate, Verdict, admit, parse_rate, remaining_debt
-from api.rate_limits.limiter import MAX_LOCAL_NAMES, LocalLimiter
+from api.rate_limits.limiter import MAX_LOCAL_CLIENTS, LocalLimiter
 
 SECOND = 1_000_000
 RATES = st.builds(Rate, st.integers(1, 12), st.sampled_from("smh"))
 
 
 class Clock:
-    """Microseconds, moved by hand."""
+    """A clock in microseconds that the test sets."""
 
     def __init__(self) -> None:
         self.now = 0
@@ -48,7 +48,7 @@ def test_a_limit_that_does_not_divide_its_time_is_exact_too(text: str) -> None:
 
     assert (verdict.admitted, verdict.remaining) == (True, 0)
     assert verdict.reset_seconds == rate.cost // SECOND
-    assert not admit(rate, verdict.owed).admitted
+    assert not admit(rate, verdict.debt).admitted
 
 
 def test_one_comes_back_when_its_share_of_the_time_is_over_and_not_sooner() -> None:
@@ -114,14 +114,14 @@ def test_what_is_told_is_what_happens(rate: Rate, owed: int, microseconds: int) 
     owed = remaining_debt(rate, owed % (rate.capacity + 1), microseconds)
     verdict = admit(rate, owed)
 
-    after = verdict.owed
+    after = verdict.debt
     for _ in range(verdict.remaining):
         one_more = admit(rate, after)
         assert one_more.admitted
-        after = one_more.owed
+        after = one_more.debt
     assert not admit(rate, after).admitted
-    assert admit(rate, remaining_debt(rate, verdict.owed, verdict.retry_seconds * SECOND)).admitted
-    assert remaining_debt(rate, verdict.owed, verdict.reset_seconds * SECOND) == 0
+    assert admit(rate, remaining_debt(rate, verdict.debt, verdict.retry_seconds * SECOND)).admitted
+    assert remaining_debt(rate, verdict.debt, verdict.reset_seconds * SECOND) == 0
     assert verdict.admitted or verdict.retry_seconds >= 1
 
 
@@ -138,16 +138,16 @@ def test_names_that_owe_nothing_any_more_are_forgotten() -> None:
     clock.now = 2 * SECOND
     alone.ask("another")
 
-    assert list(alone._owing) == ["another"]
+    assert list(alone._debts) == ["another"]
 
 
 def test_a_crowd_of_names_takes_bounded_room() -> None:
     alone = LocalLimiter(parse_rate("1/h"), Clock())
-    for number in range(MAX_LOCAL_NAMES + 10):
+    for number in range(MAX_LOCAL_CLIENTS + 10):
         alone.ask(str(number))
 
-    assert len(alone._owing) == MAX_LOCAL_NAMES
-    assert not alone.ask(str(MAX_LOCAL_NAMES)).admitted
+    assert len(alone._debts) == MAX_LOCAL_CLIENTS
+    assert not alone.ask(str(MAX_LOCAL_CLIENTS)).admitted
     assert alone.ask("0").admitted
 
 

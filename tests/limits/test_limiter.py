@@ -1,4 +1,4 @@
-"""Counting over a real Redis: exact, together, in few round trips, and never in anybody's way."""
+"""Counting over a real Redis: exact across processes, in few round trips, and no request fails."""
 
 import threading
 import time
@@ -32,7 +32,7 @@ def admitted(limiter: Limiter, name: str, times: int) -> int:
 
 
 def at_once(limiters: Sequence[Limiter]) -> int:
-    """How many requests are admitted, when each of these is asked for one at the same time."""
+    """Ask each limiter for one request at the same time; return how many are admitted."""
     barrier = threading.Barrier(len(limiters))
 
     def ask(limiter: Limiter) -> bool:
@@ -73,13 +73,13 @@ def test_one_script_serves_all_that_wait(
 
     monkeypatch.setattr("api.rate_limits.limiter.charge", held)
     limiter = Limiter(SLOW)
-    limiter._together = GroupCommit(limiter._commit, GroupLimits(wait_seconds=10))
+    limiter._shared = GroupCommit(limiter._commit, GroupLimits(wait_seconds=10))
     with ThreadPoolExecutor(41) as pool:
         first = pool.submit(limiter.ask, "a")
         eventually(lambda: len(asked) == 1, 5, "the first asks")
         before = scripts_run(redis_server)
         rest = [pool.submit(limiter.ask, name) for name in "ab" * 20]
-        eventually(lambda: len(limiter._together._waiting) == 40, 5, "all wait")
+        eventually(lambda: len(limiter._shared._waiting) == 40, 5, "all wait")
         passes.release(2)
 
     assert asked == [{"a": 1}, {"a": 20, "b": 20}]
@@ -206,7 +206,7 @@ def test_a_redis_that_takes_no_writes_is_done_without(redis_server: RedisServer)
 
 def test_a_full_waiting_room_is_no_reason_to_refuse(redis_server: RedisServer) -> None:
     limiter = Limiter(SLOW)
-    limiter._together = GroupCommit(limiter._commit, GroupLimits(waiting_items=0))
+    limiter._shared = GroupCommit(limiter._commit, GroupLimits(waiting_items=0))
 
     assert admitted(limiter, "a", 9) == 5
     assert redis_server.client().dbsize() == 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import h11
 
-from infra.request_context import _VALID_ID as SANE
+from api.handler import VALID_REQUEST_ID as SANE
 
 #: No limit of h11's own counts.
 _UNLIMITED = 10**9

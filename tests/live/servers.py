@@ -76,9 +76,13 @@ def migrated_database(folder: Path) -> Path:
 
 
 class EmbeddedServer:
-    """`manage.py serve` on a free port, with a copy of the database in the folder."""
+    """Gunicorn as `manage.py serve` starts it, on a free port, with a copy of the database.
 
-    COMMAND: tuple[str, ...] = ("manage.py", "serve")
+    `manage.py serve` is one more process, which only becomes gunicorn: the tests of the start
+    (tests/start) run it, the others save its second of CPU time.
+    """
+
+    COMMAND: tuple[str, ...] = ("-m", "gunicorn", "-c", "gunicorn.conf.py")
 
     def __init__(self, folder: Path, migrated: Path | None = None, **settings: str) -> None:
         if migrated is not None:
@@ -107,6 +111,15 @@ class EmbeddedServer:
             return httpx.get(f"{self.url}/health/live", verify=NO_TLS).is_success
         except httpx.TransportError:
             return False
+
+
+def open_connections(server: EmbeddedServer) -> float:
+    """The server's own count of them, with the one that asks for it."""
+    metrics = httpx.get(f"{server.url}/metrics", verify=NO_TLS).text
+    line = next(
+        one for one in metrics.splitlines() if one.startswith("chatsystem_http_connections")
+    )
+    return float(line.split()[-1])
 
 
 class MakeRun(EmbeddedServer):

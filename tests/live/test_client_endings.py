@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.live.servers import NO_TLS, EmbeddedServer, eventually
+from tests.live.servers import EmbeddedServer, eventually, open_connections
 from tests.live.wire import Wire
 
-pytestmark = pytest.mark.embedded
+pytestmark = pytest.mark.costly
 
 UNKNOWN = b"/api/v1/applications/%s/chats" % (b"0" * 24)
 ASK = b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % UNKNOWN
@@ -36,14 +35,6 @@ def test_what_waits_behind_a_request_whose_client_is_gone_is_dropped_without_an_
             wire = Wire(server.url)
             wire.send(ASK * 20)
             wire.abort()
-        eventually(lambda: _open_connections(server) <= 1, 20, "all connections are closed")
+        eventually(lambda: open_connections(server) <= 1, 20, "all connections are closed")
 
     assert " ERROR " not in capfd.readouterr().err
-
-
-def _open_connections(server: EmbeddedServer) -> float:
-    metrics = httpx.get(f"{server.url}/metrics", verify=NO_TLS).text
-    line = next(
-        one for one in metrics.splitlines() if one.startswith("chatsystem_http_connections")
-    )
-    return float(line.split()[-1])

@@ -2,14 +2,13 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.live.servers import MakeRun, eventually, stack_url
+from tests.live.servers import eventually, stack_url
 from tests.programs import needed
 
 CLIENT = Path(__file__).with_name("Client.java")
@@ -18,26 +17,13 @@ LIMIT_S = 60
 MESSAGES = 5
 
 
-@pytest.fixture(scope="module")
-def make_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeRun]:
-    """The embedded profile, as `make run` starts it."""
-    with MakeRun(tmp_path_factory.mktemp("make-run")) as server:
-        yield server
+pytestmark = pytest.mark.stack
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("make run", marks=pytest.mark.embedded),
-        pytest.param("stack", marks=pytest.mark.stack),
-    ]
-)
-def messages(request: pytest.FixtureRequest) -> str:
-    """The address of the messages of a new chat."""
-    if request.param == "stack":
-        url = stack_url()
-    else:
-        server: MakeRun = request.getfixturevalue("make_run")
-        url = server.url
+@pytest.fixture
+def messages() -> str:
+    """The address of the messages of a new chat, on the stack."""
+    url = stack_url()
     token = httpx.post(f"{url}/api/v1/applications", json={"name": "clients"}).json()["token"]
     chats = f"{url}/api/v1/applications/{token}/chats"
     assert httpx.post(chats, json={"name": "clients"}).status_code == 201

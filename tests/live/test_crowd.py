@@ -23,8 +23,8 @@ from tests.live.wire import Answer, Wire
 
 CLIENTS = 50
 SEED = 20261129
-#: All of them together. SQLite has one writer at a time, so there are fewer in its profile.
-REQUESTS_EMBEDDED, REQUESTS_STACK = 5_000, 20_000
+#: All of them together.
+REQUESTS = 8_000
 ASKED = ("create", "create", "create", "create", "bulk", "read", "list", "search", "foreign")
 RARE = ("keyless", "invalid", "head", "health", "unknown")
 
@@ -195,30 +195,18 @@ class Client:
         assert all(row["body"].startswith(f"{self.index}/") for row in rows)
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("embedded", marks=pytest.mark.embedded),
-        pytest.param("stack", marks=pytest.mark.stack),
-    ]
-)
-def keyed(
-    request: pytest.FixtureRequest, migrated: Path, tmp_path: Path
-) -> Iterator[EmbeddedServer]:
+@pytest.fixture
+def keyed(tmp_path: Path) -> Iterator[StackServer]:
     """A server that wants a key for everything."""
-    settings = {"REQUIRE_KEYS": "1"}
-    with (
-        StackServer(tmp_path, **settings)
-        if request.param == "stack"
-        else EmbeddedServer(tmp_path, migrated, **settings)
-    ) as server:
+    with StackServer(tmp_path, REQUIRE_KEYS="1") as server:
         yield server
 
 
-def test_fifty_clients_who_pipeline_and_hang_up_get_what_is_theirs(keyed: EmbeddedServer) -> None:
-    requests = REQUESTS_STACK if isinstance(keyed, StackServer) else REQUESTS_EMBEDDED
+@pytest.mark.stack
+def test_fifty_clients_who_pipeline_and_hang_up_get_what_is_theirs(keyed: StackServer) -> None:
     owners = make_owners(keyed)
     clients = [
-        Client(index, keyed.url, owner, owners[index - 1], requests // CLIENTS)
+        Client(index, keyed.url, owner, owners[index - 1], REQUESTS // CLIENTS)
         for index, owner in enumerate(owners)
     ]
 
@@ -231,7 +219,7 @@ def test_fifty_clients_who_pipeline_and_hang_up_get_what_is_theirs(keyed: Embedd
         assert set(texts) <= client.sent
         assert set(texts.values()) <= {1}
         assert client.created.items() <= stored.items()
-        assert len(client.created) > requests / CLIENTS / 4
+        assert len(client.created) > REQUESTS / CLIENTS / 4
 
 
 def make_owners(server: EmbeddedServer) -> list[Owner]:

@@ -25,6 +25,7 @@ from itertools import count
 from math import inf
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, Phase, example, given, note, settings
 
 from tests.live.grammar import MESSAGES, PLACE, TOKEN, End, Talk, talks
@@ -32,8 +33,10 @@ from tests.live.reference import NO_HOST, Heard, Hearing, hear
 from tests.live.strictness import reason
 from tests.live.wire import Answer, Wire
 
+pytestmark = pytest.mark.costly
+
 #: So many talks, the same in each run; FUZZ_TALKS asks for others, and more of them.
-TALKS = 400
+TALKS = 250
 _ASKED_FOR = os.environ.get("FUZZ_TALKS")
 #: A server that says nothing for so long has lost a request.
 SILENT_S = 20

@@ -9,18 +9,32 @@ import pytest
 
 from tests.live.servers import NO_TLS, EmbeddedServer
 
-pytestmark = pytest.mark.embedded
-
 ORIGIN = "https://chat.example"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[httpx.Client]:
+def server(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[EmbeddedServer]:
     folder = tmp_path_factory.mktemp("headers")
-    with (
-        EmbeddedServer(folder, migrated, CORS_ORIGINS=ORIGIN) as server,
-        httpx.Client(base_url=server.url, verify=NO_TLS) as client,
-    ):
+    with EmbeddedServer(folder, migrated, CORS_ORIGINS=ORIGIN) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def first_descriptions(server: EmbeddedServer) -> list[httpx.Response]:
+    """What the first six clients of the server get, who ask for its description at once."""
+
+    def ask(_: int) -> httpx.Response:
+        return httpx.get(f"{server.url}/api/v1/schema", verify=NO_TLS)
+
+    with ThreadPoolExecutor(6) as clients:
+        return list(clients.map(ask, range(6)))
+
+
+@pytest.fixture(scope="module")
+def site(
+    server: EmbeddedServer, first_descriptions: list[httpx.Response]
+) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, verify=NO_TLS) as client:
         yield client
 
 
@@ -77,14 +91,7 @@ def test_a_page_of_an_allowed_origin_may_read(site: httpx.Client) -> None:
 
 
 def test_the_description_is_there_for_the_first_who_ask_at_once(
-    tmp_path: Path, migrated: Path
+    first_descriptions: list[httpx.Response],
 ) -> None:
-    with EmbeddedServer(tmp_path, migrated) as server, ThreadPoolExecutor(6) as clients:
-
-        def ask(_: int) -> httpx.Response:
-            return httpx.get(f"{server.url}/api/v1/schema", verify=NO_TLS)
-
-        answers = list(clients.map(ask, range(6)))
-
-    assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.content for answer in answers}) == 1
+    assert {answer.status_code for answer in first_descriptions} == {200}
+    assert len({answer.content for answer in first_descriptions}) == 1

@@ -14,6 +14,8 @@ import pytest
 from tests.live.raw import exchange, raw
 from tests.live.servers import NO_TLS, EmbeddedServer, manage
 
+pytestmark = pytest.mark.costly
+
 JSON = "Content-Type: application/json"
 CLIENTS = 200
 

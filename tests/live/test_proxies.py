@@ -14,7 +14,7 @@ from tests.live.smuggling import Attacker
 from tests.live.test_crowd import Owner, read_all
 from tests.live.wire import Answer, Wire
 
-pytestmark = pytest.mark.embedded
+pytestmark = pytest.mark.costly
 
 LAST = f"GET /health/live HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n".encode()
 #: So long an attacker is waited for, and so long it waits for the end.

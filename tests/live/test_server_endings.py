@@ -10,8 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from bench.product import new_chat
 from tests.live.servers import EmbeddedServer
+
+pytestmark = pytest.mark.costly
 
 CLIENTS = 32
 LIMIT_SECONDS = 30

@@ -1,4 +1,4 @@
-"""Gunicorn's worker as it is used here: clients that are slow, greedy or gone, and odd HTTP.
+"""This project's gunicorn worker: clients that are slow, greedy or gone, and unusual HTTP.
 
 These tests run the worker's own connection class on a loop of their own. They are what shows after
 an upgrade of gunicorn whether its private API is still as it is used.
@@ -16,12 +16,12 @@ from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
-from api.asgi import Answer, Application, Place, Plan
+from api.asgi import Application, Executor, RawResponse, RequestPlan
 from api.connections import Connections
-from api.gunicorn_worker import Connection
+from api.gunicorn_connection import Connection
 from api.problems import bare_problem
+from infra.event_loop import TimeoutQueue
 from infra.metrics import EDGE_REFUSED
-from infra.timeout_queue import TimeoutQueue
 from tests.garbage import garbage
 
 SECONDS = 0.3
@@ -36,20 +36,21 @@ Talk = Callable[[Reader, Writer], Awaitable[bytes]]
 
 
 class Site:
-    """Answers what it was sent, by which method and with which headers; refuses /refused."""
+    """Returns the body, the method and the headers of each request; refuses /refused."""
 
     def __init__(self) -> None:
         self.answered = 0
 
-    def plan(self, environ: Any) -> Plan:
-        return Plan(Place.REQUESTS if "slow" in environ["PATH_INFO"] else Place.LOOP, 400_000)
+    def plan(self, environ: Any) -> RequestPlan:
+        is_slow = "slow" in environ["PATH_INFO"]
+        return RequestPlan(Executor.REQUEST_THREADS if is_slow else Executor.EVENT_LOOP, 400_000)
 
-    def judge(self, environ: Any) -> Answer | None:
+    def early_response(self, environ: Any) -> RawResponse | None:
         if environ["PATH_INFO"] == "/refused":
-            return self.refuse(environ, HTTPStatus.NOT_FOUND, "refused")
+            return self.error_response(environ, HTTPStatus.NOT_FOUND, "refused")
         return None
 
-    def answer(self, environ: Any) -> Answer:
+    def response(self, environ: Any) -> RawResponse:
         self.answered += 1
         content = environ["wsgi.input"].read()
         if content == FATAL:
@@ -58,15 +59,15 @@ class Site:
         headers = [(b"method", environ["REQUEST_METHOD"].encode()), (b"seen", seen.encode())]
         if content:
             headers.append((b"content-length", str(len(content)).encode()))
-        return Answer(200 if content else 204, headers, content)
+        return RawResponse(200 if content else 204, headers, content)
 
-    def refuse(self, environ: Any, status: HTTPStatus, detail: str) -> Answer:
+    def error_response(self, environ: Any, status: HTTPStatus, detail: str) -> RawResponse:
         body = detail.encode()
-        return Answer(status, [(b"content-length", str(len(body)).encode())], body)
+        return RawResponse(status, [(b"content-length", str(len(body)).encode())], body)
 
 
 def worker(limit: int = 100, per_address: int = 100, seconds: float = 30) -> Any:
-    """What a connection asks of its worker."""
+    """Build the part of a worker that a connection uses."""
     config = Config()
     for name, value in (("http_parser", "fast"), ("permit_unconventional_http_method", True)):
         config.set(name, value)
@@ -86,13 +87,12 @@ def worker(limit: int = 100, per_address: int = 100, seconds: float = 30) -> Any
         bare_problem=bare_problem,
         connections=Connections(limit, per_address, LIMIT_BYTES),
         arrivals=TimeoutQueue(seconds),
-        keepalives=TimeoutQueue(seconds * 3),
         lingers=TimeoutQueue(seconds),
     )
 
 
 def converse(talk: Talk, served_by: Any = None) -> bytes:
-    """What the server has said when the talk is over."""
+    """Return all that the server has sent when the talk is over."""
     serving = served_by or worker()
 
     async def run() -> bytes:
@@ -132,7 +132,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def sends(*parts: bytes, ends: bool = False) -> Talk:
-    """Sends these, and then nothing, until the server hangs up."""
+    """Send these parts, and then nothing until the server closes the connection."""
 
     async def talk(reader: Reader, writer: Writer) -> bytes:
         for part in parts:
@@ -146,7 +146,7 @@ def sends(*parts: bytes, ends: bool = False) -> Talk:
 
 
 def counted(bound: str) -> float:
-    """How many were refused at this bound so far."""
+    """Return how many requests were refused at this bound so far."""
     return sum(
         sample.value
         for metric in EDGE_REFUSED.collect()
@@ -156,7 +156,7 @@ def counted(bound: str) -> float:
 
 
 def statuses(answers: bytes) -> list[int]:
-    """The statuses of some answers."""
+    """Return the statuses of the responses in these bytes."""
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answers)]
 
 
@@ -208,10 +208,19 @@ def test_a_client_that_trickles_is_given_up_too() -> None:
     assert statuses(converse(talk, worker(seconds=SECONDS))) == [408]
 
 
-def test_an_idle_connection_is_closed_without_a_word() -> None:
-    answer = converse(sends(WHOLE), worker(seconds=SECONDS))
+def test_a_connection_that_is_idle_for_too_long_is_closed_without_a_word() -> None:
+    serving = worker()
 
-    assert statuses(answer) == [200]
+    async def talk(reader: Reader, writer: Writer) -> bytes:
+        answer = b""
+        for seconds in (60, 0):
+            writer.write(WHOLE)
+            answer += await reader.readuntil(b"ok")
+            await until(lambda: serving.connections._idle)
+            serving.connections.close_idle(seconds)
+        return answer + await reader.read()
+
+    assert statuses(converse(talk, serving)) == [200, 200]
 
 
 def test_an_endless_head_is_a_431() -> None:
@@ -539,7 +548,7 @@ def test_too_many_requests_for_the_threads_are_a_503() -> None:
     serving = worker()
 
     async def talk(reader: Reader, writer: Writer) -> bytes:
-        threads = serving.asgi._threads[Place.REQUESTS]
+        threads = serving.asgi._threads[Executor.REQUEST_THREADS]
         holding = [asyncio.create_task(threads.run(_wait_for, serving)) for _ in range(3)]
         await until(lambda: threads._waiting == 2)
         writer.write(WHOLE.replace(b"/ ", b"/slow "))
@@ -567,8 +576,8 @@ def test_nothing_of_a_request_is_left_to_the_garbage_collector() -> None:
             answers += await reader.readuntil(b"ok")
         return answers
 
-    with garbage(Answer, dict) as left:
+    with garbage(RawResponse, dict) as left:
         converse(talk)
-    requests = [each for each in left if isinstance(each, Answer) or "REQUEST_METHOD" in each]  # type: ignore[operator]
+    requests = [each for each in left if isinstance(each, RawResponse) or "REQUEST_METHOD" in each]  # type: ignore[operator]
     # The last one ends with its connection, which refers to itself.
     assert len(requests) <= 1

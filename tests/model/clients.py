@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ingest.text_rules import fold
 from operations import counts
+from search.fold_and_highlight import fold
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.model import final

@@ -45,7 +45,6 @@ def dashboard() -> Any:
     return json.loads((DEPLOY / "grafana" / "dashboard.json").read_text())
 
 
-@pytest.mark.embedded
 def test_each_rule_is_whole() -> None:
     for rule in rules():
         assert re.fullmatch(r"Chatsystem[A-Za-z]+", rule["alert"])
@@ -61,7 +60,7 @@ def promtool(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.embedded
+@pytest.mark.costly
 def test_prometheus_takes_the_files(tmp_path: Path) -> None:
     folder = shutil.copytree(DEPLOY / "prometheus", tmp_path / "prometheus")
     configuration, token = folder / "prometheus.yml", tmp_path / "token"
@@ -73,7 +72,7 @@ def test_prometheus_takes_the_files(tmp_path: Path) -> None:
     promtool("check", "rules", "--lint=all", "--lint-fatal", str(RULES))
 
 
-@pytest.mark.embedded
+@pytest.mark.costly
 def test_each_alert_fires_when_it_should_and_is_silent_when_not() -> None:
     cases = [case for one in scenarios()["tests"] for case in one.get("alert_rule_test", [])]
     for alert in (rule["alert"] for rule in rules()):
@@ -84,14 +83,12 @@ def test_each_alert_fires_when_it_should_and_is_silent_when_not() -> None:
     promtool("test", "rules", str(TESTS))
 
 
-@pytest.mark.embedded
 def test_alerts_are_tested_as_often_as_they_are_looked_at() -> None:
     configuration = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
 
     assert scenarios()["evaluation_interval"] == configuration["global"]["evaluation_interval"]
 
 
-@pytest.mark.embedded
 def test_each_alert_has_instructions() -> None:
     sections = re.split(r"^### ", (ROOT / "docs" / "operations.md").read_text(), flags=re.MULTILINE)
     written = {title: text.strip() for title, _, text in (one.partition("\n") for one in sections)}

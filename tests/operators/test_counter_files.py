@@ -15,7 +15,7 @@ from prometheus_client.registry import CollectorRegistry
 from infra import prometheus_multiprocess
 from tests.live.servers import ROOT, embedded_environment
 
-pytestmark = pytest.mark.embedded
+pytestmark = pytest.mark.costly
 
 #: Counts as often as a line from its standard input says; "fork" makes a child that counts once.
 COUNTS = """

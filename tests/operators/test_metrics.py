@@ -49,7 +49,6 @@ def _serving(url: str, directory: Path) -> int:
     )
 
 
-@pytest.mark.embedded
 def test_all_processes_are_counted_whoever_is_asked(two_processes: httpx.Client) -> None:
     before = scraped(two_processes)
     for _ in range(20):
@@ -64,7 +63,6 @@ def test_all_processes_are_counted_whoever_is_asked(two_processes: httpx.Client)
     assert total(after, "chatsystem_http_request_seconds_total", {"method": "POST"}) > 0
 
 
-@pytest.mark.embedded
 def test_routes_are_templates_and_what_is_none_is_one(two_processes: httpx.Client) -> None:
     for path in ("/nowhere/1", "/nowhere/2", "/api/v1/applications/000000000000000000000000"):
         two_processes.get(path)

@@ -279,7 +279,7 @@ def test_a_queue_without_workers_is_named(
 
     workers = client.get("/health/ready").json()["parts"]["workers"]
 
-    assert workers == {"status": "failing", "reason": "no worker takes from: messages"}
+    assert workers == {"status": "failing", "reason": "no worker for: messages"}
 
 
 def test_nobody_else_is_told_the_parts(settings: Settings, db: None, client: Client) -> None:

@@ -121,7 +121,7 @@ def test_a_chat_that_may_be_queued_is_not_denied(api: Api, backlog: Backlog, adm
     answer: Any = admin.get(f"/admin/conversations/{token}/{number}/")
 
     assert answer.status_code == 302
-    assert notices(answer) == ["It may wait in a queue, which cannot be seen just now."]
+    assert notices(answer) == ["It may be in a queue that cannot be read just now."]
 
 
 @pytest.mark.parametrize("many", [False, True])

@@ -68,7 +68,7 @@ def test_what_pends_for_long_is_told(
     result = audit()
 
     assert result.sorts == {("pending", severity)}
-    assert "messages 6 pends for" in result.details("pending")
+    assert "messages 6 has been pending for" in result.details("pending")
     sweep()
     reconcile()
     assert found_nothing(audit())
@@ -136,16 +136,16 @@ Plant = Callable[[Backlog, Place], None]
 
 VIOLATIONS: list[tuple[Plant, set[tuple[str, str]], str]] = [
     (lose_a_row, {("gaps", ERROR)}, "messages 6 missing"),
-    (forget_the_parent, {("pending", ERROR)}, "the sweeper does not know"),
+    (forget_the_parent, {("pending", ERROR)}, "not in the sweeper's index"),
     (make_unreadable, {("pending", ERROR)}, "messages 6: "),
-    (store_otherwise, {("pending", ERROR)}, "is stored otherwise than accepted"),
-    (store_another, {("pending", ERROR)}, "another row is stored under it"),
+    (store_otherwise, {("pending", ERROR)}, "the stored row differs"),
+    (store_another, {("pending", ERROR)}, "another row is stored under its number"),
     (lend_too_much, {("blocks", ERROR)}, "Redis may give 10000, above the ceiling"),
     (give_again, {("blocks", ERROR)}, "Redis would give 6 again"),
     (run_past_the_block, {("blocks", ERROR), ("gaps", ERROR)}, "lies behind its block"),
     (know_a_later_epoch, {("numbering", ERROR)}, "older than Redis"),
     (lose_the_fence, {("numbering", INFO)}, "Redis has lost data"),
-    (name_nonsense, {("pending", ERROR)}, "a name that means nothing"),
+    (name_nonsense, {("pending", ERROR)}, "an invalid name"),
 ]
 
 
@@ -243,7 +243,7 @@ def test_without_redis_it_is_said_what_is_not_checked(
 def test_what_cannot_be_seen_is_waited_for_a_while(
     api: Api, backlog: Backlog, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("operations.audit.trusted.WORKER_HOLDS_SECONDS", 0.3)
+    monkeypatch.setattr("operations.audit.checks.WORKER_HOLDS_SECONDS", 0.3)
     api.say(place.path, "f", "g")
     backlog.redis.delete(redis_keys.pending(place.name), redis_keys.PENDING_PARENTS)
     NumberAuthority.objects.update(is_drained=False)
@@ -256,7 +256,7 @@ def test_what_cannot_be_seen_is_waited_for_a_while(
             reconcile()
         return waits[-1]
 
-    monkeypatch.setattr("operations.audit.trusted.messages_waiting", waiting_in)
+    monkeypatch.setattr("operations.audit.checks.messages_waiting", waiting_in)
 
     assert audit().sorts == {("numbering", INFO)}
     assert waits == [2, 2, 2, 0]

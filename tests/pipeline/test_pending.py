@@ -12,8 +12,8 @@ from ingest import read_your_writes
 from ingest.numbering.authority import read_authority
 from ingest.numbering.models import NumberAuthority
 from ingest.sweeper import sweep
-from listing import accepted_rows
-from listing.stored_rows import StoredRows
+from listing import parent_rows
+from listing.parent_rows import StoredRows
 from messages_app.models import Message
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog
@@ -172,7 +172,7 @@ def test_a_list_of_what_is_stored_asks_redis_once(
     api.say(chat, *"x" * 9)
     backlog.work()
     asked: list[int] = []
-    before(monkeypatch, accepted_rows, "see_pending", lambda: asked.append(1))
+    before(monkeypatch, parent_rows, "pending_in_range", lambda: asked.append(1))
 
     page = api.get(f"{chat}/messages", limit=2, after=4).json()
 

@@ -27,7 +27,7 @@ from messages_app.models import Message
 from tests.redis_server import RedisServer
 from tests.rows import new_chat, new_message
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
 TOKEN = "a" * 24
 

@@ -24,7 +24,7 @@ def test_the_command_says_what_it_did(
     call_command("sweep")
     assert "0 rows stored" in capsys.readouterr().out
     backlog.server.kill()
-    with pytest.raises(CommandError, match="Redis is away"):
+    with pytest.raises(CommandError, match="Redis is unavailable"):
         call_command("sweep")
     tasks.sweep()
 

@@ -1,4 +1,4 @@
-"""The Postman collection passes its own tests, run by newman, against each kind of server."""
+"""The Postman collection passes its own tests, with `make run` and with keys on the services."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.servers import ROOT, EmbeddedServer, MakeRun, manage, stack_url
+from tests.live.servers import ROOT, MakeRun, StackServer, manage, stack_url
 from tests.programs import needed
 
 COLLECTION = ROOT / "docs/postman_collection.json"
@@ -53,36 +53,28 @@ def assert_green(outcome: dict[str, Any]) -> None:
     assert {count["failed"] for count in outcome["stats"].values()} == {0}
 
 
-@pytest.mark.embedded
 def test_the_walk_is_green_against_make_run(newman: Newman, tmp_path: Path) -> None:
     with MakeRun(tmp_path) as server:
         assert_green(newman(server.url))
 
 
-@pytest.mark.embedded
-def test_the_walk_is_green_where_keys_are_required(
-    newman: Newman, migrated: Path, tmp_path: Path
+@pytest.mark.stack
+def test_the_walk_is_green_on_the_services_where_keys_are_required(
+    newman: Newman, tmp_path: Path
 ) -> None:
-    with EmbeddedServer(tmp_path, migrated, REQUIRE_KEYS="1") as server:
+    with StackServer(tmp_path, REQUIRE_KEYS="1") as server:
         made = manage("operator_key", "postman", environment=server.environment)
 
         assert_green(newman(server.url, operatorKey=made.stdout.splitlines()[-1]))
 
 
 @pytest.mark.stack
-def test_the_walk_is_green_on_the_stack(newman: Newman) -> None:
-    assert_green(newman(stack_url()))
-
-
-@pytest.mark.embedded
-def test_an_answer_of_another_shape_is_seen(
-    newman: Newman, embedded: EmbeddedServer, tmp_path: Path
-) -> None:
+def test_an_answer_of_another_shape_is_seen(newman: Newman, tmp_path: Path) -> None:
     changed = tmp_path / "changed.json"
     required = r"\"messages_count\","
     changed.write_text(COLLECTION.read_text().replace(required, r"\"count_of_messages\","))
 
-    failures = newman(embedded.url, changed)["failures"]
+    failures = newman(stack_url(), changed)["failures"]
 
     assert {one["error"]["test"] for one in failures} == {"it has the described shape"}
     assert {one["parent"]["name"] for one in failures} == {"chats"}

@@ -57,7 +57,6 @@ def old_chat(path: str) -> OldChat:
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces of three messages."""
     monkeypatch.setattr(purge, "ROWS", 3)
-    monkeypatch.setattr(purge, "ROWS", 3)
 
 
 @pytest.fixture

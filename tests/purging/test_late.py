@@ -18,7 +18,7 @@ from tests.audit.results import audit
 from tests.purging.conftest import OldChat
 from tests.rows import new_message
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
 
 def delivered_again(chat: OldChat, number: int) -> NumberedRow:

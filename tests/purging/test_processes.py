@@ -58,6 +58,7 @@ def listed(http: httpx.Client, chat: str) -> list[int]:
     return numbers
 
 
+@pytest.mark.costly
 def test_creates_go_on_meanwhile_and_none_is_lost(
     http: httpx.Client, chat: str, environment: Mapping[str, str]
 ) -> None:
@@ -95,7 +96,7 @@ def test_creates_go_on_meanwhile_and_none_is_lost(
     assert http.get(f"{chat}/messages/{left[0] - 1}").status_code == 404
 
 
-@pytest.mark.embedded
+@pytest.mark.costly
 def test_killed_at_any_point_and_run_again_everything_goes_once(embedded: EmbeddedServer) -> None:
     database = Path(embedded.environment["VAR_DIR"]) / "chatsystem.sqlite3"
     with httpx.Client(base_url=f"{embedded.url}/api/v1", timeout=60) as http:

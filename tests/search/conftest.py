@@ -8,8 +8,8 @@ import pytest
 from elasticsearch import Elasticsearch
 from pytest_django import Settings
 
-from search import building
-from search.index import querying
+from search import index_build
+from search.index import queries
 from search.index.client import client
 from tests.pipeline.proxy import Proxy, proxy_to, through
 from tests.search.index import SearchIndex
@@ -41,7 +41,7 @@ def elasticsearch(no_queue: None, way: Proxy, settings: Settings) -> Iterator[No
 def forget() -> None:
     """What this process knows of Elasticsearch."""
     client.cache_clear()
-    querying.breaker.cache_clear()
+    queries.breaker.cache_clear()
 
 
 @pytest.fixture
@@ -56,6 +56,6 @@ def no_index(db: None, elasticsearch: None) -> Iterator[SearchIndex]:
 @pytest.fixture
 def index(no_index: SearchIndex) -> SearchIndex:
     """An index that is complete and empty."""
-    building.begin()
-    building.go_on()
+    index_build.begin()
+    index_build.resume()
     return no_index

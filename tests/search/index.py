@@ -5,9 +5,9 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from ingest.records import Key
-from search.index import reading
+from search.index import versions
 from search.index.layout import document_name, pattern
-from search.indexing import Workload, index_some
+from search.index_update import Workload, index_batch
 
 
 class SearchIndex:
@@ -18,9 +18,9 @@ class SearchIndex:
 
     def keep_up(self) -> None:
         """Everything that is recorded is indexed and can be found."""
-        while index_some() is not Workload.NONE:
+        while index_batch() is not Workload.NONE:
             pass
-        reading.refresh()
+        versions.refresh()
 
     def wipe(self) -> None:
         """Elasticsearch has lost its data."""

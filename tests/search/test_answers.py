@@ -14,7 +14,7 @@ from pytest_django import Settings
 from infra.service_errors import Meaning
 from ingest.dead_letters.models import DeadLetter
 from search.errors import IndexUnavailable, NoIndex, RequestRejected
-from search.index import answers, querying, writing
+from search.index import bulk_writing, error_answers, queries
 from search.index.documents import Content
 from search.index.layout import Target
 from search.models import BacklogEntry
@@ -68,36 +68,36 @@ def error(kind: str, reason: str = "reason") -> dict[str, Any]:
 def test_the_name_decides_and_what_is_unknown_is_away(
     status: int, kind: str, meaning: Meaning, failure: type[Exception]
 ) -> None:
-    assert answers.meaning_of(status, error(kind)) is meaning
-    assert isinstance(answers.failure(status, error(kind)), failure)
+    assert error_answers.meaning_of(status, error(kind)) is meaning
+    assert isinstance(error_answers.failure(status, error(kind)), failure)
 
 
 @pytest.mark.parametrize("told", [None, "", "<html>Forbidden</html>", {}, {"type": None}, [1]])
 def test_an_answer_of_another_shape_is_away(told: object) -> None:
-    assert answers.meaning_of(403, told) is Meaning.NOT_DONE
-    assert isinstance(answers.failure(403, told), IndexUnavailable)
+    assert error_answers.meaning_of(403, told) is Meaning.NOT_DONE
+    assert isinstance(error_answers.failure(403, told), IndexUnavailable)
 
 
 def test_a_failure_of_all_shards_means_what_happened_in_them() -> None:
     told = error("search_phase_execution_exception", "all shards failed")
     told["root_cause"] = [error("illegal_argument_exception")]
 
-    assert answers.meaning_of(400, told) is Meaning.DEFECT
-    assert answers.meaning_of(503, {**told, "root_cause": []}) is Meaning.NOT_DONE
+    assert error_answers.meaning_of(400, told) is Meaning.DEFECT
+    assert error_answers.meaning_of(503, {**told, "root_cause": []}) is Meaning.NOT_DONE
 
 
 def test_a_term_that_no_index_can_hold_is_the_documents_fault() -> None:
     told = error("illegal_argument_exception", 'Document contains at least one immense term in "x"')
 
-    assert answers.meaning_of(400, told) is Meaning.ROW_AT_FAULT
+    assert error_answers.meaning_of(400, told) is Meaning.ROW_AT_FAULT
 
 
 def test_what_clients_sent_is_not_quoted() -> None:
     quoting = error("query_shard_exception", "failed to create query: my secret")
     document = error("document_parsing_exception", "[1:6] failed. Preview of value: 'my secret'")
 
-    assert "my secret" not in str(answers.failure(400, quoting))
-    assert "my secret" not in answers.describe(document)
+    assert "my secret" not in str(error_answers.failure(400, quoting))
+    assert "my secret" not in error_answers.describe(document)
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -133,7 +133,7 @@ def answering(settings: Settings, **answer: Any) -> Iterator[None]:
     """This process is told that Elasticsearch is where every request gets this answer."""
     handler = type("Answer", (Answering,), answer)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
         settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"elasticsearch_url": url})
         forget()
@@ -195,18 +195,18 @@ def test_a_search_that_is_called_wrong_takes_no_others_with_it(
         found = api.get(f"{chat}/messages/search", query="needle")
 
         assert (found["Search-Backend"], shown(found.json())) == ("database", [1])
-        assert not querying.breaker().is_open
+        assert not queries.breaker().is_open
     assert log.of("search.refused")
 
 
 def test_a_request_that_is_too_large_is_sent_in_parts(settings: Settings) -> None:
     now = timezone.now()
     rows = [Content(n, "t", 1, n, "x" * 1000, now, now, 1) for n in range(1, 9)]
-    changes = [writing.Change(row.key, row) for row in rows]
+    changes = [bulk_writing.Change(row.key, row) for row in rows]
     target = [Target("messages-write", "messages-1")]
     refusal = {"status": 413, "content": b"", "headers_too": AS_JSON}
 
     with answering(settings, **refusal, limit=5000):
-        assert writing.write(changes, target) == []
+        assert bulk_writing.write(changes, target) == []
     with answering(settings, **refusal), pytest.raises(IndexUnavailable):
-        writing.write(changes, target)
+        bulk_writing.write(changes, target)

@@ -4,7 +4,7 @@ import pytest
 from pytest_django import Settings
 
 from messages_app.models import Message
-from search import checking
+from search import index_check
 from search.models import BacklogEntry
 from tests.api.client import Api
 from tests.audit.results import audit
@@ -41,7 +41,7 @@ def test_what_is_different_is_found(index: SearchIndex, chat: str) -> None:
 def test_a_backlog_that_is_not_worked_off_is_no_error_at_first(
     api: Api, chat: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checking, "WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(index_check, "WAIT_SECONDS", 0.3)
     api.say(chat, "four")
     assert ("index", "info") in audit().sorts
 

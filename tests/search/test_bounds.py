@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from ingest.text_rules import MAX_BODY_BYTES, fold
-from search import backends
-from search.highlight import MAX_BYTES, MAX_MARKS, highlight
+from ingest.text_rules import MAX_BODY_BYTES
+from search import service
+from search.fold_and_highlight import MAX_BYTES, MAX_MARKS, fold, highlight
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.api.test_paging import shown, walk
@@ -39,6 +39,7 @@ def test_more_is_read_where_the_database_is_the_only_way(settings: Settings) -> 
     assert beside.scanned_messages == 20_000
 
 
+@pytest.mark.both
 def test_a_chat_as_large_as_the_bound_is_searched_to_its_end(api: Api, settings: Settings) -> None:
     may_read(settings, 6)
     chat = api.new_chat()
@@ -53,6 +54,7 @@ def test_a_chat_as_large_as_the_bound_is_searched_to_its_end(api: Api, settings:
     assert (nothing.status_code, shown(nothing.json())) == (200, [])
 
 
+@pytest.mark.both
 def test_a_larger_chat_is_searched_as_far_as_the_bound_goes(api: Api, settings: Settings) -> None:
     may_read(settings, 5)
     chat = api.new_chat()
@@ -69,6 +71,7 @@ def test_a_larger_chat_is_searched_as_far_as_the_bound_goes(api: Api, settings: 
     assert part.status_code == 503
 
 
+@pytest.mark.both
 def test_the_page_before_is_as_long_as_what_may_be_read_for_it(
     api: Api, settings: Settings
 ) -> None:
@@ -85,8 +88,9 @@ def test_the_page_before_is_as_long_as_what_may_be_read_for_it(
     assert shown(api.get(before["next"]).json())[0] == 2
 
 
+@pytest.mark.both
 def test_long_bodies_count_by_their_length(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "SCANNED_CHARACTERS", 3 * MAX_BODY_BYTES)
+    monkeypatch.setattr(service, "MAX_SCANNED_CHARACTERS", 3 * MAX_BODY_BYTES)
     chat = api.new_chat()
     api.say(chat, "needle", *[QUOTES] * 3)
 

@@ -4,11 +4,11 @@ import pytest
 from django.core.management import call_command
 
 from infra.jobs import JobIsRunning
-from search import building
-from search.checking import check
+from search import index_build
 from search.errors import NoIndex
 from search.index import lifecycle
 from search.index.layout import layout
+from search.index_check import check
 from search.indexer import run_indexer
 from tests.api.client import Api
 from tests.search.index import SearchIndex
@@ -19,7 +19,7 @@ SMALL = 3
 @pytest.fixture
 def chat(api: Api, index: SearchIndex, monkeypatch: pytest.MonkeyPatch) -> str:
     """A chat of ten messages, all of them indexed; copies go in small steps."""
-    monkeypatch.setattr(building, "ROWS", SMALL)
+    monkeypatch.setattr(index_build, "ROWS", SMALL)
     chat = api.new_chat()
     api.say(chat, *(f"message {number}" for number in range(10)))
     index.keep_up()
@@ -33,9 +33,9 @@ def assert_in_step() -> None:
 def test_a_new_index_takes_over_and_the_old_one_goes(index: SearchIndex, chat: str) -> None:
     before = index.names()
 
-    building.begin()
+    index_build.begin()
     assert len(index.names()) == 2
-    assert building.go_on()
+    assert index_build.resume()
 
     assert index.names() == {layout().live}
     assert not before & index.names()
@@ -51,7 +51,7 @@ def test_nobody_else_goes_on_with_what_a_rebuild_has_begun(
     def create_and_be_overtaken(name: str) -> None:
         create(name)
         with pytest.raises(JobIsRunning) as error:
-            building.go_on()
+            index_build.resume()
         refused.append(error)
 
     monkeypatch.setattr(lifecycle, "create", create_and_be_overtaken)
@@ -63,7 +63,7 @@ def test_nobody_else_goes_on_with_what_a_rebuild_has_begun(
 
 
 def test_writes_and_edits_go_on_meanwhile(api: Api, index: SearchIndex, chat: str) -> None:
-    building.begin()
+    index_build.begin()
     rounds = 0
 
     def meanwhile(_: object) -> None:
@@ -77,7 +77,7 @@ def test_writes_and_edits_go_on_meanwhile(api: Api, index: SearchIndex, chat: st
         # Each time in the backlog, also when the new index takes over.
         api.say(chat, "late")
 
-    assert building.go_on(notice=meanwhile)
+    assert index_build.resume(on_progress=meanwhile)
     index.keep_up()
 
     assert rounds == 4
@@ -87,23 +87,27 @@ def test_writes_and_edits_go_on_meanwhile(api: Api, index: SearchIndex, chat: st
 def test_who_goes_on_begins_where_the_one_before_was_interrupted(
     index: SearchIndex, chat: str
 ) -> None:
-    building.begin()
+    index_build.begin()
     seen: list[int] = []
-    assert not building.go_on(is_over=lambda: True, notice=lambda copied: seen.append(copied.done))
-    assert not building.go_on(is_over=lambda: True, notice=lambda copied: seen.append(copied.done))
-    assert building.go_on(notice=lambda copied: seen.append(copied.done))
+    assert not index_build.resume(
+        should_stop=lambda: True, on_progress=lambda copied: seen.append(copied.done)
+    )
+    assert not index_build.resume(
+        should_stop=lambda: True, on_progress=lambda copied: seen.append(copied.done)
+    )
+    assert index_build.resume(on_progress=lambda copied: seen.append(copied.done))
 
     assert len(seen) == len(set(seen)) == 4
     assert_in_step()
 
 
 def test_a_build_is_begun_once_unless_it_is_given_up(index: SearchIndex, chat: str) -> None:
-    building.begin()
+    index_build.begin()
     first = layout().build
-    building.begin()
+    index_build.begin()
     assert layout().build == first
 
-    building.begin(anew=True)
+    index_build.begin(anew=True)
 
     assert layout().build != first
     assert index.names() == {layout().live, layout().build}
@@ -113,17 +117,17 @@ def test_an_index_without_a_role_is_cleared_away(index: SearchIndex, chat: str) 
     name = f"{layout().live}-stray"
     index.server.indices.create(index=name)
 
-    building.begin()
-    building.go_on()
+    index_build.begin()
+    index_build.resume()
 
     assert name not in index.names()
 
 
 def test_a_build_that_vanishes_takes_nothing_with_it(index: SearchIndex, chat: str) -> None:
-    building.begin()
+    index_build.begin()
 
     with pytest.raises(NoIndex):
-        building.go_on(notice=lambda _: lifecycle.remove(str(layout().build)))
+        index_build.resume(on_progress=lambda _: lifecycle.remove(str(layout().build)))
 
     assert layout().build is None
     assert_in_step()
@@ -149,8 +153,8 @@ def test_an_index_that_is_not_complete_is_not_searched(
     api: Api, index: SearchIndex, chat: str
 ) -> None:
     index.wipe()
-    building.begin()
-    building.go_on(is_over=lambda: True)
+    index_build.begin()
+    index_build.resume(should_stop=lambda: True)
 
     answer = api.get(f"{chat}/messages/search", query="message")
 

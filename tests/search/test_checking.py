@@ -13,9 +13,9 @@ from infra import jobs
 from infra.jobs import JobIsRunning
 from infra.models import Job
 from messages_app.models import Message
-from search import backlog, checking
-from search.checking import StillBehind, check, check_sample
+from search import backlog, index_check
 from search.index.layout import document_name
+from search.index_check import StillBehind, check, check_sample
 from search.models import BacklogEntry
 from tests.api.client import Api
 from tests.search.index import SearchIndex
@@ -25,8 +25,8 @@ from tests.search.test_indexing import key_of
 @pytest.fixture
 def chat(api: Api, index: SearchIndex, monkeypatch: pytest.MonkeyPatch) -> str:
     """A chat of twelve messages between others, all of them indexed; pages are small."""
-    monkeypatch.setattr(checking, "ROWS", 5)
-    monkeypatch.setattr("search.index.reading.PAGE", 4)
+    monkeypatch.setattr(index_check, "ROWS", 5)
+    monkeypatch.setattr("search.index.versions.PAGE", 4)
     application = api.new_application()
     chats = [api.new_chat(application) for _ in range(11)]
     for each in chats:
@@ -130,7 +130,7 @@ def test_what_is_still_to_be_indexed_is_no_difference(
 def test_a_backlog_that_nobody_works_off_is_reported_as_such(
     api: Api, index: SearchIndex, chat: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checking, "WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(index_check, "WAIT_SECONDS", 0.3)
     api.say(chat, "never indexed")
 
     with pytest.raises(StillBehind):
@@ -144,7 +144,7 @@ def test_a_check_that_waits_holds_on_to_its_job(
     api.say(chat, "never indexed")
 
     def overtaken(_: int) -> bool:
-        Job.objects.filter(name=checking.JOB).update(run=F("run") + 1)
+        Job.objects.filter(name=index_check.JOB).update(run=F("run") + 1)
         return False
 
     monkeypatch.setattr(backlog, "is_worked_off", overtaken)

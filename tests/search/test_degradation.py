@@ -4,8 +4,8 @@ import pytest
 from pytest_django import Settings
 
 from infra import database
-from ingest.text_rules import MAX_QUERY_CHARACTERS
-from search.index import querying
+from search.index import queries
+from search.service import MAX_QUERY_CHARACTERS
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.api.test_paging import shown
@@ -53,7 +53,7 @@ def test_an_elasticsearch_that_hangs_costs_its_patience_once(
 ) -> None:
     way.freeze()
     assert search(api, chat) == ("database", [3, 1])
-    assert querying.breaker().is_open
+    assert queries.breaker().is_open
 
     # Asked again it would hang again, and be closed by this.
     assert search(api, chat) == ("database", [3, 1])

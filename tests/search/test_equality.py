@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ingest.text_rules import fold
 from messages_app.models import Message
+from search.fold_and_highlight import fold
 from tests.api.client import Api
 from tests.api.test_paging import shown
 from tests.conversations.runs import imported

@@ -13,10 +13,10 @@ from messages_app.models import Message
 from search import backlog
 from search import backlog as wake
 from search.errors import IndexUnavailable, NoIndex
+from search.index.bulk_writing import REMOVED, Change, write
 from search.index.documents import Content, contents
 from search.index.layout import layout
-from search.index.writing import REMOVED, Change, write
-from search.indexing import index_some
+from search.index_update import index_batch
 from search.models import BacklogEntry
 from tests.api.client import Api
 from tests.pipeline.proxy import Proxy
@@ -152,7 +152,7 @@ def test_nothing_is_lost_while_elasticsearch_is_away(
     else:
         way.freeze()
     with pytest.raises(IndexUnavailable):
-        index_some()
+        index_batch()
     assert BacklogEntry.objects.count() == 1
 
     if how == "closed":
@@ -173,7 +173,7 @@ def test_nothing_is_lost_while_there_is_no_index_and_none_makes_itself(
     index.wipe()
 
     with pytest.raises(NoIndex):
-        index_some()
+        index_batch()
     with pytest.raises(NoIndex):
         write([Change(key_of(chat, 1), row(chat, 1))], targets)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ingest.idempotent_insert import store_rows
-from search.checking import check
+from search.index_check import check
 from tests.api.client import Api
 from tests.purging.conftest import old_chat
 from tests.rows import new_message

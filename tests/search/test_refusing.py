@@ -12,11 +12,11 @@ from django.test import Client
 from elasticsearch import NotFoundError
 
 from ingest.dead_letters.models import DeadLetter
-from search import checking, health
-from search.checking import check_sample
+from search import health, index_check
 from search.errors import IndexUnavailable, IndexUnusable
-from search.index import querying, reading
+from search.index import queries, versions
 from search.index.layout import layout
+from search.index_check import check_sample
 from search.models import BacklogEntry
 from search.tasks import check
 from search.tasks import index as index_task
@@ -111,7 +111,7 @@ def test_searches_are_answered_and_changes_wait_until_it_is_back(
 def test_operators_commands_end_with_a_sentence(
     api: Api, index: SearchIndex, chat: str, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checking, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(index_check, "WAIT_SECONDS", 0.2)
     api.say(chat, "not indexed yet")
     with refusing(index, state):
         for command in (["check"], ["repair"], ["create"], ["rebuild"], ["rebuild", "--anew"]):
@@ -132,7 +132,7 @@ def test_an_index_that_cannot_be_read_is_not_taken_for_an_empty_one(
 ) -> None:
     for state in ("closed", "read"):
         with refusing(index, state), pytest.raises(IndexUnavailable):
-            reading.versions_of([key_of(chat, 1)])
+            versions.versions_of([key_of(chat, 1)])
         eventually(is_readable, WITHIN_S, "it is back")
 
 
@@ -140,7 +140,7 @@ def test_ready_tells_within_seconds_and_forgets_it_afterwards(
     index: SearchIndex, chat: str, state: str, api: Api, client: Client,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(health, "BEHIND", timedelta(seconds=0))
+    monkeypatch.setattr(health, "MAX_LAG", timedelta(seconds=0))
 
     def part() -> dict[str, str]:
         answer = client.get("/health/ready")
@@ -176,7 +176,7 @@ def test_who_finds_the_server_well_does_not_take_the_index_for_well(
     api: Api, index: SearchIndex, chat: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("infra.breaker.BREAKER_PROBE_SECONDS", 0.02)
-    ask, asked, twice = querying.require_readable, [], Event()
+    ask, asked, twice = queries.require_readable, [], Event()
 
     def probe() -> None:
         asked.append(1)
@@ -184,19 +184,19 @@ def test_who_finds_the_server_well_does_not_take_the_index_for_well(
             twice.set()
         ask()
 
-    monkeypatch.setattr(querying, "require_readable", probe)
+    monkeypatch.setattr(queries, "require_readable", probe)
     with refusing(index, "closed"):
         assert search(api, chat)[0] == "database"
         assert twice.wait(WITHIN_S)
         assert index.server.info()
-        assert querying.breaker().is_open
+        assert queries.breaker().is_open
 
-    eventually(lambda: not querying.breaker().is_open, WITHIN_S, "it is back")
+    eventually(lambda: not queries.breaker().is_open, WITHIN_S, "it is back")
 
 
 def is_readable() -> bool:
     try:
-        querying.require_readable()
+        queries.require_readable()
     except IndexUnusable:
         return False
     return True

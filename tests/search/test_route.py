@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ingest.text_rules import fold
-from search.backends import DatabaseSearch
-from search.highlight import highlight
+from search.fold_and_highlight import fold, highlight
+from search.service import DatabaseSearch
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.api.test_paging import shown, walk
@@ -30,6 +29,7 @@ def settle(request: pytest.FixtureRequest) -> Settle:
     return keep_up
 
 
+@pytest.mark.both
 @pytest.mark.parametrize(
     ("body", "query", "found"),
     [
@@ -64,6 +64,7 @@ def test_a_hit_contains_the_query_whatever_the_case(
     assert shown(answer.json()) == ([2] if found else [])
 
 
+@pytest.mark.both
 def test_hits_come_newest_first_and_from_this_chat_only(api: Api, settle: Settle) -> None:
     application = api.new_application()
     chat, sibling = api.new_chat(application), api.new_chat(application)
@@ -79,6 +80,7 @@ def test_hits_come_newest_first_and_from_this_chat_only(api: Api, settle: Settle
     assert {item["chat_number"] for item in page["results"]} == {1}
 
 
+@pytest.mark.both
 def test_a_hit_is_a_message_and_its_highlight(api: Api, settle: Settle) -> None:
     chat = api.new_chat()
     api.say(chat, 'say <"needle"> & NEEDLE')
@@ -92,6 +94,7 @@ def test_a_hit_is_a_message_and_its_highlight(api: Api, settle: Settle) -> None:
     assert hit == api.get(f"{chat}/messages/1").json()
 
 
+@pytest.mark.both
 def test_an_edited_message_is_found_by_its_new_body_only(api: Api, settle: Settle) -> None:
     chat = api.new_chat()
     api.say(chat, "old words")
@@ -111,6 +114,7 @@ def test_a_query_of_the_wrong_length_is_refused(api: Api, query: str | None) -> 
     assert_problem(api.get(f"{api.new_chat()}/messages/search", **parameters), 400)
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("number", [0, 5, 10, 2**63 - 1])
 def test_pages_are_walked_in_both_orders_from_anywhere(
     api: Api, settle: Settle, number: int
@@ -131,6 +135,7 @@ def test_pages_are_walked_in_both_orders_from_anywhere(
     assert found(after=number, order="asc") == above
 
 
+@pytest.mark.both
 def test_no_chat_is_found_where_there_is_none(api: Api, settle: Settle) -> None:
     chat = api.new_chat()
     settle()
@@ -139,6 +144,7 @@ def test_no_chat_is_found_where_there_is_none(api: Api, settle: Settle) -> None:
     assert api.get(f"{chat}/messages/search", query="x").json()["results"] == []
 
 
+@pytest.mark.both
 @pytest.mark.parametrize(
     "query",
     ["\0", "a\0", "x" * 256, "ΐ" * 256, "*", "?", "[a-z]", "AND", '"', "\\", "{}", "\U0010ffff"],
@@ -153,6 +159,7 @@ def test_odd_queries_are_plain_text(api: Api, settle: Settle, query: str) -> Non
     assert shown(answer.json()) == ([] if "\0" in query else [2])
 
 
+@pytest.mark.both
 def test_long_bodies_are_found_by_their_end(api: Api, settle: Settle) -> None:
     chat = api.new_chat()
     api.say(chat, "a" * 16383 + "b", "a" * 16384, "ß" * 8191 + "ab")
@@ -162,6 +169,7 @@ def test_long_bodies_are_found_by_their_end(api: Api, settle: Settle) -> None:
         assert shown(api.get(f"{chat}/messages/search", query=query).json()) == hits
 
 
+@pytest.mark.both
 def test_a_scan_goes_on_until_its_page_is_full(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     chat = api.new_chat()
     api.say(chat, *("needle" if n % 7 == 0 else "hay" for n in range(50)))

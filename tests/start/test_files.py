@@ -1,5 +1,6 @@
 """What the service writes is closed to other users, whatever umask its processes were given."""
 
+import shutil
 import stat
 import subprocess
 import sys
@@ -7,18 +8,22 @@ from pathlib import Path
 
 import httpx
 import pytest
+from django.core.management import call_command
+from pytest_django import Settings
 
+from applications.services import create_application
+from chatsystem import installation
 from tests.live.servers import (
+    DATABASE,
     NO_TLS,
     ROOT,
     embedded_environment,
     eventually,
     free_port,
     manage,
-    migrated_database,
 )
 
-pytestmark = pytest.mark.embedded
+pytestmark = pytest.mark.costly
 
 SERVE = [sys.executable, "manage.py", "serve"]
 BEAT = [sys.executable, "-m", "celery", "-A", "chatsystem", "beat"]
@@ -69,8 +74,8 @@ def test_all_that_runs_writes_for_its_user_alone(tmp_path: Path) -> None:
                 return answer.status_code == 201
 
             eventually(is_stored, 60, "the server answers", every=0.2)
-            wanted = ["secret_key", "chatsystem.sqlite3", "chatsystem.sqlite3-wal"]
-            wanted += ["chatsystem.sqlite3-shm", "beat-schedule*", "metrics/*.db"]
+            wanted = ["secret_key", DATABASE, f"{DATABASE}-wal"]
+            wanted += [f"{DATABASE}-shm", "beat-schedule*", "metrics/*.db"]
             for pattern in wanted:
                 eventually(lambda: any(folder.glob(pattern)), 60, pattern)  # noqa: B023 - at once
             found = open_paths(folder)
@@ -82,27 +87,24 @@ def test_all_that_runs_writes_for_its_user_alone(tmp_path: Path) -> None:
 
     assert found == {}
     assert mode(folder) == 0o700
-    assert mode(folder / "chatsystem.sqlite3") == 0o600
+    assert mode(folder / DATABASE) == 0o600
     assert open_paths(folder) == {}
 
 
-def test_an_export_is_for_its_user_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "var"
-    lines = tmp_path / "lines.jsonl"
-    lines.write_text('{"application": "Archive", "chat": "Order", "body": "Hello?"}\n')
-    run("migrate", folder=folder)
-    run("import_conversations", str(lines), folder=folder)
-
-    run("export_conversations", "Archive", "--output", str(tmp_path / "out.jsonl"), folder=folder)
+def test_an_export_is_for_its_user_alone(tmp_path: Path, db: None) -> None:
+    call_command(
+        "export_conversations",
+        create_application(name="Archive").token,
+        output=tmp_path / "out.jsonl",
+    )
 
     assert mode(tmp_path / "out.jsonl") == 0o600
 
 
-def test_what_was_open_is_closed(tmp_path: Path) -> None:
+def test_what_was_open_is_closed(tmp_path: Path, migrated: Path) -> None:
     folder = tmp_path / "var"
-    folder.mkdir()
-    (folder / "metrics").mkdir()
-    migrated_database(folder)
+    (folder / "metrics").mkdir(parents=True)
+    shutil.copy(migrated, folder / DATABASE)
     for name in ("beat-schedule", "beat-schedule.db", "chatsystem.sqlite3-wal", "metrics/lock"):
         (folder / name).touch()
     for path in (folder, *folder.rglob("*")):
@@ -113,58 +115,53 @@ def test_what_was_open_is_closed(tmp_path: Path) -> None:
     assert set(open_paths(folder)) <= {str(folder / "metrics" / "lock")}
     assert mode(folder) == 0o700
     assert mode(folder / "metrics") == 0o700
-    assert mode(folder / "chatsystem.sqlite3") == 0o600
+    assert mode(folder / DATABASE) == 0o600
 
 
-def test_a_database_elsewhere_is_closed_too(tmp_path: Path) -> None:
-    database = migrated_database(tmp_path).rename(tmp_path / "chat.db")
-    database.chmod(0o644)
-
-    run("check", folder=tmp_path / "var", DATABASE_URL=f"sqlite:///{database}")
-
-    assert mode(database) == 0o600
-
-
-@pytest.mark.parametrize("given", [0o755, 0o1777])
-def test_a_folder_in_which_others_have_files_is_left_open_and_named(
-    given: int, tmp_path: Path
+def test_what_is_among_the_files_of_others_is_closed_and_no_more(
+    tmp_path: Path, migrated: Path
 ) -> None:
     folder = tmp_path / "shared"
     folder.mkdir()
     (folder / "report.txt").touch()
     (folder / "report.txt").chmod(0o644)
-    migrated_database(folder)
-    (folder / "chatsystem.sqlite3").chmod(0o644)
-    folder.chmod(given)
+    for name in (DATABASE, "chat.db"):
+        shutil.copy(migrated, folder / name)
+        (folder / name).chmod(0o644)
+    folder.chmod(0o755)
 
+    run("check", folder=folder, DATABASE_URL=f"sqlite:///{folder / 'chat.db'}")
     settings = {"DATABASE_URL": "sqlite:////nowhere/chat.sqlite3"}
     refused = manage("serve", environment=embedded_environment(folder, **settings))
-    run("check", folder=folder)
 
-    assert (mode(folder), mode(folder / "report.txt")) == (given, 0o644)
-    assert mode(folder / "chatsystem.sqlite3") == 0o600
+    assert (mode(folder), mode(folder / "report.txt")) == (0o755, 0o644)
+    assert mode(folder / DATABASE) == 0o600
+    assert mode(folder / "chat.db") == 0o600
     assert "folder.open" in refused.stderr
     assert str(folder) in refused.stderr
 
 
-def test_a_shared_folder_that_is_empty_is_left_open(tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", [[], ["report.txt", "secret_key"]])
+def test_a_folder_that_all_share_is_left_open(tmp_path: Path, names: list[str]) -> None:
     folder = tmp_path / "tmp"
     folder.mkdir()
+    for name in names:
+        (folder / name).touch()
+        (folder / name).chmod(0o644)
     folder.chmod(0o1777)
 
-    run("check", folder=folder)
+    installation.make_folder(folder)
 
     assert mode(folder) == 0o1777
-
-
-def test_collected_files_can_be_served_by_others(tmp_path: Path) -> None:
-    script = (
-        "from django.conf import settings; from django.core.management import call_command; "
-        f"settings.STATIC_ROOT = {str(tmp_path / 'static')!r}; "
-        "call_command('collectstatic', '--noinput', '-v', '0')"
+    assert {name: mode(folder / name) for name in names} == dict(
+        zip(names, [0o644, 0o600], strict=False)
     )
 
-    run("shell", "-v", "0", "-c", script, folder=tmp_path / "var")
+
+def test_collected_files_can_be_served_by_others(tmp_path: Path, settings: Settings) -> None:
+    settings.STATIC_ROOT = str(tmp_path / "static")
+
+    call_command("collectstatic", interactive=False, verbosity=0)
 
     assert mode(tmp_path / "static" / "admin" / "css") == 0o755
     assert mode(tmp_path / "static" / "admin" / "css" / "base.css") == 0o644

@@ -17,7 +17,7 @@ NewDatabase = Callable[[str], Database]
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param("sqlite", marks=pytest.mark.embedded),
+        pytest.param("sqlite", marks=pytest.mark.costly),
         pytest.param("mariadb", marks=pytest.mark.stack),
     ],
 )

@@ -1,4 +1,4 @@
-"""`manage.py application_key`: the key of an application, made or replaced."""
+"""`manage.py application_key`: make or replace the key of an application."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -15,16 +15,16 @@ class Command(LineCommand):
     """Make a key and print it."""
 
     help = (
-        "Make the key of an application that has none yet, such as one that an import made, and "
-        "print it on the last line. It cannot be shown again. With --rotate also where there is "
-        "one, which then stops working within a second. Exit status 1 if there is no such "
-        "application, if it has a key and --rotate is not given, or if the database is away."
+        "Make the key of an application that has none yet, such as an imported one, and print it "
+        "on the last line. It cannot be shown again. With --rotate, replace an existing key, which "
+        "stops working within a second. Exit status 1 if there is no such application, if it has a "
+        "key and --rotate is not given, or if the database is unavailable."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """TOKEN, --rotate."""
-        parser.add_argument("token", type=utf8, metavar="TOKEN", help="of the application")
-        parser.add_argument("--rotate", action="store_true", help="replace the key that there is")
+        parser.add_argument("token", type=utf8, metavar="TOKEN", help="the application's token")
+        parser.add_argument("--rotate", action="store_true", help="replace the existing key")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the key alone."""

@@ -1,4 +1,4 @@
-"""`manage.py operator_key`: the key of an operator, made, replaced or revoked."""
+"""`manage.py operator_key`: make, replace or revoke the key of an operator."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -16,16 +16,16 @@ class Command(LineCommand):
     """Make a key and print it, or revoke one."""
 
     help = (
-        "Make a key that opens every application and may create and list them, and print it on "
-        "the last line. It cannot be shown again. Where the name has a key already, that one "
-        "stops working within a second. With --revoke the key of the name stops and there is no "
-        "new one. Exit status 1 if there is none to revoke, or if the database is away."
+        "Make a key that opens every application and may create and list applications, and print "
+        "it on the last line. It cannot be shown again. If the name has a key already, the old one "
+        "stops working within a second. With --revoke, end the key of this name and make none. "
+        "Exit status 1 if there is no key to revoke, or if the database is unavailable."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """NAME, --revoke."""
-        parser.add_argument("name", metavar="NAME", help="whose key it is, to tell them apart")
-        parser.add_argument("--revoke", action="store_true", help="end the key, make none")
+        parser.add_argument("name", metavar="NAME", help="a name that tells operator keys apart")
+        parser.add_argument("--revoke", action="store_true", help="end the key and make none")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the key alone, or what was revoked."""

@@ -9,45 +9,48 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from applications.models import Application
-from conversations.exporting import NoSuchApplication, count_messages, find_application, steps_of
-from conversations.output import new_file, reader_may_leave, standard_output
+from conversations.errors import UnknownApplication
+from conversations.export_lines import count_messages, find_application, steps_of
+from conversations.output import exit_on_closed_pipe, new_file, standard_output
 from infra.commands import Interrupted, LineCommand, interruptible, utf8
 
 STANDARD_OUTPUT = "-"
 
 
 class Command(LineCommand):
-    """Write what import_conversations reads."""
+    """Export the messages of one application."""
 
     help = (
-        'Write the messages of an application as lines of {"application": name, "chat": name, '
-        '"body": text}, chats and messages in the order of their numbers.'
+        "Export the messages of an application as JSON lines, ordered by chat and message number. "
+        'Each line is {"application": NAME, "chat": NAME, "body": TEXT}, the format that '
+        "import_conversations reads."
     )
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """APPLICATION, --output."""
         parser.add_argument(
-            "application", type=utf8, metavar="APPLICATION", help="its token, or its name"
+            "application", type=utf8, metavar="APPLICATION", help="token or name of the application"
         )
         parser.add_argument(
             "--output",
             metavar="FILE",
             default=STANDARD_OUTPUT,
-            help="appears when complete, gzip if it ends in .gz; default: standard output",
+            help="file to write, which appears once it is complete; compressed with gzip if its "
+            "name ends in .gz (default: standard output)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Export, with a progress bar where there is a terminal."""
         try:
             application = find_application(options["application"])
-            with reader_may_leave(), interruptible(), self._open(options["output"]) as output:
+            with exit_on_closed_pipe(), interruptible(), self._open(options["output"]) as output:
                 _write(application, output)
-        except NoSuchApplication as error:
+        except UnknownApplication as error:
             raise CommandError(error.detail) from None
         except Interrupted as interrupted:
             raise CommandError(
-                f"The export was ended by {interrupted.name}.", returncode=interrupted.status
+                f"The export was interrupted by {interrupted.name}.", returncode=interrupted.status
             ) from None
         except OSError as error:
             raise CommandError(f"Cannot write to {options['output']}: {error.strerror}") from error

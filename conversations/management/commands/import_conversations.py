@@ -1,4 +1,4 @@
-"""`manage.py import_conversations`: conversations from JSON lines, each line exactly once."""
+"""`manage.py import_conversations`: import JSON lines, each line exactly once."""
 
 import sys
 import time
@@ -10,48 +10,52 @@ from typing import Any
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from conversations.batches import Batch
-from conversations.errors import SourceBroken
-from conversations.importing import Importing
-from conversations.output import reader_may_leave
-from conversations.rejected import rejected_lines
-from conversations.reporting import as_object, as_text
-from conversations.source import Source, name_of, open_source
+from conversations.errors import SourceDamaged
+from conversations.import_batches import Batch
+from conversations.import_report import as_object, as_text, rejected_lines
+from conversations.import_run import ImportRun
+from conversations.import_source import Source, name_of, open_source
+from conversations.output import exit_on_closed_pipe
 from infra.commands import Interrupted, LineCommand, interruptible
 from infra.errors import DomainError
 
 
 class Command(LineCommand):
-    """Import a file or standard input; or list what was set aside."""
+    """Import a file or standard input, or list rejected lines."""
 
     help = (
-        'Import lines of {"application": name, "chat": name, "body": text}, plain or gzip. '
-        "Interrupted at any point and run again it goes on where it was, and a file that has "
-        "grown is continued. Applications and chats are made by their names once and continued "
-        "by later imports; those that were not made by an import are left alone. A bad line is "
-        "reported, set aside and passed over."
+        'Import messages from JSON lines of {"application": NAME, "chat": NAME, "body": TEXT}, '
+        "plain or gzip. An import that was interrupted resumes when it is run again, and one "
+        "whose file has grown continues with the new lines. Applications and chats are created by "
+        "name; later imports add to them. Applications and chats that were not created by an "
+        "import are never changed. Invalid lines are reported, kept for --rejected, and skipped."
     )
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """FILE, --name, --restart, --rejected, --json."""
-        parser.add_argument("file", metavar="FILE", nargs="?", help="- for standard input")
-        parser.add_argument("--name", help="keep progress under this name, not the file's path")
+        parser.add_argument(
+            "file", metavar="FILE", nargs="?", help="file to import, or - for standard input"
+        )
+        parser.add_argument(
+            "--name",
+            help="name that identifies this import between runs (default: the file's path)",
+        )
         parser.add_argument(
             "--restart",
             action="store_true",
-            help="forget how far this import has come: import line 1 and all others as new",
+            help="forget the progress of this import, and import all lines again as new messages",
         )
         parser.add_argument(
             "--rejected",
             action="store_true",
-            help="import nothing; list the lines that were set aside, of FILE or of all",
+            help="import nothing; list the rejected lines of FILE, or of all imports",
         )
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Import, report, and fail with what ended the import early."""
-        with reader_may_leave():
+        """Import and print the result; fail if the import ended early."""
+        with exit_on_closed_pipe():
             if options["rejected"]:
                 self._list_rejected(options["file"], options["name"], as_json=options["json"])
             else:
@@ -59,7 +63,7 @@ class Command(LineCommand):
 
     def _import_from(self, options: dict[str, Any]) -> None:
         if not options["file"]:
-            raise CommandError("Say which FILE to import, or - for standard input.")
+            raise CommandError("FILE is required: a file to import, or - for standard input.")
         try:
             with open_source(options["file"], options["name"]) as source:
                 self._import(source, restart=options["restart"], as_json=options["json"])
@@ -69,26 +73,26 @@ class Command(LineCommand):
     def _import(self, source: Source, *, restart: bool, as_json: bool) -> None:
         begun = time.monotonic()
         with interruptible() as interruption, _bar_of(source) as bar:
-            notice = self._notice(source, bar)
-            importing = Importing(source, undisturbed=interruption.held, notice=notice)
-            problem = _run(importing, source, restart=restart)
+            on_batch = self._reporter(source, bar)
+            run = ImportRun(source, uninterrupted=interruption.held, on_batch=on_batch)
+            problem = _complete(run, source, restart=restart)
         if as_json:
-            self.print_json(as_object(importing.outcome))
+            self.print_json(as_object(run.outcome))
         else:
-            for line in as_text(importing.outcome, time.monotonic() - begun):
+            for line in as_text(run.outcome, time.monotonic() - begun):
                 self.stdout.write(line)
         if problem:
             raise problem
 
-    def _notice(self, source: Source, bar: "tqdm[Any]") -> Callable[[Batch], None]:
-        def notice(batch: Batch) -> None:
+    def _reporter(self, source: Source, bar: "tqdm[Any]") -> Callable[[Batch], None]:
+        def on_batch(batch: Batch) -> None:
             if source.total is None:
                 bar.update(batch.done - batch.before)
             with nullcontext() if bar.disable else tqdm.external_write_mode(file=sys.stderr):
                 for one in batch.rejected:
                     self.stderr.write(f"{source.label}:{one.line_number}: {one.reason}")
 
-        return notice
+        return on_batch
 
     def _list_rejected(self, file: str | None, name: str | None, *, as_json: bool) -> None:
         source_name = name or (name_of(file) if file else None)
@@ -101,26 +105,26 @@ class Command(LineCommand):
                 self.stdout.write(f"{line.of.source}:{line.line_number}: {line.reason}")
 
 
-def _run(importing: Importing, source: Source, *, restart: bool) -> CommandError | None:
-    """What ended the import early, though what it had done by then is worth a report."""
+def _complete(run: ImportRun, source: Source, *, restart: bool) -> CommandError | None:
+    """Run the import, and return the error that ended it early: the result is printed first."""
     try:
-        importing.run(restart=restart)
+        run.run(restart=restart)
     except Interrupted as interrupted:
         return CommandError(
-            f"{source.label}: ended by {interrupted.name} after line {importing.lines_done:,}; "
-            "the same command goes on behind it.",
+            f"{source.label}: interrupted by {interrupted.name} after line {run.lines_done:,}. "
+            "Run the same command again to continue after that line.",
             returncode=interrupted.status,
         )
-    except SourceBroken as broken:
+    except SourceDamaged as damaged:
         return CommandError(
-            f"{source.label}:{importing.lines_done + 1}: {broken.detail}. All lines before this "
-            "one are imported; with the input mended the same command goes on here."
+            f"{source.label}:{run.lines_done + 1}: {damaged.detail}. All lines before this "
+            "one are imported. Repair the input and run the same command again to continue here."
         )
     return None
 
 
 def _bar_of(source: Source) -> "tqdm[Any]":
-    """A bar on a terminal: of bytes where their number is known, else of lines."""
+    """A progress bar on a terminal: of bytes if their number is known, or else of lines."""
     if source.total is None:
         return tqdm(unit=" lines", disable=None, leave=False)
     bar: tqdm[Any] = tqdm(total=source.total, unit="B", unit_scale=True, disable=None, leave=False)

@@ -1,4 +1,4 @@
-"""`manage.py audit`: whether every guarantee that can be checked at rest holds."""
+"""`manage.py audit`: check every guarantee that can be verified at rest."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -8,34 +8,31 @@ from tqdm import tqdm
 
 from infra.commands import Interrupted, Interruption, LineCommand, interruptible
 from infra.jobs import JobIsRunning
-from operations.audit.findings import Finding, Severity
-from operations.audit.report import Report
-from operations.audit.running import audit
+from operations.audit.findings import Finding, Report, Severity
+from operations.audit.runner import audit
 
 
 class Command(LineCommand):
-    """Check, and change nothing."""
+    """Run all checks and print their findings."""
 
     help = (
-        "Check what is stored against what was promised: no row twice, no number lost, none above "
-        "its ceiling, counts, parents, pending rows, dead letters, idempotency keys, and that the "
-        "search index equals the table. Changes nothing and may run while the system is in use: "
-        "what looks wrong is looked at twice. An error needs somebody to act; information, such as "
-        "numbers that were skipped as recorded, does not. What could not be reached is an error. "
-        "docs/operations.md tells what each finding means. Exit status 0: nothing is wrong; 1: "
-        "something is, or another audit is under way; 2: wrong usage; 130 or 143: interrupted, "
-        "and --resume goes on with the rest."
+        "Check the stored data against the guarantees of the service: no row is stored twice, no "
+        "number is lost or above its ceiling; counts, parents, pending rows, dead letters and "
+        "idempotency keys are consistent; the search index equals the table. The audit changes "
+        "nothing and can run while the system is in use, because it rechecks every suspect before "
+        "it reports it. An error needs action; information, such as numbers recorded as skipped, "
+        "does not. An unreachable service is an error. docs/operations.md explains each finding. "
+        "Exit status 0: no errors; 1: errors, or another audit is running; 2: wrong usage; 130 or "
+        "143: interrupted, continue with --resume."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """--json, --resume."""
-        parser.add_argument("--json", action="store_true", help="print the result as JSON")
-        parser.add_argument(
-            "--resume", action="store_true", help="go on with an audit that was interrupted"
-        )
+        parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+        parser.add_argument("--resume", action="store_true", help="continue an interrupted audit")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Audit with a progress bar where there is a terminal."""
+        """Run the audit, with a progress bar on a terminal."""
         try:
             with interruptible() as interruption:
                 report = _audit(interruption, resume=options["resume"])
@@ -43,7 +40,8 @@ class Command(LineCommand):
             raise CommandError(busy.detail) from None
         except Interrupted as interrupted:
             raise CommandError(
-                f"Ended by {interrupted.name}; --resume goes on.", returncode=interrupted.status
+                f"Interrupted by {interrupted.name}; --resume goes on.",
+                returncode=interrupted.status,
             ) from None
         if options["json"]:
             self.print_json(report.as_object())
@@ -63,7 +61,7 @@ def _audit(interruption: Interruption, *, resume: bool) -> Report:
     with tqdm(unit=" rows", disable=None, leave=False) as bar:
 
         def show(check: str, passed: int) -> None:
-            # A query is not broken off; between two of them is a good place to end.
+            # An interruption does not break off a query; it ends the audit between two of them.
             interruption.give_way()
             bar.set_description(check, refresh=False)
             bar.update(passed)

@@ -1,4 +1,4 @@
-"""`manage.py dead_letters`: what was set aside, and what is to become of it."""
+"""`manage.py dead_letters`: list, show, replay and discard dead letters."""
 
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
@@ -13,48 +13,53 @@ from infra.commands import Interrupted, LineCommand, interruptible
 from ingest.dead_letters.models import DeadLetter
 from ingest.dead_letters.replay import StillSetAside, as_object, as_summary, discard, replay
 
-#: What could not be done is all counted, and so much of it named.
-NAMED = 100
-LISTED = 100
+#: All failures are counted; this many are listed with their reasons.
+MAX_REASONS = 100
+DEFAULT_LIMIT = 100
 
 Result = dict[str, Any]
 
 _COMMANDS = {
-    "list": "The letters in the order in which they were set aside.",
-    "show": "All of one letter: what it holds, why it was set aside, the traceback.",
-    "replay": "Store what the letters hold, by the insert that the workers use, and remove them. "
-    "One that fails again stays, with its new reason. Needs the database alone.",
-    "discard": "Give the letters up for good. The numbers of their rows are recorded as skipped, "
-    "so an audit takes them for no loss.",
+    "list": "List the dead letters in the order in which they were set aside.",
+    "show": "Show all of one dead letter: its rows, the reason, the traceback.",
+    "replay": "Store the rows of the dead letters, with the insert that the workers use, and "
+    "remove the letters. A letter that fails again stays, with the new reason. Needs only the "
+    "database.",
+    "discard": "Delete the dead letters and their rows for good. The numbers of the rows are "
+    "recorded as skipped, so an audit does not report them as lost.",
 }
 
 
 class Command(LineCommand):
-    """A subcommand each for looking at dead letters, replaying and discarding them."""
+    """List, show, replay and discard, each a subcommand."""
 
     help = (
-        "Dead letters: rows that were accepted and could not be stored, task messages that could "
-        "not be read, documents that the search index refused. Each may be interrupted and run "
-        "again: what is stored already is not stored twice. Exit status 0: done; 1: some letter "
-        "is not there, or failed again, or the database is away; 2: wrong usage; 130 or 143: "
-        "interrupted, what was not reached is as it was."
+        "Handle dead letters: accepted rows that could not be stored, task messages that could not "
+        "be read, documents that the search index refused. Every subcommand can be interrupted "
+        "and repeated: no row is stored twice. Exit status 0: done; 1: a letter does not exist or "
+        "failed again, or the database is unavailable; 2: wrong usage; 130 or 143: interrupted, "
+        "and the remaining letters are unchanged."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The subcommands, and which letters."""
+        """The subcommands and their arguments."""
         commands = parser.add_subparsers(dest="subcommand", required=True)
-        for name, what in _COMMANDS.items():
-            command = commands.add_parser(name, help=what, description=what)
+        for name, help_text in _COMMANDS.items():
+            command = commands.add_parser(name, help=help_text, description=help_text)
             command.add_argument("--json", action="store_true", help="print the result as JSON")
             if name == "list":
-                command.add_argument("--limit", type=int, default=LISTED, help="so many at most")
-                command.add_argument("--after", type=int, default=0, help="behind this ID")
+                command.add_argument(
+                    "--limit", type=int, default=DEFAULT_LIMIT, help="at most this many"
+                )
+                command.add_argument(
+                    "--after", type=int, default=0, help="only those with a higher ID"
+                )
             elif name == "show":
                 command.add_argument("id", type=int, metavar="ID")
             else:
                 which = command.add_mutually_exclusive_group(required=True)
                 which.add_argument("ids", type=int, nargs="*", metavar="ID", default=[])
-                which.add_argument("--all", action="store_true", help="all that there are now")
+                which.add_argument("--all", action="store_true", help="all dead letters")
 
     def handle(self, *args: Any, subcommand: str, **options: Any) -> None:
         """Run the subcommand."""
@@ -64,7 +69,7 @@ class Command(LineCommand):
             elif subcommand == "show":
                 self._show(options["id"], as_json=options["json"])
             else:
-                self._do(subcommand, options)
+                self._process(subcommand, options)
         except (DatabaseError, InterfaceError) as error:
             raise CommandError(f"The database failed: {error}") from None
 
@@ -93,25 +98,25 @@ class Command(LineCommand):
             self.stdout.write(f"{name}: {value}")
         self.stdout.write("traceback:")
         for line in traceback:
-            # So that no line of it looks like another field.
+            # Indented, so that no line of the traceback looks like another field.
             self.stdout.write(f"    {line}")
 
-    def _do(self, what: str, options: dict[str, Any]) -> None:
-        doing = _Doing(what, replay if what == "replay" else discard)
+    def _process(self, subcommand: str, options: dict[str, Any]) -> None:
+        outcome = _Outcome(subcommand, replay if subcommand == "replay" else discard)
         try:
             with interruptible() as interruption, _bar(options) as bar:
                 for letter in _letters(options["ids"], everything=options["all"]):
                     with interruption.held():
-                        doing.one(letter)
+                        outcome.process(letter)
                     bar.update()
         except Interrupted as interrupted:
-            self._print(doing.result(), as_json=options["json"])
+            self._print(outcome.result(), as_json=options["json"])
             raise CommandError(
-                f"Ended by {interrupted.name}; the same command goes on.",
+                f"Interrupted by {interrupted.name}; run the same command again to continue.",
                 returncode=interrupted.status,
             ) from None
-        self._print(doing.result(), as_json=options["json"])
-        if not doing.is_well:
+        self._print(outcome.result(), as_json=options["json"])
+        if not outcome.is_complete:
             raise SystemExit(1)
 
     def _print(self, result: Result, *, as_json: bool) -> None:
@@ -128,23 +133,23 @@ class Command(LineCommand):
         )
 
 
-class _Doing:
-    """What was done to letters, and what could not be."""
+class _Outcome:
+    """Replays or discards letters one by one, and counts what came of it."""
 
-    def __init__(self, what: str, work: Callable[[DeadLetter], object]) -> None:
-        self._done_is_called = {"replay": "replayed", "discard": "discarded"}[what]
+    def __init__(self, subcommand: str, work: Callable[[DeadLetter], object]) -> None:
+        self._done_name = {"replay": "replayed", "discard": "discarded"}[subcommand]
         self._work = work
         self._done = self._failed = 0
         self._reasons: list[dict[str, Any]] = []
         self._missing: list[int] = []
 
     @property
-    def is_well(self) -> bool:
-        """Whether all of it was done."""
+    def is_complete(self) -> bool:
+        """Whether no letter failed or was missing."""
         return not self._failed and not self._missing
 
-    def one(self, letter: DeadLetter | int) -> None:
-        """Do it to this letter, or note that none has this ID. Raises OperationalError."""
+    def process(self, letter: DeadLetter | int) -> None:
+        """Process this letter, or note an ID without a letter. Raises OperationalError."""
         if isinstance(letter, int):
             self._missing.append(letter)
             return
@@ -152,16 +157,16 @@ class _Doing:
             self._work(letter)
         except StillSetAside as error:
             self._failed += 1
-            if len(self._reasons) < NAMED:
+            if len(self._reasons) < MAX_REASONS:
                 self._reasons.append({"id": letter.pk, "reason": str(error)})
         else:
             self._done += 1
 
     def result(self) -> Result:
-        """As programs read it."""
+        """The counts, reasons and missing IDs as JSON."""
         return {
-            "ok": self.is_well,
-            self._done_is_called: self._done,
+            "ok": self.is_complete,
+            self._done_name: self._done,
             "set_aside_again": self._failed,
             "failed": self._reasons,
             "missing": self._missing,
@@ -169,7 +174,10 @@ class _Doing:
 
 
 def _letters(ids: list[int], *, everything: bool) -> Iterator[DeadLetter | int]:
-    """These, or all that there are by now: some letters become others when they are replayed."""
+    """The letters with these IDs (an ID without a letter as it is), or all that exist now.
+
+    A replay may turn one letter into several; those get higher IDs and are left out.
+    """
     if not everything:
         for pk in ids:
             yield DeadLetter.objects.filter(pk=pk).first() or pk

@@ -1,4 +1,4 @@
-"""`manage.py reconcile_counts`: the hourly count job, now."""
+"""`manage.py reconcile_counts`: run the hourly count job now."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -15,19 +15,21 @@ class Command(LineCommand):
     """Make chats_count and messages_count equal the number of rows."""
 
     help = (
-        "Recount the applications and chats whose children changed since they were counted last, "
-        "and correct chats_count and messages_count. Safe at any time, under any load; "
-        "interrupted, it goes on with the next run."
+        "Recount the applications and chats whose children changed since the last count, and "
+        "correct chats_count and messages_count. Safe at any time and under any load. After an "
+        "interruption the next run does the rest."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """--all, --dry-run, --json."""
-        parser.add_argument("--all", action="store_true", help="recount all, flagged or not")
-        parser.add_argument("--dry-run", action="store_true", help="report and change nothing")
+        parser.add_argument("--all", action="store_true", help="recount all applications and chats")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="report the corrections without making them"
+        )
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the job with a progress bar where there is a terminal."""
+        """Run the job, with a progress bar on a terminal."""
         with tqdm(unit=" parents", disable=None, leave=False) as bar:
             try:
                 tallies = counts.reconcile(

@@ -1,4 +1,4 @@
-"""`manage.py sweep`: the sweep of each minute, now."""
+"""`manage.py sweep`: run the sweep, which beat starts every minute, now."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -13,14 +13,15 @@ from ingest.sweeper import sweep
 
 
 class Command(LineCommand):
-    """Store what was accepted more than a minute ago and is still pending in Redis."""
+    """Store rows that were accepted more than a minute ago and are still pending in Redis."""
 
     help = (
-        "Store in the database what was accepted more than a minute ago and is still pending in "
-        "Redis, because its message was lost or its process died. Beat does so each minute. Safe "
-        "at any time: what is stored already is left alone, nothing is queued, and while workers "
-        "are busy, what is still to come to them is left to them. Exit status 1 if a sweep is "
-        "under way, or if Redis or the database is away. Without REDIS_URL there is nothing to do."
+        "Store rows that were accepted more than a minute ago and are still pending in Redis, "
+        "because their message was lost or their process died. Beat runs a sweep every minute. "
+        "Safe at any time: stored rows are left alone, nothing is queued, and rows that busy "
+        "workers will still reach are left to them. Without REDIS_URL there is nothing to do. Exit "
+        "status 0: done; 1: another sweep is running, or Redis or the database is unavailable; 2: "
+        "wrong usage."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -37,7 +38,7 @@ class Command(LineCommand):
         except JobIsRunning as busy:
             raise CommandError(busy.detail) from None
         except RedisUnavailable as error:
-            raise CommandError(f"Redis is away: {error}") from None
+            raise CommandError(f"Redis is unavailable: {error}") from None
         except (DatabaseError, InterfaceError) as error:
             raise CommandError(f"The database failed: {error}") from None
         if options["json"]:
@@ -46,6 +47,6 @@ class Command(LineCommand):
         self.stdout.write(f"{swept.stored} rows stored, {swept.set_aside} set aside")
         self.stdout.write(f"{swept.left} chats or applications left to the workers")
         if not swept.is_complete:
-            self.stdout.write("There is more: the next sweep goes on.")
+            self.stdout.write("More rows are pending: the next sweep continues.")
         if not swept.is_drained:
-            self.stdout.write("Rows of before this epoch may still be queued.")
+            self.stdout.write("Rows from before this epoch may still be queued.")

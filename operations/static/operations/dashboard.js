@@ -1,4 +1,4 @@
-// Asks for the dashboard's data again and again, and shows them.
+// Fetches the data of the dashboard at regular intervals and shows them.
 "use strict";
 
 const dashboard = document.getElementById("dashboard");
@@ -21,8 +21,8 @@ function fillTable(name, rows) {
   document.getElementById(name).replaceChildren(...lines);
 }
 
-// Where the plot of this number is drawn, below its title, which wraps where there is no room.
-function place(plot, number) {
+// The element of the plot with this number, created below its title on the first call.
+function plotElement(plot, number) {
   const id = `plot-${number}`;
   const found = document.getElementById(id);
   if (found) return found;
@@ -37,7 +37,7 @@ function place(plot, number) {
   return made;
 }
 
-// Instants come in UTC, and plotly draws them as they are written.
+// Times are in UTC, and plotly shows them as they are.
 function draw(plot, number, shown) {
   const ink = getComputedStyle(dashboard).color;
   const highest = Math.max(1, ...plot.lines.flatMap((line) => line.y));
@@ -48,16 +48,15 @@ function draw(plot, number, shown) {
     yaxis: { ...axis, range: [0, 1.05 * highest], dtick: highest > 5 ? null : 1 },
     legend: { orientation: "h", x: 0, y: -0.15, yanchor: "top" },
     showlegend: plot.lines.length > 1,
-    uirevision: "as before", // keeps what somebody has zoomed or hidden
+    uirevision: "as before", // keeps the zoom and hidden lines
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
     font: { color: ink },
   };
-  // A single sample between two gaps has no line, so it is marked.
+  // Markers show a single sample between two gaps, which has no line.
   const style = { mode: "lines+markers", line: { width: 1.5 }, marker: { size: 2.5 } };
   const lines = plot.lines.map((line) => ({ ...line, ...style }));
-  const where = place(plot, number);
-  Plotly.react(where, lines, layout, { displayModeBar: false, responsive: true });
+  Plotly.react(plotElement(plot, number), lines, layout, { displayModeBar: false, responsive: true });
 }
 
 async function refresh() {

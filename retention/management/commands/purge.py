@@ -1,4 +1,4 @@
-"""`manage.py purge`: messages older than a date go."""
+"""`manage.py purge`: remove messages older than a date."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime
@@ -13,84 +13,89 @@ from applications.models import Application
 from infra.commands import Interrupted, LineCommand, interruptible, utf8
 from infra.jobs import JobIsRunning
 from infra.redis_client import RedisUnavailable
-from retention.purge import Purged, purge, would_purge
+from retention.purge import PurgeResult, dry_run, purge
 
 
 class Command(LineCommand):
-    """Remove the oldest messages of each chat of an application."""
+    """Purge one application."""
 
     help = (
-        "Remove messages that were accepted before a date: of each chat those below the first "
-        "that is not older, from the table and from the search index. Their numbers are not given "
-        "again, the API answers 404 for them, and messages_count follows with the next count job. "
-        "What is still pending is left, and all that comes after it. Safe at any time, under any "
-        "load; interrupted, the same command goes on. Exit status 1 if another purge is under "
-        "way, or if Redis or the database is away; 130 or 143: interrupted."
+        "Remove messages that were accepted before a date, from the database and the search "
+        "index. Each chat is purged up to its first message that is not older, or that is still "
+        "pending. Numbers are not reused, the API answers 404 for purged messages, and the next "
+        "count job updates messages_count. A purge can run at any time and under any load. After "
+        "an interruption, run the same command again to continue. Exit status 1: another purge is "
+        "running, or Redis or the database is unavailable; 130 or 143: interrupted."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """--application, --before, --dry-run, --json."""
         parser.add_argument(
-            "--application", type=utf8, metavar="TOKEN", required=True, help="whose messages"
+            "--application", type=utf8, metavar="TOKEN", required=True, help="application to purge"
         )
         parser.add_argument(
             "--before",
             metavar="DATE",
             type=moment,
             required=True,
-            help="2026-01-31 or 2026-01-31T12:00+01:00; without a zone it is UTC",
+            help="date or time, in UTC or with an offset: 2026-01-31, 2026-01-31T12:00+01:00",
         )
-        parser.add_argument("--dry-run", action="store_true", help="report and change nothing")
+        parser.add_argument("--dry-run", action="store_true", help="report, and change nothing")
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Purge, with a progress bar where there is a terminal."""
+        """Purge, with a progress bar on a terminal."""
         token = options["application"]
         if not Application.objects.filter(token=token).exists():
-            raise CommandError(f"There is no application {token}.")
-        purged = _purge(token, options["before"], dry_run=options["dry_run"])
+            raise CommandError(f"No application has the token {token}.")
+        result = _purge(token, options["before"], is_dry_run=options["dry_run"])
         if options["json"]:
-            self.print_json({**vars(purged), "dry_run": options["dry_run"]})
+            self.print_json({**vars(result), "dry_run": options["dry_run"]})
             return
-        done = "would be purged" if options["dry_run"] else "purged"
-        self.stdout.write(f"{purged.messages} messages of {purged.chats} chats {done}")
-        if purged.held_up:
+        verb = "would be purged" if options["dry_run"] else "purged"
+        self.stdout.write(f"{result.messages} messages of {result.chats} chats {verb}")
+        if result.held_up:
             self.stdout.write(
-                f"{purged.held_up} chats have more, behind messages that are still pending"
+                f"{result.held_up} chats have more old messages, held up by pending ones"
             )
 
 
 def moment(text: str) -> datetime:
-    """The moment of a date, with a time or without. Raises ArgumentTypeError."""
+    """Parse a date, with or without a time. Raises ArgumentTypeError."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no date like 2026-01-31") from None
+        raise ArgumentTypeError(f"{text!r} is not a date such as 2026-01-31") from None
     found = found if found.tzinfo else found.replace(tzinfo=UTC)
     if found > timezone.now():
-        raise ArgumentTypeError(f"{text} lies in the future")
+        raise ArgumentTypeError(f"{text} is in the future")
     return found
 
 
-def _purge(token: str, before: datetime, *, dry_run: bool) -> Purged:
+def _purge(token: str, before: datetime, *, is_dry_run: bool) -> PurgeResult:
     with interruptible() as interruption, tqdm(unit=" messages", disable=None, leave=False) as bar:
 
         def show(messages: int) -> None:
-            # Between two transactions is a good place to end.
+            # Between two transactions a purge can end safely.
             interruption.give_way()
             bar.update(messages)
 
         try:
             with interruption.held():
-                return (would_purge if dry_run else purge)([token], before, show)
+                return (dry_run if is_dry_run else purge)([token], before, show)
         except JobIsRunning as busy:
             raise CommandError(busy.detail) from None
         except RedisUnavailable as error:
-            raise CommandError(f"Redis is away, so nobody knows what pends: {error}") from None
+            raise CommandError(
+                f"Redis is unavailable, so it is unknown which messages are pending: {error}"
+            ) from None
         except (DatabaseError, InterfaceError) as error:
-            raise CommandError(f"The database failed: {error}. Run it again to go on.") from None
+            raise CommandError(
+                f"The database failed: {error}. Run the same command again to continue."
+            ) from None
         except Interrupted as interrupted:
             raise CommandError(
-                f"Ended by {interrupted.name} after {bar.n} messages; the same command goes on.",
+                f"Interrupted by {interrupted.name} after {bar.n} messages. "
+                "Run the same command again to continue.",
                 returncode=interrupted.status,
             ) from None

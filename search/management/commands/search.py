@@ -1,4 +1,4 @@
-"""`manage.py search`: the life of the search index."""
+"""`manage.py search`: create, rebuild, check and repair the search index."""
 
 from argparse import ArgumentParser
 from collections import Counter
@@ -12,34 +12,36 @@ from tqdm import tqdm
 
 from infra.commands import LineCommand
 from infra.errors import DomainError
-from search import building
-from search.building import Copied
-from search.checking import StillBehind, check, repair
+from search import index_build
 from search.errors import IndexUnusable
 from search.index.layout import layout
+from search.index_build import CopyProgress
+from search.index_check import StillBehind, check, repair
 
-#: Differences are all counted, and so many of them named.
-NAMED = 100
-REPAIRED_AT_ONCE = 1000
+#: Differences that are listed; all of them are counted.
+MAX_LISTED = 100
+REPAIRED_TOGETHER = 1000
 
 Result = dict[str, Any]
 
 _COMMANDS = {
-    "create": "Make an index where there is none; the search worker fills it from the table.",
-    "rebuild": "Fill a new index from the table, which then takes the place of the old one. "
-    "Goes on with one that was interrupted.",
-    "check": "Compare index and table, message by message. Exit status 1 when they differ.",
-    "repair": "Check, and index anew what differs. Exit status 1 when that was not enough.",
+    "create": "Create an index if there is none. The search worker fills it from the database.",
+    "rebuild": "Build a new index from the database, then replace the old one with it. "
+    "Resumes an interrupted rebuild.",
+    "check": "Compare the index with the database, message by message. "
+    "Exit status 1 if they differ.",
+    "repair": "Check, and index again each message that differs. "
+    "Exit status 1 if differences remain.",
 }
 
 
 class Command(LineCommand):
-    """A subcommand each for making, rebuilding, checking and mending the index."""
+    """Subcommands that create, rebuild, check and repair the index."""
 
     help = (
-        "The search index in Elasticsearch. The search worker makes it, fills it and keeps it in "
-        "step by itself; these commands are for who cannot wait or wants to be sure. Each may be "
-        "interrupted and run again, while messages are written and searched."
+        "Manage the search index in Elasticsearch. The search worker creates the index and keeps "
+        "it up to date, so these commands are needed only for repair, or to be sure. Each of them "
+        "can be interrupted and run again, while messages are written and searched."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -50,13 +52,17 @@ class Command(LineCommand):
             command.add_argument("--json", action="store_true", help="print the result as JSON")
             if name == "rebuild":
                 command.add_argument(
-                    "--anew", action="store_true", help="give up one that was interrupted"
+                    "--anew",
+                    action="store_true",
+                    help="start over instead of resuming an interrupted rebuild",
                 )
 
     def handle(self, *args: Any, subcommand: str, **options: Any) -> None:
         """Run the subcommand and print its result."""
         if not settings.ENVIRONMENT.elasticsearch_url:
-            raise CommandError("Without Elasticsearch there is no index: set ELASTICSEARCH_URL.")
+            raise CommandError(
+                "There is no search index without Elasticsearch: set ELASTICSEARCH_URL."
+            )
         run: Callable[..., Result] = getattr(self, f"_{subcommand}")
         try:
             result = run(**{name: options[name] for name in ("anew",) if name in options})
@@ -71,44 +77,44 @@ class Command(LineCommand):
     def _create(self) -> Result:
         found = layout()
         if not found.targets:
-            building.begin()
+            index_build.begin()
             found = layout()
         return {"ok": True, "live": found.live, "build": found.build}
 
     def _rebuild(self, *, anew: bool) -> Result:
         with tqdm(unit=" ids", disable=None) as bar:
 
-            def show(copied: Copied) -> None:
-                bar.total = copied.of
-                bar.update(copied.done - bar.n)
+            def show(progress: CopyProgress) -> None:
+                bar.total = progress.total
+                bar.update(progress.done - bar.n)
 
-            building.rebuild(anew=anew, notice=show)
+            index_build.rebuild(anew=anew, on_progress=show)
         return {"ok": True, "live": layout().live, "build": None}
 
     def _check(self) -> Result:
         kinds: Counter[str] = Counter()
-        named: list[str] = []
+        listed: list[str] = []
         compared = 0
         with tqdm(unit=" messages", disable=None) as bar:
 
-            def show(passed: int) -> None:
+            def show(now: int) -> None:
                 nonlocal compared
-                bar.update(passed - compared)
-                compared = passed
+                bar.update(now - compared)
+                compared = now
 
-            for difference in check(notice=show):
+            for difference in check(on_progress=show):
                 kinds[difference.kind] += 1
-                if len(named) < NAMED:
-                    named.append(str(difference))
-        return {"ok": not kinds, "compared": compared, "differences": dict(kinds), "named": named}
+                if len(listed) < MAX_LISTED:
+                    listed.append(str(difference))
+        return {"ok": not kinds, "compared": compared, "differences": dict(kinds), "named": listed}
 
     def _repair(self) -> Result:
-        mended = 0
+        repaired = 0
         found = iter(check())
-        while some := list(islice(found, REPAIRED_AT_ONCE)):
+        while some := list(islice(found, REPAIRED_TOGETHER)):
             repair(some)
-            mended += len(some)
-        return {**self._check(), "indexed_anew": mended}
+            repaired += len(some)
+        return {**self._check(), "indexed_anew": repaired}
 
     def _print(self, result: Result, *, as_json: bool) -> None:
         if as_json:
