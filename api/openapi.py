@@ -54,7 +54,7 @@ class ProblemShape(serializers.Serializer[object]):
 
 
 def text_field(text: TextField) -> serializers.CharField:
-    """A text of a request."""
+    """Describe a text field of a request."""
     shape: dict[str, object] = {
         "type": "string",
         "minLength": 1,

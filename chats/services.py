@@ -1,4 +1,4 @@
-"""Writes of chats. `values` are clean ones of the fields of CHATS."""
+"""Writes of chats. `values` are clean values of the fields of CHATS."""
 
 from applications.models import ApplicationKey
 from chats.errors import ChatNotFound

@@ -83,7 +83,7 @@ def clean_body(value: object, field: str = "body") -> str:
 
 
 def clean_text(value: object, field: str) -> str:
-    """Any text that can be stored, the empty one included. Raises Invalid."""
+    """Any text that can be stored, including the empty one. Raises Invalid."""
     if not isinstance(value, str):
         raise Invalid(FieldError(field, "type", f"{field} must be a string."))
     if "\0" in value:

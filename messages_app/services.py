@@ -1,4 +1,4 @@
-"""Writes of messages. `values` are clean ones of the fields of MESSAGES."""
+"""Writes of messages. `values` are clean values of the fields of MESSAGES."""
 
 from collections.abc import Mapping, Sequence
 

@@ -164,7 +164,7 @@ def test_a_first_key_is_on_one_page_which_loaded_again_adds_nothing(window: Wind
 
     window.driver.refresh()
 
-    assert "not added twice" in window.see(".messagelist .error").text
+    assert "nothing is added twice" in window.see(".messagelist .error").text
     assert key not in window.driver.page_source
     window.open("/admin/applications/application/")
     assert window.texts("#result_list .field-short_name").count(name) == 1
