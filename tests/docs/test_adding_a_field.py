@@ -12,7 +12,7 @@ import pytest
 from tests.docs.console import ROOT
 from tests.live.servers import embedded_environment
 
-pytestmark = pytest.mark.embedded
+pytestmark = pytest.mark.costly
 
 PAGE = ROOT / "docs" / "development.md"
 MOST_STEPS = 5
