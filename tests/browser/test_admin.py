@@ -84,7 +84,7 @@ def test_a_search_marks_its_hits_and_leads_to_their_place(window: Window, chat: 
     window.press("#hits .meta a")
     assert "أين" in window.see("#conversation li:target").text
     assert found("nowhere at all") == []
-    assert window.texts("#hits .empty") == ["No message of this chat contains that."]
+    assert window.texts("#hits .empty") == ["No message of this chat contains this text."]
 
 
 def test_an_edited_message_is_what_the_api_shows(window: Window, site: Site, chat: Said) -> None:

@@ -23,6 +23,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 #: takes longer than most requests.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 SERVICES = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "ELASTICSEARCH_URL", "SECRET_KEY")
+#: Settings of the stack's own web server (scripts/stack env), which no server of a test inherits.
+OF_THE_STACK = (
+    *("BASE_URL", "PORT", "DEBUG", "ALLOWED_HOSTS", "REQUIRE_KEYS", "RATE_LIMIT"),
+    *("WEB_CONCURRENCY", "OPERATOR_NETWORKS"),
+)
 
 
 def eventually(
@@ -43,8 +48,10 @@ def free_port() -> int:
 
 def embedded_environment(folder: Path, **settings: str) -> dict[str, str]:
     """This process's environment without services, and with all data in the folder."""
-    rest = {name: value for name, value in os.environ.items() if name not in SERVICES}
-    return {**rest, "VAR_DIR": str(folder), **settings}
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in (*SERVICES, *OF_THE_STACK)
+    }
+    return {**inherited, "VAR_DIR": str(folder), **settings}
 
 
 def manage(
