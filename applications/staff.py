@@ -51,7 +51,7 @@ def note_added(user: User, rows: Sequence[NumberedRow]) -> None:
     """
     for row in rows:
         store_if_pending(row.key)
-    kind = rows[0].kind
+    kind = rows[0].record_type
     added = kind.model._default_manager.filter(
         with_keys(kind.key_fields, [row.key for row in rows])
     )

@@ -48,7 +48,7 @@ def publish_rows(token: str, chat_number: int, first_number: int, bodies: Sequen
         MESSAGES.new(ChatKey(token, chat_number), body=body).numbered(number)
         for number, body in enumerate(bodies, start=first_number)
     ]
-    publisher().publish(rows[0].kind.name, *write_message(rows))
+    publisher().publish(rows[0].record_type.name, *write_message(rows))
 
 
 def flag_counts(token: str, chat_numbers: Sequence[int]) -> None:

@@ -74,21 +74,21 @@ def bulk_insert(rows: Sequence[NumberedRow]) -> None:
 
     Raises DataError for a value that the database cannot hold, and whatever the database raises.
     """
-    by_kind: defaultdict[str, list[NumberedRow]] = defaultdict(list)
+    by_type: defaultdict[str, list[NumberedRow]] = defaultdict(list)
     for row in rows:
-        by_kind[row.kind.name].append(row)
-    for name, kind in record_types().items():
+        by_type[row.record_type.name].append(row)
+    for name, record_type in record_types().items():
         # Transactions that insert in the same order cannot deadlock.
-        for part in _parts(kind, sorted(by_kind[name], key=lambda row: row.key)):
-            _execute_insert(kind, part)
-            for subscriber in kind.subscribers:
+        for part in _parts(record_type, sorted(by_type[name], key=lambda row: row.key)):
+            _execute_insert(record_type, part)
+            for subscriber in record_type.subscribers:
                 subscriber([row.key for row in part])
 
 
-def _parts(kind: RecordType, rows: Sequence[NumberedRow]) -> Iterator[Sequence[NumberedRow]]:
+def _parts(record_type: RecordType, rows: Sequence[NumberedRow]) -> Iterator[Sequence[NumberedRow]]:
     """The rows in parts that fit into one statement."""
     most_parameters = connections["default"].features.max_query_params
-    most = min(MAX_ROWS, (most_parameters or MAX_ROWS * 100) // len(_fields(kind)))
+    most = min(MAX_ROWS, (most_parameters or MAX_ROWS * 100) // len(_fields(record_type)))
     start = size = 0
     for place, row in enumerate(rows):
         if place > start and (size + row.size > MAX_BYTES or place - start == most):
@@ -99,13 +99,13 @@ def _parts(kind: RecordType, rows: Sequence[NumberedRow]) -> Iterator[Sequence[N
         yield rows[start:]
 
 
-def _execute_insert(kind: RecordType, rows: Sequence[NumberedRow]) -> None:
+def _execute_insert(record_type: RecordType, rows: Sequence[NumberedRow]) -> None:
     connection = connections["default"]
     try:
-        placeholders, parameters = _values(kind, rows)
+        placeholders, parameters = _values(record_type, rows)
         quote = connection.ops.quote_name
-        names = ", ".join(quote(str(field.column)) for field in _fields(kind))
-        table = quote(kind.model._meta.db_table)
+        names = ", ".join(quote(str(field.column)) for field in _fields(record_type))
+        table = quote(record_type.model._meta.db_table)
         sql = f"INSERT INTO {table} ({names}) VALUES {placeholders}"  # noqa: S608 - all names
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
@@ -114,12 +114,12 @@ def _execute_insert(kind: RecordType, rows: Sequence[NumberedRow]) -> None:
         raise DataError(f"{type(error).__name__}: {error}") from error
 
 
-def _values(kind: RecordType, rows: Sequence[NumberedRow]) -> tuple[str, list[Any]]:
+def _values(record_type: RecordType, rows: Sequence[NumberedRow]) -> tuple[str, list[Any]]:
     time = time_text(connections["default"])
     tuples: list[str] = []
     parameters: list[Any] = []
     for row in rows:
-        layout = _layout(kind, leased=row.lease is not None)
+        layout = _layout(record_type, leased=row.lease is not None)
         given = row.column_values(time, uuid_text)
         tuples.append(layout.values)
         parameters += given if tuple(map(type, given)) == layout.types else layout.prepared(given)
@@ -127,9 +127,9 @@ def _values(kind: RecordType, rows: Sequence[NumberedRow]) -> tuple[str, list[An
 
 
 @cache
-def _layout(kind: RecordType, *, leased: bool) -> _Layout:
-    names = kind.columns(leased=leased)
-    by_name = {field.attname: field for field in _fields(kind)}
+def _layout(record_type: RecordType, *, leased: bool) -> _Layout:
+    names = record_type.columns(leased=leased)
+    by_name = {field.attname: field for field in _fields(record_type)}
     values = ("%s" if name in names else _default(field) for name, field in by_name.items())
     given = [by_name[name] for name in names]
     return _Layout(f"({','.join(values)})", given, tuple(map(_plain_type, given)))
@@ -151,12 +151,12 @@ def _default(field: _Field) -> str:
 
 
 @cache
-def _fields(kind: RecordType) -> Sequence[_Field]:
+def _fields(record_type: RecordType) -> Sequence[_Field]:
     """The columns of an INSERT: those that a row may give, then the others."""
     fields = {
         field.attname: field
-        for field in kind.model._meta.concrete_fields
+        for field in record_type.model._meta.concrete_fields
         if not isinstance(field, AutoField)
     }
-    given = [name for name in kind.columns(leased=True) if name in fields]
+    given = [name for name in record_type.columns(leased=True) if name in fields]
     return [fields[name] for name in dict.fromkeys((*given, *fields))]

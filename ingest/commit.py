@@ -51,20 +51,20 @@ class NotDelivered(Exception):
 
 def deliver(rows: Sequence[NumberedRow]) -> None:
     """Put the rows into their queues or into the database. Raises NotDelivered."""
-    by_kind: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
+    by_type: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
     for row in rows:
-        by_kind[row.kind].append(row)
-    for kind, of_kind in by_kind.items():
-        if not _publish_rows(kind, of_kind):
-            _insert_rows(of_kind)
+        by_type[row.record_type].append(row)
+    for record_type, typed_rows in by_type.items():
+        if not _publish_rows(record_type, typed_rows):
+            _insert_rows(typed_rows)
 
 
-def _publish_rows(kind: RecordType, rows: Sequence[NumberedRow]) -> bool:
+def _publish_rows(record_type: RecordType, rows: Sequence[NumberedRow]) -> bool:
     if not broker_is_configured():
         return False
     try:
         with _publish_seconds.time():
-            publisher().publish(kind.name, *write_message(rows))
+            publisher().publish(record_type.name, *write_message(rows))
     except BrokerUnavailable:
         return False
     _queued.inc(len(rows))
@@ -182,7 +182,7 @@ class Committer:
 def _parent_missing(submission: Submission) -> Exception:
     if may_be_queued(submission.parent):
         return MaybeQueued()
-    return submission.kind.parent_missing()
+    return submission.record_type.parent_missing()
 
 
 #: With 64 clients nearly all requests of a process share a group; with few, none waits.

@@ -70,7 +70,7 @@ def number_and_store(
     submissions: Sequence[Submission],
     *,
     before: Callable[[], object] = lambda: None,
-    missing: Callable[[Submission], Exception] = lambda one: one.kind.parent_missing(),
+    missing: Callable[[Submission], Exception] = lambda one: one.record_type.parent_missing(),
 ) -> Outcomes:
     """For each submission the stored rows, or its error. Raises errors that concern all of them.
 
@@ -185,16 +185,16 @@ def _number_rows(rows: Sequence[NewRow]) -> list[RowOutcome]:
     """Each row with its number, or the error of a missing parent, in order."""
     waiting: defaultdict[tuple[str, Key], list[int]] = defaultdict(list)
     for position, row in enumerate(rows):
-        waiting[row.kind.parent._meta.db_table, row.parent].append(position)
+        waiting[row.record_type.parent._meta.db_table, row.parent].append(position)
     outcomes: dict[int, RowOutcome] = {}
     # Transactions that lock in the same order cannot deadlock.
     for table, parent in sorted(waiting):
         positions = waiting[table, parent]
-        kind = rows[positions[0]].kind
-        numbers = take_numbers(kind.parent_row(parent), len(positions))
+        record_type = rows[positions[0]].record_type
+        numbers = take_numbers(record_type.parent_row(parent), len(positions))
         if numbers is None:
             # Each row gets its own exception, because it is raised in the thread of its request.
-            outcomes |= {position: kind.parent_missing() for position in positions}
+            outcomes |= {position: record_type.parent_missing() for position in positions}
             continue
         for position, number in zip(positions, numbers, strict=True):
             outcomes[position] = rows[position].numbered(number)

@@ -32,11 +32,11 @@ def stored_acceptances(rows: Iterable[NumberedRow]) -> dict[tuple[str, Key], str
     """The acceptance ids that are stored under the keys of these rows, by record type and key."""
     keys: defaultdict[RecordType, list[Key]] = defaultdict(list)
     for row in rows:
-        keys[row.kind].append(row.key)
+        keys[row.record_type].append(row.key)
     return {
-        (kind.name, tuple(key)): acceptance.hex
-        for kind, of_kind in keys.items()
-        for *key, acceptance in _read_acceptances(kind, of_kind)
+        (record_type.name, tuple(key)): acceptance.hex
+        for record_type, typed_rows in keys.items()
+        for *key, acceptance in _read_acceptances(record_type, typed_rows)
     }
 
 
@@ -51,15 +51,16 @@ def rows_not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
     return [
         row
         for row in rows
-        if stored.get((row.kind.name, row.key)) != row.acceptance and row.acceptance not in purged
+        if stored.get((row.record_type.name, row.key)) != row.acceptance
+        and row.acceptance not in purged
     ]
 
 
-def _read_acceptances(kind: RecordType, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:
+def _read_acceptances(record_type: RecordType, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:
     """Key and acceptance id of the stored rows."""
-    for wanted in in_pieces(kind.key_fields, keys):
-        stored = kind.model._default_manager.filter(wanted)
-        yield from stored.values_list(*kind.key_fields, "acceptance")
+    for wanted in in_pieces(record_type.key_fields, keys):
+        stored = record_type.model._default_manager.filter(wanted)
+        yield from stored.values_list(*record_type.key_fields, "acceptance")
 
 
 logger = get_logger(__name__)
@@ -85,9 +86,11 @@ def store_rows(rows: Sequence[NumberedRow]) -> None:
     """
     if not rows:
         return
-    firsts = {(row.kind.name, row.key): row for row in reversed(rows)}
+    firsts = {(row.record_type.name, row.key): row for row in reversed(rows)}
     _store_or_halve(list(firsts.values()))
-    store_rows([row for row in rows if firsts[row.kind.name, row.key].acceptance != row.acceptance])
+    store_rows(
+        [row for row in rows if firsts[row.record_type.name, row.key].acceptance != row.acceptance]
+    )
 
 
 def _store_or_halve(rows: Sequence[NumberedRow]) -> None:
@@ -125,7 +128,7 @@ def _rows_with_free_numbers(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
     stored = stored_acceptances(rows)
     left = []
     for row in rows:
-        acceptance = stored.get((row.kind.name, row.key))
+        acceptance = stored.get((row.record_type.name, row.key))
         if acceptance is None:
             left.append(row)
         elif acceptance != row.acceptance:

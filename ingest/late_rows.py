@@ -53,33 +53,35 @@ def may_be_purged(accepted_at: datetime) -> bool:
 
 def purged_rows(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
     """The rows that were purged before."""
-    by_kind: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
+    by_type: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
     for row in rows:
-        by_kind[row.kind].append(row)
+        by_type[row.record_type].append(row)
     found: list[NumberedRow] = []
-    for kind, of_kind in by_kind.items():
-        if issubclass(kind.parent, PurgeableParent) and _may_be_purged(of_kind):
-            purged = dict(_purged_through(kind, (row.parent for row in of_kind)))
-            found += [row for row in of_kind if row.number <= purged.get(row.parent, 0)]
+    for record_type, typed_rows in by_type.items():
+        if issubclass(record_type.parent, PurgeableParent) and _may_be_purged(typed_rows):
+            purged = dict(_purged_through(record_type, (row.parent for row in typed_rows)))
+            found += [row for row in typed_rows if row.number <= purged.get(row.parent, 0)]
     return found
 
 
 def is_purged(key: Key) -> bool:
     """Whether the row with this key was purged; `key` ends in its number."""
     *parent, number = key
-    kind = record_type_of_parent(tuple(parent))
-    if not issubclass(kind.parent, PurgeableParent):
+    record_type = record_type_of_parent(tuple(parent))
+    if not issubclass(record_type.parent, PurgeableParent):
         return False
-    return any(int(number) <= through for _, through in _purged_through(kind, [tuple(parent)]))
+    return any(
+        int(number) <= through for _, through in _purged_through(record_type, [tuple(parent)])
+    )
 
 
 def _may_be_purged(rows: Iterable[NumberedRow]) -> bool:
     return may_be_purged(from_microseconds(min(row.accepted_us for row in rows)))
 
 
-def _purged_through(kind: RecordType, parents: Iterable[Key]) -> Iterator[tuple[Key, int]]:
+def _purged_through(record_type: RecordType, parents: Iterable[Key]) -> Iterator[tuple[Key, int]]:
     """The parents with purged rows, each with its last purged number."""
-    for wanted in in_pieces(kind.parent_fields, set(parents)):
-        rows = kind.parent._default_manager.filter(wanted & Q(purged_through__gt=0))
-        for *parent, through in rows.values_list(*kind.parent_fields, "purged_through"):
+    for wanted in in_pieces(record_type.parent_fields, set(parents)):
+        rows = record_type.parent._default_manager.filter(wanted & Q(purged_through__gt=0))
+        for *parent, through in rows.values_list(*record_type.parent_fields, "purged_through"):
             yield tuple(parent), through

@@ -31,7 +31,7 @@ def write_message(rows: Sequence[NumberedRow]) -> tuple[dict[str, Any], bytes]:
     in_order = sorted(rows, key=lambda row: row.key)
     envelope = {
         "format": FORMAT_VERSION,
-        "kind": rows[0].kind.name,
+        "kind": rows[0].record_type.name,
         "ranges": list(_ranges(in_order)),
         "requests": [
             (request_id, len(list(of_request)))

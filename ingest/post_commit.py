@@ -40,8 +40,10 @@ def clear_pending(
 
     def send(server: Any) -> None:
         pipeline = server.pipeline(transaction=False)
-        for kind, of_kind in rows.items():
-            names, batch = _batch(kind, of_kind, changed[kind], by_worker=by_worker)
+        for record_type, typed_rows in rows.items():
+            names, batch = _batch(
+                record_type, typed_rows, changed[record_type], by_worker=by_worker
+            )
             pipeline.eval(_CLEAR_PENDING, len(names), *names, orjson.dumps(batch))
         pipeline.execute()
 
@@ -49,7 +51,7 @@ def clear_pending(
 
 
 def _batch(
-    kind: RecordType,
+    record_type: RecordType,
     rows: Sequence[NumberedRow],
     changed: Mapping[RecordType, Sequence[Key]],
     *,
@@ -61,7 +63,7 @@ def _batch(
         numbers[redis_keys.parent_name(row.parent)].append(row.number)
     names = [
         redis_keys.PENDING_PARENTS,
-        redis_keys.progress(kind.name),
+        redis_keys.progress(record_type.name),
         *(redis_keys.dirty(counted.name) for counted in changed),
         *map(redis_keys.pending, numbers),
     ]
@@ -97,35 +99,40 @@ def finish_unqueued(rows: Sequence[NumberedRow]) -> None:
 
 
 def _finish(rows: Sequence[NumberedRow], *, by_worker: bool) -> None:
-    by_kind: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
+    by_type: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
     for row in rows:
-        by_kind[row.kind].append(row)
-    changed = {kind: changed_counts(kind, of_kind) for kind, of_kind in by_kind.items()}
+        by_type[row.record_type].append(row)
+    changed = {
+        record_type: changed_counts(record_type, typed_rows)
+        for record_type, typed_rows in by_type.items()
+    }
     try:
-        clear_pending(by_kind, changed, by_worker=by_worker)
+        clear_pending(by_type, changed, by_worker=by_worker)
     except RedisUnavailable:
         for parents_by_kind in changed.values():
-            for kind, parents in parents_by_kind.items():
-                flag_in_database(kind, parents)
+            for record_type, parents in parents_by_kind.items():
+                flag_in_database(record_type, parents)
 
 
 def changed_counts(
-    kind: RecordType, rows: Sequence[NumberedRow]
+    record_type: RecordType, rows: Sequence[NumberedRow]
 ) -> dict[RecordType, Sequence[Key]]:
     """The parents whose counts these rows of one record type change, by the counted record type.
 
     New parents are included: their children may have been stored before them, when there was no
     row to flag.
     """
-    changed: dict[RecordType, Sequence[Key]] = {kind: list({row.parent: None for row in rows})}
-    if kind.numbers_children:
+    changed: dict[RecordType, Sequence[Key]] = {
+        record_type: list({row.parent: None for row in rows})
+    }
+    if record_type.numbers_children:
         changed[record_type_of_parent(rows[0].key)] = [row.key for row in rows]
     return changed
 
 
-def flag_in_database(kind: RecordType, parents: Sequence[Key]) -> None:
+def flag_in_database(record_type: RecordType, parents: Sequence[Key]) -> None:
     """Flag these parents in their table, as far as they are stored. Raises OperationalError."""
     if not parents:
         return
-    rows = kind.parent._default_manager.filter(with_keys(kind.parent_fields, parents))
+    rows = record_type.parent._default_manager.filter(with_keys(record_type.parent_fields, parents))
     in_transaction(lambda: rows.update(count_state=CountState.CHANGED))

@@ -245,7 +245,7 @@ class NewRow:
     `values` are those of the record type's fields, in their order.
     """
 
-    kind: RecordType
+    record_type: RecordType
     parent: Key
     values: tuple[str, ...]
     acceptance: str = field(default_factory=lambda: uuid4().hex, kw_only=True)
@@ -267,7 +267,7 @@ class NewRow:
         return _payload(
             self.accepted_us,
             self.acceptance,
-            self.kind.payload_values(self.values),
+            self.record_type.payload_values(self.values),
             lease,
             request,
         )
@@ -281,7 +281,7 @@ class NewRow:
     ) -> "NumberedRow":
         """The row with this number; `encoded` is its payload where that was made before."""
         return NumberedRow(
-            self.kind,
+            self.record_type,
             (*self.parent, number),
             self.accepted_us,
             self.acceptance,
@@ -303,7 +303,7 @@ class NumberedRow:
     it was made before. `request_id` is the request's name in logs, if it is known.
     """
 
-    kind: RecordType
+    record_type: RecordType
     key: Key
     accepted_us: int
     acceptance: str
@@ -338,7 +338,7 @@ class NumberedRow:
         return self.encoded or _payload(
             self.accepted_us,
             self.acceptance,
-            self.kind.payload_values(self.values),
+            self.record_type.payload_values(self.values),
             self.lease,
             self.request,
         )
@@ -350,7 +350,7 @@ class NumberedRow:
 
         Raises ValueError for a key with a wrong number of parts.
         """
-        if len(self.key) != len(self.kind.key_fields):
+        if len(self.key) != len(self.record_type.key_fields):
             raise ValueError(f"a key of {len(self.key)} parts")
         at, lease = time(self.accepted_us), self.lease
         values = (*self.key, *self.values, at, at, uuid(self.acceptance))
@@ -360,12 +360,12 @@ class NumberedRow:
 
     def columns(self) -> dict[str, Any]:
         """The same by the names of the columns."""
-        names = self.kind.columns(leased=self.lease is not None)
+        names = self.record_type.columns(leased=self.lease is not None)
         return dict(zip(names, self.column_values(from_microseconds, UUID), strict=True))
 
     def instance(self) -> Model:
         """The row as an unsaved instance of its model."""
-        return self.kind.model(**self.columns())
+        return self.record_type.model(**self.columns())
 
 
 def from_microseconds(microseconds: int) -> datetime:
@@ -398,7 +398,7 @@ def _size(values: Sequence[str]) -> int:
 
 
 def from_payload(
-    kind: RecordType, key: Key, payload: Sequence[Any], request_id: str = ""
+    record_type: RecordType, key: Key, payload: Sequence[Any], request_id: str = ""
 ) -> NumberedRow:
     """The row of a payload that was read from JSON. Raises ValueError or TypeError if it is none.
 
@@ -409,13 +409,13 @@ def from_payload(
     accepted_us, acceptance, values, lease, *rest = payload
     if _types(accepted_us, *(lease or ())) != {int}:
         raise ValueError("numbers of a row are of another type")
-    texts: list[Any] = [*values, *(each.default for each in kind.fields[len(values) :])]
+    texts: list[Any] = [*values, *(each.default for each in record_type.fields[len(values) :])]
     if _types(acceptance, *texts, *(rest[0] if rest else ())) != {str}:
         raise ValueError("texts of a row are of another type")
-    if len(texts) > len(kind.fields):
-        raise ValueError(f"{len(texts)} texts for {len(kind.fields)} fields")
+    if len(texts) > len(record_type.fields):
+        raise ValueError(f"{len(texts)} texts for {len(record_type.fields)} fields")
     return NumberedRow(
-        kind,
+        record_type,
         key,
         accepted_us,
         acceptance,

@@ -194,7 +194,7 @@ def _block_demand(parent: Key, waiting: _Waiting, generation: Generation) -> Blo
     requests = [
         block_request(submission, _first_lease(submission, generation)) for _, submission in waiting
     ]
-    child_lease = FIRST_LEASE if waiting[0][1].kind.numbers_children else 0
+    child_lease = FIRST_LEASE if waiting[0][1].record_type.numbers_children else 0
     return BlockDemand(parent_name(parent), requests, child_lease)
 
 
@@ -226,4 +226,6 @@ def _extend_block(
 
 
 def _first_lease(submission: Submission, generation: Generation) -> Lease | None:
-    return Lease(generation.epoch, 1, FIRST_LEASE) if submission.kind.numbers_children else None
+    return (
+        Lease(generation.epoch, 1, FIRST_LEASE) if submission.record_type.numbers_children else None
+    )

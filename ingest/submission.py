@@ -17,9 +17,9 @@ class Submission:
     request: IdempotentRequest | None = None
 
     @property
-    def kind(self) -> RecordType:
+    def record_type(self) -> RecordType:
         """The record type of the rows."""
-        return self.rows[0].kind
+        return self.rows[0].record_type
 
     @property
     def parent(self) -> Key:

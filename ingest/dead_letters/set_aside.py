@@ -38,8 +38,8 @@ class Letter:
 def set_aside(row: NumberedRow, reason: str, error: BaseException | None = None) -> None:
     """Keep the row, once even if called again, in a transaction of its own."""
     letter = Letter(
-        kind=row.kind.name,
-        queue=row.kind.name,
+        kind=row.record_type.name,
+        queue=row.record_type.name,
         key=row.key,
         payload=orjson.loads(row.payload()),
         place=(row.parent, row.number),

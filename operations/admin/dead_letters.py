@@ -56,7 +56,7 @@ def payload_of(letter: DeadLetter) -> SafeString:
 def _row(row: NumberedRow) -> SafeString:
     return format_html(
         '<div class="held"><p>{} {}, accepted {} UTC</p>{}</div>',
-        row.kind.name,
+        row.record_type.name,
         "/".join(map(str, row.key)),
         f"{row.accepted_at:%Y-%m-%d %H:%M:%S}",
         folded("\n".join(map(str, row.values))),

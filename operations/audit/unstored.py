@@ -130,7 +130,7 @@ def _is_still_pending(parent: _PendingParent, one: PendingRow) -> bool:
 
 def _is_same(one: PendingRow, stored: Any) -> bool:
     accepted = one.row.columns()
-    fields = (*one.row.kind.field_names, "created_at")
+    fields = (*one.row.record_type.field_names, "created_at")
     return all(getattr(stored, field) == accepted[field] for field in fields)
 
 

@@ -95,7 +95,7 @@ def new_messages(chat: Chat, count: int, body: str = "hello") -> Sequence[Messag
 def _stored(rows: Sequence[NewRow]) -> Sequence[Model]:
     [accepted] = number_and_store([Submission(rows)])
     assert not isinstance(accepted, Exception)
-    model = rows[0].kind.model._default_manager
+    model = rows[0].record_type.model._default_manager
     found = [model.get(acceptance=row.acceptance) for row in accepted]
     assert len(found) == len(rows)
     return found

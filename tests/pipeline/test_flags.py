@@ -61,7 +61,7 @@ def test_a_commit_flags_its_parents_in_redis_and_the_job_takes_them_over(
 
 def test_a_message_that_is_stored_before_its_chat_is_counted(api: Api, backlog: Backlog) -> None:
     api.say(api.new_chat(), "x")
-    backlog.work(lambda row: row.kind.name == "messages")
+    backlog.work(lambda row: row.record_type.name == "messages")
     counts.reconcile()
     backlog.work()
 

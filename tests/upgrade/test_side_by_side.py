@@ -109,8 +109,8 @@ def test_a_message_of_before_is_stored(name: str, transactional_db: None) -> Non
 
 
 def _assert_is_stored(row: NumberedRow) -> None:
-    model = cast("type[Model]", Chat if row.kind.name == "chats" else Message)
-    names = dict(zip(row.kind.key_fields, row.key, strict=True))
+    model = cast("type[Model]", Chat if row.record_type.name == "chats" else Message)
+    names = dict(zip(row.record_type.key_fields, row.key, strict=True))
     stored = model._default_manager.filter(**names).values(*row.columns()).get()
     assert stored == row.columns()
     if row.request:
