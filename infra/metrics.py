@@ -50,7 +50,7 @@ EDGE_REFUSED = Counter(
 ACCEPT_SECONDS = Histogram(
     "chatsystem_accept_step_seconds",
     "One step of accepting a group: redis numbers it, publish confirms it in its queue, insert "
-    "stores it while the queue is away, database numbers and stores it.",
+    "stores it while the queue is unavailable, database numbers and stores it.",
     ("step",),
     buckets=_SECONDS,
     registry=registry,
@@ -63,7 +63,7 @@ GROUP_ROWS = Histogram(
 )
 ACCEPTED = Counter(
     "chatsystem_rows_accepted",
-    "Rows accepted: queued, inserted while the queue is away, or numbered by the database.",
+    "Rows accepted: queued, inserted while the queue is unavailable, or numbered by the database.",
     ("delivery",),
     registry=registry,
 )

@@ -106,7 +106,7 @@ class Committer:
         try:
             deliver(group.numbered())
         except NotDelivered:
-            group.undelivered(Unavailable("The outcome is open: queue and database are away."))
+            group.undelivered(Unavailable("The outcome is unknown: queue and database failed."))
         return group.outcomes()
 
     def _number(self, group: GroupOutcome) -> None:
@@ -172,10 +172,11 @@ class Committer:
         self._failing_since = self._failing_since or now
         return now - self._failing_since >= REDIS_GRACE_SECONDS
 
-    def _take_over(self, reason: Exception) -> None:
+    def _take_over(self, error: Exception) -> None:
         authority = self._agent.authority()
         if authority.source is Source.REDIS:
-            take_over_for_database(authority.generation.epoch, f"Redis is away: {reason}"[:200])
+            reason = f"Redis is unavailable: {error}"[:200]
+            take_over_for_database(authority.generation.epoch, reason)
         self._agent.refresh()
 
 
@@ -212,4 +213,4 @@ def accept_all(
     except QueueIsFull as error:
         raise Unavailable(f"The service is too busy: {error}.") from error
     except OutcomeOpen as error:
-        raise Unavailable(f"The outcome is open: {error}.") from error
+        raise Unavailable(f"The outcome is unknown: {error}.") from error

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
+import pytest
+
 from ingest import bulk_insert, idempotent_insert, post_commit, writer
 from ingest.records import NumberedRow
 
@@ -21,7 +23,7 @@ _batches = count()
 _LATER = 1
 
 
-def _settle(rows: Sequence[NumberedRow]) -> None:
+def _finish_or_fail(rows: Sequence[NumberedRow]) -> None:
     """What comes between the commit and the acknowledgement."""
     if _fault in {"die", "die with the parent"}:
         _die_once()
@@ -49,5 +51,6 @@ def _insert_or_fail(rows: Sequence[NumberedRow]) -> None:
     bulk_insert.bulk_insert(rows)
 
 
-vars(writer)["settle"] = _settle
-vars(idempotent_insert)["insert"] = _insert_or_fail
+_patch = pytest.MonkeyPatch()
+_patch.setattr(writer, "finish_queued", _finish_or_fail)
+_patch.setattr(idempotent_insert, "bulk_insert", _insert_or_fail)

@@ -65,7 +65,7 @@ def test_what_cannot_be_read_is_kept_as_it_is(queue: TestQueue) -> None:
     nonsense, future = DeadLetter.objects.order_by("pk")
     assert (nonsense.kind, nonsense.queue) == ("message", queue.name)
     assert b64decode(nonsense.payload["body"]) == b"\xff nonsense"
-    assert nonsense.payload["headers"] == {"task": headers["task_message"], "id": headers["id"]}
+    assert nonsense.payload["headers"] == {"task": headers["task"], "id": headers["id"]}
     assert "format 9999" in future.reason
     with pytest.raises(StillSetAside):
         replay(future)

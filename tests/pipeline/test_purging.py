@@ -90,7 +90,7 @@ def test_without_redis_nothing_is_purged(old: OldChat, backlog: Backlog) -> None
     store(backlog, 1, 2, 3, 4, 5, 6)
     backlog.server.kill()
 
-    with pytest.raises(CommandError, match="Redis is away"):
+    with pytest.raises(CommandError, match="Redis is unavailable"):
         old.purge()
 
     assert old.numbers == [1, 2, 3, 4, 5, 6]
