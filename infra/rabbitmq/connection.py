@@ -96,10 +96,9 @@ def queue_states(*queues: str) -> dict[str, QueueState]:
 
 
 def _state(connection: Connection, name: str) -> QueueState:
-    [queue] = (queue for queue in QUEUES if queue.name == name)
     try:
         # One channel for each queue: the broker closes a channel that names a missing queue.
-        answer: Any = queue(connection.channel()).queue_declare(passive=True)
+        answer: Any = Queue(name, channel=connection.channel()).queue_declare(passive=True)
     except NotFound:
         return QueueState()
     return QueueState(int(answer.message_count), int(answer.consumer_count))

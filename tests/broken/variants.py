@@ -14,7 +14,6 @@ from infra.redis_client import redis_client
 from ingest import bulk_insert, idempotent_insert, writer
 from ingest.commit import Committer
 from ingest.numbering import blocks, leases
-from ingest.numbering import leases as provision
 from ingest.numbering.blocks import Block, Untrusted
 from ingest.queue_drain import Delivery, QueueDrain
 from ingest.records import Key, Lease, NumberedRow, record_type_of_parent
@@ -77,12 +76,14 @@ def seed_from_stored_rows(patch: Patch) -> None:
         rows = kind.model._default_manager.filter(**fields)
         return int(rows.aggregate(highest=Max(kind.key_fields[-1]))["highest"] or 0)
 
-    def take_lease(parent: Key, epoch: int, block: Block, at_least: int) -> Lease | None:
-        record_type_of_parent(parent).parent_row(parent).update(number_ceiling=highest(parent) or 0)
-        return leases.acquire_lease(parent, epoch, block, at_least)
+    acquire = leases.acquire_lease
 
-    patch.setattr(provision, "ceiling_of", highest)
-    patch.setattr(provision, "acquire_lease", take_lease)
+    def acquire_lease(parent: Key, epoch: int, block: Block, at_least: int) -> Lease | None:
+        record_type_of_parent(parent).parent_row(parent).update(number_ceiling=highest(parent) or 0)
+        return acquire(parent, epoch, block, at_least)
+
+    patch.setattr(leases, "ceiling_of", highest)
+    patch.setattr(leases, "acquire_lease", acquire_lease)
 
 
 def examine_nothing(patch: Patch) -> None:
