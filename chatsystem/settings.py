@@ -187,11 +187,6 @@ CELERY_DB_REUSE_MAX = timeouts.CELERY_TASKS_PER_DATABASE_CONNECTION
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = beat_schedule(ENVIRONMENT)
-# A scheduled task that fails is done with: its next run is its retry.
-CELERY_TASK_ANNOTATIONS = {
-    entry["task"]: {"acks_on_failure": True, "acks_on_timeout": True}
-    for entry in CELERY_BEAT_SCHEDULE.values()
-}
 
 # HTTP
 

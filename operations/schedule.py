@@ -51,7 +51,13 @@ class Scheduled:
 
 
 class ScheduledTask(Task[Any, Any]):
-    """The base of all scheduled tasks: a run that ends without an error is recorded."""
+    """The base of all scheduled tasks: a run that ends without an error is recorded.
+
+    A run that fails is not repeated: the next run is its retry.
+    """
+
+    acks_on_failure = True
+    acks_on_timeout = True
 
     def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
         """Called by Celery in the worker."""

@@ -64,7 +64,7 @@ def test_a_pending_chat_can_be_read(api: Api, backlog: Backlog, admin: Client) -
 
     answer = read(admin, chat)
 
-    assert "This chat is accepted and not stored yet." in text(answer)
+    assert "This chat is pending: it is accepted and not stored yet." in text(answer)
     assert pending(answer) == [1]
 
 
