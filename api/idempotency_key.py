@@ -23,14 +23,13 @@ _VISIBLE_ASCII = re.compile(r"[!-~]{1,255}\Z")
 
 def idempotent_request(request: Request) -> IdempotentRequest | None:
     """Identify the request by its key; None without one. Raises Invalid, or a parser's error."""
-    http_request = request._request  # DRF's looks each attribute up twice
-    key = http_request.META.get("HTTP_IDEMPOTENCY_KEY")
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return None
     if not _VISIBLE_ASCII.match(key):
         message = f"{KEY_HEADER} must be 1 to 255 visible ASCII characters."
         raise Invalid(FieldError(KEY_HEADER, "invalid", message))
-    path = http_request.path.rstrip("/")
+    path = request.path.rstrip("/")
     return IdempotentRequest(
         RequestKey(
             _digest(f"{path} {key}".encode()),

@@ -110,10 +110,10 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
         case _ if _is_outage(error):
             return _service_problem(request, error)
         case SuspiciousOperation():
-            return bad_request(request._request)
+            return bad_request(context["view"].http_request)
         case _:
             # DRF would raise it, for a page in HTML. Receivers of Django's signal still get it.
-            got_request_exception.send(sender=None, request=request._request)
+            got_request_exception.send(sender=None, request=context["view"].http_request)
             logger.error(Event.REQUEST_FAILED, path=request.path, exc_info=error)
             return problem(request, 500)
 

@@ -65,10 +65,9 @@ def created_response(
     version: int = FIRST_VERSION,
 ) -> HttpResponse:
     """Build a 201; Location is the path of the request and one more segment."""
-    http_request = request._request  # DRF's looks each attribute up twice
     # The route has matched, so the path needs no escapes.
-    path = f"{http_request.path.rstrip('/')}/{segment}"
-    location = f"{http_request.scheme}://{http_request.get_host()}{path}"
+    path = f"{request.path.rstrip('/')}/{segment}"
+    location = f"{request.scheme}://{request.get_host()}{path}"
     return _created_response(data, {"Location": location, "ETag": etag(version)}, idempotent)
 
 

@@ -93,7 +93,7 @@ class JsonNegotiation(DefaultContentNegotiation):
     ) -> Any:
         """Return the renderer and its media type. Raises NotAcceptable."""
         renderer, *others = renderers
-        accepts = request._request.META.get("HTTP_ACCEPT") or "*/*"
+        accepts = request.META.get("HTTP_ACCEPT") or "*/*"
         if not others and accepts in ("*/*", renderer.media_type):
             return renderer, renderer.media_type
         return super().select_renderer(request, renderers, format_suffix)
@@ -107,6 +107,11 @@ class OptionsView(APIView):
     """A view that answers OPTIONS with Allow, which DRF adds to every response, and no content."""
 
     content_negotiation_class = JsonNegotiation
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Keep Django's request too; `self.request` becomes DRF's."""
+        super().setup(request, *args, **kwargs)
+        self.http_request = request
 
     def options(  # type: ignore[override] # Response would need a renderer
         self, request: HttpRequest, *args: Any, **kwargs: Any
@@ -180,7 +185,7 @@ class ApiView(OptionsView):
         if settings.ENVIRONMENT.keys_required:
             super().perform_authentication(request)
         else:
-            refuse_other_sites(request._request)
+            refuse_other_sites(self.http_request)
 
     def check_permissions(self, request: Request) -> None:
         """Raise NotAuthenticated, PermissionDenied or ApplicationNotFound."""
@@ -243,7 +248,7 @@ class ApiView(OptionsView):
         request = self.request
         if request.method not in self.allowed_methods:
             raise MethodNotAllowed(str(request.method))
-        if int(request._request.META.get("CONTENT_LENGTH") or 0) > self.max_request_bytes:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > self.max_request_bytes:
             raise TooLarge(f"The request may have at most {self.max_request_bytes} bytes.")
         parsers = self.get_parsers()
         if self.get_content_negotiator().select_parser(request, parsers) is None:

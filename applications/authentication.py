@@ -61,7 +61,7 @@ class KeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Identity, KeyHash] | None:
         """None without the header. Raises AuthenticationFailed, KeysUnavailable."""
-        header = request._request.META.get("HTTP_AUTHORIZATION")
+        header = request.META.get("HTTP_AUTHORIZATION")
         if header is None:
             return None
         credentials = _CREDENTIALS.fullmatch(header)

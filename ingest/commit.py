@@ -20,7 +20,7 @@ from infra.database import renew_connection
 from infra.errors import Unavailable
 from infra.logs import Event, get_logger
 from infra.metrics import ACCEPT_SECONDS, ACCEPTED, GROUP_ROWS
-from infra.rabbitmq.connection import BrokerUnavailable, broker_is_configured
+from infra.rabbitmq.connection import BrokerUnavailable
 from infra.rabbitmq.publisher import publisher
 from infra.timeouts import REDIS_GRACE_SECONDS, REQUEST_NUMBER_SECONDS
 from ingest.database_numbers import number_and_store
@@ -60,7 +60,7 @@ def deliver(rows: Sequence[NumberedRow]) -> None:
 
 
 def _publish_rows(record_type: RecordType, rows: Sequence[NumberedRow]) -> bool:
-    if not broker_is_configured():
+    if not settings.ENVIRONMENT.broker_url:
         return False
     try:
         with _publish_seconds.time():

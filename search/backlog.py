@@ -21,7 +21,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from infra.logs import Event, get_logger
-from infra.rabbitmq.connection import BrokerUnavailable, broker_is_configured
+from infra.rabbitmq.connection import BrokerUnavailable
 from infra.rabbitmq.publisher import publisher, task_message
 from infra.rabbitmq.queues import SEARCH
 from ingest.records import Key
@@ -91,7 +91,7 @@ def is_worked_off(up_to: int) -> bool:
 
 def notify_indexer(*, at_once: bool = False) -> None:
     """Queue the indexing task, unless this process has done so within NOTIFY_EVERY_SECONDS."""
-    if broker_is_configured() and (at_once or _is_due()):
+    if settings.ENVIRONMENT.broker_url and (at_once or _is_due()):
         try:
             publisher().publish(SEARCH, *task_message(INDEX_TASK))
         except BrokerUnavailable as error:

@@ -18,7 +18,7 @@ def client_name(request: Request) -> str:
     # Reading `request.auth` would authenticate, even a request whose authentication has failed.
     if vars(request).get("_auth") is not None:
         return f"key:{request.user}"
-    return f"address:{network_of(request._request.META.get('REMOTE_ADDR', ''))}"
+    return f"address:{network_of(request.META.get('REMOTE_ADDR', ''))}"
 
 
 class RateLimit(BaseThrottle):
@@ -29,7 +29,7 @@ class RateLimit(BaseThrottle):
 
         A request whose head was checked before its body arrived has its verdict already.
         """
-        environ = request._request.META
+        environ = request.META
         verdict: Verdict | None = environ.get(_VERDICT)
         if verdict is None:
             rate = parse_rate(settings.ENVIRONMENT.rate_limit)

@@ -25,11 +25,6 @@ class BrokerUnavailable(Exception):
     """The message was not confirmed; it may have arrived."""
 
 
-def broker_is_configured() -> bool:
-    """Whether this installation has a broker."""
-    return bool(settings.ENVIRONMENT.broker_url)
-
-
 def connect(answer_seconds: float, heartbeat_seconds: float = 0) -> Connection:
     """A new connection with a time limit for each answer. Raises one of BROKER_ERRORS."""
     connection = Connection(
@@ -83,7 +78,7 @@ def messages_waiting(*queues: str) -> int:
 
 def queue_states(*queues: str) -> dict[str, QueueState]:
     """The state of these queues; a missing one counts as empty. Raises BrokerUnavailable."""
-    if not broker_is_configured():
+    if not settings.ENVIRONMENT.broker_url:
         return {}
     try:
         connection = connect(BROKER_DEPTH_SECONDS)

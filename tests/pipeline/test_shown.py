@@ -3,7 +3,7 @@
 from django.test import Client
 
 from tests.api.client import Api
-from tests.operators.scrape import samples, total
+from tests.operations.scrape import samples, total
 from tests.pipeline.backlog import Backlog
 
 

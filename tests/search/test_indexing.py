@@ -11,7 +11,6 @@ from ingest.idempotent_insert import store_rows
 from ingest.records import Key, NumberedRow
 from messages_app.models import Message
 from search import backlog
-from search import backlog as wake
 from search.errors import IndexUnavailable, NoIndex
 from search.index.bulk_writing import REMOVED, Change, write
 from search.index.documents import Content, contents
@@ -194,13 +193,14 @@ def test_the_worker_is_woken_after_the_commit_and_seldom(
         def publish(self, queue: str, headers: dict[str, str], _body: bytes) -> None:
             sent.append(f"{queue} {headers['task']}")
 
-    monkeypatch.setattr(wake, "publisher", Publisher)
-    monkeypatch.setattr(wake, "_notified_at", float("-inf"))
+    monkeypatch.setattr(backlog, "publisher", Publisher)
+    monkeypatch.setattr(backlog, "_notified_at", float("-inf"))
     chat = api.new_chat()
     with django_capture_on_commit_callbacks(execute=False) as callbacks:
         api.say(chat, *("x" for _ in range(20)))
     assert not sent
-    monkeypatch.setattr(wake, "broker_is_configured", lambda: True)
+    a_broker = {"broker_url": "amqp://127.0.0.1"}
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=a_broker)
 
     for callback in callbacks:
         callback()

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from tests.api.client import Api
 from tests.live.servers import NO_TLS, EmbeddedServer, eventually, free_port
-from tests.operators.scrape import Samples, samples, total
+from tests.operations.scrape import Samples, samples, total
 from tests.redis_server import RedisServer
 
 TOKEN = "a-token-of-operators"  # noqa: S105

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.live.servers import ROOT, eventually, manage, stack_url
-from tests.operators.scrape import samples
+from tests.operations.scrape import samples
 from tests.programs import needed
 
 DEPLOY = ROOT / "deploy"
