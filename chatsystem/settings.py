@@ -62,7 +62,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "api.content_security.ContentSecurityPolicy",
 ]
-#: Of these, what the API's routes go through; the rest of what they need is in api.handler.
+#: The part of MIDDLEWARE that requests to the API pass; api.handler does the rest for them.
 API_MIDDLEWARE = [_REQUEST_ID]
 
 if ENVIRONMENT.cors_origins:
@@ -106,16 +106,16 @@ SESSION_COOKIE_AGE = 60 * ENVIRONMENT.session_idle_minutes
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-# Where clients come by HTTPS a proxy ends it and says so; without, nothing may be made to need it.
+# With HTTPS=1 a proxy terminates TLS and says so in a header; otherwise nothing may require TLS.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.https
 if ENVIRONMENT.https:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
-    # Asked from inside, past the proxy.
+    # Health checks come from inside, not through the proxy.
     SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics/?\Z"]
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
 SILENCED_SYSTEM_CHECKS = [
-    "security.W005",  # other hosts of the domain are for those to decide who own it
+    "security.W005",  # the owner of the domain decides about its other hosts
     "security.W021",
 ]
 
@@ -157,9 +157,9 @@ CELERY_BROKER_URL = ENVIRONMENT.broker_url or "memory://"
 CELERY_BROKER_CONNECTION_TIMEOUT = timeouts.CELERY_CONNECT_SECONDS
 CELERY_BROKER_HEARTBEAT = timeouts.CELERY_HEARTBEAT_SECONDS
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # without end
 CELERY_BROKER_TRANSPORT_OPTIONS = {"confirm_publish": True} if ENVIRONMENT.broker_url else {}
-# Without a broker a task runs where it is sent from: beat does the scheduled work itself.
+# Without a broker a task runs where it is sent: beat runs the scheduled tasks itself.
 CELERY_TASK_ALWAYS_EAGER = not ENVIRONMENT.broker_url
 CELERY_IMPORTS = ("ingest.writer",)
 CELERY_TASK_QUEUES = list(queues.WORK.values()) if ENVIRONMENT.broker_url else None
@@ -180,7 +180,7 @@ CELERY_WORKER_CONCURRENCY = 1
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 512 * 1024  # KiB; a batch needs some 50 MiB
 CELERY_WORKER_PROC_ALIVE_TIMEOUT = timeouts.CELERY_CHILD_START_SECONDS
-# What a task did meanwhile is done; it comes again, and is known then.
+# The task may finish its work; its message is redelivered, and its rows are known then.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_DB_REUSE_MAX = timeouts.CELERY_TASKS_PER_DATABASE_CONNECTION
@@ -231,14 +231,14 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 
 STATIC_URL = "/static/"
-# Where they were collected; without, they are found where they are.
+# Collected static files are served from there; otherwise they are found in the packages.
 _COLLECTED = BASE_DIR / "static"
 STATIC_ROOT = _COLLECTED if _COLLECTED.is_dir() else None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
-# Another user may serve the collected files. There are no uploads.
+# The collected files may be served by another user. There are no uploads.
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o755
-# The plots of the dashboard: the script comes with the Python package, which is not loaded for it.
+# The script of the plots is in the package plotly, which is not imported for it.
 STATICFILES_DIRS = [("plotly", installation.package_folder("plotly") / "package_data")]
 
 # Text, time, logs

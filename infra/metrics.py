@@ -1,8 +1,8 @@
-"""What the service counts of its own work, for operators: all of it is defined here.
+"""All counters and histograms of the service.
 
-Each process counts for itself (see infra.prometheus_multiprocess), per group or batch rather than
-per request or row where that says as much. State that a service can tell is not counted here;
-operations.gauges reads it when the metrics are requested.
+Each process counts for itself (see infra.prometheus_multiprocess), and counts groups or batches
+where that says as much as requests or rows. What the database or another service knows is not
+counted here: operations.gauges reads it when the metrics are requested.
 """
 
 from collections.abc import Iterable
@@ -22,26 +22,26 @@ _ROWS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 REQUESTS = Counter(
     "chatsystem_http_requests",
-    "Requests answered.",
+    "Requests with a response.",
     ("method", "route", "status"),
     registry=registry,
 )
 REQUEST_SECONDS = Counter(
     "chatsystem_http_request_seconds",
-    "Time from a request's arrival at the application to its answer, added up.",
+    "Time from the arrival of each request at the application to its response, in total.",
     ("method", "route"),
     registry=registry,
 )
 
 CONNECTIONS = Gauge(
     "chatsystem_http_connections",
-    "Connections of clients that are open.",
+    "Open connections of clients.",
     multiprocess_mode="livesum",
     registry=registry,
 )
 EDGE_REFUSED = Counter(
     "chatsystem_http_refused",
-    "Clients refused before a view was asked: too many connections, too much memory held, no "
+    "Clients refused before any view ran: too many connections, too much memory in use, no free "
     "thread in time, or a request that arrived too slowly.",
     ("bound",),
     registry=registry,
@@ -49,8 +49,8 @@ EDGE_REFUSED = Counter(
 
 ACCEPT_SECONDS = Histogram(
     "chatsystem_accept_step_seconds",
-    "One step of accepting a group: redis numbers it, publish confirms it in its queue, insert "
-    "stores it while the queue is unavailable, database numbers and stores it.",
+    "One step of accepting a group: redis (numbered by Redis), publish (confirmed by the queue), "
+    "insert (stored while the queue is unavailable), database (numbered and stored there).",
     ("step",),
     buckets=_SECONDS,
     registry=registry,
@@ -69,72 +69,72 @@ ACCEPTED = Counter(
 )
 PUBLISHES = Counter(
     "chatsystem_publishes",
-    "Messages for the queues: confirmed by the broker, or failed.",
+    "Messages published to the queues: confirmed by the broker, or failed.",
     ("outcome",),
     registry=registry,
 )
 LEASES = Counter(
     "chatsystem_leases",
-    "Runs of numbers for Redis: lent, or not renewed when a block ran low.",
+    "Leases of numbers for Redis: acquired, or not renewed when a block ran low.",
     ("outcome",),
     registry=registry,
 )
 
 STORED = Counter(
     "chatsystem_rows_stored",
-    "Rows that were queued and are stored now, by worker or sweeper; those stored before included.",
+    "Queued rows stored by worker or sweeper, including rows that were stored already.",
     ("by",),
     registry=registry,
 )
 BATCH_ROWS = Histogram(
     "chatsystem_drain_batch_rows",
-    "Rows that a worker stored together.",
+    "Rows in one batch of a worker.",
     buckets=(*_ROWS, 2000),
     registry=registry,
 )
 BATCH_SECONDS = Histogram(
     "chatsystem_drain_batch_seconds",
-    "Time in which a worker stored a batch, waits for the database included.",
+    "Time to store one batch, including waits for the database.",
     buckets=_SECONDS,
     registry=registry,
 )
 SET_ASIDE = Counter(
     "chatsystem_dead_letters_set_aside",
-    "What was set aside because it could not be stored, read or indexed.",
+    "Dead letters: rows and messages that could not be stored, read or indexed.",
     ("kind",),
     registry=registry,
 )
-# Nobody sees the first of a series rise unless it was there before.
+# A series must exist before its first event, or no rate shows that event.
 for _kind in ("chats", "messages", "search", "message"):
     SET_ASIDE.labels(_kind)
 INDEXED = Counter(
     "chatsystem_messages_indexed",
-    "Messages brought into the search index.",
+    "Messages written to the search index.",
     registry=registry,
 )
 
 TASKS_FAILED = Counter(
     "chatsystem_tasks_failed",
-    "Runs of tasks that failed; of a scheduled one the next run does the work.",
+    "Failed runs of tasks; the next run of a scheduled task does the work.",
     ("task",),
     registry=registry,
 )
 
 BREAKER_OPEN = Gauge(
     "chatsystem_breaker_open",
-    "Processes that leave this service alone now, since it has failed.",
+    "Processes that do not call this service now, because it failed.",
     ("service",),
     multiprocess_mode="livesum",
     registry=registry,
 )
 BREAKER_OPENED = Counter(
     "chatsystem_breaker_opened",
-    "How often a process began to leave this service alone.",
+    "How often a process stopped calling this service because it failed.",
     ("service",),
     registry=registry,
 )
 
 
 def collect_all() -> Iterable[Metric]:
-    """All of these, as counted by all processes of this host."""
+    """The metrics of all processes of this host."""
     return prometheus_multiprocess.collect(registry)
