@@ -1,5 +1,5 @@
-"""The fault matrix: parts of the local stack are broken under load, one case after the other.
+"""The fault matrix: cases that break parts of the local stack under load, one at a time.
 
-Each case puts a load on the stack whose every request is journaled, breaks something in its middle,
-heals it, and then judges what was answered by what the database, the API and the index hold.
+Each case runs a journaled load against the stack, injects a fault halfway, heals it, and then
+compares the responses with the database, the API and the search index.
 """

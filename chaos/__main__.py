@@ -12,12 +12,12 @@ from chaos.errors import ChaosError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the cases, or the soak; 0 when none of them broke a promise."""
-    # As an exception, so that what was broken is healed.
+    """Run the cases or the soak. Return 0 if no guarantee was violated."""
+    # Turn SIGTERM into an exception, so that the fault is healed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsystem.settings")
     django.setup()
-    # These need Django's applications.
+    # These imports need Django's applications.
     from chaos.cases import cases
     from chaos.matrix import run_all
     from chaos.soak.report import report

@@ -1,4 +1,4 @@
-"""Whether the answers themselves were as promised: their order, repeats, and failures."""
+"""Checks of the responses: order of numbers, repeated requests, failures."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from chaos.parent import Parent
 
 
 def numbers_rise_for_each_client(evidence: Evidence) -> Iterator[Violation]:
-    """Who waits for each answer gets rising numbers, in each chat."""
+    """A client that waits for each response gets rising numbers in each parent."""
     first_times = [attempt for attempt in evidence.accepted if not attempt.is_repeat]
     for client, attempts in by_client(first_times).items():
         in_parent: defaultdict[Parent, list[Attempt]] = defaultdict(list)
@@ -25,7 +25,7 @@ def numbers_rise_for_each_client(evidence: Evidence) -> Iterator[Violation]:
 
 
 def repeats_are_answered_alike(evidence: Evidence) -> Iterator[Violation]:
-    """A repeat after all is healed succeeds, as a replay where the first time had succeeded."""
+    """A repeat after healing succeeds; it is a replay if the first request had succeeded."""
     accepted = {done.request.key for done in evidence.accepted if not done.is_repeat}
     for attempt in evidence.attempts:
         if not attempt.is_repeat:
@@ -37,7 +37,7 @@ def repeats_are_answered_alike(evidence: Evidence) -> Iterator[Violation]:
 
 
 def failures_are_honest(evidence: Evidence) -> Iterator[Violation]:
-    """What fails is not answered at all, or 503 or 409 with a time to come again."""
+    """A failed request gets no response, or 409 or 503 with Retry-After."""
     for attempt in evidence.attempts:
         if attempt.is_success or attempt.status == 0:
             continue

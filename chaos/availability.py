@@ -1,4 +1,4 @@
-"""How much of the load succeeded: the share while something was away, and the longest silence."""
+"""How much of the load succeeded: the share during a fault, and the longest silence."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -7,12 +7,12 @@ from chaos.evidence import Sort, Violation
 from chaos.journal import Attempt
 from chaos.requests import CREATES, READS, Kind
 
-#: Kinds of requests whose shares are told together.
+#: Kinds of requests that are reported as one share.
 GROUPS = {"creates": CREATES, "reads": READS, "edits": frozenset({Kind.EDIT})}
 
 
 def shares(attempts: Sequence[Attempt], sent_from: float) -> Mapping[str, float]:
-    """Of creates, reads and edits sent from then on, the share that succeeded."""
+    """The share of creates, reads and edits sent since `sent_from` that succeeded."""
     found = {}
     for group, kinds in GROUPS.items():
         outcomes = [
@@ -25,14 +25,14 @@ def shares(attempts: Sequence[Attempt], sent_from: float) -> Mapping[str, float]
 
 
 def unavailable(found: Mapping[str, float], required: float | None) -> Iterator[Violation]:
-    """Where less than the required share succeeded."""
+    """A violation for each group whose share is below the required one."""
     for group, share in found.items():
         if required is not None and share < required:
             yield Violation(Sort.UNAVAILABLE, f"{share:.2%} of the {group} succeeded")
 
 
 def longest_silences(attempts: Sequence[Attempt]) -> Mapping[str, float]:
-    """For each kind the longest time, in seconds, in which nobody's request succeeded."""
+    """The longest time in seconds without a successful request, by kind."""
     if not attempts:
         return {}
     began = min(attempt.sent_at for attempt in attempts)

@@ -1,4 +1,4 @@
-"""The matrix: every case by its name, what it breaks and for how long, and what must still work."""
+"""The matrix: each case's name, its fault, how long the fault lasts, and what must still work."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from chaos.processes import one_web_process, worker_children, worker_parents
 from chaos.services import MemoryAlarm, OlderRedis, TruncatedRedis
 
 _STOP_SECONDS = 15.0
-#: What it is kept down for, by the command that broke it; a wiped service is back at once.
+#: Seconds that a fault lasts, by command; a wiped service is back at once.
 _LASTING = {"kill": 5.0, "pause": 10.0, "stop": _STOP_SECONDS, "wipe": 0.0}
-#: What is sent to some processes of a part, and what lets them go on.
+#: The signal that breaks processes and, if needed, the one that resumes them.
 _SIGNALS = {"kill": (SIGKILL,), "pause": (SIGSTOP, SIGCONT), "stop": (SIGTERM,)}
-#: While one of these is away, so many of the requests must succeed.
+#: While one of these is down, the share `_AVAILABLE` of requests must succeed.
 _DISPENSABLE = frozenset({"redis", "rabbitmq", "elasticsearch", "worker", "beat"})
 _AVAILABLE = 0.99
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table. `down`: the parts that are away or have lost something.
+    """One row of the table. `down`: the parts that are down or have lost data.
 
-    `required`: the share of creates, of reads and of edits that must succeed, from `grace` seconds
-    after the fault on. `padding`: so many characters more in each body.
+    `required`: the share of creates, of reads and of edits that must succeed, starting `grace`
+    seconds after the fault. `padding`: extra characters in each body.
     """
 
     name: str
@@ -53,12 +53,12 @@ def _case(name: str, fault: Fault, down: tuple[str, ...], lasting: float) -> Cas
 
 
 def _all() -> list[Case]:
-    # Redis's come last: for a day after one of them a key that Redis does not know is looked for in
-    # the table, so that creates with keys need the database.
+    # Redis's cases come last: for a day after each, an idempotency key that Redis lacks is looked
+    # up in the table, so creates with keys need the database.
     parts = ("web", "worker", "beat", "mariadb", "elasticsearch", "rabbitmq", "redis")
     return [
         *(_of_parts(command, part) for part in parts for command in ("kill", "pause", "stop")),
-        # Supervision starts another at once, so a stop lasts no longer than that.
+        # Supervision restarts a stopped process at once.
         *(_of_processes(command, "one-web", "web", one_web_process) for command in _SIGNALS),
         *(
             _of_processes(command, f"worker-{place}", "worker", find)
@@ -79,5 +79,5 @@ def _all() -> list[Case]:
 
 
 def cases() -> Mapping[str, Case]:
-    """All of them, in the order of the table."""
+    """All cases by name, in the order of the table."""
     return {case.name: case for case in _all()}

@@ -1,4 +1,4 @@
-"""One HTTP client of the stack: a connection of its own, one request after the other."""
+"""An HTTP client with its own connection; it sends one request at a time."""
 
 import json
 import os
@@ -16,10 +16,10 @@ EMPTY: Mapping[str, str] = {}
 
 
 class Answer(NamedTuple):
-    """Status 0 says that none came.
+    """A response. Status 0 means that there was none.
 
-    `is_closed`: not a byte of it, on a connection that had served before, so that the server may
-    have closed it while the request was on its way.
+    `is_closed`: a reused connection closed before the first byte of a response. The server may have
+    closed it while the request was in flight.
     """
 
     status: int
@@ -29,12 +29,12 @@ class Answer(NamedTuple):
 
     @property
     def retry_after(self) -> str | None:
-        """When to come again."""
+        """The Retry-After header."""
         return self.headers.get("retry-after")
 
 
 class Client:
-    """The connection is kept, and made anew after it has failed. Nothing is sent twice."""
+    """Keeps its connection and reopens it after a failure. Never resends a request."""
 
     def __init__(self, answer_seconds: float = ANSWER_SECONDS) -> None:
         address = urlsplit(os.environ["BASE_URL"])
@@ -50,7 +50,7 @@ class Client:
     def send(
         self, method: str, path: str, document: Any = None, headers: Mapping[str, str] = EMPTY
     ) -> Answer:
-        """The answer, whatever it is; `path` follows the API's base path."""
+        """The response, whatever its status; `path` is relative to the API's base path."""
         if document is not None:
             headers = {"Content-Type": "application/json", **headers}
         body = json.dumps(document).encode() if document is not None else None
@@ -59,7 +59,7 @@ class Client:
             answer = self._http.getresponse()
         except (OSError, HTTPException) as error:
             self._http.close()
-            # Of these a client may tell that the connection was closed, not that it hangs.
+            # A ConnectionError means that the connection was closed; a timeout does not.
             is_closed = self._has_served and isinstance(error, ConnectionError)
             self._has_served = False
             return Answer(0, is_closed=is_closed)
@@ -74,25 +74,25 @@ class Client:
         return Answer(answer.status, content, names)
 
     def get(self, path: str) -> Any:
-        """What is shown there. Raises ChaosError for any answer but 200."""
+        """The document at `path`. Raises ChaosError for any status but 200."""
         answer = self.send("GET", path)
         if answer.status != 200:
             raise ChaosError(f"GET {path} was answered {answer.status}: {answer.document}")
         return answer.document
 
     def create(self, path: str, **values: str) -> Any:
-        """What was created. Raises ChaosError for any answer but 201."""
+        """The created resource. Raises ChaosError for any status but 201."""
         answer = self.send("POST", path, values)
         if answer.status != 201:
             raise ChaosError(f"POST {path} was answered {answer.status}: {answer.document}")
         return answer.document
 
     def new_application(self) -> Parent:
-        """One without chats."""
+        """A new application without chats."""
         return Parent(self.create("/applications", name="a fault")["token"])
 
     def new_chats(self, how_many: int) -> list[Parent]:
-        """Chats of one new application."""
+        """New chats in one new application."""
         application = self.new_application()
         names = [f"chat {number}" for number in range(how_many)]
         made = [self.create(application.children, name=name) for name in names]

@@ -1,4 +1,4 @@
-"""The workers' clock is stepped, by libfaketime between them and the system."""
+"""A fault that steps the workers' clock with libfaketime."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ _ENDED_WITHIN_SECONDS = 90.0
 
 
 class SteppedClock(Fault):
-    """All workers are ahead of the rest for a while, and then step back."""
+    """Steps the clock of all workers forward, later back."""
 
     def __init__(self, seconds: int) -> None:
         self._seconds = seconds
@@ -31,7 +31,7 @@ class SteppedClock(Fault):
         self._workers: list[subprocess.Popen[bytes]] = []
 
     def prepare(self) -> None:
-        """The workers run as before, outside of supervision and with that library."""
+        """Restart the workers unsupervised, with libfaketime. Raises NotHere."""
         library = next(Path("/usr/lib").glob(_LIBRARY), None)
         if library is None:
             raise NotHere("libfaketime is not installed (Debian's package faketime)")
@@ -41,7 +41,7 @@ class SteppedClock(Fault):
             "LD_PRELOAD": str(library),
             "FAKETIME_TIMESTAMP_FILE": str(self._offset),
             "FAKETIME_CACHE_DURATION": "1",
-            # A clock that is set does not change how long anything takes.
+            # Setting the system clock does not affect the monotonic clock.
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
         self._check(with_library)
@@ -55,15 +55,15 @@ class SteppedClock(Fault):
         until(self._are_at_work, "the workers are at work", _STARTED_WITHIN_SECONDS)
 
     def inject(self) -> None:
-        """Step forward."""
+        """Step the clock forward."""
         self._step_to(self._seconds)
 
     def heal(self) -> None:
-        """Step back."""
+        """Step the clock back."""
         self._step_to(0)
 
     def tidy_up(self) -> None:
-        """The workers are supervised again."""
+        """Put the workers under supervision again."""
         for worker in self._workers:
             worker.terminate()
         for worker in self._workers:
@@ -87,7 +87,7 @@ class SteppedClock(Fault):
         draft.replace(self._offset)
 
     def _check(self, with_library: Mapping[str, str]) -> None:
-        """Raises NotHere where a program is not deceived."""
+        """Raises NotHere if libfaketime has no effect on a program."""
         self._step_to(self._seconds)
         says = [sys.executable, "-c", "import time; print(time.time())"]
         deceived = subprocess.run(

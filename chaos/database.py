@@ -1,4 +1,4 @@
-"""The stack's database as it is, past the application: a new connection for every look."""
+"""Direct queries on the stack's database, each on a new connection."""
 
 import os
 from typing import Any
@@ -10,7 +10,7 @@ from chatsystem.databases import database
 
 
 def query(sql: str, *parameters: str | int) -> list[tuple[Any, ...]]:
-    """The rows that a statement finds."""
+    """The rows that a statement returns."""
     settings = {"default": database(os.environ["DATABASE_URL"])}
     connection = ConnectionHandler(settings)["default"]
     try:
@@ -22,11 +22,11 @@ def query(sql: str, *parameters: str | int) -> list[tuple[Any, ...]]:
 
 
 def authority() -> tuple[str, int]:
-    """Who gives numbers, and in which epoch."""
+    """The source of numbers, and its epoch."""
     [(source, epoch)] = query("SELECT source, epoch FROM number_authority")
     return source, epoch
 
 
 def until_numbers_are_of(source: str, within: float = 60) -> None:
-    """Return when this one gives numbers."""
+    """Wait until `source` assigns numbers, `within` seconds. Raises ChaosError."""
     until(lambda: authority()[0] == source, f"numbers of {source}", within)

@@ -1,4 +1,4 @@
-"""A deploy: every process of the application is ended by SIGTERM and replaced, one at a time."""
+"""A deploy: SIGTERM ends each process of the application in turn, and a new one replaces it."""
 
 import os
 from collections.abc import Callable
@@ -16,10 +16,10 @@ _ANSWER_SECONDS = 5.0
 
 
 class Deploy(Fault):
-    """The next one is ended when the successor of the one before is at work."""
+    """Ends a process only after the replacement of the previous one works."""
 
     def inject(self) -> None:
-        """Web, workers, beat."""
+        """Replace web processes, then workers, then beat. Raises ChaosError."""
         for process in web_processes():
             _replace(process, web_processes, _serves)
         for process in worker_parents():
@@ -44,7 +44,7 @@ def _replace(old: psutil.Process, find: Find, is_at_work: Callable[[psutil.Proce
 
 
 def _serves(process: psutil.Process) -> bool:
-    """Whether it was this one that answered a connection; who does is decided by chance."""
+    """Whether this process served a new connection; any web process may accept it."""
     address = urlsplit(os.environ["BASE_URL"])
     http = HTTPConnection(address.netloc, timeout=_ANSWER_SECONDS)
     try:
@@ -59,7 +59,7 @@ def _serves(process: psutil.Process) -> bool:
 
 
 def is_connected(process: psutil.Process) -> bool:
-    """Whether it takes work from the broker."""
+    """Whether the process has a connection to the broker."""
     port = urlsplit(os.environ["BROKER_URL"]).port
     return any(
         each.raddr and each.raddr.port == port and each.status == psutil.CONN_ESTABLISHED

@@ -1,4 +1,4 @@
-"""MariaDB's disk is full: its data moves to a small file system of its own for the case's time."""
+"""A full disk for MariaDB: its data moves to a small file system for the duration of the case."""
 
 import os
 import shutil
@@ -12,20 +12,20 @@ from chaos.database import query
 from chaos.errors import ChaosError, NotHere
 from chaos.fault import Fault
 
-#: What the data may grow by before the fault, and what growing by a few rows then needs.
+#: Room for the data to grow before the fault.
 _SPARE_BYTES = 96 * 1024**2
 _BLOCK = 64 * 1024
 
 
 class FullDisk(Fault):
-    """A file system within a file, as large as the data and a little more, until it is filled."""
+    """Fills a loop-mounted file system that is slightly larger than the data."""
 
     def __init__(self) -> None:
         self._folder: Path | None = None
         self._is_mounted = False
 
     def prepare(self) -> None:
-        """MariaDB runs on the small file system. Raises NotHere where nothing may be mounted."""
+        """Move MariaDB to the small file system. Raises NotHere if mounting is impossible."""
         if os.geteuid() != 0:
             raise NotHere("only root can mount a small file system")
         if shutil.which("mkfs.ext4") is None:
@@ -47,19 +47,19 @@ class FullDisk(Fault):
         stack.do("start", "mariadb")
 
     def inject(self) -> None:
-        """Fill it to the last byte."""
+        """Fill the file system."""
         block = b"\0" * _BLOCK
         with self._ballast.open("wb", buffering=0) as file, suppress(OSError):
-            # At the end less is written than was asked for, and then nothing.
+            # The last write is partial; the next one fails.
             while file.write(block):
                 pass
 
     def heal(self) -> None:
-        """There is room again."""
+        """Free the space."""
         self._ballast.unlink(missing_ok=True)
 
     def tidy_up(self) -> None:
-        """MariaDB has its data where it was, with all that was written meanwhile."""
+        """Move MariaDB's data back, including what was written during the case."""
         if self._is_mounted and self._folder:
             self.heal()
             stack.do("stop", "mariadb")
@@ -91,9 +91,9 @@ def _mount(image: Path, place: Path) -> None:
 
 
 def _copy(source: Path, to: Path) -> None:
-    """Everything, and nothing that was not there.
+    """Make `to` an exact copy of `source`.
 
-    Without holes: a log that is written in place must find its room, also on a full disk.
+    Files are not sparse: a log that is overwritten in place must have its blocks on a full disk.
     """
     to.mkdir(exist_ok=True)
     for path in to.iterdir():

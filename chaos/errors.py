@@ -1,9 +1,9 @@
-"""What ends a case before it has a verdict."""
+"""Errors that end a case before its verdict."""
 
 
 class ChaosError(Exception):
-    """The stack could not be broken, healed or looked at; the message says why."""
+    """The stack could not be broken, healed or inspected; the message says why."""
 
 
 class NotHere(ChaosError):
-    """This fault cannot be made on this machine; the message says why."""
+    """This machine cannot inject the fault; the message says why."""

@@ -1,4 +1,4 @@
-"""What a verdict is about: what was answered, what is stored, and what was found to be broken."""
+"""Input and output of a verdict: responses, stored rows, and violations."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ NEVER = (0.0, 0.0)
 
 
 class Sort(StrEnum):
-    """What was broken."""
+    """The type of a violation."""
 
     LOST = "lost"
     DOUBLED = "doubled"
@@ -37,7 +37,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One finding; `detail` names what it is about."""
+    """One finding; `detail` names the row or request."""
 
     sort: Sort
     detail: str
@@ -45,10 +45,10 @@ class Violation:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was answered, and what the database holds of it once all is stored.
+    """The attempts of a load, and the database after all pending rows are stored.
 
-    `texts`: the stored rows. `skips`: with which numbers numbering is known to have gone on.
-    `lists_late`: when lists may miss what is still queued, since Redis was away (from, to).
+    `texts`: the stored rows. `skips`: the numbers at which numbering resumed after a recorded skip.
+    `lists_late`: the time (from, to) in which lists may lack pending rows because Redis was down.
     """
 
     attempts: Sequence[Attempt]
@@ -58,5 +58,5 @@ class Evidence:
 
     @property
     def accepted(self) -> list[Attempt]:
-        """Creates that were answered 201, repeats included."""
+        """Successful creates, including repeats."""
         return [attempt for attempt in self.attempts if attempt.is_accepted]

@@ -1,4 +1,4 @@
-"""What a fault is, and those that scripts/stack and signals make."""
+"""The interface of a fault, and faults made by scripts/stack or by signals."""
 
 import signal
 from collections.abc import Callable, Sequence
@@ -8,55 +8,55 @@ import psutil
 from chaos import stack
 from chaos.errors import ChaosError
 
-#: Looks for processes anew each time.
+#: Returns the processes that run now.
 Find = Callable[[], Sequence[psutil.Process]]
 
 
 class Fault:
-    """Called in this order; what a fault has no need of does nothing.
+    """Steps of a fault, called in this order. Each does nothing by default.
 
-    `prepare` comes before the load and raises NotHere where the fault cannot be had; `tidy_up`
-    comes after everything, also after a failure.
+    `prepare` runs before the load and raises NotHere if this machine cannot inject the fault.
+    `tidy_up` runs last, also after a failure.
     """
 
     def prepare(self) -> None:
-        """Make ready what the fault needs."""
+        """Prepare the fault."""
 
     def before(self) -> None:
-        """Under load already, some seconds before."""
+        """Run under load, some seconds before `inject`."""
 
     def inject(self) -> None:
         """Break something."""
 
     def heal(self) -> None:
-        """Undo it."""
+        """Undo the fault."""
 
     def tidy_up(self) -> None:
-        """Leave the machine as it was."""
+        """Restore the machine."""
 
 
 class Parts(Fault):
-    """One command of scripts/stack on some parts: kill, stop, pause or wipe."""
+    """Runs one command of scripts/stack on some parts: kill, stop, pause or wipe."""
 
     def __init__(self, command: str, *parts: str) -> None:
         self._command = command
         self._parts = parts
 
     def inject(self) -> None:
-        """Break them one after the other."""
+        """Break the parts one after the other."""
         for part in self._parts:
             stack.do(self._command, part)
 
     def heal(self) -> None:
-        """Start or resume them."""
+        """Start or resume the parts."""
         for part in self._parts:
             stack.mend(self._command, part)
 
 
 class Signalled(Fault):
-    """A signal to some processes of the application, which are supervised and not the whole part.
+    """Sends a signal to some supervised processes of the application.
 
-    `heal_by` is sent to the same ones, where they need it.
+    `heal_by`, if given, is sent to the same processes to heal them.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Signalled(Fault):
         self._hit: Sequence[psutil.Process] = ()
 
     def inject(self) -> None:
-        """Send it."""
+        """Send the signal. Raises ChaosError if there is no process."""
         self._hit = self._find()
         if not self._hit:
             raise ChaosError("there is no such process")
@@ -79,12 +79,12 @@ class Signalled(Fault):
             process.send_signal(self._number)
 
     def heal(self) -> None:
-        """Let them go on."""
+        """Send `heal_by` to the processes that still run."""
         if self._heal_by:
             for process in self._hit:
                 if process.is_running():
                     process.send_signal(self._heal_by)
 
     def tidy_up(self) -> None:
-        """The same, where something failed in between."""
+        """Heal again, in case something failed before `heal`."""
         self.heal()

@@ -1,4 +1,4 @@
-"""When the stack is whole again: after a fault, and before the next one."""
+"""Wait until the stack has recovered: after a fault, and before the next one."""
 
 import json
 import os
@@ -25,7 +25,7 @@ _CONNECTIONS = 8
 
 
 def heal() -> None:
-    """Start what is down, and return when the stack is whole. Raises ChaosError."""
+    """Start every part that is down and wait until the stack works. Raises ChaosError."""
     stack.start_all()
     until(_accept_everywhere, "the stack accepts a chat")
     until_numbers_are_of("redis")
@@ -33,9 +33,9 @@ def heal() -> None:
 
 
 def until_settled(within: float) -> None:
-    """Return when all is well and nothing waits anywhere. Raises ChaosError.
+    """Wait until all parts are healthy and nothing is pending. Raises ChaosError.
 
-    Nor among the failed: what is taken over from there later would be found to be of the next case.
+    The queue of failed messages must be empty too: the next case would be blamed for them.
     """
     until(
         lambda: is_settled(time.time(), *stack.queues(), FAILED),
@@ -46,9 +46,9 @@ def until_settled(within: float) -> None:
 
 
 def is_settled(moment: float, *queues: str) -> bool:
-    """Whether all parts are well, nothing is in these queues, and nothing waits since before then.
+    """Whether all parts are healthy, these queues are empty, and no older work is pending.
 
-    What waits are rows that are to be stored, and changes that are to be indexed.
+    Older work: rows accepted, or index changes recorded, at `moment` or before.
     """
     try:
         return (
@@ -62,7 +62,7 @@ def is_settled(moment: float, *queues: str) -> bool:
 
 
 def is_ready() -> bool:
-    """Whether /health/ready calls every part well."""
+    """Whether /health/ready reports the status `ok`."""
     try:
         with urllib.request.urlopen(  # noqa: S310 - the stack's own address
             f"{os.environ['BASE_URL']}/health/ready", timeout=_ANSWER_SECONDS
@@ -73,7 +73,7 @@ def is_ready() -> bool:
 
 
 class Watch:
-    """Looks again and again, from now on, for the moment at which all from before is healed."""
+    """Polls until all work from before its creation is done; measures the time."""
 
     def __init__(self) -> None:
         self.healed_after: float | None = None
@@ -83,7 +83,7 @@ class Watch:
         self._thread.start()
 
     def until_healed(self, within: float) -> float | None:
-        """The seconds that it took, None if it takes longer than `within`."""
+        """The seconds until healed; None if longer than `within`."""
         self._thread.join(max(0.0, self._began + within - time.monotonic()))
         self._end.set()
         self._thread.join()
@@ -97,15 +97,15 @@ class Watch:
 
 
 def _accept_everywhere() -> bool:
-    """Whether each web process accepts, as far as so many connections meet them all.
+    """Whether every web process accepts writes, tested over several connections.
 
-    Each has a breaker of its own, and so finds out by itself that a service is back.
+    Each process has its own breaker, so each must notice that a service is back.
     """
     return all(_accepts() for _ in range(_CONNECTIONS))
 
 
 def _accepts() -> bool:
-    """Whether an application can be created, and a chat in it."""
+    """Whether an application and a chat in it can be created."""
     with Client() as client:
         answer = client.send("POST", "/applications", {"name": "whole"})
         if answer.status != 201:
@@ -115,7 +115,7 @@ def _accepts() -> bool:
 
 
 def _pending_since(moment: float) -> bool:
-    """Whether a row pends that was accepted by then. Parents may be named that have none left."""
+    """Whether a row accepted by then is pending. A listed parent may have no pending rows."""
     with stack.redis_client() as client:
         names = client.zrangebyscore(redis_keys.PENDING_PARENTS, "-inf", moment * 1000)
         first = [client.zrange(redis_keys.pending(name.decode()), 0, 0) for name in names]

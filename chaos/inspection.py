@@ -1,4 +1,4 @@
-"""What the API, the index, the counts and the audit say, compared with the stored rows."""
+"""Compare the API, the index, the counts and the audit with the stored rows."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -7,12 +7,12 @@ from chaos import observed, stack
 from chaos.errors import ChaosError
 from chaos.evidence import Evidence, Sort, Stored, Violation
 
-#: Of a text so many characters name it.
+#: Characters of a text shown in a violation.
 _SHOWN = 60
 
 
 def inspect(evidence: Evidence, known: frozenset[str]) -> list[Violation]:
-    """Every violation, and what could not be looked at; `known` to the audit before the case."""
+    """Every violation and failed check. `known`: audit errors from before the case."""
     found: list[Violation] = []
     for look in _LOOKS:
         try:
@@ -36,7 +36,7 @@ def _index(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _counts(evidence: Evidence) -> Iterator[Violation]:
-    """After the count job, which is run now."""
+    """Run the count job, then compare the counts."""
     _run("reconcile_counts")
     for parent, count in observed.counts(_tokens(evidence)).items():
         if count != len(evidence.texts.get(parent, {})):
@@ -50,7 +50,7 @@ def _dead_letters(evidence: Evidence) -> Iterator[Violation]:
 
 
 def audit_errors() -> frozenset[str]:
-    """What the audit has to say of the whole database, whoever wrote it. Raises ChaosError."""
+    """The audit's errors for the whole database. Raises ChaosError."""
     result = stack.manage("audit", "--json")
     try:
         findings = json.loads(result.stdout)["findings"]
@@ -68,7 +68,7 @@ _LOOKS: Sequence[Callable[[Evidence], Iterator[Violation]]] = (
 
 
 def differences(sort: Sort, stored: Stored, seen: Stored) -> Iterator[Violation]:
-    """Rows that are seen where they are not stored, or otherwise, or not at all."""
+    """Rows that are missing in `seen`, not in `stored`, or different."""
     for parent in stored.keys() | seen.keys():
         here, there = stored.get(parent, {}), seen.get(parent, {})
         for number in sorted(here.keys() | there.keys()):

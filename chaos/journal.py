@@ -1,4 +1,4 @@
-"""What was sent and what was answered: lines of JSON, appended as the answers come."""
+"""Requests and their responses: JSON lines, appended as the responses arrive."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -14,10 +14,10 @@ from chaos.requests import Request
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request, and what came of it. Times are seconds since 1970; `status` 0 is no answer.
+    """A request and its response. Times are in seconds since 1970; `status` 0 means no response.
 
-    `sent`: how often, since a kept connection that is closed before any answer allows a second
-    time. `rows`: those that the answer shows. `is_repeat`: sent again after the load, by its key.
+    `sent`: 2 if the request was resent because a reused connection was closed, else 1. `rows`: the
+    rows in the response. `is_repeat`: sent again after the load, with the same key.
     """
 
     client: int
@@ -34,17 +34,17 @@ class Attempt:
 
     @property
     def is_success(self) -> bool:
-        """Whether it was done."""
+        """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
     @property
     def is_accepted(self) -> bool:
-        """Whether rows were promised."""
+        """Whether this is a successful create."""
         return self.request.creates and self.is_success
 
     @property
     def number(self) -> int:
-        """The first number that was given, 0 without any."""
+        """The first assigned number, or 0."""
         return self.rows[0].number if self.is_accepted else 0
 
 
@@ -57,7 +57,7 @@ def attempt(
     sent: int = 1,
     is_repeat: bool = False,
 ) -> Attempt:
-    """What came of a request that was sent and answered at these times."""
+    """The attempt for a request and its response; `times`: sent, answered."""
     is_success = 200 <= answer.status < 300
     return Attempt(
         client=client,
@@ -75,7 +75,7 @@ def attempt(
 
 
 class Journal:
-    """The attempts of one load, in the order of their answers; also a file where one is named."""
+    """The attempts of one load in order of response; written to `path` if given."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._attempts: list[Attempt] = []
@@ -92,7 +92,7 @@ class Journal:
             self._file.close()
 
     def append(self, attempt: Attempt) -> None:
-        """Called by all clients."""
+        """Append an attempt; thread-safe."""
         line = json.dumps(asdict(attempt), ensure_ascii=False)
         with self._lock:
             self._attempts.append(attempt)
@@ -101,7 +101,7 @@ class Journal:
 
     @property
     def attempts(self) -> Sequence[Attempt]:
-        """All so far."""
+        """All attempts so far."""
         with self._lock:
             return list(self._attempts)
 

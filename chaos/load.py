@@ -1,7 +1,7 @@
-"""Clients that write, read and edit at a bounded rate, and the journal of what they were answered.
+"""Clients that write, read and edit at a bounded rate, with a journal of the responses.
 
-Each client waits for each answer and keeps to its interval, however quick the answers are: so the
-machine is not full before anything is broken, and the load does not rise when requests are refused.
+Each client waits for each response and keeps its interval. So the machine is not saturated before
+the fault, and the load does not rise when requests are refused.
 """
 
 import time
@@ -32,7 +32,7 @@ _DIFFERENT_TEXTS = 300
 
 
 class Load:
-    """One client for each of `homes`, each of which sends a request in `interval` seconds."""
+    """One client for each of `homes`; each sends a request every `interval` seconds."""
 
     def __init__(
         self,
@@ -56,17 +56,17 @@ class Load:
 
     @property
     def journal(self) -> Sequence[Attempt]:
-        """All that was sent so far, in the order of the answers."""
+        """All attempts so far, in order of response."""
         return self._journal.attempts
 
     @property
     def accepted(self) -> list[Attempt]:
-        """The creates that were answered 201."""
+        """The successful creates."""
         return [attempt for attempt in self.journal if attempt.is_accepted]
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """All clients are at work while the block runs, and have begun."""
+        """Run all clients during the block, which starts when each has had a create accepted."""
         end = Event()
         with ThreadPoolExecutor(len(self.writers)) as pool:
             futures = [pool.submit(self._work, writer, end) for writer in self.writers]
@@ -79,7 +79,7 @@ class Load:
             future.result()
 
     def goes_on(self, within: float = 30) -> None:
-        """Return when each client has had something accepted that it sent from now on."""
+        """Wait until each client has had a new create accepted. Raises ChaosError."""
         now, clients = time.time(), {writer.number for writer in self.writers}
         until(
             lambda: clients == {done.client for done in self.accepted if done.sent_at > now},
@@ -88,13 +88,13 @@ class Load:
         )
 
     def take_turn(self, http: Client, writer: Writer) -> Attempt:
-        """One request of this client."""
+        """Send one request of this client and journal it."""
         done = writer.turn(http)
         self._journal.append(done)
         return done
 
     def _work(self, writer: Writer, end: Event) -> None:
-        # Spread, or all would send at the same moment.
+        # Stagger the clients, so that they do not all send at once.
         pause = self._interval * writer.number / len(self.writers)
         with Client(ANSWER_SECONDS) as http:
             while not end.wait(pause):
@@ -104,7 +104,7 @@ class Load:
 
 
 def by_client(attempts: Sequence[Attempt]) -> Mapping[int, list[Attempt]]:
-    """Those of each client, in the order of sending."""
+    """The attempts by client, in order of sending."""
     found: dict[int, list[Attempt]] = {}
     for attempt in sorted(attempts, key=lambda attempt: attempt.sent_at):
         found.setdefault(attempt.client, []).append(attempt)

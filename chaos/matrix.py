@@ -1,4 +1,4 @@
-"""Case after case: what is printed meanwhile, and what is written down."""
+"""Run the cases in turn, print each outcome, and save the results."""
 
 from collections.abc import Collection, Sequence
 
@@ -12,7 +12,7 @@ from chaos.table import show, table
 
 
 def run_all(cases: Sequence[Case], seconds: float, known: Collection[str]) -> bool:
-    """Whether every promise was kept. What is known of other cases stays written down."""
+    """Whether no case had a violation. Saved results of other cases are kept."""
     outcomes: list[Outcome] = []
     for case in cases:
         print(f"{case.name} …", flush=True)

@@ -1,4 +1,4 @@
-"""What the database, the API and the index hold of a load's applications, once all is stored."""
+"""A load's rows in the database, the API and the index, after all are stored."""
 
 import os
 from collections import defaultdict
@@ -16,7 +16,7 @@ _PAGE = 200
 
 
 def stored(tokens: Iterable[str]) -> Stored:
-    """Chats and messages as their tables have them."""
+    """Chats and messages in the tables."""
     found: defaultdict[Parent, dict[int, str]] = defaultdict(dict)
     for token in tokens:
         chats = "SELECT chat_number, name FROM chats WHERE application_token=%s"
@@ -30,7 +30,7 @@ def stored(tokens: Iterable[str]) -> Stored:
 
 
 def skips(tokens: Iterable[str]) -> Mapping[Parent, set[int]]:
-    """With which numbers numbering is known to have gone on."""
+    """The numbers at which numbering resumed after a recorded skip, by parent."""
     found: defaultdict[Parent, set[int]] = defaultdict(set)
     for token in tokens:
         rows = query(
@@ -42,12 +42,12 @@ def skips(tokens: Iterable[str]) -> Mapping[Parent, set[int]]:
 
 
 def dead_letters(token: str) -> list[tuple[str, str]]:
-    """Key and reason of what was set aside under this token."""
+    """Key and reason of each dead letter of this application."""
     return query("SELECT `key`, reason FROM dead_letters WHERE `key` LIKE %s", f'%"{token}"%')
 
 
 def listed(parents: Iterable[Parent]) -> Stored:
-    """The same rows as the API lists them, page by page. Raises ChaosError."""
+    """The parents' rows as the API lists them, page by page. Raises ChaosError."""
     with Client() as client:
         return {
             parent: {row.number: row.text for row in _pages(client, parent)} for parent in parents
@@ -65,7 +65,7 @@ def _pages(client: Client, parent: Parent) -> Iterator[Row]:
 
 
 def indexed(tokens: Iterable[str]) -> Stored:
-    """The messages that searches find, as of now."""
+    """The messages in the search index, after a refresh."""
     found: defaultdict[Parent, dict[int, str]] = defaultdict(dict)
     alias = f"{os.environ.get('ELASTICSEARCH_INDEX', 'messages')}-read"
     with Elasticsearch(os.environ["ELASTICSEARCH_URL"]) as client:
@@ -79,7 +79,7 @@ def indexed(tokens: Iterable[str]) -> Stored:
 
 
 def counts(tokens: Iterable[str]) -> Mapping[Parent, int]:
-    """How many children each parent says it has."""
+    """The stored count of children, by parent."""
     found: dict[Parent, int] = {}
     for token in tokens:
         [(chats,)] = query("SELECT chats_count FROM applications WHERE token=%s", token)

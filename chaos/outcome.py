@@ -1,4 +1,4 @@
-"""What came of a case: the row of the table."""
+"""The outcome of a case: a row of the table."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,10 @@ from chaos.evidence import Sort, Violation
 
 @dataclass(frozen=True)
 class Outcome:
-    """`silences`: seconds, by kind. `shares`: by creates, reads, edits. `healed_after`: seconds.
+    """`silences`: seconds, by kind. `shares`: of creates, reads, edits. `healed_after`: seconds.
 
-    `at` is when it was run, `load_seconds` how long its load was. `not_run` says why there is
-    nothing else.
+    `at`: the time of the run. `load_seconds`: the duration of the load. `not_run`: why the case was
+    not run.
     """
 
     case: str
@@ -33,29 +33,29 @@ class Outcome:
 
     @property
     def is_ok(self) -> bool:
-        """Nothing was broken, as far as it was run."""
+        """Whether there is no violation; true if the case was not run."""
         return not self.violations
 
     @property
     def sorts(self) -> Counter[Sort]:
-        """How many violations of each sort."""
+        """The number of violations by sort."""
         return Counter(violation.sort for violation in self.violations)
 
     @property
     def verdict(self) -> str:
-        """In a word, or by what was violated."""
+        """`ok`, the violations by sort, or why the case was not run."""
         if self.not_run:
             return f"not to be had here: {self.not_run}"
         others = self.sorts
         return "ok" if self.is_ok else ", ".join(f"{n} {sort}" for sort, n in others.items())
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; `verdict` and `ok` are for its readers."""
+        """The outcome for JSON, with `verdict` and `ok` for readers."""
         return {**asdict(self), "verdict": self.verdict, "ok": self.is_ok}
 
 
 def from_dict(values: Mapping[str, Any]) -> Outcome:
-    """What `as_dict` made."""
+    """The outcome that `as_dict` returned."""
     fields = {name: value for name, value in values.items() if name not in {"verdict", "ok"}}
     fields["violations"] = [
         Violation(Sort(one["sort"]), one["detail"]) for one in fields["violations"]

@@ -1,4 +1,4 @@
-"""Who numbers, and what it numbers: an application its chats, a chat its messages."""
+"""Parents and their numbered rows: chats of an application, messages of a chat."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
@@ -14,22 +14,22 @@ class Parent(NamedTuple):
 
     @property
     def children(self) -> str:
-        """The path of what it numbers."""
+        """The API path of its chats or messages."""
         chats = f"/applications/{self.token}/chats"
         return f"{chats}/{self.number}/messages" if self.number else chats
 
     @property
     def field(self) -> str:
-        """Which field of its children holds their text."""
+        """The field that holds its children's text."""
         return "body" if self.number else "name"
 
     def child(self, number: int) -> Self:
-        """The chat of this number, of an application."""
+        """The application's chat with this number."""
         return type(self)(self.token, number)
 
 
 class Row(NamedTuple):
-    """A chat or a message as it is stored or shown."""
+    """A stored or returned chat or message."""
 
     parent: Parent
     number: int
@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
 
 def shown_row(document: Mapping[str, Any]) -> Row:
-    """The row of a chat or a message in an answer."""
+    """The row for a chat or message in a response."""
     token, chat = document["application_token"], document["chat_number"]
     if "message_number" in document:
         return Row(Parent(token, chat), document["message_number"], document["body"])

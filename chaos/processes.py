@@ -1,4 +1,4 @@
-"""The application's processes one by one, where scripts/stack knows whole parts only."""
+"""The application's single processes; scripts/stack knows only whole parts."""
 
 from contextlib import suppress
 from typing import Any
@@ -9,16 +9,16 @@ from chaos import stack
 
 
 def of_part(part: str) -> list[psutil.Process]:
-    """All that live."""
+    """The running processes of a part."""
     found = []
     for pid in stack.pids(part):
-        with suppress(psutil.NoSuchProcess):  # it has ended just now
+        with suppress(psutil.NoSuchProcess):  # the process has just ended
             found.append(psutil.Process(pid))
     return found
 
 
 def web_processes() -> list[psutil.Process]:
-    """Those that listen; their parent only starts them, and Python's own helper serves nobody."""
+    """The children that listen; Python's helper process and the parent serve no requests."""
     return [
         process
         for process in _children("web")
@@ -27,23 +27,23 @@ def web_processes() -> list[psutil.Process]:
 
 
 def one_web_process() -> list[psutil.Process]:
-    """The first of them."""
+    """The first web process."""
     return web_processes()[:1]
 
 
 def worker_parents() -> list[psutil.Process]:
-    """Of the one that stores, of the one for the index, and of the one for the rest."""
+    """The parents of the workers that store rows, that index, and that do the rest."""
     found = of_part("worker")
     return [process for process in found if _parent(process) not in found]
 
 
 def worker_children() -> list[psutil.Process]:
-    """The processes of their pools, which do the work."""
+    """The workers' pool processes, which run the tasks."""
     return _children("worker")
 
 
 def connections(process: psutil.Process) -> list[Any]:
-    """Its sockets of TCP; none of one that has ended."""
+    """The process's TCP sockets; empty if it has ended."""
     with suppress(psutil.NoSuchProcess):
         return list(process.net_connections(kind="tcp"))
     return []

@@ -1,4 +1,4 @@
-"""RabbitMQ's own command line, for the stack's node. Raises ChaosError when a command fails."""
+"""RabbitMQ's command line for the stack's node."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ _COMMAND_SECONDS = 60.0
 
 
 class Node:
-    """The node that runs now; raises NotHere where it is not of this machine."""
+    """The running node. Raises NotHere if rabbitmqctl is not installed beside it."""
 
     def __init__(self) -> None:
         nodes = [psutil.Process(pid).environ() for pid in stack.pids("rabbitmq")]
@@ -23,7 +23,7 @@ class Node:
         self._program = program
 
     def do(self, *command: str) -> None:
-        """Run the command."""
+        """Run the command. Raises ChaosError if it fails."""
         result = subprocess.run(
             [self._program, "-n", self._environment["RABBITMQ_NODENAME"], *command],
             env=self._environment,

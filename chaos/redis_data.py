@@ -1,4 +1,4 @@
-"""Redis's files as a disk or an operator may leave them: an older copy, or a log cut short."""
+"""Redis's files after an accident: an older copy, or a truncated log."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,30 +12,30 @@ _TRIES = 5
 
 
 def folder() -> Path:
-    """Where the stack's Redis keeps its data."""
+    """The data folder of the stack's Redis."""
     with stack.redis_client() as client:
         return Path(client.config_get("dir")["dir"])
 
 
 def copy(data: Path, to: Path) -> None:
-    """A copy that a start accepts, also of a Redis that runs. Raises ChaosError."""
+    """Make a copy that Redis can start from; Redis may be running. Raises ChaosError."""
     for _ in range(_TRIES):
         shutil.rmtree(to, ignore_errors=True)
         before = _manifest(data)
         shutil.copytree(data, to, ignore_dangling_symlinks=True)
         if before == _manifest(data) == _manifest(to):
-            return  # what the log lacks at its end is what was written since
+            return  # the log lacks only later writes
     raise ChaosError(f"{data} is rewritten again and again")
 
 
 def put_back(data: Path, older: Path) -> None:
-    """Have the older copy instead; Redis must be down."""
+    """Replace the data by the older copy; Redis must be down."""
     shutil.rmtree(data)
     shutil.copytree(older, data)
 
 
 def cut(data: Path, how_many: int) -> int:
-    """Take so many bytes from the end of the log, at most half of it; Redis must be down."""
+    """Cut up to `how_many` bytes off the log, at most half. Return how many. Redis must be down."""
     log = max(data.glob("appendonlydir/*.incr.aof"), key=lambda path: path.stat().st_mtime)
     size = log.stat().st_size
     taken = min(how_many, size // 2)
@@ -46,7 +46,7 @@ def cut(data: Path, how_many: int) -> int:
 
 @contextmanager
 def older_redis(to: Path) -> Iterator[None]:
-    """Redis has after the block what it had before it; it is stopped and started for both."""
+    """Restore after the block Redis's data from before it; stop Redis for both copies."""
     data = folder()
     with stack.broken("stop", "redis"):
         copy(data, to)

@@ -1,4 +1,4 @@
-"""Requests that are sent again, by their keys, when all is healed."""
+"""Repeat requests with their idempotency keys after healing."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,12 +6,12 @@ from chaos.client import Client
 from chaos.journal import Attempt, Journal
 from chaos.writer import send
 
-#: Of those that had succeeded, one in so many.
+#: One in this many successful creates is repeated.
 _ONE_IN = 20
 
 
 def repeat(attempts: Sequence[Attempt], journal: Journal) -> int:
-    """Send every create that had not succeeded again, and some that had; how many that were."""
+    """Repeat every create with a key that failed, and some that succeeded. Return how many."""
     with Client() as http:
         done = 0
         for attempt in _to_repeat(attempts):

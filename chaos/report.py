@@ -1,6 +1,6 @@
-"""Where the table is kept: chaos/results/latest.json, and between the markers of the page.
+"""Save the table in chaos/results/latest.json and between the markers of the page.
 
-A run of some cases replaces their rows and keeps those of the others.
+A run of some cases replaces their rows and keeps the other rows.
 """
 
 import json
@@ -22,7 +22,7 @@ _LATEST = RESULTS / "latest.json"
 
 
 def write(outcomes: Iterable[Outcome], known: Collection[str]) -> Sequence[Outcome]:
-    """Both, in the order of the `known` cases; all the rows that there are by now."""
+    """Save new and earlier rows to file and page, ordered as `known`. Return the rows."""
     latest = {**_latest(), **{outcome.case: outcome for outcome in outcomes}}
     rows = [latest[name] for name in known if name in latest]
     document = {"machine": _machine(), "cases": [row.as_dict() for row in rows]}

@@ -1,7 +1,7 @@
-"""The requests that a client of the load sends, and what they are told by.
+"""The requests that a client of the load sends.
 
-Each new row's text begins with a name that is never used again, and edits keep it: so whatever a
-row went through, it is known which request made it.
+Each new row's text begins with a unique name, and edits keep it. So each row can be traced to the
+request that created it.
 """
 
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from typing import Any
 
 from chaos.parent import Parent
 
-#: Of a list as many rows are asked for as are cheap to keep in the journal.
+#: The limit of a list request; small, because the journal keeps the rows.
 LISTED = 5
 
 
 class Kind(StrEnum):
-    """What is asked for."""
+    """The kind of a request."""
 
     CHAT = "chat"
     MESSAGE = "message"
@@ -33,9 +33,9 @@ READS = frozenset({Kind.READ, Kind.LIST})
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`texts` are those of the rows to make, of an edit, or what is searched for.
+    """`texts`: the texts of the new rows or of the edit, or the search query.
 
-    `number` is the row's that is edited, read, or first in the list. `key` is the Idempotency-Key.
+    `number`: the row to edit, to read, or to begin the list with. `key`: the Idempotency-Key.
     """
 
     kind: Kind
@@ -46,17 +46,17 @@ class Request:
 
     @property
     def creates(self) -> bool:
-        """Whether it makes rows."""
+        """Whether the request creates rows."""
         return self.kind in CREATES
 
     @property
     def method(self) -> str:
-        """Of HTTP."""
+        """The HTTP method."""
         return "POST" if self.creates else "PUT" if self.kind is Kind.EDIT else "GET"
 
     @property
     def path(self) -> str:
-        """Below the API's base path."""
+        """The path, relative to the API's base path."""
         children = self.parent.children
         return {
             Kind.CHAT: children,
@@ -70,7 +70,7 @@ class Request:
 
     @property
     def document(self) -> Mapping[str, Any] | None:
-        """What it says."""
+        """The JSON body, or None."""
         if self.kind is Kind.BULK:
             return {"messages": [{"body": text} for text in self.texts]}
         if self.creates or self.kind is Kind.EDIT:
@@ -79,10 +79,10 @@ class Request:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Those that are not the same for all."""
+        """The headers specific to this request."""
         return {"Idempotency-Key": self.key} if self.key else {}
 
 
 def name_in(text: str) -> str:
-    """The name that a row's text begins with."""
+    """The name at the start of a row's text."""
     return text.partition(" ")[0]

@@ -1,4 +1,4 @@
-"""Whether the stored rows are those that were answered, each once and under its number."""
+"""Checks that each acknowledged row is stored once, under its number."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from chaos.requests import Kind, name_in
 
 
 def answered_is_stored(evidence: Evidence) -> Iterator[Violation]:
-    """A row that was answered 201 is in its table, under the number of the answer."""
+    """An acknowledged row is stored under the number in the response."""
     places = _places(evidence.texts)
     for row in promised(evidence.accepted):
         found = places.get(name_in(row.text), set())
@@ -21,7 +21,7 @@ def answered_is_stored(evidence: Evidence) -> Iterator[Violation]:
 
 
 def nothing_is_doubled(evidence: Evidence) -> Iterator[Violation]:
-    """No row is stored twice, and no number was answered for two rows."""
+    """No row is stored twice, and no number was acknowledged for two rows."""
     for name, found in _places(evidence.texts).items():
         if len(found) > 1:
             yield Violation(Sort.DOUBLED, f"{name} is stored at {found}")
@@ -34,7 +34,7 @@ def nothing_is_doubled(evidence: Evidence) -> Iterator[Violation]:
 
 
 def numbers_have_no_gaps(evidence: Evidence) -> Iterator[Violation]:
-    """Numbers are 1..N, but for those right below one with which they are known to have gone on."""
+    """Numbers are 1..N, except for gaps that a recorded skip explains."""
     for parent, rows in evidence.texts.items():
         known = evidence.skips.get(parent, ())
         for missing in missing_runs(rows):
@@ -43,7 +43,7 @@ def numbers_have_no_gaps(evidence: Evidence) -> Iterator[Violation]:
 
 
 def requests_are_whole(evidence: Evidence) -> Iterator[Violation]:
-    """Of many messages in one request all are stored, in their order and one after the other."""
+    """A bulk request's messages are stored all or none, in order, with consecutive numbers."""
     places = _places(evidence.texts)
     for attempt in evidence.attempts:
         if attempt.request.kind is not Kind.BULK:
@@ -56,16 +56,16 @@ def requests_are_whole(evidence: Evidence) -> Iterator[Violation]:
 
 
 def missing_runs(numbers: Iterable[int]) -> list[range]:
-    """The runs of numbers that are missing from 1 to the highest."""
+    """The runs of missing numbers between 1 and the highest."""
     return [range(low + 1, high) for low, high in pairwise([0, *sorted(numbers)]) if high > low + 1]
 
 
 def promised(accepted: Iterable[Attempt]) -> Iterator[Row]:
-    """The rows that were answered, under the texts that were sent."""
+    """The acknowledged rows, with the texts that were sent."""
     for attempt in accepted:
         texts = attempt.request.texts
         numbers = [row.number for row in attempt.rows]
-        # An answer that shows fewer rows than were sent has lost the others.
+        # Rows missing in the response count as lost: number 0.
         numbers += [0] * (len(texts) - len(numbers))
         for number, text in zip(numbers, texts, strict=True):
             yield Row(attempt.request.parent, number, text)

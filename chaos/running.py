@@ -1,4 +1,4 @@
-"""One case from its beginning to its verdict."""
+"""Run one case, from preparation to verdict."""
 
 import time
 from pathlib import Path
@@ -21,17 +21,17 @@ from chaos.verdict import judge
 from chaos.writer import NOBODY, send
 
 CLIENTS = 20
-#: Each client's; with all of them some 200 requests a second.
+#: Between two requests of one client; all clients together send about 200 a second.
 INTERVAL_SECONDS = 0.1
 _APPLICATIONS, _CHATS = 2, 3
 _BEFORE = 0.25
 _AFTER_SECONDS = 5.0
-#: What was only in Redis is swept when it is a minute old, which is looked for each minute.
+#: A row that is only in Redis is swept when it is a minute old; the sweep runs every minute.
 _HEALED_WITHIN_SECONDS = 240.0
 
 
 def run(case: Case, seconds: float, journals: Path) -> Outcome:
-    """Raises ChaosError where no verdict can be had."""
+    """The outcome of the case. Raises ChaosError if there is no verdict."""
     heal()
     until_settled(_HEALED_WITHIN_SECONDS)
     try:
@@ -82,7 +82,7 @@ def _run(case: Case, seconds: float, journal: Journal) -> Outcome:
 
 
 def homes(journal: Journal) -> list[Parent]:
-    """For each client a chat; in each several write, and in both applications."""
+    """A chat for each client; clients share the chats of both applications."""
     with Client() as http:
         chats = [
             _new_chat(http, application, journal)
@@ -102,7 +102,7 @@ def _new_chat(http: Client, application: Parent, journal: Journal) -> Parent:
 
 
 def _under_load(load: Load, case: Case, seconds: float) -> tuple[float, float, Watch]:
-    """When it was broken, when that was undone, and the look-out for when it is healed."""
+    """The times of the fault and of its end, and a Watch for recovery."""
     before = _BEFORE * seconds
     with load.running():
         time.sleep(before / 2)
@@ -124,6 +124,6 @@ def _evidence(case: Case, journal: Journal, late: tuple[float, float]) -> Eviden
         journal.attempts,
         observed.stored(tokens),
         observed.skips(tokens),
-        # While Redis is away, lists cannot know what is queued.
+        # While Redis is down, lists lack pending rows.
         late if "redis" in case.down else NEVER,
     )

@@ -1,4 +1,4 @@
-"""Faults of one service each: its data put back or cut, its memory or its disk full."""
+"""Faults of one service: older data, a truncated log, a memory alarm."""
 
 import shutil
 import tempfile
@@ -9,18 +9,18 @@ from chaos.errors import ChaosError
 from chaos.fault import Fault
 from chaos.rabbitmqctl import Node
 
-#: Of Redis's log some groups of the last moment; a whole minute would be an older copy.
+#: A few of the last group commits in Redis's log; much more would equal an older copy.
 _CUT_BYTES = 20_000
 _SET_WATERMARK = "set_vm_memory_high_watermark"
-#: What RabbitMQ 3 starts with unless it is told otherwise; RabbitMQ 4 starts with more.
+#: The default of RabbitMQ 3; that of RabbitMQ 4 is higher.
 _WATERMARK = "0.4"
 
 
 class OlderRedis(Fault):
-    """Redis is killed under load, and started with a copy from before the load's middle."""
+    """Kills Redis under load and starts it with a copy taken earlier in the load."""
 
     def prepare(self) -> None:
-        """Find its data."""
+        """Find Redis's data folder."""
         self._data = redis_data.folder()
         self._copy = Path(tempfile.mkdtemp(prefix="older-redis-")) / "data"
 
@@ -29,12 +29,12 @@ class OlderRedis(Fault):
         redis_data.copy(self._data, self._copy)
 
     def inject(self) -> None:
-        """Put the copy in the place of what it had."""
+        """Kill Redis and replace its data by the copy."""
         stack.do("kill", "redis")
         redis_data.put_back(self._data, self._copy)
 
     def heal(self) -> None:
-        """Start it."""
+        """Start Redis."""
         stack.do("start", "redis")
 
     def tidy_up(self) -> None:
@@ -43,34 +43,34 @@ class OlderRedis(Fault):
 
 
 class TruncatedRedis(Fault):
-    """Redis is killed under load, and finds the end of its log missing."""
+    """Kills Redis under load and truncates its log."""
 
     def prepare(self) -> None:
-        """Find its data."""
+        """Find Redis's data folder."""
         self._data = redis_data.folder()
 
     def inject(self) -> None:
-        """Cut it, in the middle of some command."""
+        """Kill Redis and cut its log, usually within a command. Raises ChaosError."""
         stack.do("kill", "redis")
         if not redis_data.cut(self._data, _CUT_BYTES):
             raise ChaosError("Redis's log is empty")
 
     def heal(self) -> None:
-        """Start it."""
+        """Start Redis."""
         stack.do("start", "redis")
 
 
 class MemoryAlarm(Fault):
-    """RabbitMQ is told that its memory is full, so it takes no message and confirms none."""
+    """Triggers RabbitMQ's memory alarm: RabbitMQ then accepts and confirms no message."""
 
     def prepare(self) -> None:
-        """Find out how to talk to the node."""
+        """Find the node. Raises NotHere."""
         self._node = Node()
 
     def inject(self) -> None:
-        """Any use of memory is above the mark."""
+        """Set the watermark to 1 byte, which any use of memory exceeds."""
         self._node.do(_SET_WATERMARK, "absolute", "1")
 
     def heal(self) -> None:
-        """The mark is where it was."""
+        """Restore the watermark."""
         self._node.do(_SET_WATERMARK, _WATERMARK)

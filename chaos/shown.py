@@ -1,4 +1,4 @@
-"""Whether texts are those that were sent, and whether who wrote them was shown them."""
+"""Checks of texts: stored as sent, and visible to the client that wrote them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from chaos.rows import promised
 
 
 def texts_are_those_sent(evidence: Evidence) -> Iterator[Violation]:
-    """Each stored text is one that was sent for this row, and no edit that was answered is lost."""
+    """Each stored text was sent for its row, and no acknowledged edit is lost."""
     allowed = _allowed_texts(evidence.attempts)
     sent = _sent_texts(evidence.attempts)
     for parent, rows in evidence.texts.items():
@@ -24,7 +24,7 @@ def texts_are_those_sent(evidence: Evidence) -> Iterator[Violation]:
 
 
 def own_writes_are_read(evidence: Evidence) -> Iterator[Violation]:
-    """What a client made or edited, it is shown, at once."""
+    """A client reads its own creates and edits at once."""
     for attempts in by_client(evidence.attempts).values():
         known: dict[tuple[Parent, int], set[str]] = {}
         for attempt in attempts:
@@ -34,7 +34,7 @@ def own_writes_are_read(evidence: Evidence) -> Iterator[Violation]:
 
 
 def hits_are_of_the_chat(evidence: Evidence) -> Iterator[Violation]:
-    """A search shows messages of its chat that hold what was searched for."""
+    """A search returns only messages of its chat that contain the query."""
     for attempt in evidence.attempts:
         if attempt.request.kind is not Kind.SEARCH:
             continue
@@ -54,7 +54,7 @@ def _sent_texts(attempts: Iterable[Attempt]) -> Mapping[str, set[str]]:
 
 
 def _allowed_texts(attempts: Sequence[Attempt]) -> Mapping[tuple[Parent, int], set[str]]:
-    """The text of the last edit that was answered, and of later ones whose outcome is open."""
+    """Texts of the last acknowledged write and of later edits with unknown outcome, by row."""
     known: dict[tuple[Parent, int], set[str]] = {}
     for of_client in by_client(attempts).values():
         for attempt in of_client:

@@ -1,4 +1,4 @@
-"""The local stack's parts, broken and mended by scripts/stack."""
+"""Break and repair parts of the local stack with scripts/stack."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ _STACK = str(ROOT / "scripts" / "stack")
 
 
 def do(command: str, part: str) -> None:
-    """`scripts/stack COMMAND PART`. Raises ChaosError when that fails."""
+    """Run `scripts/stack COMMAND PART`. Raises ChaosError if it fails."""
     result = run(_STACK, command, part)
     if result.returncode != 0:
         raise ChaosError(f"{command} {part}: {result.stdout}{result.stderr}")
@@ -32,7 +32,7 @@ def do(command: str, part: str) -> None:
 
 @contextmanager
 def broken(command: str, part: str, lasting: float = 0) -> Iterator[None]:
-    """The part is broken by this command while the block runs, and for so many seconds at least."""
+    """Break the part during the block, for at least `lasting` seconds. Raises ChaosError."""
     began = time.monotonic()
     do(command, part)
     try:
@@ -43,43 +43,43 @@ def broken(command: str, part: str, lasting: float = 0) -> Iterator[None]:
 
 
 def mend(command: str, part: str) -> None:
-    """Undo what this command did."""
+    """Undo this command. Raises ChaosError."""
     do("resume" if command == "pause" else "start", part)
 
 
 def start_all() -> None:
-    """Start or resume every part that does not run."""
+    """Start every part that does not run. Raises ChaosError."""
     for name, part in parts().items():
         if part.state != "running":
             do("start", name)
 
 
 def pids(part: str) -> Sequence[int]:
-    """The processes of a part, parents and children."""
+    """The process ids of a part, parents and children."""
     return parts()[part].pids
 
 
 def manage(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The result of a manage.py command on the stack."""
+    """Run a manage.py command and return its result."""
     return run(sys.executable, str(ROOT / "manage.py"), *arguments)
 
 
 def python(*arguments: str) -> None:
-    """Another process with the application's settings. Raises ChaosError when it fails."""
+    """Run Python with these arguments. Raises ChaosError if it fails."""
     result = run(sys.executable, *arguments)
     if result.returncode != 0:
         raise ChaosError(result.stderr)
 
 
 def run(*command: str, within: float = LIMIT_SECONDS) -> subprocess.CompletedProcess[str]:
-    """The result of a command in the checkout."""
+    """Run a command in the checkout, for at most `within` seconds; return its result."""
     return subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=within, check=False
     )
 
 
 def queued(*queues: str) -> int:
-    """How many task messages wait in these queues, those that a worker holds left out."""
+    """The number of messages in these queues, without those that a worker holds."""
     with Connection(os.environ["BROKER_URL"], connect_timeout=ANSWER_SECONDS) as connection:
         channel: Any = connection.channel()
         declared = [channel.queue_declare(queue, passive=True) for queue in queues]
@@ -87,17 +87,17 @@ def queued(*queues: str) -> int:
 
 
 def purge(queue: str) -> None:
-    """Take out what waits there."""
+    """Remove the waiting messages of a queue."""
     with Connection(os.environ["BROKER_URL"], connect_timeout=ANSWER_SECONDS) as connection:
         channel: Any = connection.channel()
         channel.queue_purge(queue)
 
 
 def queues() -> Sequence[str]:
-    """The names of all queues of work."""
+    """The names of all work queues."""
     return list(WORK)
 
 
 def redis_client() -> redis.Redis:
-    """A client for looking at Redis."""
+    """A client of the stack's Redis."""
     return redis.Redis.from_url(os.environ["REDIS_URL"], socket_timeout=ANSWER_SECONDS)

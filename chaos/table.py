@@ -1,4 +1,4 @@
-"""The table, for the terminal and for the page: a row for each case."""
+"""The table of outcomes, one row a case, as plain text and as Markdown."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from chaos.evidence import Sort
 from chaos.outcome import Outcome
 from chaos.requests import Kind
 
-#: Of each sort of violation so many are shown.
+#: Violations shown for each sort.
 _NAMED = 10
 
 _HEADER = (
@@ -26,7 +26,7 @@ _HEADER = (
 
 
 def line(outcome: Outcome) -> list[str]:
-    """Its cells."""
+    """The cells of an outcome's row."""
     if not outcome.requests:
         return [outcome.case, *["-"] * (len(_HEADER) - 2), outcome.verdict]
     sorts = outcome.sorts
@@ -44,13 +44,13 @@ def line(outcome: Outcome) -> list[str]:
 
 
 def show(outcome: Outcome) -> str:
-    """One case in full: its row, and the first violations of each sort."""
+    """A case's named cells and its first violations of each sort."""
     cells = ", ".join(f"{name} {cell}" for name, cell in zip(_HEADER, line(outcome), strict=True))
     return "\n".join([cells, *(f"  {each}" for each in _first(outcome))])
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
-    """For people."""
+    """The table as plain text."""
     rows = [list(_HEADER), *map(line, outcomes)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
@@ -64,7 +64,7 @@ def table(outcomes: Iterable[Outcome]) -> str:
 
 
 def markdown(outcomes: Iterable[Outcome]) -> list[str]:
-    """The same as lines of Markdown."""
+    """The table as lines of Markdown."""
     rule = ["---", *["---:"] * (len(_HEADER) - 2), "---"]
     rows = [list(_HEADER), rule, *map(line, outcomes)]
     return [f"| {' | '.join(row)} |" for row in rows]

@@ -1,7 +1,7 @@
-"""What must be true of everything that was answered: pure functions of journal and stored rows.
+"""The guarantees of docs/reliability.md, checked by pure functions of journal and stored rows.
 
-The guarantees are those of docs/reliability.md. Nothing that is found is excused but a gap that is
-recorded as a skip, and rows that a list shows late while Redis is away.
+Only two deviations are allowed: a gap recorded as a skip, and a list that lacks pending rows while
+Redis is down.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,5 +24,5 @@ CHECKS: Sequence[Callable[[Evidence], Iterator[Violation]]] = (
 
 
 def judge(evidence: Evidence) -> list[Violation]:
-    """Every violation."""
+    """The violations found by all checks."""
     return [violation for check in CHECKS for violation in check(evidence)]

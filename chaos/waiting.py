@@ -1,4 +1,4 @@
-"""Waiting for a condition on a machine that is busy being broken."""
+"""Waiting for a condition."""
 
 from collections.abc import Callable
 
@@ -9,5 +9,5 @@ from chaos.errors import ChaosError
 def until(
     condition: Callable[[], object], what: str, within: float = 60, *, every: float = 0.2
 ) -> None:
-    """Return as soon as it holds. Raises ChaosError when it does not within so many seconds."""
+    """Poll until the condition holds. Raises ChaosError after `within` seconds."""
     wait_until(condition, within, what, every, ChaosError)

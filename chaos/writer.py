@@ -1,6 +1,6 @@
-"""One client of the load: it waits for each answer, and reads and edits only what it made.
+"""One client of the load. It waits for each response, and reads and edits only its own rows.
 
-So the order of its requests is known, and what it is shown can be compared with what it was told.
+So the order of its requests is known, and each read can be compared with its earlier writes.
 """
 
 import random
@@ -14,12 +14,12 @@ from chaos.journal import Attempt, attempt
 from chaos.parent import Parent
 from chaos.requests import Kind, Request, name_in
 
-#: Which requests, and how many of each in so many.
+#: The kinds of requests and their relative weights.
 Mix = Mapping[Kind, int]
 
-#: A client that is not answered within this has gone away; longer than the servers ever take.
+#: A client's timeout, longer than the servers ever take.
 ANSWER_SECONDS = 15.0
-#: The number of who is none of the clients.
+#: The client number for requests outside of the load.
 NOBODY = -1
 REMEMBERED_ROWS = 40
 REMEMBERED_CHATS = 3
@@ -28,7 +28,7 @@ BULK_ROWS = (2, 20)
 
 @dataclass
 class Mine:
-    """A row that this client made. `is_settled` unless the outcome of an edit is open."""
+    """A row that this client created. `is_settled`: no edit has an unknown outcome."""
 
     parent: Parent
     number: int
@@ -38,7 +38,7 @@ class Mine:
 
 
 class Writer:
-    """Writes to `home` and to chats that it makes beside it; `tails` follow the names in texts."""
+    """Writes to `home` and to chats it creates. A text is a name and one of `tails`."""
 
     def __init__(
         self, number: int, load: str, home: Parent, mix: Mix, tails: Sequence[str], *, keyed: bool
@@ -55,7 +55,7 @@ class Writer:
         self._mine: deque[Mine] = deque(maxlen=REMEMBERED_ROWS)
 
     def turn(self, http: Client) -> Attempt:
-        """One request and its answer."""
+        """Send one random request; return the attempt."""
         [kind] = self._chance.choices(self._kinds, self._weights)
         mine = self._one_of_mine(kind)
         if mine is None and kind in {Kind.EDIT, Kind.READ, Kind.LIST}:
@@ -93,7 +93,7 @@ class Writer:
             mine.is_settled = False
 
     def _one_of_mine(self, kind: Kind) -> Mine | None:
-        """The newest as often as all others together: it is the one that pends."""
+        """A row of this client, or None. Prefer the newest, which is most likely pending."""
         if kind not in {Kind.EDIT, Kind.READ, Kind.LIST}:
             return None
         mine = [one for one in self._mine if one.is_settled or kind is not Kind.EDIT]
@@ -108,12 +108,12 @@ class Writer:
 
     def _tail(self, parent: Parent) -> str:
         tail = self._chance.choice(self._tails)
-        # Names are trimmed and short; bodies are kept as they are.
+        # The server trims and limits names; it keeps bodies unchanged.
         return tail if parent.number else tail[:40].strip() + "."
 
 
 def send(http: Client, client: int, request: Request, *, is_repeat: bool = False) -> Attempt:
-    """Send it, and once more where its connection was closed before any answer."""
+    """Send a request. Resend it once if its connection was closed and that is safe."""
     sent_at, sent = time.time(), 1
     answer = http.send(request.method, request.path, request.document, request.headers)
     if answer.is_closed and (request.key or not request.creates):

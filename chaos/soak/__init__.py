@@ -1,1 +1,1 @@
-"""Minutes of steady load with nothing broken: memory stays flat, and nothing piles up."""
+"""Minutes of steady load without a fault: memory and backlogs must not grow."""

@@ -1,4 +1,4 @@
-"""What the parts of the stack hold in memory, and how much waits in them, at one moment."""
+"""A sample of the stack's memory and backlogs."""
 
 import time
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from chaos import processes, stack
 from chaos.database import query
 from ingest import redis_keys
 
-#: Of these every process counts, those that supervise the others too.
+#: Parts whose memory is summed over all processes, including parents.
 PROCESSES = ("web", "worker", "beat")
 EVERY_BLOCK = redis_keys.block("*") + "*"
 _SCANNED = 1000
@@ -17,10 +17,10 @@ _SCANNED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`at`: seconds. `memory`: bytes by part, pages that processes share counted once.
+    """`at`: monotonic seconds. `memory`: bytes by part; shared pages count once.
 
-    `requests` and `blocks` are the keys in Redis that a day of requests and that chats leave there.
-    `waiting`: rows and messages by where they wait.
+    `requests`, `blocks`: numbers of Redis keys for idempotent requests (kept for a day) and for
+    blocks of numbers. `waiting`: sizes of the backlogs by name.
     """
 
     at: float
@@ -32,7 +32,7 @@ class Sample:
 
 
 def sample() -> Sample:
-    """As it is now. Raises OSError, RedisError or a database error while a service is away."""
+    """A sample of now. Raises OSError, RedisError or a database error if a service is down."""
     with stack.redis_client() as client:
         used = int(client.info("memory")["used_memory"])
         requests = sum(1 for _ in client.scan_iter(redis_keys.EVERY_REQUEST, _SCANNED))

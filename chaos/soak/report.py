@@ -1,4 +1,4 @@
-"""What came of it: on the terminal, in chaos/results/soak.json, and in the page."""
+"""Report a soak on the terminal, in chaos/results/soak.json and in the page."""
 
 import json
 from dataclasses import asdict
@@ -12,7 +12,7 @@ _NAMED = 20
 
 
 def report(soaked: Soaked) -> None:
-    """All three."""
+    """Print and save the result."""
     print("\n".join([*_markdown(soaked), "", _text(soaked)]))
     for violation in soaked.violations[:_NAMED]:
         print(f"  {violation.sort}: {violation.detail[:400]}")

@@ -1,4 +1,4 @@
-"""The load, looked at every few seconds, and what is judged at its end."""
+"""Run the load, sample the stack every few seconds, and judge the result."""
 
 import time
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _SETTLED_WITHIN_SECONDS = 240.0
 
 @dataclass(frozen=True)
 class Soaked:
-    """`request_bytes` and `block_bytes`: what one such key costs Redis."""
+    """`request_bytes`, `block_bytes`: bytes of Redis for each such key."""
 
     samples: Sequence[Sample]
     requests: int
@@ -36,7 +36,7 @@ class Soaked:
 
 
 def soak(seconds: float) -> Soaked:
-    """Run it. Raises ChaosError where no verdict can be had."""
+    """Run the soak. Raises ChaosError if there is no verdict."""
     heal()
     until_settled(_SETTLED_WITHIN_SECONDS)
     known = audit_errors()

@@ -1,6 +1,6 @@
-"""What one key of a sort costs Redis, found by having as many of them once more.
+"""Redis memory for each key, measured by copying keys.
 
-`MEMORY USAGE` leaves out what the tables of keys and of expiries need; this does not.
+Unlike `MEMORY USAGE`, this includes Redis's tables of keys and of expiries.
 """
 
 import redis
@@ -8,15 +8,15 @@ import redis
 from bench.services import services
 from chaos import stack
 
-#: So many are enough; the tables double in size, so with few the average depends on how many.
+#: Keys to copy. With few, the average depends on their number, because the tables double in size.
 _COPIED = 100_000
 _SCANNED = 1000
 
 
 def bytes_per_key(pattern: str) -> float:
-    """The average over the keys that match, with their share of Redis's own tables; 0 without any.
+    """The average bytes of a matching key, with its share of Redis's tables; 0 without keys.
 
-    They are copied into a scratch database, which is emptied afterwards.
+    The keys are copied to a scratch database, which is emptied afterwards.
     """
     with (
         stack.redis_client() as client,

@@ -1,4 +1,4 @@
-"""Whether memory was flat and nothing piled up: the last minute beside the third."""
+"""Whether memory or backlogs grew: compares the last minute with the third."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from chaos.soak.memory import PROCESSES, Sample
 from chaos.soak.running import Soaked
 
 GROWTH = 1.05
-#: What keys cost is an average, right to about so much of their bytes: their numbers get more
-#: digits, and Redis's tables of keys double from time to time.
+#: Relative error of the measured bytes per key: numbers get more digits, and Redis's tables of
+#: keys double from time to time.
 _UNKNOWN = 0.01
 _MIB = 2**20
-#: What waits varies from one look to the next by about a group or two of each process.
+#: A backlog varies between samples by about one or two group commits of each process.
 _ROWS_AT_LEAST = 200.0
 
 
 @dataclass(frozen=True)
 class Line:
-    """Averages of the third and of the last minute, and what the last may be at most."""
+    """Averages of the third and of the last minute; `most`: the limit for the last."""
 
     name: str
     unit: str
@@ -28,22 +28,22 @@ class Line:
 
     @property
     def is_ok(self) -> bool:
-        """It has not grown."""
+        """Whether the last minute is within the limit."""
         return self.last <= self.most
 
 
 def lines(soaked: Soaked) -> list[Line]:
-    """Memory of each part, then how much waits."""
+    """The lines for memory, then for backlogs."""
     return [*_memory(soaked), *_waiting(soaked)]
 
 
 def is_ok(soaked: Soaked) -> bool:
-    """No promise was broken, nothing failed, and nothing has grown."""
+    """Whether there was no violation, no failed request, and no growth."""
     return not (soaked.violations or soaked.failed) and all(line.is_ok for line in lines(soaked))
 
 
 def without_keys(soaked: Soaked, sample: Sample) -> float:
-    """Redis's bytes less what requests are remembered by, and the blocks of chats."""
+    """Redis's bytes without idempotency keys and blocks of numbers."""
     kept = sample.requests * soaked.request_bytes + sample.blocks * soaked.block_bytes
     return sample.redis_bytes - kept
 
@@ -72,7 +72,7 @@ def _waiting(soaked: Soaked) -> Iterator[Line]:
 
 
 def _means(samples: Sequence[Sample], values: Sequence[float]) -> tuple[float, float]:
-    """Of the third minute, and of the last."""
+    """The means of the third and of the last minute."""
     began, ended = samples[0].at, samples[-1].at
     at = [(sample.at, value) for sample, value in zip(samples, values, strict=True)]
     third = [value for moment, value in at if 120 <= moment - began < 180]
