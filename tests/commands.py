@@ -1,4 +1,4 @@
-"""Commands as `manage.py` runs them, in this process."""
+"""Runs manage.py commands in this process."""
 
 from io import StringIO
 

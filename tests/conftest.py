@@ -1,4 +1,4 @@
-"""Fixtures that all tests share: the API without a server between, and a server of one's own."""
+"""Shared fixtures: the API without a server in between, and a server for the test."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What is left to the garbage collector, which is memory held until its next look."""
+"""Finds objects left to the garbage collector, which hold memory until its next run."""
 
 import gc
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Programs that only some tests need, and that not every machine has."""
+"""Optional programs that some tests need and not every machine has."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A real Redis of a test's own, with the production settings, that can be broken at will."""
+"""A real Redis for one test, with the production settings, which the test can break."""
 
 import shutil
 import signal

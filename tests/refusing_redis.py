@@ -1,7 +1,7 @@
-"""A way to a Redis on which it answers, when told to, with any error that a server could give.
+"""A proxy to Redis that responds with any given error on demand.
 
-Only for errors that a real server cannot be brought to give here: those of a cluster, of other
-products, and of versions to come.
+Only for errors that a real server cannot produce here: those of a cluster, of other products, and
+of future versions.
 """
 
 import socket

@@ -1,4 +1,4 @@
-"""The admin as its users meet it: addresses, what a list shows, what a form answers."""
+"""The admin as users see it: addresses, the contents of lists, responses to forms."""
 
 import html
 import re

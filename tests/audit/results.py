@@ -1,4 +1,4 @@
-"""What `manage.py audit` says."""
+"""The output of `manage.py audit`, parsed."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The commands of docs/backup.md, run as they are written there."""
+"""The commands of docs/backup.md, run exactly as written."""
 
 import os
 import re

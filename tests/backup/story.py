@@ -1,4 +1,4 @@
-"""What clients are answered before and after a restore, and what of it there still is."""
+"""The responses clients got before and after a restore, compared with the stored rows."""
 
 from collections import defaultdict
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""A system of a test's own, from the API to the tables, and the evidence of what became of it.
+"""A complete system for one test, from the API to the tables, and the evidence it leaves.
 
-Redis and queue are real and the test's alone, and so is the database. The web process is this one,
-which also is the worker where none has to be killed.
+Redis, queue and database are real and belong to the test. This process is the web process, and
+also the worker unless the worker has to be killed.
 """
 
 import time

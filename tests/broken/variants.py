@@ -1,6 +1,6 @@
-"""The system, broken on purpose: each variant leaves out one mechanism that keeps a promise.
+"""Deliberately broken variants of the system: each omits one mechanism that keeps a promise.
 
-They are plausible mistakes, as an early version or a hasty change might have them.
+They are plausible mistakes of an early version or a hasty change.
 """
 
 from collections.abc import Callable, Mapping, Sequence

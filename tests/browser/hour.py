@@ -1,7 +1,7 @@
-"""An hour as operators may see it on the dashboard, written as samples of a site that runs.
+"""One hour of dashboard samples, written as if by a running site.
 
-Run in a process of the site. The site's own samples are not taken meanwhile, nor for two minutes:
-these are there already, under its name.
+Run in a process of the site. The samples use the site's name and reach two minutes ahead, so the
+site takes none of its own meanwhile.
 """
 
 import math

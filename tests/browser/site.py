@@ -1,4 +1,4 @@
-"""A running site as its operators have it: an address, and commands beside it."""
+"""A running site as operators have it: an address, and manage.py commands."""
 
 import json
 import os

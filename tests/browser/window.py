@@ -1,4 +1,4 @@
-"""A browser's window as a person uses it: each look and each click within a limit."""
+"""A browser window used as a person would: every look and every click has a timeout."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
-"""A short load in which nothing went wrong, to be changed by tests until something has.
+"""A short faultless load, which tests modify until it contains an error.
 
-Two clients write to one chat: messages, three in bulk, an edit; they read, list and search, and one
-request is repeated.
+Two clients write to one chat: messages, a bulk create of three, an edit. They read, list and
+search, and repeat one request.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Imports and exports in this process, and in one of their own that can be killed."""
+"""Imports and exports, in this process or in a separate one that can be killed."""
 
 import json
 import sqlite3

@@ -1,4 +1,4 @@
-"""Generated conversations in many scripts, the same in every run."""
+"""Generated conversations in many scripts, identical in every run."""
 
 import json
 from collections import defaultdict

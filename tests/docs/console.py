@@ -1,7 +1,7 @@
-"""The sessions that documents show in console blocks: run as they stand, and compared.
+"""The console blocks of documents, run as written and compared with the shown output.
 
-A command follows "$"; one that ends in a backslash goes on in the next line. What is shown below it
-is its output.
+A command follows "$"; one that ends in a backslash continues on the next line. The lines below it
+are its output.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""Clients that write one message after the other, each in its chat and without a key.
+"""Clients that write one message after another, each to its chat and without a key.
 
-So what a failed request left behind is told by its body from everything else.
+Each body is unique, so the rows of a failed request can be recognized.
 """
 
 from collections.abc import Sequence

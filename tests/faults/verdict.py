@@ -1,7 +1,7 @@
-"""What must be true of the stored rows after all that was answered.
+"""The conditions that the stored rows must meet, given all responses.
 
-A row that is pending is accounted for: the sweeper stores it when it is a minute old. Whatever was
-answered 201 has to be in its table.
+A pending row counts as safe: the sweeper stores it when it is a minute old. Every row that was
+answered 201 must reach its table.
 """
 
 from collections.abc import Sequence

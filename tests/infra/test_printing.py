@@ -1,4 +1,4 @@
-"""Whatever clients call things, commands write lines that show it and do nothing else."""
+"""Commands print names chosen by clients safely, without executing control characters."""
 
 import json
 from pathlib import Path

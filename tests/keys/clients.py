@@ -1,4 +1,4 @@
-"""The API as the holders of keys see it."""
+"""API clients for holders of keys."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Keys are required here, and no test knows the keys of another."""
+"""Keys are required in these tests, and keys do not carry over from test to test."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a strict parser, h11, makes of the bytes that a client sends on one connection."""
+"""How a strict parser, h11, reads the bytes that a client sends on one connection."""
 
 import ast
 import re

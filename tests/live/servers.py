@@ -1,4 +1,4 @@
-"""Real servers for tests: one of the embedded profile, and the local stack that is up."""
+"""Real servers for tests: the embedded profile, or the local stack if it is up."""
 
 import os
 import random

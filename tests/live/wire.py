@@ -1,4 +1,4 @@
-"""A connection as its bytes: any bytes are sent, and what comes back is read strictly."""
+"""A raw connection: sends any bytes and parses the responses strictly."""
 
 import select
 import socket

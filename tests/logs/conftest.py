@@ -1,4 +1,4 @@
-"""What this process logs, as its lines are written."""
+"""Captures the log lines of this process as they are written."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What each answer must be, given what was promised and what may be refused just now."""
+"""The permitted responses, given the promises made and the current faults."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,7 @@
-"""What clients do, in any order; each answer is compared with what was promised before.
+"""The clients' actions, in any order; each response is compared with earlier promises.
 
-One client at a time, which waits for its answers. Beside it nothing goes on by itself but what the
-installation does, and that is a part of the machine too (tests.model.faults).
+There is one client, which waits for each response. Only the installation acts besides it, and its
+actions are part of the machine too (tests.model.faults).
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What clients were promised: each answer with 2xx is remembered here; nothing else is known."""
+"""The promises made to clients, recorded from each 2xx response and nothing else."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Queues of a test's own on the stack's broker, and Celery's part of a worker, step by step."""
+"""Separate queues on the stack's broker, and Celery's part of a worker, step by step."""
 
 import os
 from dataclasses import dataclass

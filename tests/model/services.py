@@ -1,4 +1,4 @@
-"""Services of a test's own, which can be broken, and the processes that use them."""
+"""Breakable services for one test, and the processes that use them."""
 
 from datetime import timedelta
 

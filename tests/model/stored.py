@@ -1,4 +1,4 @@
-"""The tables, looked at from beside the API."""
+"""Reads the tables directly, bypassing the API."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Processes that take numbers, played within the test's: what they are given is written down."""
+"""Simulated processes that take numbers within the test's process and record them."""
 
 from collections.abc import Sequence
 from typing import Self

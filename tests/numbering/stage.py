@@ -1,7 +1,7 @@
-"""A stage on which processes act step by step, in an order that a seed decides.
+"""Runs actors step by step, in an order drawn from a seed.
 
-Between any two steps an actor may be left standing while the others go on, or be killed there. One
-that waits for a lock of another is left waiting, as it would be in reality.
+An actor may be paused or killed between any two steps while the others continue. An actor that
+waits for another's lock stays blocked, as in reality.
 """
 
 import random

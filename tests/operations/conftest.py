@@ -1,4 +1,4 @@
-"""The test's own client is an operator, whatever services a test adds."""
+"""The test's client is an operator, whatever services a test adds."""
 
 import pytest
 from pytest_django import Settings

@@ -1,4 +1,4 @@
-"""A queue without a broker, and a worker that stores what it is told to."""
+"""A queue without a broker, and a worker that stores rows when the test says so."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

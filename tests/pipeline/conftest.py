@@ -1,4 +1,4 @@
-"""A broker for tests that need one, though the others have none."""
+"""A broker for the tests that need one; the other tests have none."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A way to a server that can be frozen: connections stay open, and answers do not come."""
+"""A proxy that can be frozen: connections stay open, but no response arrives."""
 
 import socket
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""A queue of a test's own on the stack's broker, with dead letters of its own."""
+"""A separate queue on the stack's broker, with its own dead letters."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Purging while rows pend in Redis: they are never purged, and never brought back."""
+"""Rows pending in Redis are neither purged nor restored by a purge."""
 
 from datetime import timedelta
 

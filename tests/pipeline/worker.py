@@ -1,4 +1,4 @@
-"""A Celery worker of a test's own, on the test database and on a queue of its own."""
+"""A Celery worker for one test, with the test database and a separate queue."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""A chat whose messages are old, and purges that take small steps."""
+"""A chat with old messages, and purges in small steps."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""An Elasticsearch for tests that need one, though the others have none."""
+"""An Elasticsearch for the tests that need one; the other tests have none."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""An index of a test's own, on the stack's Elasticsearch."""
+"""A separate index on the stack's Elasticsearch."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A local stack of its own for the tests of scripts/stack, beside any other on this machine."""
+"""A separate local stack for the tests of scripts/stack, beside any other on this machine."""
 
 import json
 import os

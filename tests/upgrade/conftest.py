@@ -1,4 +1,4 @@
-"""Databases of the release before, upgraded by the migrations of today."""
+"""Databases of the previous release, upgraded by the current migrations."""
 
 import shutil
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Databases of a test's own, on SQLite and on the stack's MariaDB, read without Django's models."""
+"""Databases for one test, on SQLite or the stack's MariaDB, read without Django's models."""
 
 import os
 import sqlite3
