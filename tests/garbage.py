@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def garbage(*kinds: type) -> Iterator[list[object]]:
-    """Objects of these kinds that the block leaves; the list is filled at its end."""
+    """Objects of these kinds left behind by the block; the list is filled at the block's end."""
     left: list[object] = []
     gc.collect()
     gc.disable()

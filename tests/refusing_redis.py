@@ -16,9 +16,9 @@ _SETTING_UP = {b"HELLO", b"AUTH", b"CLIENT", b"SELECT"}
 
 
 class RefusingRedis:
-    """Passes everything on, or answers all but a connection's set-up with `answer`.
+    """Forwards everything, or replies `answer` to all commands but a connection's set-up.
 
-    `answer` is as bytes on the wire, such as b"-MOVED 3999 127.0.0.1:1".
+    `answer` is bytes as on the wire, such as b"-MOVED 3999 127.0.0.1:1".
     """
 
     def __init__(self, port: int) -> None:

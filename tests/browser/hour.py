@@ -27,7 +27,7 @@ _NO_REDIS = range(260, 276)
 
 
 def write() -> None:
-    """Put it into the database, in place of what was there; and have the count job run."""
+    """Replace the stored samples by the hour's, and run the count job."""
     now = timezone.now()
     first = now.replace(second=now.second // EVERY_SECONDS * EVERY_SECONDS, microsecond=0) - BEFORE
     steps = (BEFORE + AFTER) // _EVERY
@@ -45,7 +45,7 @@ def write() -> None:
 
 
 def forget() -> None:
-    """No sample is left."""
+    """Delete all samples."""
     Sample.objects.all().delete()
 
 

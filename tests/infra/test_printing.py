@@ -1,4 +1,4 @@
-"""Commands print names chosen by clients safely, without executing control characters."""
+"""Commands print client-chosen names as visible text that has no other effect."""
 
 import json
 from pathlib import Path

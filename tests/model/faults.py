@@ -86,7 +86,7 @@ class Faults(Clients):
         return item.indexed == item.text
 
     def unstored(self) -> list[Item]:
-        """What was promised and is not in its table yet."""
+        """The promised items that are not in their tables yet."""
         stored = is_stored()
         return [item for item in self.items() if not stored(item)]
 

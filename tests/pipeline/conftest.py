@@ -49,7 +49,7 @@ def backlog(
 
 @pytest.fixture
 def broker_proxy() -> Iterator[Proxy]:
-    """A way to the stack's broker that can be frozen and cut."""
+    """A proxy to the stack's broker that can be frozen and cut."""
     with proxy_to(os.environ["BROKER_URL"]) as way:
         yield way
 

@@ -14,7 +14,7 @@ from tests.live.servers import eventually
 
 
 class TestQueue:
-    """A quorum queue as the real ones are."""
+    """A quorum queue like the real ones."""
 
     __test__ = False
 
@@ -85,9 +85,9 @@ class TestQueue:
         self._channel.basic_reject(message.delivery_tag, requeue=True)
 
     def ready(self) -> int:
-        """How many messages wait and are held by nobody."""
+        """The number of messages that are ready for delivery."""
         return int(self._channel.queue_declare(self.name, passive=True).message_count)
 
     def dead_letters(self) -> int:
-        """How many messages were set aside."""
+        """The number of dead-lettered messages."""
         return int(self._channel.queue_declare(self.failed, passive=True).message_count)

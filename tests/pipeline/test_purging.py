@@ -1,4 +1,4 @@
-"""Rows pending in Redis are neither purged nor restored by a purge."""
+"""A purge with rows pending in Redis: pending rows stay, and purged rows do not return."""
 
 from datetime import timedelta
 

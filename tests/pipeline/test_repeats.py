@@ -1,4 +1,4 @@
-"""Idempotency keys with numbers from Redis survive the queue, the table and data loss."""
+"""Idempotency keys with numbers from Redis: while queued, once stored, and after data loss."""
 
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5

@@ -18,7 +18,7 @@ GREETING = """it's "a test", 100 % $HOME"""
 
 @dataclass(frozen=True)
 class PartStatus:
-    """What `status --json` says of one part."""
+    """The status of one part in `status --json`."""
 
     state: str
     pids: tuple[int, ...]
@@ -33,7 +33,7 @@ class Instance:
         self.environ = os.environ | {"STACK_DIR": str(folder), "STACK_ES_HEAP": "256m"}
 
     def try_to(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run one command, whatever comes of it."""
+        """Run one command, whether it fails or not."""
         return subprocess.run(
             [COMMAND, *arguments],
             env=self.environ,
