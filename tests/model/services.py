@@ -109,7 +109,7 @@ class Services:
         self.await_broker()
 
     def await_redis(self) -> None:
-        """Readers know that it is back; numbers still come from the database, if they did."""
+        """Wait until readers use Redis again; numbers may still come from the database."""
         eventually(lambda: not redis_client.redis_breaker().is_open, WITHIN_S, "Redis is back")
 
     def await_numbers_of_redis(self) -> None:
@@ -119,14 +119,14 @@ class Services:
         eventually(lambda: not database_gives_numbers(), WITHIN_S, "Redis gives numbers")
 
     def await_broker(self) -> None:
-        """Publishers know that it is back."""
+        """Wait until publishers use the broker again."""
         eventually(lambda: not publisher().breaker.is_open, WITHIN_S, "the broker is back")
 
     def rest(self) -> None:
-        """The workers have done nothing for half a minute."""
+        """Delete the workers' progress, as if they had been idle for half a minute."""
         self.redis.client().delete(*map(redis_keys.progress, record_types()))
 
 
 def database_gives_numbers() -> bool:
-    """As the authority says."""
+    """Whether the database is the numbering authority."""
     return read_authority().source == Source.DATABASE
