@@ -57,7 +57,7 @@ def by_application(said: Iterable[Said]) -> dict[str, bytes]:
 
 
 def endless_input(units: int) -> Iterator[bytes]:
-    """About 2 MiB per unit: messages in ever new chats, empty lines, one line that is far too long."""
+    """About 2 MiB per unit: messages in ever new chats, empty lines, one overlong line."""
     body = "💬" * 1024
     for unit in range(units):
         for number in range(20):
