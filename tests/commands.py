@@ -1,4 +1,4 @@
-"""Commands as `manage.py` runs them, in this process."""
+"""Runs manage.py commands in this process."""
 
 from io import StringIO
 
@@ -7,7 +7,7 @@ from django.core.management import get_commands, load_command_class
 
 
 def run_as_manage_py(*arguments: str) -> tuple[int | str | None, str, str]:
-    """The exit status of a command, and what it writes to standard output and error."""
+    """The exit status of a command, and its standard output and error."""
     stdout, stderr = StringIO(newline=""), StringIO(newline="")
     command = load_command_class(get_commands()[arguments[0]], arguments[0])
     status: int | str | None = 0

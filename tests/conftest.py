@@ -1,4 +1,4 @@
-"""Fixtures that all tests share: the API without a server between, and a server of one's own."""
+"""Shared fixtures: the API without a server in between, and a server for the test."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from tests.redis_server import RedisServer
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """For the tests in a browser."""
+    """Add the options of the browser tests."""
     what = "leave pictures of the pages that tests in a browser see in this folder"
     parser.addoption("--pictures", type=Path, metavar="FOLDER", help=what)
 
@@ -84,9 +84,9 @@ def no_queue() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_flush() -> Iterator[None]:
-    """Tests with a transaction of their own empty all tables, but not those of permissions.
+    """Let tests with their own transaction empty all tables except those of permissions.
 
-    Django empties these too, and makes the same rows anew by fifty queries after each test.
+    Django empties these too, and recreates the same rows with fifty queries after each test.
     """
 
     @cache
@@ -108,14 +108,14 @@ def quick_flush() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def known_to_be_well() -> Iterator[None]:
-    """A test that has the database fail says nothing to the next: a probe may not use this one."""
+    """Reset the database's health between tests: a probe may not use the test's database."""
     yield
     database.database_breaker.cache_clear()
 
 
 @pytest.fixture
 def redis_server(settings: Settings, tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis of the test's own, which this process uses."""
+    """A Redis for the test, which this process uses."""
     with RedisServer(tmp_path) as server:
         settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"redis_url": server.url})
         yield server
@@ -133,10 +133,10 @@ def api(db: None) -> Api:
 
 @pytest.fixture(scope="module")
 def rows_of_module(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """What fixtures of a module make after this stays until its last test, which rolls it back.
+    """Keep rows made by module fixtures until the module's last test, then roll them back.
 
-    Each test with `db` rolls back its own changes, as ever. Tests with a transaction of their own
-    have no place in such a module.
+    Each test with `db` still rolls back its own changes. Tests with a transaction of their own
+    cannot be in such a module.
     """
     block = transaction.atomic()
     block._from_testcase = True  # type: ignore[attr-defined] # as Django's own: durable blocks may be within it
@@ -147,7 +147,7 @@ def rows_of_module(django_db_setup: None, django_db_blocker: DjangoDbBlocker) ->
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database for processes of a test's own: made once, to be copied."""
+    """An empty migrated database for separate processes: made once, to be copied."""
     return migrated_database(tmp_path_factory.mktemp("migrated"))
 
 

@@ -1,4 +1,4 @@
-"""What is left to the garbage collector, which is memory held until its next look."""
+"""Finds objects left to the garbage collector, which hold memory until its next run."""
 
 import gc
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def garbage(*kinds: type) -> Iterator[list[object]]:
-    """Objects of these kinds that the block leaves; the list is filled at its end."""
+    """Objects of these kinds left behind by the block; the list is filled at the block's end."""
     left: list[object] = []
     gc.collect()
     gc.disable()

@@ -1,4 +1,4 @@
-"""Programs that only some tests need, and that not every machine has."""
+"""Optional programs that some tests need and not every machine has."""
 
 import os
 import shutil
@@ -8,12 +8,12 @@ import pytest
 
 
 def needed(name: str, package: str) -> str:
-    """Where it is; without it the test is skipped."""
+    """The program's path; skips the test if it is missing."""
     return shutil.which(name) or missing(f"there is no {name}: install Debian's {package}")
 
 
 def missing(message: str) -> NoReturn:
-    """Skip the test; fail it where all is said to be there."""
+    """Skip the test; fail it if CI=true, where every program must be installed."""
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)

@@ -1,4 +1,4 @@
-"""A real Redis of a test's own, with the production settings, that can be broken at will."""
+"""A real Redis for one test, with the production settings, which the test can break."""
 
 import shutil
 import signal
@@ -16,7 +16,7 @@ PASSWORD = token_hex()
 
 
 class RedisServer:
-    """`redis-server` on a free port with its data in the folder."""
+    """`redis-server` on a free port, with its data in the folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "data"
@@ -45,51 +45,51 @@ class RedisServer:
         eventually(self._answers, 20, "redis")
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open and nothing is answered."""
+        """Send SIGSTOP: connections stay open without responses."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT."""
+        """Send SIGCONT."""
         self._signal(signal.SIGCONT)
 
     def restart(self) -> None:
-        """The same data in a new process."""
+        """Start a new process with the same data."""
         self.kill()
         self.start()
 
     def wipe(self) -> None:
-        """A new process without any data."""
+        """Start a new process without data."""
         self.kill()
         shutil.rmtree(self.folder)
         self.folder.mkdir()
         self.start()
 
     def take_copy(self) -> None:
-        """Remember the data as they are now."""
+        """Save a copy of the current data."""
         shutil.rmtree(self._copy, ignore_errors=True)
         shutil.copytree(self.folder, self._copy)
 
     def put_back_copy(self) -> None:
-        """A new process with the data as they were."""
+        """Start a new process with the saved data."""
         self.kill()
         shutil.rmtree(self.folder)
         shutil.copytree(self._copy, self.folder)
         self.start()
 
     def take_snapshot(self) -> None:
-        """Remember the data as they are now, without a restart."""
+        """Save the current data without a restart."""
         client = self.client()
         self._snapshot = {key: client.dump(key) or b"" for key in client.scan_iter()}
 
     def put_back_snapshot(self) -> None:
-        """What a restart with the remembered data looks like to clients, in a millisecond."""
+        """Simulate a restart with the saved data, within a millisecond."""
         client = self.client()
         client.script_flush()
         client.flushall()
@@ -98,14 +98,14 @@ class RedisServer:
         self._drop_clients(client)
 
     def wipe_at_once(self) -> None:
-        """What a restart without data looks like to clients."""
+        """Simulate a restart without data."""
         client = self.client()
         client.script_flush()
         client.flushall()
         self._drop_clients(client)
 
     def restart_at_once(self) -> None:
-        """What a restart with all data looks like to clients."""
+        """Simulate a restart with all data."""
         client = self.client()
         client.script_flush()
         self._drop_clients(client)
@@ -115,7 +115,7 @@ class RedisServer:
         client.client_kill_filter(_type="normal", skipme=True)
 
     def client(self) -> redis.Redis:
-        """A client for looking at the data."""
+        """A client for inspecting the data."""
         return redis.Redis.from_url(self.url)
 
     def _signal(self, number: signal.Signals) -> None:

@@ -1,7 +1,7 @@
-"""A way to a Redis on which it answers, when told to, with any error that a server could give.
+"""A proxy to Redis that responds with any given error on demand.
 
-Only for errors that a real server cannot be brought to give here: those of a cluster, of other
-products, and of versions to come.
+Only for errors that a real server cannot produce here: those of a cluster, of other products, and
+of future versions.
 """
 
 import socket
@@ -16,9 +16,9 @@ _SETTING_UP = {b"HELLO", b"AUTH", b"CLIENT", b"SELECT"}
 
 
 class RefusingRedis:
-    """Passes everything on, or answers all but a connection's set-up with `answer`.
+    """Forwards everything, or replies `answer` to all commands but a connection's set-up.
 
-    `answer` is as bytes on the wire, such as b"-MOVED 3999 127.0.0.1:1".
+    `answer` is bytes as on the wire, such as b"-MOVED 3999 127.0.0.1:1".
     """
 
     def __init__(self, port: int) -> None:

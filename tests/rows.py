@@ -1,4 +1,4 @@
-"""New rows for tests that go past the API."""
+"""New rows for tests that bypass the API."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Rows that most tests of the admin begin with."""
+"""Rows that most admin tests start with."""
 
 import pytest
 from pytest_django import Settings

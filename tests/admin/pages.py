@@ -1,4 +1,4 @@
-"""The admin as its users meet it: addresses, what a list shows, what a form answers."""
+"""The admin as users see it: addresses, the contents of lists, responses to forms."""
 
 import html
 import re
@@ -31,39 +31,39 @@ def listing(client: Client, model: type[Model], **query: str) -> Any:
 
 
 def rows(answer: Any) -> list[Any]:
-    """The rows that the page of a list shows."""
+    """The rows shown on a list's page."""
     assert answer.status_code == 200
     return list(answer.context["cl"].result_list)
 
 
 def text(answer: Any) -> str:
-    """The page without the escapes of HTML."""
+    """The page with its HTML escapes decoded."""
     return html.unescape(answer.content.decode())
 
 
 def notices(answer: Any) -> list[str]:
-    """What the page says above its content."""
+    """The messages above the page's content."""
     return [str(message) for message in get_messages(answer.wsgi_request)]
 
 
 def errors(answer: Any) -> dict[str, list[str]]:
-    """What a form that was refused says, by field."""
+    """The errors of a refused form, by field."""
     assert answer.status_code == 200, answer.status_code
     return dict(answer.context["adminform"].form.errors)
 
 
 def add(client: Client, model: type[Model], **values: object) -> Any:
-    """The answer to a filled form for a new row."""
+    """The response to a form for a new row."""
     return client.post(address(model, "add"), values)
 
 
 def change(client: Client, row: Model, **values: object) -> Any:
-    """The answer to a filled form of an existing row."""
+    """The response to a form for an existing row."""
     return client.post(address(type(row), "change", row.pk), values)
 
 
 def act(client: Client, action: str, *rows: Model) -> Any:
-    """The answer to an action on rows that were selected in their list."""
+    """The response to an action on selected rows of a list."""
     selected = {"action": action, "_selected_action": [row.pk for row in rows]}
     return client.post(address(type(rows[0]), "changelist"), selected)
 

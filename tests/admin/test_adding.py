@@ -1,4 +1,4 @@
-"""New rows through the admin are what they would be through the API."""
+"""Rows added in the admin equal rows created through the API."""
 
 import pytest
 from django.contrib.admin.models import ADDITION, LogEntry

@@ -1,4 +1,4 @@
-"""What the service notes about itself can be read by operators, and changed by nobody."""
+"""Operators can read the service's own records, but cannot change them."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A chat read as a conversation: in order, paged by key, searched, folded where it is long."""
+"""A chat shown as a conversation: ordered, paged by key, searchable, long messages folded."""
 
 import re
 from collections.abc import Iterator

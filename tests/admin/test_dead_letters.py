@@ -1,4 +1,4 @@
-"""Dead letters in the admin: found, shown readable, replayed and discarded; all of it logged."""
+"""Dead letters in the admin are searched, shown, replayed and discarded; each action is logged."""
 
 import html
 from base64 import b64encode

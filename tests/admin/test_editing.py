@@ -1,4 +1,4 @@
-"""Edits through the admin follow the rules of the API, and change nothing but what was edited."""
+"""Edits in the admin follow the API's rules and change only the edited field."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""The admin shows a key once, when it is made, and never what is kept of it."""
+"""The admin shows a key once, when it is created, and never shows its stored form."""
 
 import re
 import threading

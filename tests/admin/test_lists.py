@@ -1,4 +1,4 @@
-"""What lists show: rows in order, texts cut short and escaped, links up and down."""
+"""Lists keep their order, truncate and escape texts, and link to parents and children."""
 
 import pytest
 from django.test import Client

@@ -1,4 +1,4 @@
-"""Logging in: wrong passwords are limited, whoever is right gets in, and nobody is held up."""
+"""Logins: wrong passwords are rate-limited without locking out or delaying other users."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Operators' keys in the admin: made, replaced and revoked, each shown once at the most."""
+"""Operators' keys in the admin: created, replaced and revoked; each is shown at most once."""
 
 import pytest
 from django.contrib.admin.models import LogEntry

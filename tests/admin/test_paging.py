@@ -1,4 +1,4 @@
-"""Pages of a list: each row once, newest first, at a cost that does not grow with the table."""
+"""List pages show each row once, newest first, at a cost independent of the table's size."""
 
 import re
 from typing import Any

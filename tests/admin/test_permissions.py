@@ -1,4 +1,4 @@
-"""Who may do what: Django's permissions, except that nobody deletes."""
+"""Django's permissions apply in the admin, except that deleting is always forbidden."""
 
 from typing import Any
 

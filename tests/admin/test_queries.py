@@ -1,4 +1,4 @@
-"""What a page costs does not grow with the table: as many queries with few rows as with many."""
+"""A page takes as many queries with many rows as with few."""
 
 from collections.abc import Callable
 from typing import Any

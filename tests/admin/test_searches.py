@@ -1,4 +1,4 @@
-"""Searches go by key, exactly; what is no key finds nothing and says so."""
+"""Searches match keys exactly; any other input finds nothing, and the page says so."""
 
 import pytest
 from django.db import connection

@@ -1,4 +1,4 @@
-"""A login ends when nobody uses it, and not before."""
+"""An admin session expires after inactivity, and not earlier."""
 
 from datetime import timedelta
 

@@ -1,6 +1,6 @@
-"""Bad requests to every route, as a table: what is sent, and which status is the right answer.
+"""A table of bad requests to every route, with the expected status of each.
 
-In an address $application, $chat and $message stand for items that exist. Addresses are below
+In an address $application, $chat and $message stand for existing items. Addresses are below
 /api/v1 unless they begin with "//", which stands for the root of the server.
 """
 

@@ -1,4 +1,4 @@
-"""The API as tests speak it: methods that take values, answers that are values."""
+"""An API client for tests: its methods take and return plain values."""
 
 import json
 from dataclasses import dataclass, field

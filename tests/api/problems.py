@@ -1,4 +1,4 @@
-"""What every answer to a bad request is."""
+"""What every response to a bad request has in common."""
 
 from http import HTTPStatus
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whatever is sent: a problem document says what is wrong with it, and nothing has come of it."""
+"""Every bad request gets a problem document that names the error, and has no effect."""
 
 from string import Template
 from typing import Any

@@ -1,4 +1,4 @@
-"""Many messages in one request: consecutive numbers in their order, all of them or none."""
+"""Bulk creates: consecutive numbers in the order sent, all messages or none."""
 
 from typing import Any
 

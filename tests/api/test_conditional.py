@@ -1,4 +1,4 @@
-"""Entity tags: who has an item is not sent it again, and nobody changes what he has not seen."""
+"""Entity tags avoid resending unchanged items and prevent lost updates."""
 
 from typing import Any
 

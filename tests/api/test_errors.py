@@ -1,4 +1,4 @@
-"""Whatever goes wrong, on either side, the answer is a problem document that says so."""
+"""Every error, of client or server, is answered with a problem document."""
 
 from collections.abc import Iterator
 from functools import cache

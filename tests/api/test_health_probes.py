@@ -1,4 +1,4 @@
-"""A part that hangs takes no thread from the questions to the others."""
+"""A hanging service does not block the health probes of the others."""
 
 from threading import Event
 

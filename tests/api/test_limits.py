@@ -1,4 +1,4 @@
-"""Rate limits from outside: 429, the headers, and which requests count for the same client."""
+"""Rate limits seen by clients: 429, the headers, and which requests share a limit."""
 
 from collections.abc import Iterator
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""Without keys, a page of another site changes nothing, whatever browsers are made to send."""
+"""Without keys, pages of other sites cannot change anything, whatever a browser sends."""
 
 from typing import Any
 

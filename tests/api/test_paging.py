@@ -1,4 +1,4 @@
-"""Keyset pages: their window, their links, and that walking them shows everything once."""
+"""Keyset pages: window, links, and each row exactly once over all pages."""
 
 from collections.abc import Callable
 from typing import Any

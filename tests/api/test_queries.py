@@ -1,4 +1,4 @@
-"""The number of queries of a request does not grow with the number of rows."""
+"""The number of queries per request does not grow with the number of rows."""
 
 from collections.abc import Callable
 from typing import Any

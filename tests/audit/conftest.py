@@ -1,4 +1,4 @@
-"""An installation that was used a little, and nothing is wrong with it."""
+"""A lightly used, consistent installation."""
 
 import pytest
 from django.core.management import call_command

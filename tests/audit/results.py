@@ -1,4 +1,4 @@
-"""What `manage.py audit` says."""
+"""The output of `manage.py audit`, parsed."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from messages_app.models import Message
 
 @dataclass(frozen=True)
 class Place:
-    """A chat, and its rows past the application."""
+    """A chat, and direct access to its rows."""
 
     token: str
     number: int
@@ -41,7 +41,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Result:
-    """Exit status, and what was found; that nothing is to be compared with an index left out."""
+    """Exit status and findings, except the one that the index is switched off."""
 
     status: int
     ok: bool
@@ -49,16 +49,16 @@ class Result:
 
     @property
     def sorts(self) -> set[tuple[str, str]]:
-        """The checks that found something, and how bad it is."""
+        """The checks with findings, and their severity."""
         return {(one["check"], one["severity"]) for one in self.findings}
 
     def details(self, check: str) -> str:
-        """What one check says."""
+        """The details of one check's findings."""
         return "\n".join(one["detail"] for one in self.findings if one["check"] == check)
 
 
 def audit(*arguments: str) -> Result:
-    """The result of the command."""
+    """The result of `manage.py audit`."""
     output, status = StringIO(), 0
     try:
         call_command("audit", "--json", *arguments, stdout=output)
@@ -71,5 +71,5 @@ def audit(*arguments: str) -> Result:
 
 
 def found_nothing(result: Result) -> bool:
-    """Whether all is well."""
+    """Whether the audit succeeded without findings."""
     return (result.status, result.ok, result.findings) == (0, True, [])

@@ -1,4 +1,4 @@
-"""An audit of a large table: in pieces, with few queries, and interrupted it goes on."""
+"""The audit reads a large table in pieces, with few queries, and resumes when interrupted."""
 
 import os
 import re

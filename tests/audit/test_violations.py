@@ -1,4 +1,4 @@
-"""Each violation, planted past the application, is found and named, and nothing else is."""
+"""The audit finds and names each violation planted in the tables, and reports nothing else."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

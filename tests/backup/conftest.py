@@ -1,4 +1,4 @@
-"""The stack's MariaDB and Elasticsearch, and a Redis of the test's own, with a story to lose."""
+"""The stack's MariaDB and Elasticsearch, a Redis for each test, and data to lose."""
 
 from pathlib import Path
 

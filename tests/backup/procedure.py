@@ -1,4 +1,4 @@
-"""The commands of docs/backup.md, run as they are written there."""
+"""The commands of docs/backup.md, run exactly as written."""
 
 import os
 import re
@@ -18,40 +18,40 @@ LIMIT_SECONDS = 180
 
 
 def blocks() -> list[str]:
-    """All that the page tells to run, block by block."""
+    """All command blocks of the page."""
     found = re.findall(r"^( *)```bash\n(.*?)^\1```$", PAGE, re.DOTALL | re.MULTILINE)
     return [dedent(text) for _, text in found]
 
 
 @dataclass(frozen=True)
 class Procedure:
-    """What an operator does, in the folder of the copies, with this process's settings."""
+    """An operator's steps, in the folder of the copies, with this process's settings."""
 
     folder: Path
     environment: dict[str, str]
 
     def back_up(self) -> None:
-        """Both."""
+        """Back up Redis and the database."""
         self._run("redis-cli")
 
     def back_up_redis(self) -> None:
-        """The first of the lines."""
+        """Back up Redis alone: the block's first line."""
         self._run("redis-cli", lines=slice(0, 1))
 
     def back_up_database(self) -> None:
-        """The others."""
+        """Back up the database alone: the block's other lines."""
         self._run("redis-cli", lines=slice(1, None))
 
     def put_database_back(self) -> None:
-        """The dump into the database."""
+        """Load the dump into the database."""
         self._run("mariadb ")
 
     def put_redis_back(self) -> None:
-        """The copy into the folder of a Redis that is down."""
+        """Copy the backup into the folder of a stopped Redis."""
         self._run("if [ -e")
 
     def number_on(self, skip: int) -> str:
-        """What follows the restore of the database: what the command said."""
+        """Begin a new epoch after a restore of the database; return the output."""
         return self._run(".venv/bin/python manage.py new_epoch --restored", SKIP=str(skip))
 
     def rebuild_index(self) -> None:
@@ -59,11 +59,11 @@ class Procedure:
         self._run(".venv/bin/python manage.py search")
 
     def check(self) -> str:
-        """Counts and audit; what they said."""
+        """Run the count job and the audit; return their output."""
         return self._run(".venv/bin/python manage.py reconcile_counts")
 
     def go_on_with_redis(self) -> str:
-        """What follows the restore of Redis alone."""
+        """Begin a new epoch after a restore of Redis alone; return the output."""
         return self._run(".venv/bin/python manage.py new_epoch --reason")
 
     def _run(self, begin: str, *, lines: slice = slice(None), **variables: str) -> str:
@@ -83,7 +83,7 @@ class Procedure:
 
 
 def prepare(folder: Path, redis_data: Path, environment: Any) -> Procedure:
-    """A folder that commands see as the checkout, on the services of this process."""
+    """A folder that commands take for the checkout, with the services of this process."""
     for name in (".venv", "manage.py"):
         (folder / name).symlink_to(ROOT / name)
     database = connection.settings_dict

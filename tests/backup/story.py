@@ -1,4 +1,4 @@
-"""What clients are answered before and after a restore, and what of it there still is."""
+"""The responses clients got before and after a restore, compared with the stored rows."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ MANY = 150
 
 @dataclass
 class Story:
-    """One application with two chats, in which more and more is said."""
+    """One application with at least two chats, which receives more and more messages."""
 
     api: Api
     backlog: Backlog
@@ -29,7 +29,7 @@ class Story:
     chats: list[str] = field(default_factory=list)
 
     def begin(self) -> None:
-        """Something is stored, and something pends."""
+        """Create the chats, with stored and with pending messages."""
         self.application = self.api.new_application()
         self.make_chats(2)
         self.backlog.work()
@@ -38,7 +38,7 @@ class Story:
         self.say(3)
 
     def make_chats(self, count: int) -> None:
-        """Further chats."""
+        """Create further chats."""
         for _ in range(count):
             name = uuid4().hex
             chat = self.api.new_chat(self.application, name)
@@ -46,7 +46,7 @@ class Story:
             self.chats.append(chat)
 
     def say(self, count: int) -> None:
-        """So many messages more in each chat that there is."""
+        """Create `count` more messages in each chat."""
         for chat in self.chats:
             bodies = [uuid4().hex for _ in range(count)]
             rows = self.api.post(
@@ -57,14 +57,14 @@ class Story:
                 self._learn(chat, row["message_number"], row["body"])
 
     def say_and_lose_the_last(self, count: int) -> None:
-        """So many wait to be stored, and as many behind them are stored: lost with the table."""
+        """Leave `count` messages per chat queued, and store the `count` after them."""
         self.say(count)
         waiting = [*self.backlog.rows]
         self.say(count)
         self.backlog.work(lambda row: row not in waiting)
 
     def goes_on(self) -> Rows:
-        """Rows are made anew, everywhere; what was answered now."""
+        """Create rows everywhere; return the responses to these creates alone."""
         before, self.answered = self.answered, defaultdict(dict)
         self.chats = [chat for chat in self.chats if self.api.get(chat).status_code == 200]
         self.say(5)
@@ -75,7 +75,7 @@ class Story:
         return now
 
     def existing(self) -> Rows:
-        """Whatever row is in a table, pending or queued."""
+        """All rows that are stored, pending or queued."""
         rows: Rows = defaultdict(dict)
         for name, members in self.backlog.pending().items():
             for member in members:
@@ -93,7 +93,7 @@ class Story:
 
 
 def stored() -> Rows:
-    """What the tables have."""
+    """All rows in the tables."""
     rows: Rows = defaultdict(dict)
     for token, number, name in Chat.objects.values_list("application_token", "chat_number", "name"):
         rows[_path(token)][number] = name
@@ -104,13 +104,13 @@ def stored() -> Rows:
 
 
 def shared(some: Mapping[str, Mapping[int, str]], others: Mapping[str, Mapping[int, str]]) -> Rows:
-    """Numbers that both have."""
+    """The numbers that occur in both."""
     both = {parent: {*rows} & {*others.get(parent, ())} for parent, rows in some.items()}
     return {parent: dict.fromkeys(numbers, "") for parent, numbers in both.items() if numbers}
 
 
 def lacking(some: Mapping[str, Mapping[int, str]], whole: Mapping[str, Mapping[int, str]]) -> Rows:
-    """Rows that are not in the whole as they are here."""
+    """The rows of `some` that are missing from `whole` or differ there."""
     less = {
         parent: {
             number: text

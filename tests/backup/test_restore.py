@@ -1,4 +1,4 @@
-"""Each case of docs/backup.md: after it no number is given twice, and an audit finds no error."""
+"""After each restore of docs/backup.md no number repeats and the audit finds no error."""
 
 import pytest
 from django.core.management import CommandError, call_command

@@ -1,4 +1,4 @@
-"""Goals are ratios of one run; what was not measured has none."""
+"""Goals are ratios within one run; a missing measurement gives no ratio."""
 
 from bench.summary import Goal
 

@@ -1,4 +1,4 @@
-"""What measurements send and expect, before anything is measured."""
+"""The requests that benchmarks send and the responses they expect, checked without timing."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The things compared take turns, and the order turns around."""
+"""The compared subjects alternate, and the order reverses."""
 
 from functools import partial
 

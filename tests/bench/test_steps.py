@@ -1,4 +1,4 @@
-"""A sample of a profile counts for the innermost function that is known."""
+"""A profile sample counts for the innermost known function."""
 
 from bench.profiling import OTHER, step_of
 

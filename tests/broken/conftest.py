@@ -1,4 +1,4 @@
-"""A stage for each variant of the system."""
+"""Opens a stage for any variant of the system."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""A system of a test's own, from the API to the tables, and the evidence of what became of it.
+"""A complete system for one test, from the API to the tables, and the evidence it leaves.
 
-Redis and queue are real and the test's alone, and so is the database. The web process is this one,
-which also is the worker where none has to be killed.
+Redis, queue and database are real and belong to the test. This process is the web process, and
+also the worker unless the worker has to be killed.
 """
 
 import time
@@ -40,7 +40,7 @@ WITHIN_S = 60
 
 @dataclass(frozen=True)
 class Verdict:
-    """The promises that were broken, and of which checks the audit tells errors."""
+    """The broken promises, and the audit's checks that report errors."""
 
     broken: frozenset[Sort]
     alarms: frozenset[str]
@@ -48,7 +48,7 @@ class Verdict:
 
 @dataclass
 class Stage:
-    """One chat that is written to; `sent` is the journal."""
+    """One chat that receives messages; `sent` is the journal."""
 
     api: Api
     redis: RedisServer
@@ -58,18 +58,18 @@ class Stage:
     sent: list[Attempt] = field(default_factory=list)
 
     def open(self) -> None:
-        """A stored chat, in which nothing was said yet."""
+        """Create and store an empty chat."""
         token = self.api.post("/applications", {"name": "a stage"}).json()["token"]
         self.chat = Parent(token, self._send(Kind.CHAT, Parent(token), "chat of all").number)
         self.work()
 
     def say(self, *bodies: str) -> list[int]:
-        """The numbers of new messages, all of which are accepted."""
+        """The numbers of new messages, which must all be accepted."""
         done = [self._send(Kind.MESSAGE, self.chat, body) for body in bodies]
         return [one.number for one in done]
 
     def store_a_stranger(self, number: int) -> None:
-        """A row of a request that was never answered is stored under this number."""
+        """Store a row of an unanswered request under this number."""
         request = Request(Kind.MESSAGE, self.chat, ("stranger, unanswered",))
         now = time.time()
         self.sent.append(attempt(1, request, Answer(0), (now, now)))
@@ -77,7 +77,7 @@ class Stage:
         store_rows([row.numbered(number)])
 
     def work(self) -> None:
-        """Store what is queued as a worker does: by its task, and acknowledged after that."""
+        """Store queued rows as a worker does: run its task, then acknowledge."""
         drain = QueueDrain()
         while held := drain.fetch(self.queue.name):
             [envelope], _, _ = orjson.loads(held.body)
@@ -87,7 +87,7 @@ class Stage:
         writer._drain.drop()
 
     def kill_a_worker_before_its_insert(self) -> None:
-        """A worker of this variant takes what is queued, is killed, and its successor goes on."""
+        """Kill a worker of this variant after it takes the queued rows; its successor continues."""
         worker = TestWorker(
             self.queue,
             self.folder,
@@ -102,7 +102,7 @@ class Stage:
             worker.stop()
 
     def heal(self) -> None:
-        """The workers store what is queued; then the sweeper comes, and the count job."""
+        """Store the queued rows, then run the sweeper and the count job."""
         self.work()
         # What tells the sweeper that workers are busy is forgotten half a minute later.
         for kind in record_types():
@@ -111,7 +111,7 @@ class Stage:
         reconcile(everything=True)
 
     def verdict(self) -> Verdict:
-        """Of all that was answered; what was set aside with its reason is kept at its number."""
+        """The verdict on all responses; a dead letter counts as stored under its number."""
         found = judge(Evidence(self.sent, self._texts(), self._skips()))
         alarms = {check for check, severity in audit().sorts if severity == "error"}
         return Verdict(frozenset(violation.sort for violation in found), frozenset(alarms))

@@ -1,7 +1,7 @@
 """The checks can fail: a system without one of its mechanisms breaks its promise under a fault.
 
-Each scenario is passed by the system as it is, and failed by each variant that it is for, in the
-way that is to be expected. The verdict is that of the fault matrix, and that of the audit.
+The unmodified system passes each scenario. Each variant that the scenario targets fails it in the
+expected way. The fault matrix and the audit give the verdict.
 """
 
 from collections.abc import Callable, Mapping

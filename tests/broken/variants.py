@@ -1,6 +1,6 @@
-"""The system, broken on purpose: each variant leaves out one mechanism that keeps a promise.
+"""Deliberately broken variants of the system: each omits one mechanism that keeps a promise.
 
-They are plausible mistakes, as an early version or a hasty change might have them.
+They are plausible mistakes of an early version or a hasty change.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +23,11 @@ Variant = Callable[[Patch], None]
 
 
 def nothing(patch: Patch) -> None:
-    """The system as it is."""
+    """Leave the system unmodified."""
 
 
 def acknowledge_first(patch: Patch) -> None:
-    """A worker acknowledges its messages before it stores their rows."""
+    """Let a worker acknowledge messages before it stores their rows."""
     following = QueueDrain.next
 
     def next_for_good(drain: QueueDrain, until: float) -> Delivery | None:
@@ -42,7 +42,7 @@ def acknowledge_first(patch: Patch) -> None:
 
 
 def write_nothing_pending(patch: Patch) -> None:
-    """A row that gets its number is in the queue alone."""
+    """Put a numbered row in the queue alone, without a pending copy in Redis."""
     _change_script(
         patch,
         {
@@ -53,7 +53,7 @@ def write_nothing_pending(patch: Patch) -> None:
 
 
 def insert_ignore(patch: Patch) -> None:
-    """Whatever stands in the way of a row is taken for the same row."""
+    """Treat any conflict of an insert as a duplicate of the same row."""
 
     def ignoring(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
         return execute(sql.replace("INSERT INTO", "INSERT IGNORE INTO", 1), *rest)
@@ -66,7 +66,7 @@ def insert_ignore(patch: Patch) -> None:
 
 
 def seed_from_stored_rows(patch: Patch) -> None:
-    """A counter that is lost begins anew behind the highest number that is stored."""
+    """Restart a lost counter above the highest stored number."""
 
     def highest(parent: Key) -> int | None:
         kind = record_type_of_parent(parent)
@@ -87,7 +87,7 @@ def seed_from_stored_rows(patch: Patch) -> None:
 
 
 def examine_nothing(patch: Patch) -> None:
-    """A server without the script is given the script, whatever else it has lost."""
+    """Give the script to a server that lacks it, without checking for lost data."""
 
     def trust(pipeline: Committer, _: Untrusted) -> None:
         agent = pipeline._agent
@@ -98,12 +98,12 @@ def examine_nothing(patch: Patch) -> None:
 
 
 def use_blocks_of_older_epochs(patch: Patch) -> None:
-    """Whatever block is there counts, of whichever epoch it is."""
+    """Accept an existing block of any epoch."""
     _change_script(patch, {"local is_short = epoch < EPOCH": "local is_short = epoch == 0"})
 
 
 def _change_script(patch: Patch, changes: Mapping[str, str]) -> None:
-    """Numbering's script with other text in these places."""
+    """Replace parts of the numbering script's text."""
     source = blocks._SOURCE
     for old, new in changes.items():
         assert source.count(old) == 1, old
@@ -113,7 +113,7 @@ def _change_script(patch: Patch, changes: Mapping[str, str]) -> None:
 
 
 def forget_script() -> None:
-    """What was made of the source is kept by its term alone."""
+    """Clear the cached scripts: they are cached by generation, not by source."""
     blocks.script.cache_clear()
     blocks.script_digest.cache_clear()
 

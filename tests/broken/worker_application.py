@@ -1,4 +1,4 @@
-"""The Celery application of a test's worker that runs the variant named by `VARIANT`."""
+"""The Celery application of a test's worker, running the variant that `VARIANT` names."""
 
 import os
 from importlib import import_module

@@ -1,7 +1,7 @@
-"""Debian's Chromium without a window, driven by its chromedriver, within limits and ended for sure.
+"""Debian's headless Chromium, driven by its chromedriver, with timeouts and a guaranteed end.
 
-Nothing is downloaded: both programs are named, so selenium looks for none. The profile is new and
-empty, and goes with the browser.
+Both programs are named, so selenium downloads nothing. The profile is new and empty, and is
+removed with the browser.
 """
 
 import shutil

@@ -1,8 +1,7 @@
 """A real browser for a session, a real server, and an operator who is logged in.
 
-`window` is what a test needs: it is at the admin's first page. What the browser complains about
-fails the test, and so does a request to anywhere but the site. With `--pictures FOLDER` tests leave
-pictures of what they see there.
+Tests use `window`, which is at the admin's first page. A test fails if the browser reports an error
+or requests anything outside the site. With `--pictures FOLDER` tests save screenshots there.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""An hour as operators may see it on the dashboard, written as samples of a site that runs.
+"""One hour of dashboard samples, written as if by a running site.
 
-Run in a process of the site. The site's own samples are not taken meanwhile, nor for two minutes:
-these are there already, under its name.
+Run in a process of the site. The samples use the site's name and reach two minutes ahead, so the
+site takes none of its own meanwhile.
 """
 
 import math
@@ -27,7 +27,7 @@ _NO_REDIS = range(260, 276)
 
 
 def write() -> None:
-    """Put it into the database, in place of what was there; and have the count job run."""
+    """Replace the stored samples by the hour's, and run the count job."""
     now = timezone.now()
     first = now.replace(second=now.second // EVERY_SECONDS * EVERY_SECONDS, microsecond=0) - BEFORE
     steps = (BEFORE + AFTER) // _EVERY
@@ -45,7 +45,7 @@ def write() -> None:
 
 
 def forget() -> None:
-    """No sample is left."""
+    """Delete all samples."""
     Sample.objects.all().delete()
 
 

@@ -1,4 +1,4 @@
-"""A running site as its operators have it: an address, and commands beside it."""
+"""A running site as operators have it: an address, and manage.py commands."""
 
 import json
 import os
@@ -37,13 +37,13 @@ except ValueError as error:
 
 @dataclass(frozen=True)
 class Site:
-    """Where it is, and the settings of its processes."""
+    """The site's address, and the settings of its processes."""
 
     url: str
     environment: Mapping[str, str]
 
     def command(self, *arguments: str, **variables: str) -> str:
-        """What a manage.py command prints."""
+        """The output of a manage.py command."""
         environment = {**os.environ, **self.environment, **variables}
         done = manage(*arguments, environment=environment, within=120)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -57,15 +57,15 @@ class Site:
         return name
 
     def set_aside(self, token: str, number: int) -> None:
-        """The message was never stored, but set aside; of chat 1 of the application."""
+        """Replace a stored message of the application's chat 1 by a dead letter."""
         self.command("shell", "-v", "0", "-c", _SET_ASIDE.format(token=token, number=number))
 
     def tell_an_hour(self) -> None:
-        """The dashboard has samples of an hour, in place of its own (tests.browser.hour)."""
+        """Replace the dashboard's samples by those of an hour (tests.browser.hour)."""
         self.command("shell", "-v", "0", "-c", "from tests.browser.hour import write; write()")
 
     def forget_samples(self) -> None:
-        """The dashboard begins anew."""
+        """Delete all samples of the dashboard."""
         self.command("shell", "-v", "0", "-c", "from tests.browser.hour import forget; forget()")
 
     def api(self) -> httpx.Client:
@@ -75,14 +75,14 @@ class Site:
 
 @dataclass(frozen=True)
 class Said:
-    """A chat with something in it."""
+    """A chat with messages."""
 
     token: str
     name: str
 
     @property
     def address(self) -> str:
-        """Its conversation in the admin."""
+        """The address of its conversation in the admin."""
         return f"/admin/conversations/{self.token}/1/"
 
 

@@ -1,4 +1,4 @@
-"""What operators do in the admin, done in a real browser."""
+"""Operators' tasks in the admin, done in a real browser."""
 
 from datetime import UTC, datetime
 

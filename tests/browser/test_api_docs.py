@@ -1,4 +1,4 @@
-"""The pages of the API, in a real browser: they draw and work with what the site itself has."""
+"""The API's documentation pages in a real browser render and work with the site's files alone."""
 
 from tests.browser.site import Site
 from tests.browser.window import Window

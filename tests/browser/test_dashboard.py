@@ -1,4 +1,4 @@
-"""The dashboard, drawn by a real browser from the samples of a real server."""
+"""The dashboard in a real browser, drawn from a real server's samples."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta

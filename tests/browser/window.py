@@ -1,4 +1,4 @@
-"""A browser's window as a person uses it: each look and each click within a limit."""
+"""A browser window used as a person would: every look and every click has a timeout."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ class Window:
     pictures: Path | None = None
 
     def open(self, path: str) -> None:
-        """Go to this page of the site."""
+        """Go to a page of the site."""
         self.driver.get(f"{self.url}{path}")
 
     def log_in(self, name: str, password: str) -> None:
@@ -41,11 +41,11 @@ class Window:
         self.see("#user-tools")
 
     def wait(self, condition: Callable[[Chrome], Any], what: str) -> Any:
-        """What the condition gives as soon as it is true."""
+        """The condition's value as soon as it is true."""
         return WebDriverWait(self.driver, SEEN_S).until(condition, f"not seen: {what}")
 
     def see(self, css: str) -> WebElement:
-        """The first such element, once it is to be seen."""
+        """The first such element, once it is visible."""
 
         def visible(driver: Chrome) -> WebElement | bool:
             found = driver.find_elements(By.CSS_SELECTOR, css)
@@ -55,11 +55,11 @@ class Window:
         return element
 
     def texts(self, css: str) -> list[str]:
-        """What is written in each of these elements, now."""
+        """The current texts of these elements."""
         return [element.text for element in self.driver.find_elements(By.CSS_SELECTOR, css)]
 
     def reload_until(self, css: str, texts: list[str]) -> None:
-        """Load the page anew until this is written in these elements."""
+        """Reload the page until these elements have these texts."""
 
         def shown(driver: Chrome) -> bool:
             if self.texts(css) == texts:
@@ -70,25 +70,25 @@ class Window:
         self.wait(shown, f"{css}: {texts}")
 
     def page(self) -> str:
-        """All that is written on the page."""
+        """The page's whole text."""
         return self.see("body").text
 
     def fill(self, css: str, text: str) -> None:
-        """Put this into the field, in place of what was there."""
+        """Replace the field's content."""
         field = self.see(css)
         field.clear()
         field.send_keys(text)
 
     def click(self, css: str) -> None:
-        """Click on it, where the page stays."""
+        """Click an element that does not leave the page."""
         self.see(css).click()
 
     def press(self, css: str) -> None:
-        """Click on it and wait for the next page."""
+        """Click the element and wait for the next page."""
         self._leave_by(self.see(css))
 
     def follow(self, text: str) -> None:
-        """Click on the link of this text and wait for the next page."""
+        """Click the link with this text and wait for the next page."""
         link = self.wait(
             lambda driver: next(iter(driver.find_elements(By.LINK_TEXT, text)), None), text
         )
@@ -96,16 +96,16 @@ class Window:
         self._leave_by(link)
 
     def choose(self, css: str, value: str) -> None:
-        """The option of this value."""
+        """Select the option with this value."""
         self.click(f'{css} option[value="{value}"]')
 
     def picture(self, name: str) -> None:
-        """What is to be seen, as NAME.png, where pictures are wanted."""
+        """Save a screenshot as NAME.png if pictures are wanted."""
         if self.pictures is not None:
             assert self.driver.save_screenshot(self.pictures / f"{name}.png")
 
     def complaints(self) -> list[str]:
-        """What the browser found wrong since it was asked last: scripts, missing files."""
+        """The browser's errors since the last call: scripts, missing files."""
         entries = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
         return [
             entry["message"]
@@ -114,7 +114,7 @@ class Window:
         ]
 
     def requests(self) -> list[str]:
-        """What the browser has asked for since it was asked last, from the site or elsewhere."""
+        """The browser's requests since the last call, to the site or elsewhere."""
         entries = self.driver.get_log("performance")  # type: ignore[no-untyped-call]
         events = [json.loads(entry["message"])["message"] for entry in entries]
         sent = [one for one in events if one["method"] == "Network.requestWillBeSent"]
@@ -127,7 +127,7 @@ class Window:
 
     @contextmanager
     def sized(self, width: int, height: int) -> Iterator[None]:
-        """So large inside, as on another device, while the block runs."""
+        """Give the window this inner size while the block runs."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         try:

@@ -1,7 +1,7 @@
-"""A short load in which nothing went wrong, to be changed by tests until something has.
+"""A short faultless load, which tests modify until it contains an error.
 
-Two clients write to one chat: messages, three in bulk, an edit; they read, list and search, and one
-request is repeated.
+Two clients write to one chat: messages, a bulk create of three, an edit. They read, list and
+search, and repeat one request.
 """
 
 from dataclasses import replace
@@ -21,14 +21,14 @@ _TEXTS = {1: "n-0-1 edit-1 mended", 2: "n-1-1 hello", **dict(enumerate(_BULK, 3)
 
 
 def done(client: int, at: float, request: Request, *rows: tuple[int, str], **other: Any) -> Attempt:
-    """It was sent at this second, and answered half a second later with these rows."""
+    """A request sent at this second, and its response with these rows half a second later."""
     shown = tuple(Row(request.parent, number, text) for number, text in rows)
     outcome = {"status": 201 if request.creates else 200, **other}
     return Attempt(client, request, at, at + 0.5, rows=shown, **outcome)
 
 
 def message(name: str, text: str) -> Request:
-    """A create with its key."""
+    """A create with an idempotency key."""
     return Request(Kind.MESSAGE, CHAT, (text,), key=name)
 
 
@@ -50,7 +50,7 @@ STORY = {
 
 
 class Story:
-    """What was answered, by name, and what is stored; both to be changed."""
+    """The responses by name, and the stored texts; tests modify both."""
 
     def __init__(self) -> None:
         self.attempts = dict(STORY)
@@ -62,7 +62,7 @@ class Story:
         self.lists_late = (0.0, 0.0)
 
     def change(self, name: str, **values: Any) -> None:
-        """Let this one have come out otherwise."""
+        """Change the outcome of one attempt."""
         self.attempts[name] = replace(self.attempts[name], **values)
 
     def rename(self, old: int, new: int) -> None:
@@ -71,5 +71,5 @@ class Story:
 
     @property
     def evidence(self) -> Evidence:
-        """For the judge."""
+        """The evidence for the verdict."""
         return Evidence(list(self.attempts.values()), self.texts, self.skips, self.lists_late)

@@ -1,4 +1,4 @@
-"""A soak is judged by its third and its last minute."""
+"""A soak compares its third minute with its last."""
 
 from collections.abc import Callable
 

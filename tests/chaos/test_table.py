@@ -1,4 +1,4 @@
-"""What is counted of a load, and the row that it makes."""
+"""The figures counted for a load, and its row in the table."""
 
 from dataclasses import replace
 

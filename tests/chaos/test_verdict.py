@@ -1,4 +1,4 @@
-"""The verdict sees whatever is broken, and nothing where nothing is."""
+"""The verdict reports every broken promise, and nothing else."""
 
 from collections.abc import Callable
 

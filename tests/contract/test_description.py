@@ -1,4 +1,4 @@
-"""The API does what its description says, by requests that schemathesis makes from it."""
+"""The API matches its description, checked with requests that schemathesis generates from it."""
 
 import subprocess
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the API shows is what is described: every field of an answer, and no other."""
+"""Every response contains exactly the described fields."""
 
 from pathlib import Path
 from typing import Any

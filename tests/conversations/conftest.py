@@ -1,4 +1,4 @@
-"""A migrated database for processes of their own: made once, copied for each test."""
+"""A migrated database for separate processes: made once, copied for each test."""
 
 import shutil
 from dataclasses import dataclass

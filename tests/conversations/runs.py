@@ -1,4 +1,4 @@
-"""Imports and exports in this process, and in one of their own that can be killed."""
+"""Imports and exports, in this process or in a separate one that can be killed."""
 
 import json
 import sqlite3
@@ -20,7 +20,7 @@ from tests.live.servers import ROOT
 
 @dataclass
 class Run:
-    """What an import printed, and how it failed if it did."""
+    """An import's output, and its error if it failed."""
 
     result: dict[str, Any]
     complaints: str
@@ -28,7 +28,7 @@ class Run:
 
 
 def run_import(file: Path | str, **options: Any) -> Run:
-    """Import, whether it fails or not."""
+    """Run an import, whether it fails or not."""
     stdout, stderr = StringIO(), StringIO()
     error = None
     try:
@@ -41,7 +41,7 @@ def run_import(file: Path | str, **options: Any) -> Run:
 
 
 def imported(file: Path | str, **options: Any) -> dict[str, Any]:
-    """The result of an import that succeeds without a complaint."""
+    """The result of an import, which must succeed without warnings."""
     run = run_import(file, **options)
     assert run.error is None
     assert run.complaints == ""
@@ -62,13 +62,13 @@ def everything() -> dict[str, bytes]:
 
 
 def said_in(export: bytes) -> list[Said]:
-    """What an export says."""
+    """The messages of an export."""
     lines = (json.loads(line) for line in export.splitlines(keepends=True))
     return [(line["application"], line["chat"], line["body"]) for line in lines]
 
 
 def standard_input(monkeypatch: pytest.MonkeyPatch, content: bytes | RawIOBase) -> None:
-    """Have this process read this as its standard input."""
+    """Set the standard input of this process."""
     raw = BytesIO(content) if isinstance(content, bytes) else content
 
     class StandardInput:
@@ -78,20 +78,20 @@ def standard_input(monkeypatch: pytest.MonkeyPatch, content: bytes | RawIOBase) 
 
 
 def start(*arguments: str, environment: dict[str, str], **pipes: Any) -> subprocess.Popen[bytes]:
-    """A manage.py command in a process of its own."""
+    """A manage.py command in a separate process."""
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.Popen(command, cwd=ROOT, env=environment, **pipes)
 
 
 def lines_done(database: Path) -> int:
-    """What the only import in this database has done."""
+    """The number of lines done by the only import in this database."""
     with closing(sqlite3.connect(database)) as connection:
         row = connection.execute("SELECT lines_done FROM imports").fetchone()
     return row[0] if row else 0
 
 
 def messages_in(database: Path) -> list[Said]:
-    """All messages in this database in the order of their numbers."""
+    """All messages in this database, ordered by number."""
     query = """
         SELECT a.name, c.name, m.body FROM messages m
         JOIN chats c USING (application_token, chat_number)

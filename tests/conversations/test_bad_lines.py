@@ -1,4 +1,4 @@
-"""Lines that cannot be imported: reported, set aside, passed over."""
+"""Lines that cannot be imported are reported, set aside and skipped."""
 
 import json
 from io import StringIO

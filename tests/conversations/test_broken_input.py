@@ -1,4 +1,4 @@
-"""Inputs that cannot be read to their end: what came before is kept, and mending is enough."""
+"""When the input breaks off, the lines before it are kept, and a repaired input resumes."""
 
 import gzip
 from collections.abc import Callable

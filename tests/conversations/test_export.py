@@ -1,4 +1,4 @@
-"""Exports: found by token or name, whole or not there, and bounded steps through the tables."""
+"""Exports: selected by token or name, written completely or not at all, in bounded steps."""
 
 import gzip
 import os

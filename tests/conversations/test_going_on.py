@@ -1,4 +1,4 @@
-"""An import that is run again: it goes on, it is done, or it says why it can do neither."""
+"""A repeated import resumes, is already done, or says why it can do neither."""
 
 import gzip
 from codecs import BOM_UTF8

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the batch is stored or it is not, and the command says after which line."""
+"""On SIGINT or SIGTERM a batch is stored or not, and the command reports the last stored line."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What only a process of its own can show: kills, rivals, pipes and memory."""
+"""Tests that need separate processes: kills, concurrent imports, pipes and memory."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What goes in comes out: every script, every order, every kind of input."""
+"""An export equals its import: every script, every order, every kind of input."""
 
 import gzip
 from codecs import BOM_UTF8

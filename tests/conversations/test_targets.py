@@ -1,4 +1,4 @@
-"""Where imports write: into what imports made, by the names in the lines, and nowhere else."""
+"""Imports write only into imported applications and chats, found by the names in the lines."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

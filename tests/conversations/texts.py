@@ -1,4 +1,4 @@
-"""Generated conversations in many scripts, the same in every run."""
+"""Generated conversations in many scripts, identical in every run."""
 
 import json
 from collections import defaultdict
@@ -26,18 +26,18 @@ SPICE = ('"', "\\", "\n", "\t", "'", "\u2028", "\u200f", "\x7f", "\x01", "</scri
 
 
 def conversations(count: int, *, chats: int = 7, seed: int = 0) -> list[Said]:
-    """So many messages; the chats of every script are spoken in turns."""
+    """`count` messages, each in a chat and a script drawn at random."""
     random = Random(seed)
     return [_said(random, chats) for _ in range(count)]
 
 
 def as_lines(said: Iterable[Said]) -> bytes:
-    """The messages as a file of lines."""
+    """The messages as an import file."""
     return "".join(as_line(one) for one in said).encode()
 
 
 def as_line(said: Said) -> str:
-    """One message as a line with its end."""
+    """One message as a line with its line end."""
     fields = dict(zip(("application", "chat", "body"), said, strict=True))
     line = json.dumps(fields, ensure_ascii=False)
     # What acts on a terminal is exported as an escape; an import reads it either way.
@@ -46,7 +46,7 @@ def as_line(said: Said) -> str:
 
 
 def by_application(said: Iterable[Said]) -> dict[str, bytes]:
-    """What an export of each application should be: chat by chat, in order of appearance."""
+    """The expected export of each application: chat by chat, in order of appearance."""
     chats: defaultdict[str, defaultdict[str, list[Said]]] = defaultdict(lambda: defaultdict(list))
     for one in said:
         chats[one[0]][one[1]].append(one)
@@ -57,7 +57,7 @@ def by_application(said: Iterable[Said]) -> dict[str, bytes]:
 
 
 def endless_input(units: int) -> Iterator[bytes]:
-    """2 MiB for each unit: messages in ever new chats, nothing, one line that is far too long."""
+    """About 2 MiB per unit: messages in ever new chats, empty lines, one overlong line."""
     body = "💬" * 1024
     for unit in range(units):
         for number in range(20):

@@ -1,4 +1,4 @@
-"""A dead letter is replayed by the ordinary insert, or discarded for good; both may be repeated."""
+"""Replay uses the ordinary insert; discard is final; both can be repeated."""
 
 from base64 import b64encode
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""What sessions of documents run in."""
+"""The environment in which documented sessions run."""
 
 from pathlib import Path
 

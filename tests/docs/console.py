@@ -1,7 +1,7 @@
-"""The sessions that documents show in console blocks: run as they stand, and compared.
+"""The console blocks of documents, run as written and compared with the shown output.
 
-A command follows "$"; one that ends in a backslash goes on in the next line. What is shown below it
-is its output.
+A command follows "$"; one that ends in a backslash continues on the next line. The lines below it
+are its output.
 """
 
 import re
@@ -24,14 +24,14 @@ _MARK = "=====next====="
 
 @dataclass(frozen=True)
 class Step:
-    """A command, and the output that is shown for it."""
+    """A command and its documented output."""
 
     command: str
     output: str
 
 
 def steps_of(page: str) -> list[Step]:
-    """All commands of a document's console blocks, in their order."""
+    """All commands of a document's console blocks, in order."""
     blocks = re.findall(r"```console\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     parts = re.findall(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", "".join(blocks), re.MULTILINE)
     return [Step(command, output.strip()) for command, output in parts]

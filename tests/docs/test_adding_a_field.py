@@ -1,4 +1,4 @@
-"""How to add a field: the steps of docs/development.md, run on a copy of the tree."""
+"""The steps of docs/development.md for adding a field, run on a copy of the tree."""
 
 import re
 import shutil

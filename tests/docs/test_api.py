@@ -1,4 +1,4 @@
-"""docs/api.md leaves out nothing that docs/openapi.yaml has."""
+"""docs/api.md covers everything in docs/openapi.yaml."""
 
 import re
 from collections.abc import Iterator

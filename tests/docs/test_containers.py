@@ -1,4 +1,4 @@
-"""The container files agree with the code: same parts, same settings, same commands."""
+"""The container files match the code: same parts, settings and commands."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What the documents name is there: targets of make, commands, files, tests, headings."""
+"""Everything the documents name exists: make targets, commands, files, tests, headings."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The tables of the README are complete, and its options exist."""
+"""The README's tables are complete, and its options exist."""
 
 import re
 from argparse import ArgumentParser, _SubParsersAction

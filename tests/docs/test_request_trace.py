@@ -1,4 +1,4 @@
-"""`python -m scripts.request_trace`: the files that it finds, and the limits that it checks."""
+"""`python -m scripts.request_trace`: the files it finds and the limits it checks."""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""What README.md and docs/api.md show of the embedded profile is what happens."""
+"""The sessions of the embedded profile in README.md and docs/api.md show the real output."""
 
 from pathlib import Path
 

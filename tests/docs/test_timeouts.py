@@ -1,4 +1,4 @@
-"""The table "Limits of each wait" is that of the module, and the limits fit each other."""
+"""The table "Limits of each wait" matches the timeouts module, and the limits are consistent."""
 
 import re
 from pathlib import Path

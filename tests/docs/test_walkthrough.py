@@ -1,4 +1,4 @@
-"""The stranger's path on the real services: docs/walkthrough.md goes as it says."""
+"""docs/walkthrough.md works as written on the real services."""
 
 import os
 import re

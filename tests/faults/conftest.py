@@ -1,4 +1,4 @@
-"""Every test begins on a stack that is whole, and leaves one that is whole again."""
+"""Every test starts with a healthy stack and leaves it healthy."""
 
 from collections.abc import Iterator
 

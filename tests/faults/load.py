@@ -1,6 +1,6 @@
-"""Clients that write one message after the other, each in its chat and without a key.
+"""Clients that write one message after another, each to its chat and without a key.
 
-So what a failed request left behind is told by its body from everything else.
+Each body is unique, so the rows of a failed request can be recognized.
 """
 
 from collections.abc import Sequence
@@ -40,11 +40,11 @@ class Load(load.Load):
 
     @property
     def failed(self) -> list[Attempt]:
-        """What was not answered 201."""
+        """The attempts that were not answered 201."""
         return [attempt for attempt in self.journal if not attempt.is_accepted]
 
     def write(self, each: int) -> None:
-        """Every client writes so many messages without a pause, all of which are accepted."""
+        """Write `each` messages per client without a pause; assert that all are accepted."""
         before = len(self.accepted)
 
         def turns(writer: Writer) -> None:
@@ -57,7 +57,7 @@ class Load(load.Load):
         assert len(self.accepted) - before == each * len(self.writers), self.failed
 
     def longest_wait(self) -> float:
-        """The longest time that a client was without a 201 while it wrote, in seconds."""
+        """The longest time between two 201 responses to one client, in seconds."""
         waits = [0.0]
         for attempts in by_client(self.accepted).values():
             waits += [

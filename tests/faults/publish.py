@@ -1,4 +1,4 @@
-"""A process beside the application that queues 199 good messages and a bad one among them.
+"""A separate process that queues 199 valid messages and an invalid one among them.
 
 python -m tests.faults.publish TOKEN CHAT_NUMBER BAD_TOKEN
 """

@@ -1,4 +1,4 @@
-"""A row that the database refuses takes no other with it."""
+"""A row that the database rejects does not affect the other rows."""
 
 from collections.abc import Iterator
 

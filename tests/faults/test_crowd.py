@@ -1,4 +1,4 @@
-"""Many clients and no fault."""
+"""Many concurrent clients, without a fault."""
 
 import pytest
 

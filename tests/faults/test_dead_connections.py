@@ -1,4 +1,4 @@
-"""Connections that the servers closed are replaced, and no request fails for it."""
+"""Connections closed by the servers are replaced, and no request fails."""
 
 from collections.abc import Callable
 

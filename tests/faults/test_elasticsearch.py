@@ -1,4 +1,4 @@
-"""Elasticsearch is killed, wiped, or rebuilt under load: nobody else notices, and all is found."""
+"""Elasticsearch is killed, wiped or rebuilt under load: only search is affected, and recovers."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""MariaDB is away, or takes no writes: Redis and the queue accept what they have numbers for."""
+"""MariaDB is down or read-only: Redis and the queue accept rows while numbers last."""
 
 import os
 import subprocess

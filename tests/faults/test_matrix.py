@@ -1,4 +1,4 @@
-"""One case of the fault matrix as it is run by its command."""
+"""One case of the fault matrix, run by its command."""
 
 from pathlib import Path
 

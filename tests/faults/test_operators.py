@@ -1,4 +1,4 @@
-"""What operators look at while a service is away: it answers within a second, and says so."""
+"""Operators' pages respond within a second while a service is down, and report it."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""A thousand rows wait both in Redis and in the queue, and one of the two loses them all."""
+"""A thousand rows are in both Redis and the queue, and one of the two loses them all."""
 
 import pytest
 

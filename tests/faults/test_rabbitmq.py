@@ -1,4 +1,4 @@
-"""RabbitMQ is paused or killed under load: its rows go to the database, and beat connects anew."""
+"""RabbitMQ is paused or killed under load: rows go to the database, and beat reconnects."""
 
 import time
 

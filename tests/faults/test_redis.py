@@ -1,4 +1,4 @@
-"""Redis is restarted, killed, paused, emptied and set back: numbers may skip, and never return."""
+"""Redis is restarted, killed, paused, wiped or rolled back: numbers may skip but never repeat."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Redis is killed while many clients repeat their requests: what their keys still promise."""
+"""Redis is killed while clients repeat requests: which promises idempotency keys still keep."""
 
 from collections import defaultdict
 from collections.abc import Mapping

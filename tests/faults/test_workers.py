@@ -1,4 +1,4 @@
-"""The workers are stopped or killed: what was accepted waits for them, and can be edited."""
+"""Workers are stopped or killed: accepted rows wait for them and remain editable."""
 
 import pytest
 

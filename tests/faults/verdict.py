@@ -1,7 +1,7 @@
-"""What must be true of the stored rows after all that was answered.
+"""The conditions that the stored rows must meet, given all responses.
 
-A row that is pending is accounted for: the sweeper stores it when it is a minute old. Whatever was
-answered 201 has to be in its table.
+A pending row counts as safe: the sweeper stores it when it is a minute old. Every row that was
+answered 201 must reach its table.
 """
 
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ STORED_WITHIN_SECONDS = 180
 
 
 def judge(load: Load) -> None:
-    """Nothing is lost, doubled or out of order; returns when all that was accepted is stored.
+    """Assert that no row is lost, duplicated or out of order, once all accepted rows are stored.
 
-    Each chat is 1..N, unless another epoch has begun since the load was made: then numbers may be
-    missing right below one with which numbering is known to have gone on.
+    Each chat is 1..N, unless a new epoch has begun since the load was made. Then numbers may be
+    missing directly below a recorded skip.
     """
     until(lambda: not not_stored(load), "all is stored", STORED_WITHIN_SECONDS)
     pending = {chat: _pending(chat) for chat in load.chats}  # first: rows go from here to the table
@@ -44,7 +44,7 @@ def stored(chat: Parent) -> dict[int, str]:
 
 
 def not_stored(load: Load) -> Sequence[Attempt]:
-    """What was answered 201 and is not in its table."""
+    """The accepted creates whose rows are not in their tables."""
     rows = observed.stored({chat.token for chat in load.chats})
     return [
         done
@@ -54,7 +54,7 @@ def not_stored(load: Load) -> Sequence[Attempt]:
 
 
 def _pending(chat: Parent) -> dict[int, str]:
-    """The same of those that are not stored yet."""
+    """The bodies of the pending messages by number."""
     with redis_client() as client:
         members = client.zrange(redis_keys.pending(redis_keys.parent_name(chat)), 0, -1)
     rows = [read_member(chat, member).row for member in members]

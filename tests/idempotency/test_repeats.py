@@ -1,4 +1,4 @@
-"""A request with an Idempotency-Key is done once, however often and however it is sent."""
+"""A request with an Idempotency-Key takes effect once, however often and however it is sent."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Functions on a loop share greenlets, one after the other, and nothing else."""
+"""Functions on an event loop share greenlets one after another, and no other state."""
 
 import asyncio
 import weakref

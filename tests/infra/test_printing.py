@@ -1,4 +1,4 @@
-"""Whatever clients call things, commands write lines that show it and do nothing else."""
+"""Commands print client-chosen names as visible text that has no other effect."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What each error of a service means; one that nobody foresaw loses nothing and is logged."""
+"""The meaning of each service error; an unforeseen error loses nothing and is logged."""
 
 from itertools import combinations
 from typing import Any

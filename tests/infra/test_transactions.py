@@ -1,4 +1,4 @@
-"""What a transaction meets of its rivals, on the database that is used."""
+"""Conflicts between concurrent transactions, on the database in use."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""What is written by hand is what the fields would have written."""
+"""Values in a handwritten INSERT equal those that Django's fields write."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Numbers from the database: 1 to N without gap or repeat, whatever fails or races."""
+"""The database numbers rows 1 to N without gaps or repeats, despite failures and races."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Group commit: who commits, who waits, and that nobody waits for ever."""
+"""Group commit: which thread commits, which ones wait, and that every wait ends."""
 
 import asyncio
 import threading

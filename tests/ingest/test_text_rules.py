@@ -1,4 +1,4 @@
-"""The rules of names and bodies, beyond what the API's tests show."""
+"""The rules for names and bodies that the API's tests do not cover."""
 
 import unicodedata
 

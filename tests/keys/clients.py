@@ -1,4 +1,4 @@
-"""The API as the holders of keys see it."""
+"""API clients for holders of keys."""
 
 from dataclasses import dataclass
 
@@ -21,13 +21,13 @@ class Owner:
 
 
 def with_header(authorization: str) -> Api:
-    """The API for whoever sends this header."""
+    """The API for a client that sends this header."""
     headers = {"Authorization": authorization}
     return Api(client=Client(raise_request_exception=False, headers=headers))
 
 
 def with_key(key: str) -> Api:
-    """The API for whoever has this key."""
+    """The API for the holder of this key."""
     return with_header(f"Bearer {key}")
 
 

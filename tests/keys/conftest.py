@@ -1,4 +1,4 @@
-"""Keys are required here, and no test knows the keys of another."""
+"""Keys are required in these tests, and keys do not carry over from test to test."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ def keys_required(no_queue: None, settings: Settings) -> Iterator[None]:
 
 @pytest.fixture
 def operator(db: None) -> Api:
-    """The API to whom everything is open."""
+    """The API for an operator, who may access everything."""
     return with_key(make_operator_key(name="ops"))
 
 
@@ -40,5 +40,5 @@ def owner(operator: Api) -> Owner:
 
 @pytest.fixture
 def stranger(operator: Api) -> Owner:
-    """Another one."""
+    """A second application."""
     return new_owner(operator)

@@ -1,4 +1,4 @@
-"""Keys by command: the last line printed is the key alone."""
+"""Key commands print the key alone on the last line."""
 
 from io import StringIO
 

@@ -1,4 +1,4 @@
-"""What is a key, who is an operator, and what is open to everybody."""
+"""What counts as a key, what makes an operator, and which routes are public."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Another's application looks exactly like none, on every route that the API has."""
+"""On every route, another client's application is indistinguishable from a missing one."""
 
 from pathlib import Path
 from typing import Any

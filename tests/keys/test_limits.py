@@ -1,4 +1,4 @@
-"""Limits where keys are required: they are an application's, whichever key it has."""
+"""With required keys, rate limits belong to the application, whichever key it uses."""
 
 from collections.abc import Iterator
 

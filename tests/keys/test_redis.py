@@ -1,4 +1,4 @@
-"""While the database is away Redis knows whose key is whose, if it can be believed."""
+"""While the database is down, keys are checked in Redis if its data can be trusted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

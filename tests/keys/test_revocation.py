@@ -1,4 +1,4 @@
-"""A key that was replaced opens nothing any more; how soon, and at what price."""
+"""A replaced key stops working: after how long, and at what cost."""
 
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor

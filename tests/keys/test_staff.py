@@ -1,4 +1,4 @@
-"""By the admin's session the API lets somebody do what the admin lets him do, and logs it so."""
+"""In an admin session the API grants the same permissions as the admin, and logs the same."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The arithmetic of a rate limit, with a clock that the test controls."""
+"""The rate limit's arithmetic, with a clock controlled by the test."""
 
 import pytest
 from hypothesis import given

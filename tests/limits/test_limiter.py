@@ -1,4 +1,4 @@
-"""Counting over a real Redis: exact across processes, in few round trips, and no request fails."""
+"""Counting in a real Redis: exact across processes, few round trips, no failed request."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Requests counted in advance: a busy client costs few round trips, and gets no more for it."""
+"""Tokens reserved in advance save a busy client round trips without raising its limit."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""Bad requests that only raw bytes can make, as a table.
+"""A table of bad requests that only raw bytes can express.
 
-`status` is the answer of the application, where a server lets the request through to it.
+`status` is the application's response, for a server that lets the request through.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""nginx and HAProxy as deploy has them, on free ports, in front of a server of a test's own."""
+"""nginx and HAProxy, configured as in deploy, on free ports in front of a test's server."""
 
 import ssl
 import subprocess

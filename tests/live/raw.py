@@ -1,4 +1,4 @@
-"""Requests as the very bytes that are sent, to servers that may answer, refuse or hang up."""
+"""Sends raw bytes to servers, which may respond, refuse or close the connection."""
 
 import socket
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What a strict parser, h11, makes of the bytes that a client sends on one connection."""
+"""How a strict parser, h11, reads the bytes that a client sends on one connection."""
 
 import ast
 import re
@@ -37,7 +37,7 @@ class Heard:
 
     @property
     def request_id(self) -> str | None:
-        """The id that the server repeats; None where it makes one."""
+        """The id that the server echoes; None if the server generates one."""
         given = b",".join(self.values(b"x-request-id")).decode("latin-1")
         return given if SANE.match(given) else None
 

@@ -1,4 +1,4 @@
-"""Real servers for tests: one of the embedded profile, and the local stack that is up."""
+"""Real servers for tests: the embedded profile, or the local stack if it is up."""
 
 import os
 import random
@@ -33,12 +33,12 @@ OF_THE_STACK = (
 def eventually(
     condition: Callable[[], object], within: float, what: str, *, every: float = 0.02
 ) -> None:
-    """Return as soon as the condition holds; fail when it does not within so many seconds."""
+    """Return as soon as the condition holds; fail after the given number of seconds."""
     wait_until(condition, within, what, every, AssertionError)
 
 
 def free_port() -> int:
-    """A port that nobody uses now, and that the kernel gives to no client of another test."""
+    """An unused port that the kernel gives to no other test's client."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as probe, suppress(OSError):

@@ -1,4 +1,4 @@
-"""Ways to hide a request within another, from a proxy or from the server behind it."""
+"""Ways to smuggle a request inside another, past a proxy or the server behind it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where the server refuses, on purpose, what h11 lets through."""
+"""Requests that the server refuses on purpose although h11 accepts them."""
 
 import re
 from collections.abc import Callable, Mapping

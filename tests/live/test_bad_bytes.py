@@ -1,4 +1,4 @@
-"""Whatever bytes come: no page in HTML, no failure, and the next request is answered."""
+"""Bad bytes never cause an HTML page or a failure, and the next request is answered."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Clients that end their connection just when the server has answered, or before."""
+"""Clients that close their connection just after the response, or before it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Clients that offer to go on in HTTP/2: Java's own and curl. They create, read and search."""
+"""Clients that offer HTTP/2, Java's own and curl, can create, read and search."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Many clients at once, over real sockets, against both profiles."""
+"""Many concurrent clients over real sockets, against both profiles."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

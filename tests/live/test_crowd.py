@@ -1,7 +1,7 @@
-"""Fifty clients with keys of their own, who pipeline and hang up as they like, seeded.
+"""Fifty clients with their own keys pipeline and disconnect at random, from a seed.
 
-Every answer belongs to its request and its key, and every message that was answered 201 is there
-afterwards, once, under the number answered.
+Every response belongs to its request and key. Every message that was answered 201 is stored once,
+under the returned number.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Headers that browsers go by, and what is served as it was made at the start."""
+"""Security and caching headers, and files prepared at start-up."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

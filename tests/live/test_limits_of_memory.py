@@ -1,6 +1,6 @@
-"""Clients that make the web process hold as much as they can: its memory has a bound.
+"""Clients try to exhaust the web process's memory, which stays bounded.
 
-Meanwhile /health/live is answered within a second, each time that it is asked.
+Meanwhile /health/live responds within a second, every time.
 """
 
 import re

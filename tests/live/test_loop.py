@@ -1,4 +1,4 @@
-"""The event loop of a server: what waits there holds up nobody, and takes no thread."""
+"""Requests waiting on the server's event loop delay no other request and occupy no thread."""
 
 import socket
 from collections.abc import Iterator

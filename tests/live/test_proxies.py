@@ -1,4 +1,4 @@
-"""Behind nginx and HAProxy, as deploy has them, nobody gets what is another's."""
+"""Behind nginx and HAProxy, as in deploy, no client receives another client's data."""
 
 import json
 from collections.abc import Iterator

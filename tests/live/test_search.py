@@ -1,4 +1,4 @@
-"""On the stack: what is written is found by the index soon, of its own accord."""
+"""On the stack, new and edited messages soon become searchable without further action."""
 
 from uuid import uuid4
 

@@ -1,4 +1,4 @@
-"""A server that is to end, while clients go on asking."""
+"""A server shuts down while clients keep sending requests."""
 
 import http.client
 import os

@@ -1,4 +1,4 @@
-"""What only a real server and raw bytes show: chunks, truncation, idle connections."""
+"""Cases that need a real server and raw bytes: chunks, truncation, idle connections."""
 
 import json
 import socket

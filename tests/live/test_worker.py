@@ -1,7 +1,7 @@
-"""This project's gunicorn worker: clients that are slow, greedy or gone, and unusual HTTP.
+"""This project's gunicorn worker: slow, greedy or vanished clients, and unusual HTTP.
 
-These tests run the worker's own connection class on a loop of their own. They are what shows after
-an upgrade of gunicorn whether its private API is still as it is used.
+The tests run the worker's own connection class on their own loop. After an upgrade of gunicorn
+they show whether its private API still works as used here.
 """
 
 import asyncio

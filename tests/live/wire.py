@@ -1,4 +1,4 @@
-"""A connection as its bytes: any bytes are sent, and what comes back is read strictly."""
+"""A raw connection: sends any bytes and parses the responses strictly."""
 
 import select
 import socket
@@ -21,7 +21,7 @@ class Answer(NamedTuple):
 
     @property
     def request_id(self) -> str:
-        """Which request it belongs to."""
+        """The id of the answered request."""
         return self.headers.get("x-request-id", "")
 
     @property
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
 
 class Garbled(AssertionError):
-    """The bytes of an answer are no HTTP."""
+    """The bytes of a response are not HTTP."""
 
 
 class Wire:
@@ -63,7 +63,7 @@ class Wire:
         self.close()
 
     def send(self, *segments: bytes) -> bool:
-        """Send these one after the other; false when the server has hung up meanwhile."""
+        """Send the segments one after another; false if the server has closed the connection."""
         try:
             for segment in segments:
                 self._socket.sendall(segment)
@@ -88,7 +88,7 @@ class Wire:
         self._socket.close()
 
     def abort(self) -> None:
-        """Close it by a reset: the server loses what it has not sent yet."""
+        """Reset the connection: the server loses unsent data."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close()
 
@@ -123,7 +123,7 @@ class Wire:
         return Answer(status, headers, body)
 
     def rest(self) -> bytes:
-        """Whatever still comes until the server closes the connection. Raises TimeoutError."""
+        """All bytes until the server closes the connection. Raises TimeoutError."""
         try:
             return self._file.read()
         except ConnectionError:

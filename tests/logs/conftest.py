@@ -1,4 +1,4 @@
-"""What this process logs, as its lines are written."""
+"""Captures the log lines of this process as they are written."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from infra.logs.formatting import formatter
 
 @dataclass
 class Log:
-    """Lines of JSON, and the secrets that none of them may tell."""
+    """Lines of JSON, and the secrets that no line may contain."""
 
     stream: StringIO = field(default_factory=StringIO)
 

@@ -1,4 +1,4 @@
-"""The list of events is closed, each is used, and the documentation shows the same list."""
+"""The list of events is closed, each event is used, and the documentation has the same list."""
 
 import ast
 import re

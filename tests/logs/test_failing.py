@@ -1,4 +1,4 @@
-"""Secrets are planted and everything fails: nothing of them gets into any log."""
+"""No planted secret appears in any log, even when everything fails."""
 
 import os
 from pathlib import Path

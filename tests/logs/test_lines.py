@@ -1,4 +1,4 @@
-"""A record is one line, in the two formats, and tells no more than it may."""
+"""A record is one line in either format, without any secret."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What each answer must be, given what was promised and what may be refused just now."""
+"""The permitted responses, given the promises made and the current faults."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ MOST = 200
 
 
 def refused(answer: Any, *, permitted: Callable[[], bool]) -> bool:
-    """Whether it is a 503, which then must be permitted and say when to come again."""
+    """Whether it is a 503, which must then be permitted and have a Retry-After."""
     if answer.status_code != 503:
         return False
     detail = assert_problem(answer, 503)["detail"]
@@ -21,7 +21,7 @@ def refused(answer: Any, *, permitted: Callable[[], bool]) -> bool:
 
 
 def rows_of(answer: Any, sort: Sort, texts: Sequence[str], *, bulk: bool) -> list[dict[str, Any]]:
-    """What a 201 has made of these texts: rows with consecutive numbers."""
+    """The rows of a 201, which must have these texts and consecutive numbers."""
     assert answer.status_code == 201, answer.content
     rows: list[dict[str, Any]] = answer.json()["results"] if bulk else [answer.json()]
     assert [row[sort.text] for row in rows] == list(texts)
@@ -36,7 +36,7 @@ def check_pages(
     window: Mapping[str, Any],
     may_wait: Callable[[Item], bool],
 ) -> None:
-    """The list from this window on, page by page: all that must be there, nothing that must not."""
+    """Check a list page by page from this window on: no row is missing, and none is extra."""
     page = api.get(parent.list_path, **window)
     if refused(page, permitted=lambda: may_wait(parent)):
         return

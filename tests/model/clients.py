@@ -1,7 +1,7 @@
-"""What clients do, in any order; each answer is compared with what was promised before.
+"""The clients' actions, in any order; each response is compared with earlier promises.
 
-One client at a time, which waits for its answers. Beside it nothing goes on by itself but what the
-installation does, and that is a part of the machine too (tests.model.faults).
+There is one client, which waits for each response. Only the installation acts besides it, and its
+actions are part of the machine too (tests.model.faults).
 """
 
 import sys
@@ -34,12 +34,12 @@ writes = st.lists(st.tuples(picks, texts, keys), min_size=1, max_size=4)
 
 
 def chosen(items: Sequence[Choice], pick: int) -> Choice:
-    """One of these, so that the run does not depend on how many there are."""
+    """Pick an item by modulo, so that every pick is valid for any number of items."""
     return items[pick % len(items)]
 
 
 class Clients(RuleBasedStateMachine):
-    """Without any service but the database: nothing may be refused, and no number is missing."""
+    """Clients of the database alone: no request may be refused and no number missing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,34 +54,34 @@ class Clients(RuleBasedStateMachine):
     # What is permitted just now: nothing, where there is nothing that can be away.
 
     def may_wait(self, item: Item) -> bool:
-        """Whether it may be queued where it cannot be seen."""
+        """Whether the item may be queued but invisible."""
         return False
 
     def may_be_refused(self, parent: Item) -> bool:
-        """Whether a create in it may be answered 503 and do nothing."""
+        """Whether a create in the parent may be answered 503 without effect."""
         return self.may_wait(parent)
 
     def may_be_open(self) -> bool:
-        """Whether nobody may know if a create was done."""
+        """Whether a create's outcome may be unknown."""
         return False
 
     def may_doubt(self, parent: Item, *, far: bool) -> bool:
-        """Whether a child that was never there may be answered like one that is queued.
+        """Whether a child that never existed may get the response of a queued one.
 
-        `far`: its number lies above all that could have been given.
+        `far`: its number is above all that could have been given.
         """
         return False
 
     def may_be_forgotten(self, request: Repeatable) -> bool:
-        """Whether its key was lost, or cannot be seen."""
+        """Whether the request's key may be lost or invisible."""
         return False
 
     def watched(self) -> list[Item]:
-        """What is read after each step."""
+        """The items to read after each step."""
         return [self.latest] if self.latest else []
 
     def is_found(self, item: Item) -> bool:
-        """Whether a search knows its present text."""
+        """Whether a search must find the item's current text."""
         return True
 
     # Creating.
@@ -327,15 +327,15 @@ class Clients(RuleBasedStateMachine):
         counts.reconcile()
 
     def items(self) -> list[Item]:
-        """All that was created, in the order of its applications and numbers."""
+        """All created items, ordered by application and number."""
         return [item for application in self.known for item in application.family]
 
     def a_chat(self, pick: int) -> Item | None:
-        """One of them, if any could be created yet."""
+        """One of the chats; None if there is none yet."""
         chats = [item for item in self.items() if item.holds is MESSAGES]
         return chosen(chats, pick) if chats else None
 
     def _unique(self, text: str) -> str:
-        """Never said before, and nothing that would be trimmed."""
+        """A text that was never used before and that trimming leaves unchanged."""
         self.said += 1
         return f"{self.said}{final.IN_ALL_TEXTS}{text}."

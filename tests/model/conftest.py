@@ -1,4 +1,4 @@
-"""Services of the machine's own."""
+"""Services for the state machine alone."""
 
 import os
 from collections.abc import Iterator

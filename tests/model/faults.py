@@ -1,7 +1,7 @@
-"""What breaks, comes back and is late, between anything that clients do.
+"""Faults, recoveries and delays between the clients' actions.
 
-A rule breaks no more at once than the promises allow: Redis and the broker never both lose what
-only the other one has.
+The rules never break more at once than the promises allow: Redis and the broker do not both lose
+rows that only the other one has.
 """
 
 from io import StringIO
@@ -86,7 +86,7 @@ class Faults(Clients):
         return item.indexed == item.text
 
     def unstored(self) -> list[Item]:
-        """What was promised and is not in its table yet."""
+        """The promised items that are not in their tables yet."""
         stored = is_stored()
         return [item for item in self.items() if not stored(item)]
 

@@ -1,4 +1,4 @@
-"""The end of each run: all is healed and done, and everything is as it was promised."""
+"""The end of each run: everything recovers and drains, and all promises hold."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""How long the machine is run: a little each time, and long where HYPOTHESIS_PROFILE says so."""
+"""The length of the machine's runs: short by default, long if HYPOTHESIS_PROFILE says so."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What clients were promised: each answer with 2xx is remembered here; nothing else is known."""
+"""The promises made to clients, recorded from each 2xx response and nothing else."""
 
 import json
 from collections import Counter
@@ -11,7 +11,7 @@ Shown = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Sort:
-    """Numbered items: the route of their list, and which fields tell their number and text."""
+    """A kind of numbered items: its list's route, and the fields with number and text."""
 
     route: str
     number: str
@@ -24,11 +24,11 @@ MESSAGES = Sort("messages", "message_number", "body")
 
 @dataclass(eq=False)
 class Item:
-    """An application, a chat or a message that a client was told of.
+    """An application, a chat or a message that a client received.
 
-    `children`: what was created in it, by number; `open`: texts of creates whose outcome nobody
-    was told, each as often as it may have been stored. `is_lost`: it pended in a Redis that has
-    lost its data since. `indexed`: its text when the index was in step with the table last.
+    `children`: items created in it, by number; `open`: texts of creates with unknown outcome, each
+    as often as it may have been stored. `is_lost`: it was pending in a Redis that has lost its data
+    since. `indexed`: its text when the index last matched the table.
     """
 
     name: str
@@ -51,29 +51,29 @@ class Item:
 
     @property
     def text(self) -> str:
-        """Its name or body."""
+        """The name or body."""
         return str(self.shown[self.text_field])
 
     @property
     def sort(self) -> Sort:
-        """What it holds."""
+        """The kind of its children."""
         assert self.holds is not None
         return self.holds
 
     @property
     def list_path(self) -> str:
-        """Where its children are listed."""
+        """The path of its children's list."""
         return f"{self.path}/{self.sort.route}"
 
     @property
     def family(self) -> Iterator["Item"]:
-        """Itself, and all below it."""
+        """The item and all its descendants."""
         yield self
         for child in self.children.values():
             yield from child.family
 
     def learn(self, shown: Shown, etag: str | None) -> None:
-        """It was created or edited just now, and then this was shown."""
+        """Record the response to a create or an edit."""
         assert etag is None or etag not in self.by_etag, f"{self}: {etag} was shown before"
         self.shown = shown
         self.etag = etag
@@ -81,7 +81,7 @@ class Item:
             self.by_etag[etag] = shown
 
     def check(self, shown: Shown, etag: str | None = None) -> None:
-        """This is what it was promised to show; the same under the same entity tag for ever."""
+        """Assert that the item is shown as promised, and identically under the same entity tag."""
         assert _uncounted(shown) == _uncounted(self.shown), f"{self} was {self.shown}"
         if etag is None:
             return
@@ -91,7 +91,7 @@ class Item:
         self.etag = etag
 
     def new_child(self, shown: Shown, etag: str | None) -> "Item":
-        """This was created in it."""
+        """Record a new child of the item."""
         sort = self.sort
         number = shown[sort.number]
         assert number not in self.children, f"{self}: {number} was given before"
@@ -111,7 +111,7 @@ class Item:
 
 
 def new_application(name: str, shown: Shown, etag: str) -> Item:
-    """The application that was registered."""
+    """A newly registered application."""
     application = Item(name, f"/applications/{shown['token']}", "name", shown, holds=CHATS)
     application.learn(shown, etag)
     return application
@@ -119,10 +119,10 @@ def new_application(name: str, shown: Shown, etag: str) -> Item:
 
 @dataclass(eq=False)
 class Repeatable:
-    """A request with an Idempotency-Key, and what it was answered.
+    """A request with an Idempotency-Key, and its responses.
 
-    There are several answers only where a key was forgotten that might be. `items`: what they
-    promise. `is_open`: it was sent once without an answer that tells the outcome.
+    There is more than one response only if the key was forgotten as permitted. `items`: the items
+    promised by them. `is_open`: it was sent once with unknown outcome.
     """
 
     name: str
@@ -140,5 +140,5 @@ class Repeatable:
 
 
 def _uncounted(shown: Shown) -> str:
-    """Without the counts, which a job makes true from time to time."""
+    """The item as JSON without its counts, which a job updates now and then."""
     return json.dumps({name: shown[name] for name in shown if not name.endswith("_count")})

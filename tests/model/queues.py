@@ -1,4 +1,4 @@
-"""Queues of a test's own on the stack's broker, and Celery's part of a worker, step by step."""
+"""Separate queues on the stack's broker, and Celery's part of a worker, step by step."""
 
 import os
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ KINDS = ("chats", "messages")
 
 @dataclass(frozen=True)
 class Copy:
-    """A task message that was delivered once."""
+    """A delivered task message."""
 
     queue: str
     headers: dict[str, Any]
@@ -27,7 +27,7 @@ class Copy:
 
 
 class OwnQueues:
-    """The product's queues under other names, and a worker that does what the test says."""
+    """The product's queues under other names, and a worker driven by the test."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         prefix = f"test-{uuid4().hex}"
@@ -61,15 +61,15 @@ class OwnQueues:
         self._connection.release()
 
     def purge(self) -> None:
-        """The broker has lost all that was queued."""
+        """Delete all queued messages, as if the broker had lost them."""
         writer._drain.drop()
         for queue in self._queues:
             self._channel.queue_purge(queue.name)
 
     def deliver(self, kind: str, *, alone: bool = False, again: bool = False) -> bool:
-        """Hand the next message to the task, which takes more unless `alone`; whether one waited.
+        """Hand the next message to the task, which takes more unless `alone`; whether one existed.
 
-        `again`: the worker dies before the acknowledgement, and the message goes back.
+        `again`: the worker dies before the acknowledgement, and the message is requeued.
         """
         name = self._names[kind]
         message = self._channel.basic_get(name)
@@ -88,13 +88,13 @@ class OwnQueues:
         return True
 
     def deliver_all(self) -> None:
-        """Until nothing waits any more."""
+        """Deliver until the queues are empty."""
         for kind in KINDS:
             while self.deliver(kind):
                 pass
 
     def publish_again(self, pick: int) -> None:
-        """One that was delivered before is queued once more, as where a confirm was lost."""
+        """Publish a delivered message again, as after a lost confirm."""
         if self.copies:
             copy = self.copies[pick % len(self.copies)]
             Producer(self._channel, auto_declare=False).publish(

@@ -1,4 +1,4 @@
-"""Services of a test's own, which can be broken, and the processes that use them."""
+"""Breakable services for one test, and the processes that use them."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ PROCESSES = 2
 
 
 class Services:
-    """Redis and the broker behind ways that can be cut, an index, and two web processes."""
+    """Redis and the broker behind proxies, an index, and two web processes."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Services:
         self._make_haste()
 
     def _make_haste(self) -> None:
-        """What waits for time to pass waits for less; what waits for answers waits as long."""
+        """Shorten the waits for time to pass; leave those for responses unchanged."""
         brief = timedelta(seconds=0.2)
         for name, value in {
             "ingest.commit.REDIS_GRACE_SECONDS": 0.1,
@@ -61,7 +61,7 @@ class Services:
             self._monkeypatch.setattr(name, value)
 
     def begin(self) -> None:
-        """Everything is there, empty and new."""
+        """Set up all services, empty and new."""
         self.end()
         self.open_ways()
         self.queues.purge()
@@ -76,7 +76,7 @@ class Services:
         self.turn_to(0)
 
     def end(self) -> None:
-        """All processes end."""
+        """End all processes."""
         for process in self.processes:
             process._agent.end()
         self.processes = []
@@ -84,12 +84,12 @@ class Services:
     # Processes.
 
     def turn_to(self, number: int) -> None:
-        """This process answers the next requests."""
+        """Let this process answer the next requests."""
         commit = GroupCommit(self.processes[number].commit)
         self._monkeypatch.setattr(acceptor, "_group_commit", commit)
 
     def replace(self, number: int, *, killed: bool) -> None:
-        """A new process in place of this one, which ends in good order or is killed."""
+        """Replace this process, which shuts down cleanly or is killed."""
         agent = self.processes[number]._agent
         if killed:
             agent.stop()
@@ -101,7 +101,7 @@ class Services:
     # What comes back.
 
     def open_ways(self) -> None:
-        """All services can be reached, and the processes know."""
+        """Make all services reachable, and wait until the processes notice."""
         for way in (self.redis_way, self.broker_way):
             way.close()
             way.open()
@@ -109,24 +109,24 @@ class Services:
         self.await_broker()
 
     def await_redis(self) -> None:
-        """Readers know that it is back; numbers still come from the database, if they did."""
+        """Wait until readers use Redis again; numbers may still come from the database."""
         eventually(lambda: not redis_client.redis_breaker().is_open, WITHIN_S, "Redis is back")
 
     def await_numbers_of_redis(self) -> None:
-        """Redis gives the numbers."""
+        """Wait until Redis gives the numbers."""
         for process in self.processes:
             process._agent.authority()  # its thread runs
         eventually(lambda: not database_gives_numbers(), WITHIN_S, "Redis gives numbers")
 
     def await_broker(self) -> None:
-        """Publishers know that it is back."""
+        """Wait until publishers use the broker again."""
         eventually(lambda: not publisher().breaker.is_open, WITHIN_S, "the broker is back")
 
     def rest(self) -> None:
-        """The workers have done nothing for half a minute."""
+        """Delete the workers' progress, as if they had been idle for half a minute."""
         self.redis.client().delete(*map(redis_keys.progress, record_types()))
 
 
 def database_gives_numbers() -> bool:
-    """As the authority says."""
+    """Whether the database is the numbering authority."""
     return read_authority().source == Source.DATABASE

@@ -1,4 +1,4 @@
-"""The tables, looked at from beside the API."""
+"""Reads the tables directly, bypassing the API."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,7 @@ def delete_all() -> None:
 
 
 def is_stored() -> Callable[[Item], bool]:
-    """Whether an item is in its table as of now."""
+    """Whether an item's current text is in its table."""
     chats = Chat.objects.values_list("application_token", "chat_number")
     messages = Message.objects.values_list("application_token", "chat_number", "message_number")
     paths = {f"/applications/{token}/chats/{chat}" for token, chat in chats}
@@ -40,7 +40,7 @@ def is_stored() -> Callable[[Item], bool]:
 
 
 def texts_of(parent: Item) -> dict[int, str]:
-    """What the table has of its children, by number."""
+    """The texts of its stored children, by number."""
     _, _, token, *rest = parent.path.split("/")
     if parent.sort is CHATS:
         chats = Chat.objects.filter(application_token=token)

@@ -1,4 +1,4 @@
-"""Whatever clients do and whatever breaks, in whatever order: every promise is kept."""
+"""All promises hold for any order of client actions and faults."""
 
 import pytest
 from hypothesis.stateful import run_state_machine_as_test

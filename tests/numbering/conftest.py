@@ -1,4 +1,4 @@
-"""Numbering without a server between, from a Redis of the test's own."""
+"""Numbering without a server in between, from a Redis that belongs to the test."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A process of its own that takes numbers when told to, by a line for each on its standard input.
+"""A separate process that takes one number for each line on its standard input.
 
 Its arguments are the application's token and the URLs of the database and of Redis.
 """

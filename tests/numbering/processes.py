@@ -1,4 +1,4 @@
-"""Processes that take numbers, played within the test's: what they are given is written down."""
+"""Simulated processes that take numbers within the test's process and record them."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -10,7 +10,7 @@ from tests.rows import new_chat, new_message
 
 
 class Process:
-    """A pipeline with its agent; ends by signing off, or by `kill`."""
+    """A pipeline with its agent, which signs off at the end or is stopped by `kill`."""
 
     def __init__(self) -> None:
         self.pipeline = Committer()
@@ -22,11 +22,11 @@ class Process:
         self.end()
 
     def chats(self, token: str, count: int = 1) -> list[int]:
-        """The numbers of so many new chats."""
+        """The numbers of `count` new chats."""
         return self.numbers(*(new_chat(token, "c") for _ in range(count)))
 
     def messages(self, token: str, chat_number: int, count: int = 1) -> list[int]:
-        """The numbers of so many new messages."""
+        """The numbers of `count` new messages."""
         return self.numbers(*(new_message(token, chat_number, "m") for _ in range(count)))
 
     def numbers(self, *rows: NewRow) -> list[int]:
@@ -34,21 +34,21 @@ class Process:
         return [number_of(outcome) for outcome in self.commit(rows)]
 
     def commit(self, rows: Sequence[NewRow]) -> list[NumberedRow | Exception]:
-        """What becomes of each row, as one group of requests of one row."""
+        """The outcome of each row, committed as one group of single-row requests."""
         outcomes = self.pipeline.commit([Submission([row]) for row in rows])
         return [one if isinstance(one, Exception) else one[0] for one in outcomes]
 
     def end(self) -> None:
-        """As at SIGTERM."""
+        """End as after SIGTERM."""
         self.pipeline._agent.end()
 
     def kill(self) -> None:
-        """As by SIGKILL: nothing is said to anybody."""
+        """End as after SIGKILL, without signing off."""
         self.pipeline._agent.stop()
 
 
 def number_of(outcome: NumberedRow | Exception) -> int:
-    """The number that a row was given. Raises what it was told instead."""
+    """The row's number. Raises the outcome if it is an error."""
     if isinstance(outcome, Exception):
         raise outcome
     return outcome.number

@@ -1,7 +1,7 @@
-"""A stage on which processes act step by step, in an order that a seed decides.
+"""Runs actors step by step, in an order drawn from a seed.
 
-Between any two steps an actor may be left standing while the others go on, or be killed there. One
-that waits for a lock of another is left waiting, as it would be in reality.
+An actor may be paused or killed between any two steps while the others continue. An actor that
+waits for another's lock stays blocked, as in reality.
 """
 
 import random
@@ -17,11 +17,11 @@ _here = local()
 
 
 class Killed(BaseException):
-    """The process is no more."""
+    """The actor's process was killed."""
 
 
 class Actor:
-    """One process: a thread that stops at every step until it is told to go on."""
+    """A simulated process: a thread that pauses at every step until `go_on`."""
 
     def __init__(self, play: Callable[[], None], die: Callable[[], None]) -> None:
         self._play = play
@@ -35,22 +35,22 @@ class Actor:
 
     @property
     def is_done(self) -> bool:
-        """Whether there is nothing more to come of it."""
+        """Whether its thread has ended."""
         return not self.thread.is_alive()
 
     def go_on(self, within: float = 0.1) -> None:
-        """Let it do one step; back when it has, or when it seems to wait for another actor."""
+        """Run one step; return after it, or after `within` seconds if the actor is blocked."""
         self._arrived.clear()
         self._go.release()
         self._arrived.wait(within)
 
     def kill(self) -> None:
-        """It ends where it stands."""
+        """Kill the actor at its current step."""
         self._is_killed = True
         self.go_on()
 
     def step(self) -> None:
-        """Called by the actor itself between two steps."""
+        """Pause between two steps; the actor itself calls this. Raises Killed."""
         if not self._is_killed:
             self._arrived.set()
             self._go.acquire()
@@ -73,7 +73,7 @@ class Actor:
 
 
 def step() -> None:
-    """A place where the actor that comes here may stand or die."""
+    """Mark a place where an actor may be paused or killed."""
     if actor := getattr(_here, "actor", None):
         actor.step()
 
@@ -81,7 +81,7 @@ def step() -> None:
 def with_steps(
     monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, after: Callable[[], None] = step
 ) -> None:
-    """Make a function one step: the actor stops before it and after it."""
+    """Make a function one step: the actor pauses before and after it."""
     real = getattr(owner, name)
 
     def stepwise(*arguments: Any, **named: Any) -> Any:
@@ -94,7 +94,7 @@ def with_steps(
 
 
 def perform(actors: list[Actor], draw: random.Random, events: list[Callable[[], None]]) -> None:
-    """Let the actors act in a drawn order until all are done; each event happens once."""
+    """Run the actors in a drawn order until all are done; each event happens at most once."""
     waiting = [*events]
     steps = 0
     while standing := [actor for actor in actors if not actor.is_done]:

@@ -1,4 +1,4 @@
-"""Numbers from Redis: 1 to N without a gap in ordinary running, and never one twice."""
+"""Numbers from Redis run 1 to N without a gap in normal operation, and never repeat."""
 
 import signal
 import subprocess

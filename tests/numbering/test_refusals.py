@@ -1,4 +1,4 @@
-"""Redis answers and refuses: nobody's create fails for long, whatever the refusal is."""
+"""Redis responds with errors: creates soon succeed again, whatever the error."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Numbers stay unique, and without a gap, wherever processes stand still, die or lose an answer."""
+"""Numbers stay unique and gapless wherever processes pause, die or lose a response."""
 
 import random
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""A scrape as Prometheus reads it."""
+"""Parses a scrape as Prometheus does."""
 
 from collections.abc import Mapping
 

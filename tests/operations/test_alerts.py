@@ -1,4 +1,4 @@
-"""Rules and dashboard name metrics that exist; each alert has its instructions."""
+"""Alert rules and dashboard use existing metrics, and each alert has instructions."""
 
 import json
 import os

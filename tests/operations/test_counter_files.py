@@ -1,4 +1,4 @@
-"""Processes of a host count together, whatever becomes of them."""
+"""The processes of a host share their counters, however each process ends."""
 
 import os
 import shutil

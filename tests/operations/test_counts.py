@@ -1,4 +1,4 @@
-"""The count job: true counts, whatever races with it or kills it, at the price of what changed."""
+"""The count job: correct despite races and kills, at a cost proportional to the changes."""
 
 import random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The dashboard is drawn from samples, whatever is down."""
+"""The dashboard is drawn from samples, whichever service is down."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""What `/metrics` shows, of whom, and to whom."""
+"""The contents of `/metrics`, and who may read it."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What `/health/ready` says of parts that do not work, how soon, and to whom."""
+"""How `/health/ready` reports failing parts, how soon, and to whom."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A restored database without a Redis: nobody but the operator knows of more numbers."""
+"""A restored database without Redis: only the operator knows that higher numbers were given."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Every task of the schedule records its runs."""
+"""Every scheduled task records its runs."""
 
 from django.conf import settings
 

@@ -1,4 +1,4 @@
-"""A queue without a broker, and a worker that stores what it is told to."""
+"""A queue without a broker, and a worker that stores rows when the test says so."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from tests.redis_server import RedisServer
 
 @dataclass
 class Backlog:
-    """What is queued, and its Redis."""
+    """The queued rows, and their Redis."""
 
     server: RedisServer
     pipeline: Committer = field(default_factory=Committer)
@@ -23,18 +23,18 @@ class Backlog:
 
     @property
     def redis(self) -> Any:
-        """A client, for looking at the data and for changing them."""
+        """A client for reading and changing the data."""
         return self.server.client()
 
     def work(self, which: Callable[[NumberedRow], object] = lambda _: True) -> None:
-        """Store these rows as a worker does, and forget their messages."""
+        """Store the selected rows as a worker does, and drop their messages."""
         rows = [row for row in self.rows if which(row)]
         self.rows[:] = [row for row in self.rows if row not in rows]
         store_rows(rows)
         finish_queued(rows)
 
     def end_process(self) -> None:
-        """The process that accepted all this ends, and says what it has seen."""
+        """End the accepting process cleanly."""
         self.pipeline._agent.end()
 
     def pending(self) -> dict[str, list[bytes]]:
@@ -47,7 +47,7 @@ class Backlog:
         return found
 
     def grow_old(self, seconds: int, which: Callable[[int], object] = lambda _: True) -> None:
-        """As if the pending rows of these numbers had been accepted so much earlier."""
+        """Backdate the pending rows with the selected numbers, by seconds."""
         for name, members in self.pending().items():
             for member in members:
                 number, accepted, payload = member.split(b" ", 2)

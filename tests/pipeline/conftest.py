@@ -1,4 +1,4 @@
-"""A broker for tests that need one, though the others have none."""
+"""A broker for the tests that need one; the other tests have none."""
 
 import os
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def backlog(
 
 @pytest.fixture
 def broker_proxy() -> Iterator[Proxy]:
-    """A way to the stack's broker that can be frozen and cut."""
+    """A proxy to the stack's broker that can be frozen and cut."""
     with proxy_to(os.environ["BROKER_URL"]) as way:
         yield way
 

@@ -1,6 +1,6 @@
-"""Faults inside of a test's worker: importing this brings the one that `FAULT` names.
+"""Faults inside a test's worker: importing this module installs the one that `FAULT` names.
 
-`FAULT_FILE` is made when the fault happens, and those that happen once look whether it is there.
+The fault creates `FAULT_FILE` when it occurs; one-time faults check whether the file exists.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A way to a server that can be frozen: connections stay open, and answers do not come."""
+"""A proxy that can be frozen: connections stay open, but no response arrives."""
 
 import socket
 from contextlib import suppress
@@ -40,15 +40,15 @@ class Proxy:
         self.cut()
 
     def freeze(self) -> None:
-        """Hold back what the server answers; what it is told still arrives."""
+        """Hold back the server's responses; requests still reach it."""
         self._answers_pass.clear()
 
     def thaw(self) -> None:
-        """Let the answers pass, also those that were held back."""
+        """Let responses pass again, including the held ones."""
         self._answers_pass.set()
 
     def lose_next_answer(self) -> None:
-        """Break all connections when the server answers next; the answer goes nowhere."""
+        """Break all connections at the server's next response, and drop it."""
         self._loses_next = True
 
     def lose_nothing(self) -> None:
@@ -97,5 +97,5 @@ def proxy_to(url: str) -> Proxy:
 
 
 def through(proxy: Proxy, url: str) -> str:
-    """The URL of the same thing by way of the proxy."""
+    """The same URL, through the proxy."""
     return url.replace(f":{urlsplit(url).port}", f":{proxy.port}")

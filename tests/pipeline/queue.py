@@ -1,4 +1,4 @@
-"""A queue of a test's own on the stack's broker, with dead letters of its own."""
+"""A separate queue on the stack's broker, with its own dead letters."""
 
 import os
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from tests.live.servers import eventually
 
 
 class TestQueue:
-    """A quorum queue as the real ones are."""
+    """A quorum queue like the real ones."""
 
     __test__ = False
 
@@ -36,28 +36,28 @@ class TestQueue:
         self._connection.release()
 
     def delete(self) -> None:
-        """Remove the queue with all that is in it."""
+        """Delete the queue with all its messages."""
         self._channel.queue_delete(self.name)
 
     def lose_all(self) -> None:
-        """As if the broker had lost its data, and the queue were declared anew."""
+        """Purge the queue, as if the broker had lost its data and redeclared the queue."""
         self._channel.queue_purge(self.name)
 
     def make_otherwise(self) -> None:
-        """As an older version would have made it."""
+        """Redeclare the queue with the arguments of an older version."""
         self.delete()
         arguments = {"x-queue-type": "quorum", "x-delivery-limit": 7}
         self._channel.queue_declare(self.name, durable=True, auto_delete=False, arguments=arguments)
 
     def put(self, *messages: Sequence[NumberedRow]) -> None:
-        """Publish a task message for each of these groups of rows."""
+        """Publish a task message for each group of rows."""
         for rows in messages:
             self.put_raw(*write_message(rows))
 
     def put_raw(
         self, headers: dict[str, Any], body: bytes, *, expires: float | None = None
     ) -> None:
-        """Publish whatever this is; what expires does so after so many seconds."""
+        """Publish a message as it is; `expires` is in seconds."""
         self.published += 1
         Producer(self._channel, auto_declare=False).publish(
             body,
@@ -71,7 +71,7 @@ class TestQueue:
         )
 
     def refuse_all(self) -> None:
-        """All that was published is refused, and so gets into the queue of the failed."""
+        """Reject all published messages, so that they become dead letters."""
         eventually(lambda: self.ready() == self.published, 10, "the messages")
         for _ in range(self.published):
             message = self._channel.basic_get(self.name)
@@ -79,15 +79,15 @@ class TestQueue:
         eventually(lambda: self.dead_letters() == self.published, 10, "the dead letters")
 
     def take_in_vain(self) -> None:
-        """The message that waits is handed out, and given back."""
+        """Take the one waiting message and requeue it."""
         eventually(lambda: self.ready() == 1, 10, "the message")
         message = self._channel.basic_get(self.name)
         self._channel.basic_reject(message.delivery_tag, requeue=True)
 
     def ready(self) -> int:
-        """How many messages wait and are held by nobody."""
+        """The number of messages that are ready for delivery."""
         return int(self._channel.queue_declare(self.name, passive=True).message_count)
 
     def dead_letters(self) -> int:
-        """How many messages were set aside."""
+        """The number of dead-lettered messages."""
         return int(self._channel.queue_declare(self.failed, passive=True).message_count)

@@ -1,4 +1,4 @@
-"""The admin while rows are pending, and while the Redis that holds them is away."""
+"""The admin while rows are pending, and while the Redis that holds them is down."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What pends, and what Redis may give, against the database."""
+"""The audit compares pending rows and Redis's numbers with the database."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Many messages in one request, with numbers of Redis."""
+"""Bulk creates with numbers from Redis."""
 
 from tests.api.client import Api
 from tests.api.test_bulk import bulk

@@ -1,4 +1,4 @@
-"""Messages that are taken stay the broker's until they are acknowledged."""
+"""Messages stay in the broker until they are acknowledged."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What was accepted can be edited at once, and the insert that is still queued does not undo it."""
+"""Accepted rows can be edited at once, and the queued insert does not undo the edit."""
 
 from typing import Any
 

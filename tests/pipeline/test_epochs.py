@@ -1,4 +1,4 @@
-"""What a new epoch and a restarted Redis mean for rows that were queued before."""
+"""How a new epoch or a restarted Redis affects rows that are already queued."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What the broker has set aside is taken over: as rows, or as it is."""
+"""Messages that the broker dead-lettered are taken over, as rows or as raw payloads."""
 
 import json
 from base64 import b64decode

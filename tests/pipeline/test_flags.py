@@ -1,4 +1,4 @@
-"""Counts are true after the job, wherever their flags were and whatever was lost."""
+"""Counts are correct after the job, wherever the dirty flags were and even if they were lost."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What was accepted is shown at once: as it is pending, as it is stored, and while it moves."""
+"""Accepted rows are visible at once: while pending, once stored, and in between."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""A publish that returns is on the broker's disk; every doubt is an error, and soon over."""
+"""A publish that returns is durable; any doubt raises an error soon."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Purging while rows pend in Redis: they are never purged, and never brought back."""
+"""A purge with rows pending in Redis: pending rows stay, and purged rows do not return."""
 
 from datetime import timedelta
 

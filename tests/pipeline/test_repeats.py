@@ -1,4 +1,4 @@
-"""Keys of requests with numbers of Redis: kept across the queue, the table, and what is lost."""
+"""Idempotency keys with numbers from Redis: while queued, once stored, and after data loss."""
 
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5

@@ -1,4 +1,4 @@
-"""What operators are shown of rows that wait."""
+"""How operators see pending rows."""
 
 from django.test import Client
 

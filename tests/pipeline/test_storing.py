@@ -1,4 +1,4 @@
-"""Numbered rows get into their tables once, whatever else is in their batch."""
+"""Each numbered row is stored once, whatever else its batch contains."""
 
 from collections.abc import Sequence
 from dataclasses import replace

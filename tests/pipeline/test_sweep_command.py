@@ -1,4 +1,4 @@
-"""`manage.py sweep` and the task of beat."""
+"""`manage.py sweep` and the scheduled task."""
 
 import json
 

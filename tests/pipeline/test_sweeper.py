@@ -1,4 +1,4 @@
-"""Rows whose messages were lost are stored by the sweeper, and those that are to come are not."""
+"""The sweeper stores rows whose messages were lost, and leaves queued rows to the workers."""
 
 import pytest
 from django.core.management import CommandError, call_command

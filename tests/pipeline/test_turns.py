@@ -1,4 +1,4 @@
-"""Of a backlog a worker stores one batch after the other, until it is the other queue's turn."""
+"""A worker stores a backlog batch by batch until the other queue's turn comes."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""A worker may be killed or stopped anywhere: every row is stored once, or kept with its reason."""
+"""A worker may be killed anywhere: every row is stored once, or set aside with its error."""
 
 import os
 from collections.abc import Callable, Iterator

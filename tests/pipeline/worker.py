@@ -1,4 +1,4 @@
-"""A Celery worker of a test's own, on the test database and on a queue of its own."""
+"""A Celery worker for one test, with the test database and a separate queue."""
 
 import os
 import re
@@ -62,7 +62,7 @@ class TestWorker:
         self.kill()
 
     def start(self) -> None:
-        """Start it; it is at work a few seconds later."""
+        """Start the worker; it takes a few seconds to become active."""
         command = [sys.executable, "-m", "celery", "--quiet", "-A", self._application, "worker"]
         command += ["--without-gossip", "--without-mingle", "--hostname", self._queue.name]
         with self.log.open("a") as log:
@@ -71,12 +71,12 @@ class TestWorker:
             )
 
     def stop(self) -> None:
-        """SIGTERM, and no more than half of what the stack allows for it."""
+        """Send SIGTERM and wait at most 30 seconds, half of the stack's limit."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
 
     def kill(self) -> None:
-        """SIGKILL to the parent and to its children."""
+        """Send SIGKILL to the parent and its children."""
         children = self.children()
         self.process.kill()
         for child in children:
@@ -85,34 +85,34 @@ class TestWorker:
         psutil.wait_procs(children)
 
     def children(self) -> list[psutil.Process]:
-        """The pool's processes."""
+        """The processes of the pool."""
         try:
             return psutil.Process(self.process.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return []
 
     def done(self) -> int:
-        """How many messages it has stored and, but for one at the most, acknowledged."""
+        """The number of messages stored and, except one at most, acknowledged."""
         return sum(map(int, re.findall(r"rows\.stored .* messages=(\d+)", self.log.read_text())))
 
     def counted(self, name: str, **labels: str) -> float:
-        """What its processes have counted under this name."""
+        """The value of the counter of this name over its processes."""
         registry = CollectorRegistry()
         MultiProcessCollector(registry, str(self._metrics))
         return registry.get_sample_value(name, labels) or 0
 
     def send(self, task: str) -> None:
-        """Send a task to its queue by Celery, as beat does."""
+        """Send a task to its queue through Celery, as beat does."""
         code = f"from {self._application} import app; app.send_task({task!r})"
         command = [sys.executable, "-c", code]
         subprocess.run(command, cwd=ROOT, env=self._environment, check=True)
 
     def has_logged(self, text: str) -> bool:
-        """Whether this is in its log."""
+        """Whether the text is in the worker's log."""
         return text in self.log.read_text()
 
 
 def database_url() -> str:
-    """The database that this test uses, for another process."""
+    """The URL of the test's database, for another process."""
     given = urlsplit(os.environ["DATABASE_URL"])
     return given._replace(path=f"/{connection.settings_dict['NAME']}").geturl()

@@ -1,4 +1,4 @@
-"""The Celery application as a test's worker runs it: on a queue of its own, with its faults."""
+"""The Celery application of a test's worker, with a separate queue and injected faults."""
 
 import os
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""A chat whose messages are old, and purges that take small steps."""
+"""A chat with old messages, and purges in small steps."""
 
 import json
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ class OldChat(Place):
     """A chat whose messages can be made old."""
 
     def grow_old(self, *numbers: int) -> None:
-        """As if these messages, or all, had been accepted two days earlier."""
+        """Backdate these messages, or all, by two days."""
         rows = self.messages.filter(message_number__in=numbers) if numbers else self.messages
         rows.update(created_at=F("created_at") - timedelta(days=2))
 
     @property
     def numbers(self) -> list[int]:
-        """Those of what is stored."""
+        """The numbers of the stored messages."""
         rows = self.messages.order_by("message_number")
         return list(rows.values_list("message_number", flat=True))
 
@@ -36,7 +36,7 @@ class OldChat(Place):
         return self.chat.get().purged_through
 
     def purge(self, *arguments: str, before: str = "") -> dict[str, Any]:
-        """What the command says, when everything older than a day goes."""
+        """Purge messages older than a day, or than `before`; return the command's output."""
         output = StringIO()
         before = before or (timezone.now() - timedelta(days=1)).isoformat()
         call_command(
@@ -55,7 +55,7 @@ def old_chat(path: str) -> OldChat:
 
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pieces of three messages."""
+    """Let purges take three messages per step."""
     monkeypatch.setattr(purge, "ROWS", 3)
 
 

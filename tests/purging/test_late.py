@@ -1,4 +1,4 @@
-"""What comes late of a purged message stays away, whichever way it comes."""
+"""Late copies of a purged message are dropped, whichever way they arrive."""
 
 from threading import Event, Thread
 from typing import Any

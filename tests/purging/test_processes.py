@@ -1,4 +1,4 @@
-"""What only processes of their own can show: kills, and a load of creates meanwhile."""
+"""Tests that need separate processes: kills, and creates during a purge."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What is older than the date goes, and everything else goes on as before."""
+"""A purge removes rows older than the date and leaves everything else unchanged."""
 
 from collections.abc import Callable
 from datetime import timedelta

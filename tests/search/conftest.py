@@ -1,4 +1,4 @@
-"""An Elasticsearch for tests that need one, though the others have none."""
+"""An Elasticsearch for the tests that need one; the other tests have none."""
 
 import os
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ from tests.search.index import SearchIndex
 
 @pytest.fixture
 def way() -> Iterator[Proxy]:
-    """A way to the stack's Elasticsearch that can be frozen and cut."""
+    """A proxy to the stack's Elasticsearch that can be frozen and cut."""
     with proxy_to(os.environ["ELASTICSEARCH_URL"]) as way:
         yield way
 
 
 @pytest.fixture
 def elasticsearch(no_queue: None, way: Proxy, settings: Settings) -> Iterator[None]:
-    """This process uses the stack's Elasticsearch, and there names of its own."""
+    """Let this process use the stack's Elasticsearch, with separate index names."""
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(
         update={
             "elasticsearch_url": through(way, os.environ["ELASTICSEARCH_URL"]),
@@ -39,7 +39,7 @@ def elasticsearch(no_queue: None, way: Proxy, settings: Settings) -> Iterator[No
 
 
 def forget() -> None:
-    """What this process knows of Elasticsearch."""
+    """Clear this process's state about Elasticsearch."""
     client.cache_clear()
     queries.breaker.cache_clear()
 
@@ -55,7 +55,7 @@ def no_index(db: None, elasticsearch: None) -> Iterator[SearchIndex]:
 
 @pytest.fixture
 def index(no_index: SearchIndex) -> SearchIndex:
-    """An index that is complete and empty."""
+    """A complete, empty index."""
     index_build.begin()
     index_build.resume()
     return no_index

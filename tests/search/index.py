@@ -1,4 +1,4 @@
-"""An index of a test's own, on the stack's Elasticsearch."""
+"""A separate index on the stack's Elasticsearch."""
 
 from typing import Any
 
@@ -11,28 +11,28 @@ from search.index_update import Workload, index_batch
 
 
 class SearchIndex:
-    """What the search worker does, when the test says so."""
+    """The search worker's actions, triggered by the test."""
 
     def __init__(self, server: Elasticsearch) -> None:
         self.server = server
 
     def keep_up(self) -> None:
-        """Everything that is recorded is indexed and can be found."""
+        """Index all recorded changes and make them searchable."""
         while index_batch() is not Workload.NONE:
             pass
         versions.refresh()
 
     def wipe(self) -> None:
-        """Elasticsearch has lost its data."""
+        """Delete all data of the index, as if Elasticsearch had lost it."""
         for name in self.names():
             self.server.options(ignore_status=404).indices.delete(index=name)
 
     def names(self) -> set[str]:
-        """The indexes there are."""
+        """The names of the existing indexes."""
         return set(self.server.indices.get(index=pattern()))
 
     def source(self, key: Key) -> dict[str, Any] | None:
-        """What it holds of a message."""
+        """The indexed document of a message."""
         [found] = self.server.mget(
             index=f"{pattern()[:-1]}read",
             docs=[{"_id": document_name(key), "routing": document_name(key[:-1])}],

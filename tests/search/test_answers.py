@@ -1,4 +1,4 @@
-"""What each answer of Elasticsearch means, by its name and its status."""
+"""How each Elasticsearch response is classified, by its name and status."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

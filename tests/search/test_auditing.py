@@ -1,4 +1,4 @@
-"""An audit compares index and table, and says so where it cannot."""
+"""The audit compares index and table, and reports where it cannot."""
 
 import pytest
 from pytest_django import Settings

@@ -1,4 +1,4 @@
-"""A search costs a bounded amount, whatever a chat holds, and what it shows stays true."""
+"""The cost of a search is bounded whatever a chat holds, and its results stay correct."""
 
 import re
 from html import unescape

@@ -1,4 +1,4 @@
-"""A build that others write into, that is interrupted or vanishes ends with a complete index."""
+"""An index build ends complete despite concurrent writes, interruptions and a lost index."""
 
 import pytest
 from django.core.management import call_command

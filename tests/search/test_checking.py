@@ -1,4 +1,4 @@
-"""Every kind of difference between index and table is found, and mended where that can be done."""
+"""Every kind of difference between index and table is found, and repaired where possible."""
 
 import json
 from datetime import timedelta

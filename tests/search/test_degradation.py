@@ -1,4 +1,4 @@
-"""Elasticsearch away: search goes on from the table where it can, and nothing else notices."""
+"""Elasticsearch is down: search falls back to the table if possible; nothing else is affected."""
 
 import pytest
 from pytest_django import Settings

@@ -1,4 +1,4 @@
-"""What the index finds is what a plain scan of the chat finds: exactly, in order, on all pages."""
+"""The index finds exactly what a scan of the chat finds, in order, on all pages."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""From the table to the index: nothing is forgotten, and no order of work does any harm."""
+"""From table to index: no row is skipped, and any order of work is safe."""
 
 import pytest
 from django.db import IntegrityError, transaction

@@ -1,4 +1,4 @@
-"""Search finds nothing that was purged."""
+"""Search finds no purged message."""
 
 import pytest
 

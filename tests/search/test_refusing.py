@@ -1,4 +1,4 @@
-"""An index that is closed, blocked or forbidden is away: nothing else notices, and all heals."""
+"""A closed, blocked or forbidden index counts as unavailable: only search is affected."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

@@ -1,4 +1,4 @@
-"""Search: what is a hit, how it is shown, and that it stays within its chat."""
+"""Search: which messages match, how they are shown, and that results stay within the chat."""
 
 import random
 from collections.abc import Callable

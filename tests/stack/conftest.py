@@ -1,4 +1,4 @@
-"""One more stack, started once for these tests and removed after them."""
+"""A second stack, started once for these tests and removed afterwards."""
 
 import shutil
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A local stack of its own for the tests of scripts/stack, beside any other on this machine."""
+"""A separate local stack for the tests of scripts/stack, beside any other on this machine."""
 
 import json
 import os
@@ -18,7 +18,7 @@ GREETING = """it's "a test", 100 % $HOME"""
 
 @dataclass(frozen=True)
 class PartStatus:
-    """What `status --json` says of one part."""
+    """The status of one part in `status --json`."""
 
     state: str
     pids: tuple[int, ...]
@@ -26,14 +26,14 @@ class PartStatus:
 
 
 class Instance:
-    """Runs the command line with a state folder that is given."""
+    """Runs scripts/stack with the given state folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.environ = os.environ | {"STACK_DIR": str(folder), "STACK_ES_HEAP": "256m"}
 
     def try_to(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run one command, whatever comes of it."""
+        """Run one command, whether it fails or not."""
         return subprocess.run(
             [COMMAND, *arguments],
             env=self.environ,
@@ -50,25 +50,25 @@ class Instance:
         return done.stdout
 
     def up(self, *options: str) -> None:
-        """Everything runs, with the options of these tests."""
+        """Start every part, with the options of these tests."""
         self.do("up", "--port", "0", "--web", "1", "--set", f"GREETING={GREETING}", *options)
 
     def status(self) -> dict[str, PartStatus]:
-        """Each part by its name."""
+        """The status of each part by its name."""
         return {
             line["part"]: PartStatus(line["state"], tuple(line["pids"]), line["port"])
             for line in json.loads(self.try_to("status", "--json").stdout)
         }
 
     def standing(self) -> dict[str, PartStatus]:
-        """The same without processes that others have started: a broker's helpers come and go."""
+        """The status without child processes: a broker's helpers come and go."""
         return {
             part: PartStatus(status.state, tuple(sorted(_roots(status.pids))), status.port)
             for part, status in self.status().items()
         }
 
     def env(self) -> dict[str, str]:
-        """What a shell knows after it has read the output of `env`."""
+        """The environment of a shell that has evaluated the output of `env`."""
         script = 'set -eua; eval "$("$0" env)"; exec env -0'
         output = subprocess.run(
             ["bash", "-c", script, COMMAND],
@@ -81,16 +81,16 @@ class Instance:
         return dict(line.split("=", 1) for line in output.split("\0") if line)
 
     def web_answers(self) -> bool:
-        """Whether the web server says that it is ready, quickly."""
+        """Whether the web server reports within two seconds that it is ready."""
         with suppress(httpx.HTTPError):
             url = f"http://127.0.0.1:{self.status()['web'].port}/health/ready"
             return httpx.get(url, timeout=2).status_code == httpx.codes.OK
         return False
 
     def processes(self) -> list[psutil.Process]:
-        """Every living process that has to do with the state folder, found without scripts/stack.
+        """Every living process that belongs to the state folder, found without scripts/stack.
 
-        By the command line or the environment, which both name files in it, or as a descendant.
+        Its command line or environment names the folder, or one of its ancestors' does.
         """
         found = {process for process in psutil.process_iter() if self._belongs_here(process)}
         for process in list(found):
@@ -106,7 +106,7 @@ class Instance:
 
 
 def _roots(pids: Collection[int]) -> Iterator[int]:
-    """The living among these whose parent is not one of them."""
+    """The living processes whose parent is not among these."""
     for pid in pids:
         with suppress(psutil.NoSuchProcess):
             if psutil.Process(pid).ppid() not in pids:

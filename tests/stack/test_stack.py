@@ -1,4 +1,4 @@
-"""scripts/stack keeps the promises that the tests of faults build on."""
+"""scripts/stack keeps the promises that the fault tests rely on."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What the service writes is closed to other users, whatever umask its processes were given."""
+"""Files that the service writes are closed to other users, whatever the umask."""
 
 import shutil
 import stat

@@ -1,4 +1,4 @@
-"""Wrong settings end every process at its start, with one sentence and without a traceback."""
+"""Invalid settings stop every process at its start, with one sentence and no traceback."""
 
 import os
 import socket

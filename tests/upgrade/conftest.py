@@ -1,4 +1,4 @@
-"""Databases of the release before, upgraded by the migrations of today."""
+"""Databases of the previous release, upgraded by the current migrations."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def database_of_before(new_database: NewDatabase, folder: Path) -> Callable[[str], Database]:
-    """Makes databases of the release before, with rows in every table."""
+    """Makes databases of the previous release, with rows in every table."""
     filled: list[Database] = []
 
     def make(name: str) -> Database:
@@ -74,7 +74,7 @@ def database_of_before(new_database: NewDatabase, folder: Path) -> Callable[[str
 
 @pytest.fixture(scope="module")
 def migrate(folder: Path) -> Callable[..., str]:
-    """Runs `manage.py migrate` of today on a database."""
+    """Runs the current `manage.py migrate` on a database."""
 
     def on(database: Database, *arguments: str) -> str:
         command = ("manage.py", "migrate", "--noinput", *arguments)

@@ -1,4 +1,4 @@
-"""Databases of a test's own, on SQLite and on the stack's MariaDB, read without Django's models."""
+"""Databases for one test, on SQLite or the stack's MariaDB, read without Django's models."""
 
 import os
 import sqlite3
@@ -30,7 +30,7 @@ class Database(Protocol):
         """The names of all tables, in order."""
 
     def schema(self) -> list[str]:
-        """What it is made of, without the order of columns."""
+        """The schema, regardless of the order of columns."""
 
 
 class SqliteDatabase:
@@ -112,7 +112,7 @@ class MariaDatabase:
         self._execute(f"CREATE DATABASE {self.name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
 
     def drop(self) -> None:
-        """Nothing is left of it."""
+        """Drop the database."""
         self._execute(f"DROP DATABASE {self.name}")
 
     def query(self, sql: str) -> Rows:

@@ -1,4 +1,4 @@
-"""A database of the release before is upgraded by the migrations of today, without loss."""
+"""The current migrations upgrade a database of the previous release without loss."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Processes of the release before and of today run side by side during a deploy.
+"""Processes of the previous and the current release run side by side during a deploy.
 
-`release_before/written.json` holds what that release writes for a few rows. Today's code reads
-these bytes, and writes the same ones, so each release reads what the other writes.
+`release_before/written.json` holds the bytes that the previous release writes for a few rows. The
+current code reads and writes the same bytes, so each release can read the other's.
 """
 
 import json

@@ -1,5 +1,5 @@
-"""The migrations of the release before, as they were, each in an app with the label of then.
+"""The unchanged migrations of the previous release, in apps with that release's labels.
 
-They make the database that `migrate` of today upgrades. The copies change when a release is made:
-then they become the migrations of that release.
+They create the database that the current `migrate` upgrades. At each release, replace the copies
+by the migrations of that release.
 """

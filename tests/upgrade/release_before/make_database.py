@@ -1,7 +1,7 @@
-"""Make a database of the release before, with rows in every table.
+"""Create a database of the previous release, with rows in every table.
 
-Run as a program, with DJANGO_SETTINGS_MODULE naming the settings beside it: its apps have the
-labels of the release before, so no process can have them beside those of today.
+Run it as a program, with DJANGO_SETTINGS_MODULE naming the settings beside it: its app labels
+belong to the previous release, so it cannot share a process with the current apps.
 """
 
 from datetime import UTC, datetime, timedelta

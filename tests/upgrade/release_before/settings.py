@@ -1,4 +1,4 @@
-"""Django's settings for the copied migrations: apps with the labels of the release before."""
+"""Django's settings for the copied migrations: apps with the previous release's labels."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The one function of the product that the copied migrations name."""
+"""The only product function that the copied migrations use."""
 
 from secrets import token_hex
 
