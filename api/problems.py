@@ -57,16 +57,7 @@ STATUS_OF: Mapping[type[DomainError], int] = {
 def bare_problem(status: int, detail: str) -> bytes:
     """Return a whole response as bytes, for input that is no valid HTTP request."""
     title, request_id = HTTPStatus(status).phrase, uuid4().hex
-    document = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "instance": None,
-        "request_id": request_id,
-        "errors": [],
-    }
-    content = orjson.dumps(_encodable(document))
+    content = _document(status, detail, instance=None, request_id=request_id)
     retry = "Retry-After: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
     head = (
         f"HTTP/1.1 {status} {title}\r\nContent-Type: {CONTENT_TYPE}\r\n"
@@ -85,18 +76,35 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
     """Build a problem document, which explains the error to programs and to people."""
-    title = HTTPStatus(status).phrase
+    content = _document(
+        status,
+        detail or f"{HTTPStatus(status).phrase}.",
+        instance=request.path,
+        request_id=request_id_var.get(),
+        errors=errors,
+    )
+    return HttpResponse(content, status=status, content_type=CONTENT_TYPE, headers=headers)
+
+
+def _document(
+    status: int,
+    detail: str,
+    *,
+    instance: str | None,
+    request_id: str,
+    errors: Sequence[FieldError] = (),
+) -> bytes:
+    """The problem document of RFC 9457, as JSON."""
     document: dict[str, object] = {
         "type": "about:blank",
-        "title": title,
+        "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": detail or f"{title}.",
-        "instance": request.path,
-        "request_id": request_id_var.get(),
+        "detail": detail,
+        "instance": instance,
+        "request_id": request_id,
         "errors": [vars(error) for error in errors],
     }
-    content = orjson.dumps(_encodable(document))
-    return HttpResponse(content, status=status, content_type=CONTENT_TYPE, headers=headers)
+    return orjson.dumps(_encodable(document))
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 Replacing or revoking a key works at once, also while the database is unavailable. Redis learns it
 before the database: if the database then fails, the old key is merely refused during outages. If
-Redis cannot be told, its entries must not count, so a new epoch begins in the same transaction.
+Redis cannot be updated, its entries must not count: a new epoch begins in that transaction.
 """
 
 from collections.abc import Callable

@@ -27,7 +27,7 @@ _PER_BULK = 100
 #: Fewer than for single messages: each request is a hundred of them.
 _BULK_CONNECTIONS = 8
 _DIFFERENT = 50
-#: Share of what was accepted that may be left to be stored: some groups, and what a look takes.
+#: The share of accepted rows that may not be stored yet: some groups, and rows since the look.
 _GROWTH = 0.02
 _TRIES, _SLOWER, _RUN_UP_SECONDS = 4, 0.98, 3.0
 _EXACT_SECONDS, _EXACT_CLIENTS = 5.0, 16

@@ -37,7 +37,7 @@ class Client:
         self._connection.close()
 
     def create(self, path: str, **fields: object) -> dict[str, Any]:
-        """POST these fields; returns what was made. Raises BenchError unless answered 201."""
+        """POST these fields and return the new item. Raises BenchError for any status but 201."""
         body = json.dumps(fields).encode()
         document: dict[str, Any] = json.loads(self._send(201, "POST", path, body, _JSON))
         return document

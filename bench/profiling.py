@@ -1,9 +1,9 @@
 """`profile`: where the processor time of an accepted message goes.
 
-First by part of the stack, until what was accepted is stored and indexed. Then by step of the web
-processes, sampled by py-spy: only the thread that holds the interpreter's lock is sampled, so
-waiting and native code of the server are left out. A sample counts for the innermost function that
-belongs to this project or to a library below.
+It is measured for each part of the stack, until all accepted messages are stored and indexed. Then
+py-spy samples the steps of the web processes. It samples only the thread that holds the
+interpreter's lock, so waiting and native code of the server are left out. A sample counts for the
+innermost function that belongs to this project or to a library below.
 """
 
 import resource

@@ -41,6 +41,8 @@ from ingest.submission import GroupOutcome, Submission
 
 logger = get_logger(__name__)
 
+#: The pause before a group asks a failing Redis again.
+_RETRY_SECONDS = 0.05
 _publish_seconds, _insert_seconds = map(ACCEPT_SECONDS.labels, ("publish", "insert"))
 _queued, _inserted = map(ACCEPTED.labels, ("queue", "insert"))
 
@@ -164,7 +166,7 @@ class Committer:
         if self._is_failing_for_long():
             self._take_over(away)
         else:
-            time.sleep(0.05)
+            time.sleep(_RETRY_SECONDS)
 
     def _is_failing_for_long(self) -> bool:
         """Whether groups have failed to get numbers for longer than the grace period."""

@@ -14,7 +14,7 @@ _VERDICT = "chatsystem.rate_limit"
 
 
 def client_name(request: Request) -> str:
-    """Name the client whom the request counts for: by its key, or else by its address."""
+    """Return the name under which the client's requests are counted: its key or its address."""
     # Reading `request.auth` would authenticate, even a request whose authentication has failed.
     if vars(request).get("_auth") is not None:
         return f"key:{request.user}"

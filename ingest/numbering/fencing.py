@@ -53,6 +53,9 @@ def is_verified(generation: Generation) -> bool:
 
 logger = get_logger(__name__)
 
+#: How often the reports of other processes are read while this one waits for them.
+_POLL_SECONDS = 0.05
+
 
 def verify_server(blocks: Blocks, process: UUID, generation: Generation) -> None:
     """Verify the server for this generation, or begin an epoch; nothing if a rival just did.
@@ -172,7 +175,7 @@ def _await_reports(question: int) -> bool:
         is_gone = timezone.now() - last_seen > timedelta(seconds=REDIS_SILENCE_SECONDS)
         if waited > REDIS_SILENCE_SECONDS or (is_gone and waited > REDIS_EXAMINATION_SECONDS):
             return False
-        time.sleep(0.05)
+        time.sleep(_POLL_SECONDS)
     return True
 
 
