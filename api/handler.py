@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from http import HTTPStatus
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 from wsgiref.util import setup_testing_defaults
 
 from django.conf import settings
@@ -68,7 +68,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Handle the request with the id set."""
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if VALID_REQUEST_ID.match(given) else uuid4().hex
+        request_id = given if VALID_REQUEST_ID.match(given) else token_hex(16)
         token = request_id_var.set(request_id)
         try:
             response = self._get_response(request)

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from django.http import HttpResponse, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
@@ -58,7 +58,7 @@ def json_response(
 
 
 def created_response(
-    request: Request,
+    request: HttpRequest,
     segment: object,
     data: dict[str, object],
     idempotent: IdempotentRequest | None = None,

@@ -113,6 +113,12 @@ class OptionsView(APIView):
         super().setup(request, *args, **kwargs)
         self.http_request = request
 
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """Make DRF's request with its own META and method; it searches for each otherwise."""
+        made = super().initialize_request(request, *args, **kwargs)
+        made.META, made.method = request.META, request.method
+        return made
+
     def options(  # type: ignore[override] # Response would need a renderer
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:

@@ -102,7 +102,9 @@ class ApplicationCollection(ApiView):
             note_new_application(staff, application.token)
         data = application_json(application)
         data["key"] = None if once and once.is_repeat else key
-        return created_response(request, application.token, data, once, version=application.version)
+        return created_response(
+            self.http_request, application.token, data, once, version=application.version
+        )
 
 
 @describe_item

@@ -48,7 +48,7 @@ class ChatCollection(ApiView):
         chat = services.create_chat(application_token=token, request=once, **values)
         if staff := self.staff_user:
             note_added(staff, [chat])
-        return created_response(request, chat.number, CHATS.new_as_json(chat), once)
+        return created_response(self.http_request, chat.number, CHATS.new_as_json(chat), once)
 
 
 @describe_item

@@ -9,13 +9,13 @@ payloads during a deploy, so its format only grows at the end.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
+from secrets import token_hex
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 from django.db.models import Model, QuerySet
-from django.utils import timezone
 
 from infra.errors import FieldError, Invalid, NotFound
 from infra.request_context import request_id_var
@@ -126,12 +126,12 @@ class RecordType:
 
     def new(self, parent: Key, *, accepted_at: datetime | None = None, **values: str) -> "NewRow":
         """A new row of clean values; fields without one get their defaults."""
-        given: Mapping[str, Any] = {**self._defaults, **values}
+        given = {**self._defaults, **values}
         return NewRow(
             self,
             parent,
-            tuple(given[name] for name in self.field_names),
-            accepted_at=accepted_at or timezone.now(),
+            tuple([given[name] for name in self.field_names]),
+            accepted_at or datetime.now(UTC),
         )
 
     def clean(self, data: object) -> dict[str, str]:
@@ -174,35 +174,33 @@ class RecordType:
             count -= 1
         return values[:count]
 
+    @cached_property
+    def _json_names(self) -> tuple[str, ...]:
+        """The names of a row's JSON, in their order; all are attributes of the model."""
+        *parent, number = self.key_fields
+        counts = (self.child_count_field,) if self.child_count_field else ()
+        return (number, *parent, *self.field_names, *counts, "created_at", "updated_at")
+
     def as_json(self, row: Model) -> dict[str, object]:
         """A row as the API shows it; `row` may also be the instance of a pending one."""
-        values = [getattr(row, name) for name in self.field_names]
-        count = getattr(row, self.child_count_field) if self.child_count_field else 0
-        times: Any = row
-        return self._json(self.key_of(row), values, count, times.created_at, times.updated_at)
+        shown = {name: getattr(row, name) for name in self._json_names}
+        shown["created_at"] = timestamp(shown["created_at"])
+        shown["updated_at"] = timestamp(shown["updated_at"])
+        return shown
 
     def new_as_json(self, row: "NumberedRow") -> dict[str, object]:
         """A row that was just accepted, as the API shows it."""
-        at = row.accepted_at
-        return self._json(row.key, row.values, 0, at, at)
+        *parent, number = row.key
+        at = timestamp(row.accepted_at)
+        children = (0,) if self.child_count_field else ()
+        values = (number, *parent, *row.values, *children, at, at)
+        return dict(zip(self._json_names, values, strict=True))
 
-    def _json(
-        self,
-        key: Key,
-        values: Sequence[str],
-        count: int,
-        created_at: datetime,
-        updated_at: datetime,
-    ) -> dict[str, object]:
-        *parent, number = key
-        shown: dict[str, object] = {self.number_field: number}
-        shown.update(zip(self.key_fields, parent, strict=False))
-        shown.update(zip(self.field_names, values, strict=True))
-        if self.child_count_field:
-            shown[self.child_count_field] = count
-        shown["created_at"] = timestamp(created_at)
-        shown["updated_at"] = timestamp(updated_at)
-        return shown
+
+def _random_uuid() -> str:
+    """A UUID of version 4 (RFC 9562) in hexadecimal. uuid4() takes more than twice as long."""
+    digits = token_hex(15)
+    return f"{digits[:12]}4{digits[12:15]}8{digits[15:]}"
 
 
 def _parts(key: type[Key]) -> tuple[str, ...]:
@@ -238,18 +236,19 @@ class Lease:
     last: int
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class NewRow:
     """A row that asks its parent for the next number.
 
-    `values` are those of the record type's fields, in their order.
+    `values` are those of the record type's fields, in their order. It is not frozen, for the same
+    reason as NumberedRow.
     """
 
     record_type: RecordType
     parent: Key
     values: tuple[str, ...]
-    acceptance: str = field(default_factory=lambda: uuid4().hex, kw_only=True)
-    accepted_at: datetime = field(default_factory=timezone.now, kw_only=True)
+    accepted_at: datetime = field(default_factory=partial(datetime.now, UTC))
+    acceptance: str = field(default_factory=_random_uuid, kw_only=True)
     request_id: str = field(default_factory=request_id_var.get, kw_only=True, compare=False)
 
     @property
@@ -375,7 +374,7 @@ def from_microseconds(microseconds: int) -> datetime:
 
 def timestamp(at: datetime) -> str:
     """A time as every route shows it: 2026-01-31T12:00:00.000000Z."""
-    return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return at.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _payload(

@@ -54,7 +54,9 @@ class MessageCollection(ApiView):
         )
         if staff := self.staff_user:
             note_added(staff, [message])
-        return created_response(request, message.number, MESSAGES.new_as_json(message), once)
+        return created_response(
+            self.http_request, message.number, MESSAGES.new_as_json(message), once
+        )
 
 
 @describe_bulk
