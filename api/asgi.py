@@ -1,11 +1,7 @@
 """The ASGI application: checks the head of a request, reads its body, and chooses where it runs.
 
-Unless the whole request has arrived already, the head is checked first, so the body of a request
-that is refused is never read. Then the body is read, up to the limit of its route. A create waits
-for its group commit and for nothing else, so it runs on the event loop (infra.event_loop), where
-one thread has hundreds of them in progress. A request that needs the database gets one of
-WEB_THREADS, or waits for one in a bounded queue. Health and metrics have threads of their own,
-because they matter most when the other threads are stuck.
+A create runs on the event loop (infra.event_loop). A request that needs the database gets one of
+WEB_THREADS, or waits for one in a bounded queue. Health and metrics have threads of their own.
 """
 
 import asyncio

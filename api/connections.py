@@ -1,11 +1,7 @@
 """The bounds of one web process: its connections, and the bytes that it holds for them.
 
-Both are bounded in total and for each client address. A process at its connection limit closes the
-connection that has been idle longest, so idle clients never lock others out. Bytes count from their
-arrival until the response to their request.
-
-A client is an IPv4 address or an IPv6 /64 network, because one host owns all addresses of that.
-Everything here runs on the event loop's thread, so it needs no locks.
+Both are bounded in total and for each client address. Bytes count from their arrival until the
+response to their request. Everything here runs on the event loop's thread, so it needs no locks.
 """
 
 import time

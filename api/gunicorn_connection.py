@@ -1,10 +1,7 @@
 """Gunicorn's ASGI protocol, with bounds for clients that are slow, greedy, or many.
 
-Gunicorn parses HTTP, frames responses and supervises the processes. This class adds a time limit
-for the arrival of a request, bounds on connections and on the memory held for them, a response for
-a client that has closed its sending side, and errors as problem documents.
-
-This module and api.gunicorn_worker are the only users of gunicorn's private API; see there.
+It adds a time limit for the arrival of a request, bounds on connections and on their memory, a
+response for a client that has closed its sending side, and errors as problem documents.
 """
 
 import socket

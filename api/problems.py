@@ -1,8 +1,7 @@
 """Problem documents (RFC 9457): the error format of the whole API, built here and nowhere else.
 
-Domain errors get a status here; DRF's and Django's errors get a document. An error of a service is
-503, unless its cause is a defect of this program or the values of the request. Such a defect is
-logged with its traceback and answered 500 without details, like any other unexpected error.
+An error of a service is 503, unless its cause is a defect of this program or the values of the
+request: that is logged with its traceback and answered 500, like any other unexpected error.
 """
 
 import sys

@@ -1,7 +1,4 @@
-"""Metrics of requests, and the kinds of work that keep failing.
-
-Requests are counted by method, route and status. The route is the template, not the path, so that
-there are few combinations.
+"""Metrics of requests by method, route template and status, and the work that keeps failing.
 
 A probe sends one query to a service, while requests send many. So if all requests of a kind fail,
 for whatever reason, this process is unhealthy.

@@ -1,8 +1,7 @@
 """JSON responses with entity tags, and the conditions of a request on them (RFC 9110, section 13).
 
 Responses are rendered by orjson where they are made; DRF's rendering would cost a tenth of a
-create. The entity tag of an item is its version, which rises with every change of its
-representation, so a tag costs nothing to make. A tag in another format matches nothing.
+create. The entity tag of an item is its version. A tag in another format matches nothing.
 """
 
 import re

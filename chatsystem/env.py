@@ -1,8 +1,7 @@
 """The settings from the environment: read once, typed, and checked for contradictions.
 
 Every setting of an operator is a field here; README.md lists the same fields. An invalid value ends
-the process with one sentence (`read`), because a service that starts with half of its configuration
-fails later, when finding the cause costs more.
+the process with one sentence (`read`).
 """
 
 import re

@@ -1,8 +1,7 @@
 """The database: transactions that repeat after a deadlock, liveness checks, and its breaker.
 
-A deadlock says "nothing happened, try again", so the transaction is repeated at once. Other errors
-are not repeated here: a lock timeout has cost its time already, and a lost connection may have
-committed.
+Other errors are not repeated here: a lock timeout has cost its time already, and a lost connection
+may have committed.
 """
 
 from collections.abc import Callable

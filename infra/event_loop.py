@@ -1,10 +1,7 @@
 """Waiting on an event loop: plain functions that are suspended, and thousands of timeouts.
 
-A function that has to wait often sits at the bottom of a stack of calls. With coroutines, each
-function of the stack would have to be one; in a greenlet none of them has to know. So one thread
-runs many requests at once, and the same view runs here and in a thread of its own.
-
-Code that runs here may wait by `await_` alone: any other wait stops all other requests.
+With coroutines, each function on the stack of a wait would have to be one; in a greenlet none has
+to know. Code that runs here may wait by `await_` alone: any other wait stops all other requests.
 """
 
 import asyncio

@@ -1,18 +1,13 @@
 """Metrics of all processes of a host: files in one directory, which any of them can merge.
 
-prometheus_client keeps the values of a process in files named after the process. The name used here
-is no pid: containers that share the directory would use the same one, and a later process with the
-same pid would inherit the values. A living process holds a lock on a file of its own; the kernel
-releases the lock however the process ends. The values of dead processes are merged into one file of
-each kind, so no total falls, and no file is left over.
+A living process holds a lock on a file of its own, which the kernel releases however it ends. Names
+are no pids, which containers that share the directory would repeat. The values of dead processes
+are merged into one file of each kind, so no total falls. A new sum is written beside the old one;
+then the ledger is replaced, which names the valid sum and the dead processes that it includes. So
+each process counts once, even if a merge was killed; the next one removes the leftovers.
 
-A merge is atomic. A new sum is written beside the old one; then the ledger is replaced, which names
-the valid sum and the dead processes that it includes. Readers follow the ledger, so each process
-counts once, even if a merge was killed or hangs. The next merge removes the leftovers.
-
-Without PROMETHEUS_MULTIPROC_DIR a process counts in its own memory, for itself.
-
-All use of prometheus_client's private API is in this module.
+Without PROMETHEUS_MULTIPROC_DIR a process counts for itself. All use of prometheus_client's private
+API is in this module.
 """
 
 import fcntl

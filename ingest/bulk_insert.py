@@ -1,8 +1,6 @@
 """One INSERT for many rows, joined by hand: `bulk_create` costs three times as much CPU.
 
-The statement contains the default of each column that the rows do not give. All other values go
-through the driver, and through the model field wherever that changes the value. Times and UUIDs are
-converted here, which is cheaper than by the fields.
+All values go through the driver, and through the model field wherever that changes the value.
 """
 
 import re

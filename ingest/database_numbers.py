@@ -1,13 +1,8 @@
 """A group of new rows, numbered and stored by the database alone, in one transaction.
 
-The embedded profile works this way, and every installation does while Redis is unavailable. If a
-row cannot be stored, only its own request fails: the group is then stored one by one, in the same
-order, each submission in its own transaction.
-
-A parent's `number_ceiling` is the highest number that was ever given to one of its children or lent
-to Redis. The transaction that inserts the rows raises it, under the parent's row lock. A failed
-transaction leaves it unchanged, so there is neither a gap nor a repeat. Only numbers that were lent
-to Redis may be skipped.
+If a row cannot be stored, only its own request fails: the group is then stored one by one, in the
+same order. A failed transaction leaves the parent's `number_ceiling` unchanged, so there is neither
+a gap nor a repeat.
 """
 
 from collections import defaultdict

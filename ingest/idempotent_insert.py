@@ -1,9 +1,8 @@
 """The idempotent insert: a row is stored once, however often it comes, or becomes a dead letter.
 
-First it tries a plain INSERT of all rows in one transaction. If that hits a duplicate, it reads the
-stored rows: one with the same acceptance id is this row, delivered again; one with another id is an
-alarm. If the data of some row is refused, it halves the batch until it has found that row. After
-any other error the caller repeats the whole batch.
+If an INSERT of all rows hits a duplicate, it reads the stored rows: one with the same acceptance id
+is this row, delivered again; one with another id is an alarm. If the data of some row is refused,
+it halves the batch until it has found that row.
 """
 
 import os

@@ -1,15 +1,9 @@
 """The guard against late rows: a purged row that is delivered again is not stored again.
 
-A message that is delivered twice, a pending row that is swept, or a dead letter that is replayed
-may bring a row whose number is free because it was purged.
-
 Inserts call `purged_rows` afterwards, in the same transaction. This is also correct during a purge,
-because a purge commits three steps in this order: the horizon; the parent's `purged_through`; the
-deletion of the rows up to it. A late row may be inserted before the deletion reaches it. Then the
-deletion removes it, after waiting for its transaction if necessary. Or it is inserted after that,
-and then both marks are committed and visible here (READ COMMITTED).
-
-An insert pays one read of one row; rows that are younger than the horizon need no more.
+which commits the horizon, then the parent's `purged_through`, then the deletions. A late row that
+is inserted before the deletion reaches it is deleted. One that is inserted after that sees both
+marks, which are committed by then (READ COMMITTED).
 """
 
 from collections import defaultdict

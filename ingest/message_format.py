@@ -2,8 +2,7 @@
 
 The format has a version, because old and new processes run side by side during a deploy:
 `{"format": 1, "kind": "messages", "ranges": [[parent, first number, [payload, ...]], ...],
-"requests": [[request id, number of rows], ...]}`. The requests, in the order of the rows, are for
-logs only; they may be missing.
+"requests": [[request id, number of rows], ...]}`. The requests are for logs; they may be missing.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

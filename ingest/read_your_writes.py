@@ -1,8 +1,7 @@
 """Reading and updating rows that may be pending: accepted and not stored yet.
 
-A stored row costs nothing but its query. A missing row is looked up among the pending ones, and
-then in the table again, because it may have moved in between. Installations without Redis have no
-pending rows.
+A missing row is looked up among the pending ones, and then in the table again, because it may have
+moved in between.
 """
 
 from functools import partial

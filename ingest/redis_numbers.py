@@ -1,11 +1,5 @@
 """Numbers for a group from Redis's blocks: one round trip, and more only if a block is missing.
 
-The same step makes the rows pending in Redis. A new parent gets its first block with its number;
-the lease travels in its row, so its first child needs no lease.
-
-A repeated request gets the answer of the first one: from Redis, or from the table for keys that
-were used before this epoch began.
-
 A missing or used-up block needs the database. A database that hangs delays one group; after that,
 requests that need it fail at once, so that the others do not wait behind them.
 """

@@ -1,9 +1,7 @@
 """The sweeper stores rows that have been pending for so long that their message must be lost.
 
-It uses Redis's clock and the workers' own insert, and never queues anything. While workers are busy
-it skips rows that were accepted after those that they store now: their messages are still in the
-queue. It also finds out when no message from before this epoch can arrive any more. A pending row
-that cannot be read becomes a dead letter.
+While workers are busy it skips rows that were accepted after those that they store now: their
+messages are still queued. It also finds out when no message from before this epoch can arrive.
 """
 
 import time

@@ -1,12 +1,7 @@
 """The worker's task: store the rows of its message together with those of the next messages.
 
-Messages are acknowledged only after their rows are stored, so a worker may be killed anywhere: its
-messages come again, and their rows are dropped as duplicates. No message is lost: one that cannot
-be read, or was redelivered too often, goes to the queue `failed`.
-
-While the database is unavailable the worker waits in place. A requeued message would come back at
-once and use up its deliveries. The broker takes back messages that stay unacknowledged for half an
-hour, so the wait ends well before that.
+While the database is unavailable the worker waits in place: a requeued message would come back at
+once and use up its deliveries.
 """
 
 import time

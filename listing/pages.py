@@ -1,8 +1,7 @@
 """Keyset pages: selected by the number of an item, never by an offset.
 
 A page is "the first `limit` numbers n with after < n < before, in this order". Its links describe
-the neighbouring pages in the same way. Page one and the page at number one million cost the same.
-The items come from a `Source`, so lists and searches of any backend share the paging code.
+the neighbouring pages in the same way. The items come from a `Source` of any backend.
 """
 
 import re

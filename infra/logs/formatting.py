@@ -1,9 +1,7 @@
 """Log lines: one for each record, as JSON for programs or as words for people.
 
-A field cannot break a line: control characters become escapes, so no client can forge a second line
-or colour a terminal. Secrets of the installation are hidden. The text of an error may quote a
-client, such as the value that a database refuses; so only texts of service errors and of this
-project's own errors are written, and of all others only the kind and the place.
+Control characters become escapes, so no client can forge a line. Secrets are hidden. The text of an
+error may quote a client, so only texts of service errors and of this project's own are written.
 """
 
 import re

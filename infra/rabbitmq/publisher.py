@@ -1,8 +1,7 @@
 """Confirmed publishes of task messages, one at a time, on a connection that is dropped on doubt.
 
-py-amqp takes any confirm for the one it waits for. So after a timeout, a refusal or a return the
-connection is closed, and a message without a confirm may still have arrived. Task messages follow
-Celery's protocol, version 2, and are written without Celery, which costs four times as much.
+py-amqp takes any confirm for the one it waits for, hence the drop. Task messages follow Celery's
+protocol, version 2, and are written without Celery, which costs four times as much.
 """
 
 from collections.abc import Mapping

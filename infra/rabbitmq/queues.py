@@ -1,20 +1,8 @@
-"""The queues: one for each kind of work, so that no backlog delays another, and one for failures.
-
-    web, beat ──► (default exchange) ──► chats ─────────► worker: batch insert
-                                     ──► messages ──────► worker: batch insert
-                                     ──► maintenance ───► background worker: counts, sweeper
-                                     │      │ refused, or redelivered too often
-                                     │      ▼
-                                     │    failed ───────► stored, or dead letters
-                                     └─► search ────────► search worker: indexing
+"""The queues, each a quorum queue: on disk and, in a cluster, on several nodes.
 
 Libraries declare none of them by themselves (`no_declare`): a queue that another release declared
-with other arguments would end their connection. See infra.rabbitmq.connection.
-
-Every queue is a quorum queue: on disk and, in a cluster, on several nodes before it is confirmed.
-A full queue refuses messages, and their publisher delivers directly. Messages in `search` only wake
-the search worker, which reads its work from the database: if there are too many, the oldest are
-dropped, and beat sends one again.
+with other arguments would end their connection. Messages in `search` only wake the search worker,
+so the oldest are dropped if there are too many; beat sends one again.
 """
 
 from kombu import Queue

@@ -1,8 +1,6 @@
 """Consumer of the queue `failed`: messages that cannot be read or were redelivered too often.
 
-It stores the rows of a message if possible. Rows that cannot be stored become dead letters one by
-one; a message that cannot be read becomes a dead letter as a whole. Scheduled tasks are dropped,
-because beat sends them again.
+Scheduled tasks among them are dropped, because beat sends them again.
 """
 
 from base64 import b64encode

@@ -1,7 +1,6 @@
 """Replaying a dead letter by the workers' own insert, or discarding it; dead letters as objects.
 
-Both may be repeated and interrupted anywhere: a letter is removed only after its content is stored,
-has become another letter, or is recorded as discarded. Neither needs Redis or the broker.
+Both may be repeated and interrupted anywhere, and need neither Redis nor the broker.
 """
 
 from base64 import b64decode

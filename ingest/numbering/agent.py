@@ -1,7 +1,5 @@
 """The numbering agent: a thread in each process that takes numbers from Redis.
 
-Every half second it reads who gives numbers, reports that the process lives and which fence it has
-seen, extends blocks that run low, and gives numbering back to Redis once all processes reach it.
 It starts with the first request, so it never starts before a fork.
 """
 

@@ -1,16 +1,8 @@
 """Fencing: whether this is still the Redis that holds the leases, with all the data it confirmed.
 
-A server that was restarted, restored or replaced does not know the script, and one that was emptied
-does not know the epoch. Such a server is verified before it gives a number. Each group raises the
-server's fence, and each process knows the highest fence it has seen. The server passes if its fence
-is not below any of those, and if all processes could be asked. Otherwise a new epoch begins, in
-which no block of the server is valid.
-
-A slow process is not dead. So verification waits for each process until it has been silent for
-longer than a busy machine makes it. Only a process that was killed just before costs that wait.
-
-Verification also runs while no client writes: until then it is unknown what the server has lost,
-and a row that never existed is answered like one that may still be queued.
+docs/architecture.md ("Numbers") tells how. A slow process is not dead, so verification waits for
+each process until it has been silent for longer than a busy machine makes it. It also runs while no
+client writes: until then a row that never existed is answered like one that may still be queued.
 """
 
 import time

@@ -1,9 +1,7 @@
 """Leases: the database lends Redis a run of numbers, and never lends or gives them again.
 
-A lease is acquired under the parent's row lock. If Redis's block ends before the present lease, the
-process that made the lease died or was slow, and the lease is installed now. Otherwise a new one is
-made above all numbers given so far. So rivals, retries and a commit with a lost answer leave no
-gap. Each jump of numbers is recorded as a skip, so that an audit can tell it from a loss.
+If Redis's block ends before the present lease, the process that made the lease died or was slow,
+and the lease is installed now. So rivals, retries and a commit with a lost answer leave no gap.
 """
 
 from datetime import datetime
