@@ -23,6 +23,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO
 from uuid import uuid4
 
+from django.conf import settings
 from prometheus_client import values
 from prometheus_client.metrics_core import Metric
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
@@ -63,6 +64,12 @@ def attach() -> None:
         return
     # prometheus_client asks for the name at each increment, so this runs no Python code.
     values.ValueClass = values.MultiProcessValue(partial(getattr, process, "name"))
+
+
+def use_shared_directory() -> None:
+    """Set the directory for this process and its children, before any metric is defined."""
+    given = settings.ENVIRONMENT.prometheus_multiproc_dir
+    os.environ[VARIABLE] = given or str(settings.VAR_DIR / "metrics")
 
 
 def shared_directory() -> Path | None:
