@@ -48,7 +48,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._has_arrival_timeout = False
         self._has_response_begun = False
         self._has_client_finished = False
-        #: False from the first byte of a request to its last.
+        #: Whether the whole request has arrived: false from its first byte to its last.
         self.is_request_whole = True
         #: There are too many connections: this one serves health alone.
         self.is_spare = False
@@ -302,7 +302,10 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
     async def respond(
         self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
     ) -> None:
-        """Send a whole response with one system call. Django has checked its headers."""
+        """Send a whole response with one system call; ASGI's two messages cost as much as its view.
+
+        Django has checked the headers.
+        """
         if self._closed:
             return
         request = self._current_request

@@ -140,12 +140,7 @@ def _service_problem(request: HttpRequest | Request, error: BaseException | None
     return problem(request, 503, "A part of the service is unavailable.", headers=headers)
 
 
-def _unavailable_problem(request: HttpRequest, error: Unavailable) -> HttpResponse:
-    headers = {"Retry-After": str(error.retry_after)}
-    return problem(request, 503, error.detail, headers=headers)
-
-
-def _domain_problem(request: Request, error: DomainError) -> HttpResponse:
+def _domain_problem(request: HttpRequest | Request, error: DomainError) -> HttpResponse:
     status = next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 0)
     if not status:
         logger.error(Event.REQUEST_FAILED, path=request.path, exc_info=error)
@@ -199,5 +194,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: an error in a page of the admin, or outside of a view."""
     error = sys.exception()  # the error that Django is handling; it is not passed as an argument
     if isinstance(error, Unavailable):
-        return _unavailable_problem(request, error)
+        return _domain_problem(request, error)
     return _service_problem(request, error) if _is_outage(error) else problem(request, 500)
