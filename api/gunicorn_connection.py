@@ -255,10 +255,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self.close()
 
     def _arm_keepalive_timer(self) -> None:
-        """Note that the connection is idle between requests; the worker closes it in time.
-
-        Gunicorn's own timer is one of the loop's, which costs more.
-        """
+        """Note that the connection is idle; the worker closes it in time, which costs no timer."""
         # The client may have closed its side since gunicorn decided to keep the connection.
         self._close_if_finished()
         if self.is_request_whole and self._address is not None:
@@ -272,10 +269,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         return scope
 
     async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
-        """Handle the request in this task.
-
-        Gunicorn would start another, for applications that go on after their response.
-        """
+        """Handle the request in this task; gunicorn would start another."""
         try:
             keeps_alive: bool = await self._handle_http_request(request, sockname, peername)
             return keeps_alive
@@ -302,10 +296,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
     async def respond(
         self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
     ) -> None:
-        """Send a whole response with one system call; ASGI's two messages cost as much as its view.
-
-        Django has checked the headers.
-        """
+        """Send a whole response by one system call: ASGI's two messages cost as much as a view."""
         if self._closed:
             return
         request = self._current_request

@@ -34,11 +34,7 @@ _FAREWELL_SECONDS = 1.0
 
 
 class Log(Logger):  # type: ignore[misc] # gunicorn has no types
-    """Gunicorn's log without an access log.
-
-    A `logconfig_dict` enables the access log, and each of its lines costs a tenth of a create even
-    without a handler.
-    """
+    """Gunicorn's log without an access log, which costs a tenth of a create even unhandled."""
 
     access_log_enabled = False
 

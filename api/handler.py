@@ -293,10 +293,7 @@ class ApiHandler:
         return view_class if issubclass(view_class, ApiView) else ApiView
 
     def _common_headers(self, *, secure: bool) -> dict[str, tuple[bytes, bytes]]:
-        """Return the headers that the middleware of pages adds to any response, by lower-case name.
-
-        They are the same for all requests, so they are computed once.
-        """
+        """Return the headers that the middleware of pages adds to any response, by lower name."""
         environ: dict[str, Any] = {"wsgi.url_scheme": "https" if secure else "http"}
         setup_testing_defaults(environ)
         request = ApiRequest(environ)
@@ -314,11 +311,7 @@ _CONTINUE = HttpResponse(status=HTTPStatus.CONTINUE)
 
 
 class _CachedResolver:
-    """Finds the view of a path, with a cache for the paths of busy chats.
-
-    The cache holds only paths that match a route: clients can send any number of other paths, of
-    any length.
-    """
+    """Finds the view of a path; caches paths of routes alone: clients can send any others."""
 
     def __init__(self) -> None:
         self._resolve = get_resolver().resolve

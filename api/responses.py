@@ -104,10 +104,7 @@ def conditional_response(
 
 
 def expected_versions(request: Request) -> Versions | None:
-    """Read the versions that the edit applies to from If-Match and If-None-Match; None is any.
-
-    Raises Malformed.
-    """
+    """Read the versions that an edit applies to from its headers; None is any. Raises Malformed."""
     if_match, if_none_match = _tags(request, "If-Match"), _tags(request, "If-None-Match")
     if if_match == []:
         # Without a tag it would never match anything, and the client would not learn why.

@@ -75,10 +75,7 @@ def try_database_write() -> None:
 
 
 def renew_connection() -> None:
-    """Replace this thread's connection if it is old or broken, as Django does before each request.
-
-    Long-lived threads without requests of their own call this.
-    """
+    """Replace this thread's connection if it is old or broken, as Django does before a request."""
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
 

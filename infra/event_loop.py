@@ -31,10 +31,7 @@ class _Returned(Generic[Result]):
 
 
 class _Runner(greenlet):
-    """Runs one function after another, since Python maps memory anew for each greenlet.
-
-    It ends with the first function that raises.
-    """
+    """Runs functions until one raises, because Python maps memory anew for each greenlet."""
 
     def run(self, work: "_Work") -> None:
         """Run until a function raises. The first `switch` starts it; later ones bring new work."""

@@ -47,10 +47,7 @@ _READ_ATTEMPTS = 20
 
 
 def attach() -> None:
-    """Make this process, and its forks, count in the shared directory, if there is one.
-
-    Call this before any metric is defined.
-    """
+    """Make this process and its forks count in the shared directory, before metrics are defined."""
     directory = shared_directory()
     if directory is None:
         values.ValueClass = values.MutexValue
@@ -79,10 +76,7 @@ def shared_directory() -> Path | None:
 
 
 def collect(own: CollectorRegistry) -> list[Metric]:
-    """Return the metrics of all processes of this host, or of this one without a directory.
-
-    Raises Unavailable if a merge interfered with each attempt to read.
-    """
+    """Return the metrics of all processes of this host, or of this one. Raises Unavailable."""
     directory = shared_directory()
     if directory is None or values.ValueClass is values.MutexValue:
         return list(own.collect())
@@ -112,10 +106,7 @@ def identity_of(directory: Path) -> str:
 
 
 def read_all(directory: Path) -> list[Metric]:
-    """Read the metrics of all processes, each once. Raises Unavailable.
-
-    Reading takes no lock. If the ledger was replaced meanwhile, it starts again.
-    """
+    """Read the metrics of all processes, each once, without a lock. Raises Unavailable."""
     for _ in range(_READ_ATTEMPTS):
         ledger = _Ledger.of(directory)
         files = [file for file in directory.glob("*_*.db") if ledger.counts(_name(file))]

@@ -40,10 +40,7 @@ def stored_acceptances(rows: Iterable[NumberedRow]) -> dict[tuple[str, Key], str
 
 
 def rows_not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
-    """The rows that are missing in their tables, or whose number another row has.
-
-    Purged rows do not count as missing.
-    """
+    """The rows that are missing and were not purged, or whose number another row has."""
     possible = [row for row in rows if row.number <= MAX_NUMBER]
     stored = stored_acceptances(possible)
     purged = {row.acceptance for row in purged_rows(possible)}

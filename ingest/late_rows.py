@@ -26,10 +26,7 @@ CLOCKS_DIFFER = timedelta(hours=1)
 
 
 def raise_horizon(before: datetime) -> None:
-    """Allow the purge of rows that were accepted before this time.
-
-    Raises RuntimeError inside a transaction: the horizon must be visible before the purge starts.
-    """
+    """Allow the purge of rows that were accepted before this time. Not inside a transaction."""
     if not PurgeHorizon.objects.filter(before__gte=before).exists():
         in_transaction(lambda: PurgeHorizon.objects.create(before=before))
         PurgeHorizon.objects.filter(before__lt=before).delete()
@@ -52,7 +49,9 @@ def purged_rows(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
         by_type[row.record_type].append(row)
     found: list[NumberedRow] = []
     for record_type, typed_rows in by_type.items():
-        if issubclass(record_type.parent, PurgeableParent) and _may_be_purged(typed_rows):
+        if not issubclass(record_type.parent, PurgeableParent):
+            continue
+        if may_be_purged(from_microseconds(min(row.accepted_us for row in typed_rows))):
             purged = dict(_purged_through(record_type, (row.parent for row in typed_rows)))
             found += [row for row in typed_rows if row.number <= purged.get(row.parent, 0)]
     return found
@@ -67,10 +66,6 @@ def is_purged(key: Key) -> bool:
     return any(
         int(number) <= through for _, through in _purged_through(record_type, [tuple(parent)])
     )
-
-
-def _may_be_purged(rows: Iterable[NumberedRow]) -> bool:
-    return may_be_purged(from_microseconds(min(row.accepted_us for row in rows)))
 
 
 def _purged_through(record_type: RecordType, parents: Iterable[Key]) -> Iterator[tuple[Key, int]]:

@@ -100,11 +100,7 @@ class QueueDrain:
             self.drop(error)
 
     def next(self, until: float) -> Delivery | None:
-        """The next pushed message; `until` is a time of time.monotonic.
-
-        If none arrives in time, pushing stops, and messages that arrived meanwhile still come. None
-        means that none is left.
-        """
+        """The next message pushed until this time.monotonic, then what had arrived, then None."""
         if self._stream is None:
             return None
         try:

@@ -37,15 +37,19 @@ def may_be_queued(key: Key) -> bool:
     This is so if its number was given and not purged, and the pending rows may be incomplete.
     Raises OperationalError.
     """
-    return redis_is_configured() and _is_expected(key) and not pending_is_complete()
+    return (
+        redis_is_configured()
+        and _may_have_been_given(key)
+        and not is_purged(key)
+        and not pending_is_complete()
+    )
 
 
 def pending_is_complete() -> bool:
-    """Whether Redis shows all rows that are accepted and not stored.
+    """Whether Redis shows all rows that are accepted and not stored. Raises OperationalError.
 
-    It does not while Redis is unavailable or gives no numbers, while rows from before a loss of
-    data may still be queued, or after a restart until the server is verified. Without Redis there
-    are no such rows. Raises OperationalError.
+    It does not while it is unavailable or gives no numbers, while rows from before a loss of data
+    may still be queued, or after a restart until the server is verified.
     """
     if not redis_is_configured():
         return True
@@ -56,10 +60,6 @@ def pending_is_complete() -> bool:
         return is_verified(authority.generation)
     except RedisUnavailable:
         return False
-
-
-def _is_expected(key: Key) -> bool:
-    return _may_have_been_given(key) and not is_purged(key)
 
 
 def _may_have_been_given(key: Key) -> bool:
@@ -73,10 +73,7 @@ def _may_have_been_given(key: Key) -> bool:
 
 
 def store_if_pending(key: Key) -> bool:
-    """Store the row now if it is pending; whether it was. `key` ends in its number.
-
-    Raises OperationalError.
-    """
+    """Store the row now if it is pending; whether it was. Raises OperationalError."""
     row = find_pending(key) if redis_is_configured() else None
     if row is None:
         return False
@@ -102,9 +99,7 @@ def find_pending_or_stored(rows: "QuerySet[Row]", key: Key) -> Row | None:
 
 
 def update(rows: "QuerySet[Row]", key: Key, expected: Versions | None, **values: Any) -> Row | None:
-    """The row of this key with new values; None if there is no such row.
-
-    Raises Stale if it has none of the `expected` versions; MaybeQueued.
+    """The row of this key with new values; None if there is none. Raises Stale, MaybeQueued.
 
     A pending row is stored first. The insert that is still queued is then dropped as a duplicate,
     so the update stays.

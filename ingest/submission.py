@@ -39,10 +39,7 @@ class Submission:
     def numbered(
         self, first: int, lease: Lease | None = None, payloads: Sequence[bytes] = ()
     ) -> list[NumberedRow]:
-        """The rows with numbers from `first` on; the first row carries the idempotency key.
-
-        `payloads` are those of the rows, if they were made before.
-        """
+        """The rows with numbers from `first` on; the first row carries the idempotency key."""
         encoded = payloads or [b""] * len(self.rows)
         head, *tail = self.rows
         rows = [head.numbered(first, lease, self._key, encoded[0])]

@@ -92,10 +92,7 @@ _stored = STORED.labels("worker")
 
 
 class _Batch:
-    """Rows to store together, and the messages that were taken for them.
-
-    The rows of the first batch come with the task's own message.
-    """
+    """Rows to store together, and the messages taken for them besides the task's own."""
 
     def __init__(self, rows: Sequence[NumberedRow] = ()) -> None:
         self.messages = 1 if rows else 0

@@ -79,10 +79,7 @@ def query_parameters(request: Request) -> dict[str, str]:
 
 
 def parse_urlencoded(encoded: bytes) -> dict[str, str]:
-    """The fields of a form or a query string; the last value of a repeated one counts.
-
-    Raises Malformed.
-    """
+    """The fields of a form or query string, the last of a repeated one. Raises Malformed."""
     try:
         pairs = parse_qsl(
             encoded.decode(),

@@ -116,10 +116,7 @@ _CHARGE_DIGEST = sha1(_CHARGE.encode()).hexdigest()  # noqa: S324 - Redis requir
 
 
 def charge(rate: str, limit: int, cost: int, counts: Mapping[str, int]) -> dict[str, int]:
-    """Count requests by client in Redis; return each client's debt before. Raises RedisUnavailable.
-
-    Debts by different rates are separate.
-    """
+    """Count requests in Redis; return the debt of each client before. Raises RedisUnavailable."""
     names = [redis_keys.debt(rate, client) for client in counts]
     arguments = [len(names), *names, limit, cost, *counts.values()]
 

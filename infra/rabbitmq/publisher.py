@@ -47,10 +47,7 @@ class Publisher:
         self.breaker = Breaker("rabbitmq", try_to_publish)
 
     def publish(self, queue: str, headers: Mapping[str, Any], body: bytes) -> None:
-        """Publish; return when the queue has the message on disk.
-
-        Raises BrokerUnavailable, at once if that is known.
-        """
+        """Return when the queue has it on disk. Raises BrokerUnavailable, at once if known."""
         with self._lock:
             if self.breaker.is_open:
                 raise BrokerUnavailable("known to be away")

@@ -28,9 +28,7 @@ _EXPIRED, _DELIVERY_LIMIT_REACHED = "expired", "delivery_limit"
 
 
 def consume_failed(queue: str = FAILED, scheduled: str = MAINTENANCE) -> int:
-    """Empty the queue of the failed; how many messages there were.
-
-    Those that come from the queue `scheduled` are scheduled work.
+    """Empty the queue; how many messages there were. `scheduled` is the queue of scheduled work.
 
     Raises BrokerUnavailable, JobIsRunning, and OperationalError: what was not taken over stays.
     """

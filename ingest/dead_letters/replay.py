@@ -42,10 +42,7 @@ def register_replay(kind: str, way: Replay) -> None:
 
 
 def replay(letter: DeadLetter) -> None:
-    """Store the content of the letter and remove the letter.
-
-    Raises StillSetAside, with the letter's new reason; OperationalError.
-    """
+    """Store the letter's content and remove the letter. Raises StillSetAside, OperationalError."""
     if letter.kind in _replays:
         in_transaction(partial(_replay_otherwise, letter))
         return
@@ -65,10 +62,7 @@ def replay(letter: DeadLetter) -> None:
 
 
 def discard(letter: DeadLetter) -> None:
-    """Give the letter up; record its numbers as skipped, because no row will ever have them.
-
-    Raises OperationalError.
-    """
+    """Give the letter up and record its numbers as skipped. Raises OperationalError."""
     if in_transaction(partial(_discard, letter)):
         logger.warning(Event.DISCARDED, letter=letter.pk, kind=letter.kind, key=letter.key)
 

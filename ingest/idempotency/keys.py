@@ -14,10 +14,7 @@ class KeyReused(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """Two digests: `name` of a request's path and key, `fingerprint` of its content.
-
-    Each is a UUID of 32 hexadecimal digits.
-    """
+    """Two digests, UUIDs in hexadecimal: `name` of path and key, `fingerprint` of the content."""
 
     name: str
     fingerprint: str

@@ -81,10 +81,7 @@ class KnownRequest:
 
 @dataclass(frozen=True, slots=True)
 class BlockAnswer:
-    """Whether the block runs low; for each request its first number, or the known request.
-
-    None if the block has not enough numbers.
-    """
+    """Whether the block runs low, and each request's answer: None if it has too few numbers."""
 
     runs_low: bool
     requests: Sequence[int | KnownRequest | None]

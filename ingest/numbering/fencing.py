@@ -59,7 +59,7 @@ def verify_server(blocks: Blocks, process: UUID, generation: Generation) -> None
     # Wait before locking: a process that must report may itself be waiting for the lock.
     all_reported = _await_reports(question)
     try:
-        with _OneServer() as server, transaction.atomic(durable=True):
+        with _one_server() as server, transaction.atomic(durable=True):
             authority = lock_authority()
             if authority.source == Source.REDIS and authority.generation == generation:
                 _decide(authority, server, blocks, all_reported=all_reported)
@@ -83,11 +83,8 @@ def report(process: UUID, blocks: Blocks, question: int) -> None:
 
 
 def begin_epoch_in_redis(authority: NumberAuthority, reason: str) -> None:
-    """Let Redis give numbers from now on, in a new epoch; the caller has locked `authority`.
-
-    Raises redis.RedisError.
-    """
-    with _OneServer() as server:
+    """Let Redis give numbers, in a new epoch of the locked `authority`. Raises redis.RedisError."""
+    with _one_server() as server:
         _begin_epoch(authority, server, _highest_fence(authority), reason)
 
 
@@ -189,15 +186,9 @@ def sign_off(process: UUID, blocks: Blocks) -> None:
         NumberingProcess.objects.filter(pk=process).delete()
 
 
-class _OneServer:
-    """A connection that is never replaced, so that all commands reach the same server."""
-
-    def __enter__(self) -> redis.Redis:
-        self._client = redis.Redis(connection_pool=redis_pool(), single_connection_client=True)
-        return self._client
-
-    def __exit__(self, *_: object) -> None:
-        self._client.close()
+def _one_server() -> redis.Redis:
+    """A client whose connection is never replaced, so that all commands reach the same server."""
+    return redis.Redis(connection_pool=redis_pool(), single_connection_client=True)
 
 
 def verify_if_restarted() -> NumberAuthority:

@@ -24,10 +24,7 @@ MAX_SKIP_REASON = 200
 def record_skip(
     parent: Key, resumed_at: int, reason: str, *, skipped_from: int | None = None
 ) -> None:
-    """Record that numbers below `resumed_at`, or from `skipped_from` on, have no rows.
-
-    It runs in the caller's transaction.
-    """
+    """Record that numbers below `resumed_at`, or from `skipped_from` on, have no rows."""
     token, *chat_number = parent
     NumberSkip.objects.create(
         application_token=str(token),
