@@ -11,11 +11,27 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Literal, Protocol
 
+from prometheus_client import Counter, Gauge
+
 from infra.addresses import network_of
 from infra.logs import Event, get_logger
-from infra.metrics import CONNECTIONS, EDGE_REFUSED
+from infra.metrics import registry
 
 logger = get_logger(__name__)
+
+CONNECTIONS = Gauge(
+    "chatsystem_http_connections",
+    "Open connections of clients.",
+    multiprocess_mode="livesum",
+    registry=registry,
+)
+EDGE_REFUSED = Counter(
+    "chatsystem_http_refused",
+    "Clients refused before any view ran: too many connections, too much memory in use, no free "
+    "thread in time, or a request that arrived too slowly.",
+    ("bound",),
+    registry=registry,
+)
 
 #: Connections beyond the limit, which serve the health routes alone.
 SPARE_CONNECTIONS = 64

@@ -19,7 +19,6 @@ from django.db import DatabaseError, InterfaceError
 from infra.database import renew_connection
 from infra.errors import Unavailable
 from infra.logs import Event, get_logger
-from infra.metrics import ACCEPT_SECONDS, ACCEPTED, GROUP_ROWS
 from infra.rabbitmq.connection import BrokerUnavailable
 from infra.rabbitmq.publisher import publisher
 from infra.timeouts import REDIS_GRACE_SECONDS, REQUEST_NUMBER_SECONDS
@@ -28,6 +27,7 @@ from ingest.group_commit import GroupCommit, GroupLimits, OutcomeOpen, QueueIsFu
 from ingest.idempotency.keys import IdempotentRequest
 from ingest.idempotent_insert import store_rows
 from ingest.message_format import write_message
+from ingest.metrics import ACCEPT_SECONDS, ACCEPTED, GROUP_ROWS
 from ingest.numbering.agent import NumberingAgent
 from ingest.numbering.authority import AuthorityChanged, hold_authority, take_over_for_database
 from ingest.numbering.blocks import NumbersUnavailable, Unanswered, Untrusted

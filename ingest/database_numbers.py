@@ -14,12 +14,12 @@ from django.db.models import F, QuerySet
 
 from infra.database import in_transaction
 from infra.errors import NotFound
-from infra.metrics import ACCEPT_SECONDS, ACCEPTED
 from infra.service_errors import blames_row
 from ingest.bulk_insert import bulk_insert
 from ingest.idempotency import records
 from ingest.idempotency.keys import KeyReused
 from ingest.idempotency.records import Record
+from ingest.metrics import ACCEPT_SECONDS, ACCEPTED
 from ingest.models import CountState, Parent
 from ingest.numbering.leases import record_skip
 from ingest.records import Key, NewRow, NumberedRow

@@ -20,6 +20,7 @@ from django.db.models import Model, QuerySet
 from infra.errors import FieldError, Invalid, NotFound
 from infra.request_context import request_id_var
 from ingest.idempotency.keys import RequestKey
+from ingest.metrics import SET_ASIDE
 from ingest.models import Parent
 from ingest.text_rules import MAX_NAME_CHARACTERS, NAME_PATTERN, TEXT_PATTERN, clean_name
 from ingest.text_rules import field as field_of
@@ -215,6 +216,7 @@ _record_types: dict[str, RecordType] = {}
 def register_record_type(record_type: RecordType) -> None:
     """Announce a record type. The application that owns it calls this in ready()."""
     _record_types[record_type.name] = record_type
+    SET_ASIDE.labels(record_type.name)
 
 
 def record_types() -> Mapping[str, RecordType]:

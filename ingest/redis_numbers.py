@@ -11,11 +11,11 @@ from django.db import DatabaseError, InterfaceError
 
 from infra.database import database_breaker
 from infra.errors import DomainError, Unavailable
-from infra.metrics import ACCEPT_SECONDS
 from ingest import redis_keys
 from ingest.idempotency import records
 from ingest.idempotency.keys import KeyReused
 from ingest.idempotency.records import Record
+from ingest.metrics import ACCEPT_SECONDS
 from ingest.numbering.agent import KnownAuthority, NumberingAgent
 from ingest.numbering.blocks import BlockAnswer, BlockDemand, KnownRequest, RequestNumbers
 from ingest.numbering.leases import FIRST_LEASE, extend_block

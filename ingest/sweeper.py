@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from infra.jobs import Run, only_run
 from infra.logs import Event, get_logger
-from infra.metrics import STORED
 from infra.rabbitmq.connection import BrokerUnavailable, messages_waiting
 from ingest import pending as pending_rows
 from ingest.dead_letters.set_aside import Letter, keep
 from ingest.idempotent_insert import store_rows
+from ingest.metrics import STORED
 from ingest.numbering.fencing import verify_if_restarted
 from ingest.numbering.models import NumberAuthority
 from ingest.pending import Undecodable, read_member, remove_member

@@ -15,7 +15,6 @@ from django.db import Error, close_old_connections, connection
 
 from infra import worker_shutdown
 from infra.logs import Event, get_logger
-from infra.metrics import BATCH_ROWS, BATCH_SECONDS, STORED
 from infra.service_errors import meaning_of
 from infra.timeouts import (
     DATABASE_FIRST_PAUSE_SECONDS,
@@ -30,6 +29,7 @@ from ingest.message_format import (
     read_envelope,
     read_message,
 )
+from ingest.metrics import BATCH_ROWS, BATCH_SECONDS, STORED
 from ingest.post_commit import finish_queued
 from ingest.queue_drain import SUSPECT_AFTER, Delivery, QueueDrain, delivery_attempts
 from ingest.records import NumberedRow

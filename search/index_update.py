@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from uuid import NAMESPACE_OID, uuid5
 
-from infra.metrics import INDEXED
 from infra.natural_keys import in_pieces
 from infra.rabbitmq.queues import SEARCH
 from ingest.dead_letters.models import DeadLetter
@@ -49,7 +48,7 @@ def index_batch() -> Workload:
         raise NoIndex("there is no index yet")
     write_changes(_changes(entries.keys), targets)
     backlog.remove(entries)
-    INDEXED.inc(len(entries.keys))
+    backlog.INDEXED.inc(len(entries.keys))
     return Workload.LITTLE if entries.are_all else Workload.MUCH
 
 

@@ -13,6 +13,7 @@ from infra.rabbitmq.queues import DELIVERY_LIMIT, FAILED, MAINTENANCE
 from ingest.dead_letters.set_aside import Letter, keep, set_aside
 from ingest.idempotent_insert import rows_not_stored, store_one_by_one
 from ingest.message_format import UnknownFormat, read_message
+from ingest.metrics import SET_ASIDE
 from ingest.post_commit import finish_unqueued
 from ingest.queue_drain import SUSPECT_AFTER, Delivery, QueueDrain
 from ingest.records import NumberedRow
@@ -22,6 +23,7 @@ logger = get_logger(__name__)
 CONSUME_JOB = "take-over-failed"
 #: The kind of a letter that is an unreadable message.
 MESSAGE = "message"
+SET_ASIDE.labels(MESSAGE)
 MAX_MESSAGES = 10_000
 #: The broker's reasons for a dead letter.
 _EXPIRED, _DELIVERY_LIMIT_REACHED = "expired", "delivery_limit"

@@ -17,6 +17,7 @@ from ingest.dead_letters.models import DeadLetter
 from ingest.dead_letters.set_aside import MAX_NUMBER, MAX_REASON_CHARACTERS
 from ingest.idempotent_insert import rows_not_stored, store_rows
 from ingest.message_format import UnknownFormat
+from ingest.metrics import SET_ASIDE
 from ingest.numbering.leases import record_skip
 from ingest.pending import Undecodable, read_member
 from ingest.post_commit import finish_unqueued
@@ -39,6 +40,7 @@ class StillSetAside(Exception):
 def register_replay(kind: str, way: Replay) -> None:
     """Announce how to replay letters of a kind that are not rows. Their owner calls this."""
     _replays[kind] = way
+    SET_ASIDE.labels(kind)
 
 
 def replay(letter: DeadLetter) -> None:

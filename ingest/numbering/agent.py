@@ -17,8 +17,8 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.utils import timezone
 
 from infra.logs import Event, get_logger
-from infra.metrics import LEASES
 from infra.redis_client import redis_client, try_redis_write
+from ingest.metrics import LEASES
 from ingest.numbering.authority import (
     AuthorityChanged,
     latest_epoch,

@@ -10,7 +10,7 @@ from functools import partial
 from django.utils import timezone
 
 from infra.database import in_transaction
-from infra.metrics import LEASES
+from ingest.metrics import LEASES
 from ingest.models import Parent
 from ingest.numbering.authority import hold_authority
 from ingest.numbering.blocks import Block, Blocks
