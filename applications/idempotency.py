@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from ingest.idempotency.keys import KeyReused, RequestKey
-from ingest.idempotency.models import IdempotencyKey
 from ingest.idempotency.records import KEPT_FOR
+from ingest.models import IdempotencyKey
 
 #: Such a request belongs to no application.
 _NO_APPLICATION = ""

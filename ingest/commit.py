@@ -28,11 +28,11 @@ from ingest.idempotency.keys import IdempotentRequest
 from ingest.idempotent_insert import store_rows
 from ingest.message_format import write_message
 from ingest.metrics import ACCEPT_SECONDS, ACCEPTED, GROUP_ROWS
+from ingest.models import Source
 from ingest.numbering.agent import NumberingAgent
 from ingest.numbering.authority import AuthorityChanged, hold_authority, take_over_for_database
 from ingest.numbering.blocks import NumbersUnavailable, Unanswered, Untrusted
 from ingest.numbering.fencing import verify_server
-from ingest.numbering.models import Source
 from ingest.post_commit import finish_unqueued
 from ingest.read_your_writes import MaybeQueued, may_be_queued
 from ingest.records import NewRow, NumberedRow, RecordType

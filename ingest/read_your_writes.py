@@ -15,10 +15,10 @@ from infra.redis_client import RedisUnavailable, redis_is_configured
 from infra.versions import Versions, update_if_version
 from ingest.idempotent_insert import store_rows
 from ingest.late_rows import is_purged
+from ingest.models import Source
 from ingest.numbering.authority import read_authority
 from ingest.numbering.fencing import is_verified
 from ingest.numbering.leases import ceiling_of
-from ingest.numbering.models import Source
 from ingest.pending import find_pending
 from ingest.post_commit import finish_unqueued
 from ingest.records import Key, record_type_of_parent

@@ -16,10 +16,10 @@ from ingest.idempotency import records
 from ingest.idempotency.keys import KeyReused
 from ingest.idempotency.records import Record
 from ingest.metrics import ACCEPT_SECONDS
+from ingest.models import Generation
 from ingest.numbering.agent import KnownAuthority, NumberingAgent
 from ingest.numbering.blocks import BlockAnswer, BlockDemand, KnownRequest, RequestNumbers
 from ingest.numbering.leases import FIRST_LEASE, extend_block
-from ingest.numbering.models import Generation
 from ingest.pending import Undecodable, read_member
 from ingest.read_your_writes import MaybeQueued, may_be_queued, store_if_pending
 from ingest.records import Key, Lease, NumberedRow, from_microseconds, record_type_of_parent

@@ -19,8 +19,8 @@ from ingest import pending as pending_rows
 from ingest.dead_letters.set_aside import Letter, keep
 from ingest.idempotent_insert import store_rows
 from ingest.metrics import STORED
+from ingest.models import NumberAuthority
 from ingest.numbering.fencing import verify_if_restarted
-from ingest.numbering.models import NumberAuthority
 from ingest.pending import Undecodable, read_member, remove_member
 from ingest.post_commit import finish_unqueued
 from ingest.records import NumberedRow, record_type_of_parent, record_types

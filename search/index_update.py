@@ -11,8 +11,8 @@ from uuid import NAMESPACE_OID, uuid5
 
 from infra.natural_keys import in_pieces
 from infra.rabbitmq.queues import SEARCH
-from ingest.dead_letters.models import DeadLetter
 from ingest.dead_letters.set_aside import Letter, keep
+from ingest.models import DeadLetter
 from ingest.records import Key
 from messages_app.models import Message
 from messages_app.records import MESSAGES

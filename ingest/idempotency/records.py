@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from infra.natural_keys import in_pieces
 from ingest.idempotency.keys import RequestKey
-from ingest.idempotency.models import IdempotencyKey
+from ingest.models import IdempotencyKey
 from ingest.records import NumberedRow
 
 KEPT_FOR = timedelta(hours=24)

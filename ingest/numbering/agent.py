@@ -19,6 +19,7 @@ from django.utils import timezone
 from infra.logs import Event, get_logger
 from infra.redis_client import redis_client, try_redis_write
 from ingest.metrics import LEASES
+from ingest.models import Generation, NumberAuthority, NumberingProcess, Source
 from ingest.numbering.authority import (
     AuthorityChanged,
     latest_epoch,
@@ -28,7 +29,6 @@ from ingest.numbering.authority import (
 from ingest.numbering.blocks import Blocks, NumbersUnavailable, Unanswered, Untrusted
 from ingest.numbering.fencing import begin_epoch_in_redis, report, sign_off
 from ingest.numbering.leases import extend_block
-from ingest.numbering.models import Generation, NumberAuthority, NumberingProcess, Source
 from ingest.records import Key
 
 logger = get_logger(__name__)

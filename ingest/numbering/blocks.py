@@ -21,7 +21,7 @@ from infra.redis_client import redis_breaker, redis_pool
 from infra.service_errors import Meaning, meaning_of
 from infra.timeouts import REDIS_ANSWER_SECONDS
 from ingest import redis_keys
-from ingest.numbering.models import Generation
+from ingest.models import Generation
 from ingest.records import Lease
 
 logger = get_logger(__name__)

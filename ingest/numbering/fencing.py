@@ -20,6 +20,7 @@ from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured,
 from infra.service_errors import meaning_of
 from infra.timeouts import REDIS_EXAMINATION_SECONDS, REDIS_SILENCE_SECONDS
 from ingest import redis_keys
+from ingest.models import Generation, NumberAuthority, NumberingProcess, Source
 from ingest.numbering.authority import (
     begin_epoch,
     lock_authority,
@@ -28,7 +29,6 @@ from ingest.numbering.authority import (
     request_reports,
 )
 from ingest.numbering.blocks import Blocks, NumbersUnavailable, script, script_digest
-from ingest.numbering.models import Generation, NumberAuthority, NumberingProcess, Source
 
 
 def is_verified(generation: Generation) -> bool:

@@ -11,10 +11,9 @@ from django.utils import timezone
 
 from infra.database import in_transaction
 from ingest.metrics import LEASES
-from ingest.models import Parent
+from ingest.models import Generation, NumberSkip, Parent, Source
 from ingest.numbering.authority import hold_authority
 from ingest.numbering.blocks import Block, Blocks
-from ingest.numbering.models import Generation, NumberSkip, Source
 from ingest.records import Key, Lease, record_type_of_parent
 from ingest.redis_keys import parent_name
 

@@ -10,7 +10,7 @@ from infra import database
 from ingest import commit
 from ingest.group_commit import GroupCommit
 from ingest.idempotency.keys import IdempotentRequest, KeyReused, RequestKey
-from ingest.idempotency.models import IdempotencyKey
+from ingest.models import IdempotencyKey
 from ingest.submission import Submission
 from tests.api.client import Api
 from tests.api.problems import assert_problem
