@@ -13,7 +13,7 @@ import orjson
 from rest_framework.request import Request
 
 from infra.errors import FieldError, Invalid
-from ingest.idempotency.keys import IdempotentRequest, RequestKey
+from ingest.idempotency import IdempotentRequest, RequestKey
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"

@@ -34,7 +34,7 @@ from infra.logs import Event, get_logger
 from infra.request_context import request_id_var
 from infra.service_errors import Meaning, meaning_of
 from infra.timeouts import DATABASE_RETRY_AFTER_SECONDS
-from ingest.idempotency.keys import KeyReused
+from ingest.idempotency import KeyReused
 
 logger = get_logger(__name__)
 

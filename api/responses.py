@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from api.idempotency_key import REPLAYED_HEADER
 from infra.errors import Malformed
 from infra.versions import FIRST_VERSION, Versions
-from ingest.idempotency.keys import IdempotentRequest
+from ingest.idempotency import IdempotentRequest
 
 #: An edit compares all tags in one SQL statement, which bounds their number.
 MAX_TAGS = 100

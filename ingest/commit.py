@@ -24,7 +24,7 @@ from infra.rabbitmq.publisher import publisher
 from infra.timeouts import REDIS_GRACE_SECONDS, REQUEST_NUMBER_SECONDS
 from ingest.database_numbers import number_and_store
 from ingest.group_commit import GroupCommit, GroupLimits, OutcomeOpen, QueueIsFull
-from ingest.idempotency.keys import IdempotentRequest
+from ingest.idempotency import IdempotentRequest
 from ingest.idempotent_insert import store_rows
 from ingest.message_format import write_message
 from ingest.metrics import ACCEPT_SECONDS, ACCEPTED, GROUP_ROWS

@@ -16,8 +16,7 @@ from infra.database import in_transaction
 from infra.errors import NotFound
 from infra.service_errors import blames_row
 from ingest.bulk_insert import bulk_insert
-from ingest.idempotency import records
-from ingest.idempotency.keys import KeyReused
+from ingest.idempotency import KeyReused, records
 from ingest.idempotency.records import Record
 from ingest.metrics import ACCEPT_SECONDS, ACCEPTED
 from ingest.models import CountState, Parent

@@ -19,7 +19,7 @@ from django.db.models import Model, QuerySet
 
 from infra.errors import FieldError, Invalid, NotFound
 from infra.request_context import request_id_var
-from ingest.idempotency.keys import RequestKey
+from ingest.idempotency import RequestKey
 from ingest.metrics import SET_ASIDE
 from ingest.models import Parent
 from ingest.text_rules import MAX_NAME_CHARACTERS, NAME_PATTERN, TEXT_PATTERN, clean_name

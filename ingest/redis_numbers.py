@@ -12,8 +12,7 @@ from django.db import DatabaseError, InterfaceError
 from infra.database import database_breaker
 from infra.errors import DomainError, Unavailable
 from ingest import redis_keys
-from ingest.idempotency import records
-from ingest.idempotency.keys import KeyReused
+from ingest.idempotency import KeyReused, records
 from ingest.idempotency.records import Record
 from ingest.metrics import ACCEPT_SECONDS
 from ingest.models import Generation

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ingest.idempotency.keys import IdempotentRequest, KeyReused, RequestKey
+from ingest.idempotency import IdempotentRequest, KeyReused, RequestKey
 from ingest.records import Key, Lease, NewRow, NumberedRow, RecordType
 
 

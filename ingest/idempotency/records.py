@@ -10,7 +10,7 @@ from django.db.models.constants import OnConflict
 from django.utils import timezone
 
 from infra.natural_keys import in_pieces
-from ingest.idempotency.keys import RequestKey
+from ingest.idempotency import RequestKey
 from ingest.models import IdempotencyKey
 from ingest.records import NumberedRow
 

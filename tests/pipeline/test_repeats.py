@@ -9,7 +9,7 @@ from django.core.management import call_command
 from infra import database
 from ingest import commit
 from ingest.group_commit import GroupCommit
-from ingest.idempotency.keys import IdempotentRequest, KeyReused, RequestKey
+from ingest.idempotency import IdempotentRequest, KeyReused, RequestKey
 from ingest.models import IdempotencyKey
 from ingest.submission import Submission
 from tests.api.client import Api

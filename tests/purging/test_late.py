@@ -9,7 +9,7 @@ from django.db import connection
 from ingest import late_rows
 from ingest.dead_letters.replay import replay
 from ingest.dead_letters.set_aside import set_aside
-from ingest.idempotency.keys import RequestKey
+from ingest.idempotency import RequestKey
 from ingest.idempotent_insert import rows_not_stored, store_rows
 from ingest.models import DeadLetter, IdempotencyKey
 from ingest.records import NumberedRow

@@ -17,7 +17,7 @@ from chats.models import Chat
 from chatsystem.celery import app
 from infra import redis_client
 from ingest import redis_keys
-from ingest.idempotency.keys import RequestKey
+from ingest.idempotency import RequestKey
 from ingest.idempotent_insert import store_rows
 from ingest.message_format import read_message, write_message
 from ingest.models import Generation, IdempotencyKey
