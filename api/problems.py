@@ -4,13 +4,13 @@ An error of a service is 503, unless its cause is a defect of this program or th
 request: that is logged with its traceback and answered 500, like any other unexpected error.
 """
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
-import orjson
 from django.core.exceptions import SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.db import Error as DatabaseError
@@ -103,7 +103,8 @@ def _document(
         "request_id": request_id,
         "errors": [vars(error) for error in errors],
     }
-    return orjson.dumps(_encodable(document))
+    # A path may contain what UTF-8 cannot encode, and the error must be shown.
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
@@ -157,17 +158,6 @@ def _api_problem(request: Request, error: APIException) -> HttpResponse:
     if retry_after := getattr(error, "wait", None):
         headers["Retry-After"] = str(retry_after)  # whole seconds, rounded up by DRF
     return problem(request, error.status_code, str(error.detail), headers=headers)
-
-
-def _encodable(value: Any) -> Any:
-    """Replace what UTF-8 cannot encode: a path may contain it, and the error must be shown."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {key: _encodable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_encodable(item) for item in value]
-    return value
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

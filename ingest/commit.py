@@ -133,7 +133,7 @@ class Committer:
 
     def _attempt(self, group: GroupOutcome) -> None:
         authority = self._agent.authority()
-        if authority.source is Source.REDIS:
+        if authority.source == Source.REDIS:
             self._stored_keys.settle(group, authority)
             number_from_redis(group, self._agent, authority.generation)
             self._failing_since = None
@@ -145,10 +145,7 @@ class Committer:
             missing=_parent_missing,
         )
         for position, outcome in zip(positions, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                group.fail(position, outcome)
-            else:
-                group.store(position, outcome)
+            group.settle(position, outcome)
         self._failing_since = None
 
     def _verify(self, doubt: Untrusted) -> None:
@@ -176,7 +173,7 @@ class Committer:
 
     def _take_over(self, error: Exception) -> None:
         authority = self._agent.authority()
-        if authority.source is Source.REDIS:
+        if authority.source == Source.REDIS:
             reason = f"Redis is unavailable: {error}"[:200]
             take_over_for_database(authority.generation.epoch, reason)
         self._agent.refresh()

@@ -16,8 +16,7 @@ from infra.database import in_transaction
 from infra.errors import NotFound
 from infra.service_errors import blames_row
 from ingest.bulk_insert import bulk_insert
-from ingest.idempotency import KeyReused, records
-from ingest.idempotency.records import Record
+from ingest.idempotency import records
 from ingest.metrics import ACCEPT_SECONDS, ACCEPTED
 from ingest.models import CountState, Parent
 from ingest.numbering.leases import record_skip
@@ -134,7 +133,7 @@ def _insert_submissions(submissions: Sequence[Submission]) -> Outcomes:
     fresh: list[Submission] = []
     for one in submissions:
         record = one.request and known.get(one.request.key.name)
-        outcomes.append(_repeated(one, record) if record else [])
+        outcomes.append(one.repeated(*record) if record else [])
         if not record:
             fresh.append(one)
     stored = iter(_insert_fresh(fresh))
@@ -152,13 +151,6 @@ def _insert_fresh(submissions: Sequence[Submission]) -> Outcomes:
     if first_rows:
         records.claim_new(first_rows)
     return outcomes
-
-
-def _repeated(one: Submission, record: Record) -> Sequence[NumberedRow] | Exception:
-    try:
-        return one.repeated(record.fingerprint, record.first_number, record.accepted_at)
-    except KeyReused as error:
-        return error
 
 
 def _together(outcomes: Sequence[RowOutcome]) -> Sequence[NumberedRow] | Exception:

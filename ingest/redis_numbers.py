@@ -5,18 +5,17 @@ requests that need it fail at once, so that the others do not wait behind them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 
 from django.db import DatabaseError, InterfaceError
 
 from infra.database import database_breaker
 from infra.errors import DomainError, Unavailable
 from ingest import redis_keys
-from ingest.idempotency import KeyReused, records
+from ingest.idempotency import records
 from ingest.idempotency.records import Record
 from ingest.metrics import ACCEPT_SECONDS
-from ingest.models import Generation
-from ingest.numbering.agent import KnownAuthority, NumberingAgent
+from ingest.models import Generation, NumberAuthority
+from ingest.numbering.agent import NumberingAgent
 from ingest.numbering.blocks import BlockAnswer, BlockDemand, KnownRequest, RequestNumbers
 from ingest.numbering.leases import FIRST_LEASE, extend_block
 from ingest.pending import Undecodable, read_member
@@ -73,7 +72,7 @@ class StoredKeys:
     def __init__(self) -> None:
         self._nothing_before_epoch = 0
 
-    def settle(self, group: GroupOutcome, authority: KnownAuthority) -> None:
+    def settle(self, group: GroupOutcome, authority: NumberAuthority) -> None:
         """Answer the repeats that the table knows; fail keyed requests if it cannot be read."""
         keyed = [at for at in group.waiting() if group.submissions[at].request]
         if not keyed or self._nothing_before_epoch == authority.generation.epoch:
@@ -82,18 +81,16 @@ class StoredKeys:
             known = self._find([group.submissions[at] for at in keyed], authority)
         except DatabaseUnavailable as away:
             for position in keyed:
-                group.fail(position, away)
+                group.settle(position, away)
             return
         for position in keyed:
             request = group.submissions[position].request
             record = request and known.get(request.key.name)
             if record:
-                answer_repeat(
-                    group, position, record.fingerprint, record.first_number, record.accepted_at
-                )
+                group.settle(position, group.submissions[position].repeated(*record))
 
     def _find(
-        self, submissions: Sequence[Submission], authority: KnownAuthority
+        self, submissions: Sequence[Submission], authority: NumberAuthority
     ) -> Mapping[str, Record]:
         """Raises DatabaseUnavailable, at once if that is known."""
         if database_breaker().is_open:
@@ -125,23 +122,11 @@ def answer_known(group: GroupOutcome, position: int, known: KnownRequest) -> Non
     have died before it delivered them, and a second delivery of a row does no harm.
     """
     fingerprint, accepted_us = known.record.split(" ")
-    answer_repeat(group, position, fingerprint, known.first, from_microseconds(int(accepted_us)))
-    submission = group.submissions[position]
+    submission, at = group.submissions[position], from_microseconds(int(accepted_us))
+    group.settle(position, submission.repeated(fingerprint, known.first, at))
     rows = list(_readable_rows(submission, known.pending))
     if submission.request and submission.request.is_repeat and len(rows) == len(submission.rows):
         group.number(position, rows)
-
-
-def answer_repeat(
-    group: GroupOutcome, position: int, fingerprint: str, first: int, accepted_at: datetime
-) -> None:
-    """Answer with the rows of the first request; fail if this request has other content."""
-    try:
-        rows = group.submissions[position].repeated(fingerprint, first, accepted_at)
-    except KeyReused as error:
-        group.fail(position, error)
-    else:
-        group.store(position, rows)
 
 
 def _readable_rows(submission: Submission, members: Iterable[bytes]) -> Iterable[NumberedRow]:
@@ -215,7 +200,7 @@ def _extend_block(
     refusal = provide_block(agent, generation, short[0][1].parent, count)
     if refusal:
         for position, _ in short:
-            group.fail(position, refusal)
+            group.settle(position, refusal)
 
 
 def _first_lease(submission: Submission, generation: Generation) -> Lease | None:

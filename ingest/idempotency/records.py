@@ -1,9 +1,9 @@
 """Records of idempotent requests in the table."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models.constants import OnConflict
@@ -21,8 +21,7 @@ _NAME = ("application_token", "name")
 _COLUMNS = (*_NAME, "fingerprint", "first_number", "token", "accepted_at")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """The fingerprint, the first number and the time of the first request with a key."""
 
     fingerprint: str

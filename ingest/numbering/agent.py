@@ -5,7 +5,6 @@ It starts with the first request, so it never starts before a fork.
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from multiprocessing.util import Finalize
 from threading import Event as Flag
@@ -46,26 +45,13 @@ RENEW_SECONDS = 0.25
 _not_renewed = LEASES.labels("not_renewed")
 
 
-@dataclass(frozen=True, slots=True)
-class KnownAuthority:
-    """The number authority as this process knows it.
-
-    `is_drained`: no message from before this epoch is queued.
-    """
-
-    source: Source
-    generation: Generation
-    since: datetime
-    is_drained: bool
-
-
 class NumberingAgent:
     """What the requests of this process know about numbering, and the thread that refreshes it."""
 
     def __init__(self) -> None:
         self.process = uuid4()
         self.blocks = Blocks()
-        self._authority: KnownAuthority | None = None
+        self._authority: NumberAuthority | None = None
         self._starting = Lock()
         self._wake = Flag()
         self._ends = False
@@ -75,7 +61,7 @@ class NumberingAgent:
         self._fence = 0
         self._raised_at: datetime | None = None
 
-    def authority(self) -> KnownAuthority:
+    def authority(self) -> NumberAuthority:
         """Who gives numbers; reads the database only the first time."""
         if self._thread is None or not self._thread.is_alive():
             with self._starting:
@@ -108,9 +94,7 @@ class NumberingAgent:
 
     def _learn(self, authority: NumberAuthority) -> None:
         latest_epoch.learn(authority.epoch)
-        self._authority = KnownAuthority(
-            Source(authority.source), authority.generation, authority.since, authority.is_drained
-        )
+        self._authority = authority
 
     def _run(self) -> None:
         failing = False
