@@ -5,11 +5,12 @@ may have committed.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import TypeVar
 from uuid import uuid4
 
-from django.db import OperationalError, connection, transaction
+from django.db import Error, OperationalError, connection, transaction
 from django.utils import timezone
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -71,6 +72,12 @@ def try_database_write() -> None:
         if "database is locked" not in str(error):
             raise
     finally:
+        connection.close()
+
+
+def close_connection() -> None:
+    """Close this thread's connection; a broken one may fail at that too."""
+    with suppress(Error):
         connection.close()
 
 

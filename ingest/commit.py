@@ -10,7 +10,6 @@ drops the second. A row that cannot be delivered now stays pending until the swe
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 
 from django.conf import settings
@@ -35,7 +34,7 @@ from ingest.numbering.blocks import NumbersUnavailable, Unanswered, Untrusted
 from ingest.numbering.fencing import verify_server
 from ingest.post_commit import finish_unqueued
 from ingest.read_your_writes import MaybeQueued, may_be_queued
-from ingest.records import NewRow, NumberedRow, RecordType
+from ingest.records import NewRow, NumberedRow, RecordType, by_record_type
 from ingest.redis_numbers import DatabaseUnavailable, StoredKeys, number_from_redis
 from ingest.submission import GroupOutcome, Submission
 
@@ -53,10 +52,7 @@ class NotDelivered(Exception):
 
 def deliver(rows: Sequence[NumberedRow]) -> None:
     """Put the rows into their queues or into the database. Raises NotDelivered."""
-    by_type: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
-    for row in rows:
-        by_type[row.record_type].append(row)
-    for record_type, typed_rows in by_type.items():
+    for record_type, typed_rows in by_record_type(rows).items():
         if not _publish_rows(record_type, typed_rows):
             _insert_rows(typed_rows)
 

@@ -6,7 +6,6 @@ is inserted before the deletion reaches it is deleted. One that is inserted afte
 marks, which are committed by then (READ COMMITTED).
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -16,7 +15,14 @@ from django.db.models import Q
 from infra.database import in_transaction
 from infra.natural_keys import in_pieces
 from ingest.models import PurgeableParent, PurgeHorizon
-from ingest.records import Key, NumberedRow, RecordType, from_microseconds, record_type_of_parent
+from ingest.records import (
+    Key,
+    NumberedRow,
+    RecordType,
+    by_record_type,
+    from_microseconds,
+    record_type_of_parent,
+)
 
 #: The name of the purge job.
 PURGE_JOB = "purge"
@@ -44,11 +50,8 @@ def may_be_purged(accepted_at: datetime) -> bool:
 
 def purged_rows(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
     """The rows that were purged before."""
-    by_type: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
-    for row in rows:
-        by_type[row.record_type].append(row)
     found: list[NumberedRow] = []
-    for record_type, typed_rows in by_type.items():
+    for record_type, typed_rows in by_record_type(rows).items():
         if not issubclass(record_type.parent, PurgeableParent):
             continue
         if may_be_purged(from_microseconds(min(row.accepted_us for row in typed_rows))):

@@ -17,7 +17,7 @@ from infra.natural_keys import with_keys
 from infra.redis_client import RedisUnavailable, ask_redis
 from ingest import redis_keys
 from ingest.models import CountState
-from ingest.records import Key, NumberedRow, RecordType, record_type_of_parent
+from ingest.records import Key, NumberedRow, RecordType, by_record_type, record_type_of_parent
 
 _CLEAR_PENDING = (Path(__file__).parent / "clear_pending.lua").read_text()
 
@@ -99,9 +99,7 @@ def finish_unqueued(rows: Sequence[NumberedRow]) -> None:
 
 
 def _finish(rows: Sequence[NumberedRow], *, by_worker: bool) -> None:
-    by_type: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
-    for row in rows:
-        by_type[row.record_type].append(row)
+    by_type = by_record_type(rows)
     changed = {
         record_type: changed_counts(record_type, typed_rows)
         for record_type, typed_rows in by_type.items()

@@ -6,7 +6,8 @@ travels through Redis and the queue as a short payload. Processes of two release
 payloads during a deploy, so its format only grows at the end.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -367,6 +368,14 @@ class NumberedRow:
     def instance(self) -> Model:
         """The row as an unsaved instance of its model."""
         return self.record_type.model(**self.columns())
+
+
+def by_record_type(rows: Iterable[NumberedRow]) -> Mapping[RecordType, list[NumberedRow]]:
+    """The rows of each record type, in order."""
+    by_type: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
+    for row in rows:
+        by_type[row.record_type].append(row)
+    return by_type
 
 
 def from_microseconds(microseconds: int) -> datetime:

@@ -11,9 +11,10 @@ from typing import Any
 
 from celery import Task, shared_task
 from celery.exceptions import Reject
-from django.db import Error, close_old_connections, connection
+from django.db import Error, close_old_connections
 
 from infra import worker_shutdown
+from infra.database import close_connection
 from infra.logs import Event, get_logger
 from infra.service_errors import meaning_of
 from infra.timeouts import (
@@ -55,7 +56,7 @@ def retry_while_database_is_down(work: Callable[[], None], meanwhile: Callable[[
             return work()
         except Error as error:
             meaning_of(error)  # logs an unknown error
-            _close()
+            close_connection()
             logger.warning(Event.ROWS_WAIT, error=error)
             if (
                 worker_shutdown.wait_for_shutdown(uniform(longest / 2, longest))  # noqa: S311
@@ -64,14 +65,6 @@ def retry_while_database_is_down(work: Callable[[], None], meanwhile: Callable[[
                 raise GaveUp(str(error)) from error
         meanwhile()
         longest = min(2 * longest, DATABASE_LONGEST_PAUSE_SECONDS)
-
-
-def _close() -> None:
-    """Close the connection, which may be unusable; the next attempt opens a new one."""
-    try:
-        connection.close()
-    except Error:
-        return  # the connection was dead
 
 
 #: A batch ends with the message that reaches one of these limits. Two full statements in one

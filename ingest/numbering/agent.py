@@ -4,7 +4,6 @@ It starts with the first request, so it never starts before a fork.
 """
 
 import time
-from contextlib import suppress
 from datetime import datetime, timedelta
 from multiprocessing.util import Finalize
 from threading import Event as Flag
@@ -12,9 +11,10 @@ from threading import Lock, Thread
 from uuid import uuid4
 
 import redis
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
+from infra.database import close_connection
 from infra.logs import Event, get_logger
 from infra.redis_client import redis_client, try_redis_write
 from ingest.metrics import LEASES
@@ -105,13 +105,13 @@ class NumberingAgent:
                 self._tick()
                 failing = False
             except (DatabaseError, InterfaceError) as error:
-                _close_connection()
+                close_connection()
                 if not failing:
                     logger.warning(Event.KEEPER_FAILED, error=error)
                 failing = True
             except Exception:
                 logger.exception(Event.KEEPER_FAILED)
-        _close_connection()
+        close_connection()
 
     def _tick(self) -> None:
         authority = read_authority()
@@ -186,7 +186,7 @@ class NumberingAgent:
         except (DatabaseError, InterfaceError) as error:
             logger.warning(Event.KEEPER_FAILED, error=error)
         finally:
-            _close_connection()
+            close_connection()
 
     def stop(self) -> bool:
         """Stop the thread; false if there is none."""
@@ -197,9 +197,3 @@ class NumberingAgent:
         self._wake.set()
         thread.join(2)
         return True
-
-
-def _close_connection() -> None:
-    """Close the thread's connection; a broken one may fail at that too."""
-    with suppress(DatabaseError, InterfaceError):
-        connection.close()
