@@ -11,11 +11,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from gunicorn.asgi.protocol import (
-    ASGIProtocol,
-    _get_cached_date_header,
-    _get_cached_status_line,
-)
+from gunicorn.asgi.protocol import ASGIProtocol, _get_cached_date_header, _get_cached_status_line
 
 from api.asgi import CONNECTION
 from infra.timeouts import CLIENT_STALLED_SECONDS

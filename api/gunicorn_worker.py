@@ -18,11 +18,7 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 from api.gunicorn_connection import Connection
 from infra.event_loop import TimeoutQueue
-from infra.timeouts import (
-    CLIENT_LINGER_SECONDS,
-    REQUEST_ARRIVAL_SECONDS,
-    SERVER_KEEPALIVE_SECONDS,
-)
+from infra.timeouts import CLIENT_LINGER_SECONDS, REQUEST_ARRIVAL_SECONDS, SERVER_KEEPALIVE_SECONDS
 
 #: File descriptors that a process needs besides connections: services, database, logs, metrics.
 OTHER_FILES = 256

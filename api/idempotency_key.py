@@ -31,10 +31,7 @@ def idempotent_request(request: Request) -> IdempotentRequest | None:
         raise Invalid(FieldError(KEY_HEADER, "invalid", message))
     path = request.path.rstrip("/")
     return IdempotentRequest(
-        RequestKey(
-            _digest(f"{path} {key}".encode()),
-            _digest(_canonical(request.data)),
-        )
+        RequestKey(_digest(f"{path} {key}".encode()), _digest(_canonical(request.data)))
     )
 
 

@@ -86,10 +86,7 @@ class JsonNegotiation(DefaultContentNegotiation):
         return next((parser for parser in parsers if parser.media_type == media_type), None)
 
     def select_renderer(
-        self,
-        request: Request,
-        renderers: Iterable[BaseRenderer],
-        format_suffix: str | None = None,
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> Any:
         """Return the renderer and its media type. Raises NotAcceptable."""
         renderer, *others = renderers

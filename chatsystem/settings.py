@@ -60,7 +60,7 @@ MIDDLEWARE = [
     "operations.admin.sessions.IdleSessions",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "api.content_security.ContentSecurityPolicy",
+    "api.handler.ContentSecurityPolicy",
 ]
 #: The part of MIDDLEWARE that requests to the API pass; api.handler does the rest for them.
 API_MIDDLEWARE = [_REQUEST_ID]

@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from greenlet import getcurrent, greenlet
 
@@ -19,15 +19,8 @@ Result = TypeVar("Result")
 _MAX_IDLE = 64
 
 
-class _Returned(Generic[Result]):
-    """The return value of a function."""
-
-    def __init__(self, result: Result) -> None:
-        self._results = [result]
-
-    def take(self) -> Result:
-        """Return the value, and keep no reference to it."""
-        return self._results.pop()
+class _Returned(list[Any]):
+    """The return value of a function, to be taken by `pop`, so that no reference to it is kept."""
 
 
 class _Runner(greenlet):
@@ -37,7 +30,7 @@ class _Runner(greenlet):
         """Run until a function raises. The first `switch` starts it; later ones bring new work."""
         while True:
             function, args, kwargs = work
-            returned = _Returned(function(*args, **kwargs))
+            returned = _Returned([function(*args, **kwargs)])
             del function, args, kwargs, work  # the next call may be far off
             work = self.leave(returned)
 
@@ -78,7 +71,7 @@ async def spawn(
             switched = runner.switch(value)
     if len(greenlets) < _MAX_IDLE:
         greenlets.append(runner)
-    result: Result = switched.take()
+    result: Result = switched.pop()
     return result
 
 

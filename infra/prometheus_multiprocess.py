@@ -14,8 +14,8 @@ import fcntl
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -179,8 +179,10 @@ class _Ledger:
 
 def merge_dead(directory: Path) -> None:
     """Merge the values of dead processes, unless another process is doing so."""
-    with _locked(directory) as is_alone:
-        if not is_alone:
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
             return
         try:
             _merge_dead(directory)
@@ -244,18 +246,6 @@ def _is_dead(directory: Path, name: str) -> bool:
     except OSError:
         return False
     return True
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[bool]:
-    """Try to lock the directory, without waiting; yield whether that succeeded."""
-    with (directory / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
 
 
 def _allocate(path: Path, size: int) -> None:

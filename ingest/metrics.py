@@ -15,10 +15,7 @@ ACCEPT_SECONDS = Histogram(
     registry=registry,
 )
 GROUP_ROWS = Histogram(
-    "chatsystem_accept_group_rows",
-    "Rows of one group commit.",
-    buckets=_ROWS,
-    registry=registry,
+    "chatsystem_accept_group_rows", "Rows of one group commit.", buckets=_ROWS, registry=registry
 )
 ACCEPTED = Counter(
     "chatsystem_rows_accepted",

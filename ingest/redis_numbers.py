@@ -32,25 +32,10 @@ class DatabaseUnavailable(Unavailable):
         super().__init__("The database is unavailable, and no numbers are left.")
 
 
-def provide_block(
-    agent: NumberingAgent, generation: Generation, parent: Key, count: int
-) -> DomainError | None:
-    """Extend the parent's block by at least `count` numbers; the error if that is impossible.
-
-    Raises NumbersUnavailable, Unanswered, Untrusted, AuthorityChanged.
-    """
-    if database_breaker().is_open:
-        return DatabaseUnavailable()
-    try:
-        return _provide_block(agent, generation, parent, count)
-    except (DatabaseError, InterfaceError) as error:
-        database_breaker().open(error)
-        return DatabaseUnavailable()
-
-
 def _provide_block(
     agent: NumberingAgent, generation: Generation, parent: Key, count: int
 ) -> DomainError | None:
+    """Extend the parent's block by at least `count` numbers; the error if that is impossible."""
     if extend_block(agent.blocks, generation, parent, count):
         return None
     # A parent that is still pending is stored first; one that was just stored is found now.
@@ -197,7 +182,12 @@ def _extend_block(
 ) -> None:
     """Extend the block for all of these, or fail them."""
     count = sum(len(submission.rows) for _, submission in short)
-    refusal = provide_block(agent, generation, short[0][1].parent, count)
+    refusal: DomainError | None = DatabaseUnavailable()
+    if not database_breaker().is_open:
+        try:
+            refusal = _provide_block(agent, generation, short[0][1].parent, count)
+        except (DatabaseError, InterfaceError) as error:
+            database_breaker().open(error)
     if refusal:
         for position, _ in short:
             group.settle(position, refusal)

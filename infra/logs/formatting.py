@@ -224,11 +224,7 @@ def logging_configuration(*, as_json: bool, level: str, secrets: Sequence[str]) 
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "one": {
-                "()": "infra.logs.formatting.formatter",
-                "as_json": as_json,
-                "secrets": secrets,
-            }
+            "one": {"()": "infra.logs.formatting.formatter", "as_json": as_json, "secrets": secrets}
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "one"}},
         "root": {"handlers": ["stderr"], "level": of_libraries},

@@ -80,7 +80,7 @@ class Publisher:
     def _open(self) -> Producer:
         if self._producer is None:
             self._connection = connect(BROKER_CONFIRM_SECONDS)
-            self._producer = _open_producer(self._connection)
+            self._producer = Producer(open_declared_channel(self._connection), auto_declare=False)
         return self._producer
 
     def _drop(self) -> None:
@@ -113,11 +113,6 @@ def _publish_confirmed(
     )
 
 
-def _open_producer(connection: Connection) -> Producer:
-    """A producer on this connection, after declaring the queues."""
-    return Producer(open_declared_channel(connection), auto_declare=False)
-
-
 def try_to_publish() -> None:
     """Publish twice to a queue that does not exist. Raises errors of the broker.
 
@@ -125,7 +120,7 @@ def try_to_publish() -> None:
     """
     connection = connect(BROKER_CONFIRM_SECONDS)
     try:
-        producer = _open_producer(connection)
+        producer = Producer(open_declared_channel(connection), auto_declare=False)
         for _ in range(2):
             producer.publish(
                 b"",
