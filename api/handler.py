@@ -31,7 +31,7 @@ from api.asgi import Executor, RawResponse, RequestPlan
 from api.problems import problem
 from api.request_metrics import count_request
 from api.views import ApiView
-from infra.request_context import request_id_var
+from infra.logs import request_id_var
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

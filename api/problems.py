@@ -30,8 +30,7 @@ from infra.errors import (
     TooLarge,
     Unavailable,
 )
-from infra.logs import Event, get_logger
-from infra.request_context import request_id_var
+from infra.logs import Event, get_logger, request_id_var
 from infra.service_errors import Meaning, meaning_of
 from infra.timeouts import DATABASE_RETRY_AFTER_SECONDS
 from ingest.idempotency import KeyReused

@@ -19,7 +19,7 @@ import orjson
 from django.db.models import Model, QuerySet
 
 from infra.errors import FieldError, Invalid, NotFound
-from infra.request_context import request_id_var
+from infra.logs import request_id_var
 from ingest.idempotency import RequestKey
 from ingest.metrics import SET_ASIDE
 from ingest.models import Parent

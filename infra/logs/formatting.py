@@ -22,8 +22,8 @@ from django.db import InterfaceError, OperationalError
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict
 
+from infra.logs import request_id_var
 from infra.logs.events import Event
-from infra.request_context import request_id_var
 from infra.service_errors import blames_row
 from infra.text import visible
 
