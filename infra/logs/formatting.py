@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from logging import LogRecord
+from pathlib import Path
 from sys import exc_info
 from traceback import format_tb
 from typing import Any
@@ -28,20 +29,7 @@ from infra.service_errors import blames_row
 from infra.text import visible
 
 #: The packages of this project; the texts of their errors may be written.
-OWN_PACKAGES = (
-    "api",
-    "applications",
-    "chats",
-    "chatsystem",
-    "conversations",
-    "infra",
-    "ingest",
-    "listing",
-    "messages_app",
-    "operations",
-    "retention",
-    "search",
-)
+OWN_PACKAGES = {path.parent.name for path in Path(__file__).parents[2].glob("*/__init__.py")}
 
 HIDDEN = "***"
 #: A shorter secret would occur in half of all words.
