@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from django.core.management.utils import get_random_secret_key
 
-from infra.text import visible
+from infra.logs.formatting import visible
 
 #: The permission bits of other users.
 _OTHERS = 0o077

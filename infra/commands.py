@@ -17,7 +17,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, OutputWrapper
 
-from infra.text import visible
+from infra.logs.formatting import visible
 
 
 class LineStream(OutputWrapper):

@@ -14,6 +14,7 @@ from pathlib import Path
 from sys import exc_info
 from traceback import format_tb
 from typing import Any
+from unicodedata import category
 from urllib.parse import unquote, urlsplit
 
 import orjson
@@ -26,7 +27,6 @@ from structlog.typing import EventDict
 from infra.logs import request_id_var
 from infra.logs.events import Event
 from infra.service_errors import blames_row
-from infra.text import visible
 
 #: The packages of this project; the texts of their errors may be written.
 OWN_PACKAGES = {path.parent.name for path in Path(__file__).parents[2].glob("*/__init__.py")}
@@ -34,6 +34,21 @@ OWN_PACKAGES = {path.parent.name for path in Path(__file__).parents[2].glob("*/_
 HIDDEN = "***"
 #: A shorter secret would occur in half of all words.
 MIN_CHARACTERS = 4
+
+
+def visible(text: str) -> str:
+    """The text with escapes for everything that a terminal or a log obeys and does not show.
+
+    These are control characters, ends of lines, directions and halves of characters. Spaces of any
+    width and the joiners of scripts and emoji stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if _is_shown(one) else ascii(one)[1:-1] for one in text)
+
+
+def _is_shown(one: str) -> bool:
+    return one.isprintable() or one in "\u200c\u200d" or category(one) == "Zs"
 
 
 def passwords(urls: Iterable[str]) -> Iterable[str]:
