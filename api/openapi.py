@@ -137,8 +137,8 @@ def page_of(shape: Shape) -> serializers.Serializer[object]:
     )
 
 
-def _number_parameter(name: str, description: str, high: int = MAX_NUMBER) -> OpenApiParameter:
-    schema = {"type": "integer", "minimum": 0, "maximum": high}
+def _number_parameter(name: str, description: str) -> OpenApiParameter:
+    schema = {"type": "integer", "minimum": 0, "maximum": MAX_NUMBER}
     return OpenApiParameter(name, schema, description=description)
 
 

@@ -129,12 +129,9 @@ def _layout(record_type: RecordType, *, leased: bool) -> _Layout:
     by_name = {field.attname: field for field in _fields(record_type)}
     values = ("%s" if name in names else _default(field) for name, field in by_name.items())
     given = [by_name[name] for name in names]
-    return _Layout(f"({','.join(values)})", given, tuple(map(_plain_type, given)))
-
-
-def _plain_type(field: _Field) -> type:
-    """The type whose values the field passes on unchanged."""
-    return int if isinstance(field, IntegerField) else str
+    # The types whose values the fields pass on unchanged.
+    types = tuple(int if isinstance(field, IntegerField) else str for field in given)
+    return _Layout(f"({','.join(values)})", given, types)
 
 
 def _default(field: _Field) -> str:

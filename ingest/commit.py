@@ -1,12 +1,8 @@
 """The one way in for new rows: a number for each row of a group, then delivery.
 
-Redis numbers the rows and keeps them pending; the queue delivers them to the workers. If the queue
-is unavailable the group is inserted directly. If Redis is unavailable the database numbers and
-stores the group in one transaction. Each group chooses anew. Only a row that surely has no number
-may take another way; if that is unknown, its request is answered so.
-
-A message without a confirm may still have arrived. Then the row reaches the insert twice, which
-drops the second. A row that cannot be delivered now stays pending until the sweeper delivers it.
+docs/architecture.md ("Group commit") has the ways. Only a row that surely has no number may take
+another way; if that is unknown, its request is answered so. A row that cannot be delivered now
+stays pending until the sweeper delivers it.
 """
 
 import time

@@ -1,9 +1,7 @@
 """Record types, and rows on their way in: first without a number, then with one.
 
-A record type declares one kind of numbered row: its table, its key, its parent and its fields with
-their rules. Payload, columns, JSON and the description of the API follow from it. A numbered row
-travels through Redis and the queue as a short payload. Processes of two releases read the same
-payloads during a deploy, so its format only grows at the end.
+A numbered row travels through Redis and the queue as a short payload. Processes of two releases
+read the same payloads during a deploy, so its format only grows at the end.
 """
 
 from collections import defaultdict
@@ -137,10 +135,7 @@ class RecordType:
         )
 
     def clean(self, data: object) -> dict[str, str]:
-        """The values of all fields in the data of a request; defaults for those that are missing.
-
-        Raises Invalid with everything that is wrong.
-        """
+        """The values of all fields in a request, with defaults. Raises Invalid with all errors."""
         return {**self._defaults, **self.clean_changes(data)}
 
     def clean_changes(self, data: object) -> dict[str, str]:
@@ -256,8 +251,8 @@ class NewRow:
 
     @property
     def size(self) -> int:
-        """An upper bound of its bytes."""
-        return _size(self.values)
+        """An upper bound of its bytes: UTF-8 takes at most four for a character."""
+        return 4 * sum(map(len, self.values))
 
     @property
     def accepted_us(self) -> int:
@@ -266,13 +261,7 @@ class NewRow:
 
     def payload(self, lease: Lease | None = None, request: RequestKey | None = None) -> bytes:
         """Everything but the key, as JSON; it does not depend on the number."""
-        return _payload(
-            self.accepted_us,
-            self.acceptance,
-            self.record_type.payload_values(self.values),
-            lease,
-            request,
-        )
+        return _payload(self, lease, request)
 
     def numbered(
         self,
@@ -327,8 +316,8 @@ class NumberedRow:
 
     @property
     def size(self) -> int:
-        """An upper bound of its bytes."""
-        return _size(self.values)
+        """An upper bound of its bytes: UTF-8 takes at most four for a character."""
+        return 4 * sum(map(len, self.values))
 
     @property
     def accepted_at(self) -> datetime:
@@ -337,13 +326,7 @@ class NumberedRow:
 
     def payload(self) -> bytes:
         """Everything but the key, as JSON; it does not depend on the number."""
-        return self.encoded or _payload(
-            self.accepted_us,
-            self.acceptance,
-            self.record_type.payload_values(self.values),
-            self.lease,
-            self.request,
-        )
+        return self.encoded or _payload(self, self.lease, self.request)
 
     def column_values(
         self, time: Callable[[int], Any], uuid: Callable[[str], Any]
@@ -388,23 +371,13 @@ def timestamp(at: datetime) -> str:
     return at.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
-def _payload(
-    accepted_us: int,
-    acceptance: str,
-    values: tuple[str, ...],
-    lease: Lease | None,
-    request: RequestKey | None,
-) -> bytes:
+def _payload(row: NewRow | NumberedRow, lease: Lease | None, request: RequestKey | None) -> bytes:
+    values = row.record_type.payload_values(row.values)
     numbers = lease and (lease.epoch, lease.first, lease.last)
     if request is None:
-        return orjson.dumps((accepted_us, acceptance, values, numbers))
+        return orjson.dumps((row.accepted_us, row.acceptance, values, numbers))
     keys = (request.name, request.fingerprint)
-    return orjson.dumps((accepted_us, acceptance, values, numbers, keys))
-
-
-def _size(values: Sequence[str]) -> int:
-    """UTF-8 takes at most four bytes for a character."""
-    return 4 * sum(map(len, values))
+    return orjson.dumps((row.accepted_us, row.acceptance, values, numbers, keys))
 
 
 def from_payload(

@@ -118,7 +118,8 @@ class _Batch:
 def _store_queued_rows(self: "Task[..., None]", envelope: dict[str, Any]) -> None:
     """Store the rows of this message together with those of more messages of the same queue."""
     close_old_connections()
-    queue = _queue_name(self)
+    # The default exchange routes by the queue's name.
+    queue = str((self.request.delivery_info or {}).get("routing_key"))
     try:
         rows = read_envelope(envelope)
         if delivery_attempts(vars(self.request)) < SUSPECT_AFTER:
@@ -198,11 +199,6 @@ def _read(queue: str, delivery: Delivery) -> list[NumberedRow] | None:
 
 def _report_unreadable(queue: str, error: UnknownFormat) -> None:
     logger.error(Event.MESSAGE_REFUSED, queue=queue, error=error)
-
-
-def _queue_name(task: "Task[..., None]") -> str:
-    """The queue of the task's message; the default exchange routes by the queue's name."""
-    return str((task.request.delivery_info or {}).get("routing_key"))
 
 
 def _store_patiently(

@@ -22,15 +22,9 @@ class Event(StrEnum):
     EDGE_FULL = "edge.full", "a web process refused clients: connections, memory, queue or slow"
     DATABASE_FAILED = "database.failed", "the database failed during a request, answered with 503"
     SERVICE_FAILED = "service.failed", "another service failed during a request, answered with 503"
-    SERVICE_UNFORESEEN = (
-        "service.unforeseen",
-        "a service returned an unknown error, or an error that is a defect of this program",
-    )
+    SERVICE_UNFORESEEN = "service.unforeseen", "an unknown error of a service, or a defect here"
 
-    FOLDER_OPEN = (
-        "folder.open",
-        "other users can read `VAR_DIR`: close it, or choose a folder that only the service uses",
-    )
+    FOLDER_OPEN = "folder.open", "other users can read `VAR_DIR`: close it or use a private folder"
     LOGINS_REFUSED = (
         "logins.refused",
         "too many wrong passwords by address, name or browser; more are refused for minutes",

@@ -71,7 +71,8 @@ def _consume(delivery: Delivery, scheduled: str) -> None:
     if _tries(delivery) < SUSPECT_AFTER:
         store_one_by_one(rows)
     else:
-        _set_aside(rows)
+        for row in rows_not_stored(rows):
+            set_aside(row, "its message was redelivered again and again, and never stored")
     finish_unqueued(rows)
 
 
@@ -98,11 +99,6 @@ def _tries(delivery: Delivery) -> int:
     """
     before = DELIVERY_LIMIT + 1 if _reason(delivery) == _DELIVERY_LIMIT_REACHED else 1
     return delivery.attempts - before if delivery.attempts >= before else delivery.attempts
-
-
-def _set_aside(rows: list[NumberedRow]) -> None:
-    for row in rows_not_stored(rows):
-        set_aside(row, "its message was redelivered again and again, and never stored")
 
 
 def _keep(delivery: Delivery, error: UnknownFormat) -> None:
