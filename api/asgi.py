@@ -1,11 +1,7 @@
 """The ASGI application: checks the head of a request, reads its body, and chooses where it runs.
 
-Unless the whole request has arrived already, the head is checked first, so the body of a request
-that is refused is never read. Then the body is read, up to the limit of its route. A create waits
-for its group commit and for nothing else, so it runs on the event loop (infra.event_loop), where
-one thread has hundreds of them in progress. A request that needs the database gets one of
-WEB_THREADS, or waits for one in a bounded queue. Health and metrics have threads of their own,
-because they matter most when the other threads are stuck.
+A create runs on the event loop (infra.event_loop). A request that needs the database gets one of
+WEB_THREADS, or waits for one in a bounded queue. Health and metrics have threads of their own.
 """
 
 import asyncio
@@ -17,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
@@ -28,30 +24,15 @@ from infra.timeouts import REQUEST_TURN_SECONDS
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: The ASGI extension by which the server passes the Connection of a request.
+    from api.gunicorn_connection import Connection
+
+#: The ASGI extension by which gunicorn passes the Connection of a request.
 CONNECTION = "chatsystem.connection"
 
 #: Threads of health and metrics, which have few clients, and the requests that may wait for one.
 _OPERATIONS_THREADS, _OPERATIONS_QUEUE = 4, 64
 
 Result = TypeVar("Result")
-
-
-class Connection(Protocol):
-    """The server's side of the connection that a request came on."""
-
-    #: Whether the whole request has arrived.
-    is_request_whole: bool
-    #: Whether only health is served, because there are too many connections.
-    is_spare: bool
-
-    def count_refusal(self, bound: Literal["connections", "queue"]) -> None:
-        """Count a request of this connection that is refused because a bound is reached."""
-
-    async def respond(
-        self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
-    ) -> None:
-        """Send a whole response at once; ASGI's two messages cost as much as its view."""
 
 
 class Executor(Enum):
@@ -197,7 +178,7 @@ class Application:
         self,
         environ: "WSGIEnvironment",
         receive: ASGIReceiveCallable,
-        connection: Connection | None,
+        connection: "Connection | None",
     ) -> RawResponse | None:
         """Return the response; None for a lost client. Raises RequestRefused, QueueFull."""
         _require_well_formed(environ)

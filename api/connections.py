@@ -1,11 +1,7 @@
 """The bounds of one web process: its connections, and the bytes that it holds for them.
 
-Both are bounded in total and for each client address. A process at its connection limit closes the
-connection that has been idle longest, so idle clients never lock others out. Bytes count from their
-arrival until the response to their request.
-
-A client is an IPv4 address or an IPv6 /64 network, because one host owns all addresses of that.
-Everything here runs on the event loop's thread, so it needs no locks.
+Both are bounded in total and for each client address. Bytes count from their arrival until the
+response to their request. Everything here runs on the event loop's thread, so it needs no locks.
 """
 
 import time
@@ -15,11 +11,27 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Literal, Protocol
 
+from prometheus_client import Counter, Gauge
+
 from infra.addresses import network_of
 from infra.logs import Event, get_logger
-from infra.metrics import CONNECTIONS, EDGE_REFUSED
+from infra.metrics import registry
 
 logger = get_logger(__name__)
+
+CONNECTIONS = Gauge(
+    "chatsystem_http_connections",
+    "Open connections of clients.",
+    multiprocess_mode="livesum",
+    registry=registry,
+)
+EDGE_REFUSED = Counter(
+    "chatsystem_http_refused",
+    "Clients refused before any view ran: too many connections, too much memory in use, no free "
+    "thread in time, or a request that arrived too slowly.",
+    ("bound",),
+    registry=registry,
+)
 
 #: Connections beyond the limit, which serve the health routes alone.
 SPARE_CONNECTIONS = 64

@@ -1,10 +1,7 @@
 """Gunicorn's ASGI protocol, with bounds for clients that are slow, greedy, or many.
 
-Gunicorn parses HTTP, frames responses and supervises the processes. This class adds a time limit
-for the arrival of a request, bounds on connections and on the memory held for them, a response for
-a client that has closed its sending side, and errors as problem documents.
-
-This module and api.gunicorn_worker are the only users of gunicorn's private API; see there.
+It adds a time limit for the arrival of a request, bounds on connections and on their memory, a
+response for a client that has closed its sending side, and errors as problem documents.
 """
 
 import socket
@@ -14,11 +11,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from gunicorn.asgi.protocol import (
-    ASGIProtocol,
-    _get_cached_date_header,
-    _get_cached_status_line,
-)
+from gunicorn.asgi.protocol import ASGIProtocol, _get_cached_date_header, _get_cached_status_line
 
 from api.asgi import CONNECTION
 from infra.timeouts import CLIENT_STALLED_SECONDS
@@ -51,7 +44,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._has_arrival_timeout = False
         self._has_response_begun = False
         self._has_client_finished = False
-        #: False from the first byte of a request to its last.
+        #: Whether the whole request has arrived: false from its first byte to its last.
         self.is_request_whole = True
         #: There are too many connections: this one serves health alone.
         self.is_spare = False
@@ -258,10 +251,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self.close()
 
     def _arm_keepalive_timer(self) -> None:
-        """Note that the connection is idle between requests; the worker closes it in time.
-
-        Gunicorn's own timer is one of the loop's, which costs more.
-        """
+        """Note that the connection is idle; the worker closes it in time, which costs no timer."""
         # The client may have closed its side since gunicorn decided to keep the connection.
         self._close_if_finished()
         if self.is_request_whole and self._address is not None:
@@ -275,10 +265,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         return scope
 
     async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
-        """Handle the request in this task.
-
-        Gunicorn would start another, for applications that go on after their response.
-        """
+        """Handle the request in this task; gunicorn would start another."""
         try:
             keeps_alive: bool = await self._handle_http_request(request, sockname, peername)
             return keeps_alive
@@ -305,7 +292,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
     async def respond(
         self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
     ) -> None:
-        """Send a whole response with one system call. Django has checked its headers."""
+        """Send a whole response by one system call: ASGI's two messages cost as much as a view."""
         if self._closed:
             return
         request = self._current_request

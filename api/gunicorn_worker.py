@@ -18,11 +18,7 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 from api.gunicorn_connection import Connection
 from infra.event_loop import TimeoutQueue
-from infra.timeouts import (
-    CLIENT_LINGER_SECONDS,
-    REQUEST_ARRIVAL_SECONDS,
-    SERVER_KEEPALIVE_SECONDS,
-)
+from infra.timeouts import CLIENT_LINGER_SECONDS, REQUEST_ARRIVAL_SECONDS, SERVER_KEEPALIVE_SECONDS
 
 #: File descriptors that a process needs besides connections: services, database, logs, metrics.
 OTHER_FILES = 256
@@ -34,11 +30,7 @@ _FAREWELL_SECONDS = 1.0
 
 
 class Log(Logger):  # type: ignore[misc] # gunicorn has no types
-    """Gunicorn's log without an access log.
-
-    A `logconfig_dict` enables the access log, and each of its lines costs a tenth of a create even
-    without a handler.
-    """
+    """Gunicorn's log without an access log, which costs a tenth of a create even unhandled."""
 
     access_log_enabled = False
 

@@ -13,7 +13,7 @@ import orjson
 from rest_framework.request import Request
 
 from infra.errors import FieldError, Invalid
-from ingest.idempotency.keys import IdempotentRequest, RequestKey
+from ingest.idempotency import IdempotentRequest, RequestKey
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -31,10 +31,7 @@ def idempotent_request(request: Request) -> IdempotentRequest | None:
         raise Invalid(FieldError(KEY_HEADER, "invalid", message))
     path = request.path.rstrip("/")
     return IdempotentRequest(
-        RequestKey(
-            _digest(f"{path} {key}".encode()),
-            _digest(_canonical(request.data)),
-        )
+        RequestKey(_digest(f"{path} {key}".encode()), _digest(_canonical(request.data)))
     )
 
 

@@ -24,7 +24,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.content_security import CSP, CSP_HEADER
+from api.handler import CSP, CSP_HEADER
 from api.views import OptionsView
 from ingest.records import NAME, RecordType, TextField
 from listing.pages import DEFAULT_LIMIT, MAX_LIMIT, MAX_NUMBER
@@ -137,8 +137,8 @@ def page_of(shape: Shape) -> serializers.Serializer[object]:
     )
 
 
-def _number_parameter(name: str, description: str, high: int = MAX_NUMBER) -> OpenApiParameter:
-    schema = {"type": "integer", "minimum": 0, "maximum": high}
+def _number_parameter(name: str, description: str) -> OpenApiParameter:
+    schema = {"type": "integer", "minimum": 0, "maximum": MAX_NUMBER}
     return OpenApiParameter(name, schema, description=description)
 
 

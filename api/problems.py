@@ -1,17 +1,16 @@
 """Problem documents (RFC 9457): the error format of the whole API, built here and nowhere else.
 
-Domain errors get a status here; DRF's and Django's errors get a document. An error of a service is
-503, unless its cause is a defect of this program or the values of the request. Such a defect is
-logged with its traceback and answered 500 without details, like any other unexpected error.
+An error of a service is 503, unless its cause is a defect of this program or the values of the
+request: that is logged with its traceback and answered 500, like any other unexpected error.
 """
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
-import orjson
 from django.core.exceptions import SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.db import Error as DatabaseError
@@ -31,11 +30,10 @@ from infra.errors import (
     TooLarge,
     Unavailable,
 )
-from infra.logs import Event, get_logger
-from infra.request_context import request_id_var
+from infra.logs import Event, get_logger, request_id_var
 from infra.service_errors import Meaning, meaning_of
 from infra.timeouts import DATABASE_RETRY_AFTER_SECONDS
-from ingest.idempotency.keys import KeyReused
+from ingest.idempotency import KeyReused
 
 logger = get_logger(__name__)
 
@@ -104,7 +102,8 @@ def _document(
         "request_id": request_id,
         "errors": [vars(error) for error in errors],
     }
-    return orjson.dumps(_encodable(document))
+    # A path may contain what UTF-8 cannot encode, and the error must be shown.
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
@@ -141,12 +140,7 @@ def _service_problem(request: HttpRequest | Request, error: BaseException | None
     return problem(request, 503, "A part of the service is unavailable.", headers=headers)
 
 
-def _unavailable_problem(request: HttpRequest, error: Unavailable) -> HttpResponse:
-    headers = {"Retry-After": str(error.retry_after)}
-    return problem(request, 503, error.detail, headers=headers)
-
-
-def _domain_problem(request: Request, error: DomainError) -> HttpResponse:
+def _domain_problem(request: HttpRequest | Request, error: DomainError) -> HttpResponse:
     status = next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 0)
     if not status:
         logger.error(Event.REQUEST_FAILED, path=request.path, exc_info=error)
@@ -163,17 +157,6 @@ def _api_problem(request: Request, error: APIException) -> HttpResponse:
     if retry_after := getattr(error, "wait", None):
         headers["Retry-After"] = str(retry_after)  # whole seconds, rounded up by DRF
     return problem(request, error.status_code, str(error.detail), headers=headers)
-
-
-def _encodable(value: Any) -> Any:
-    """Replace what UTF-8 cannot encode: a path may contain it, and the error must be shown."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {key: _encodable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_encodable(item) for item in value]
-    return value
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -200,5 +183,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: an error in a page of the admin, or outside of a view."""
     error = sys.exception()  # the error that Django is handling; it is not passed as an argument
     if isinstance(error, Unavailable):
-        return _unavailable_problem(request, error)
+        return _domain_problem(request, error)
     return _service_problem(request, error) if _is_outage(error) else problem(request, 500)

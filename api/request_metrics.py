@@ -1,7 +1,4 @@
-"""Metrics of requests, and the kinds of work that keep failing.
-
-Requests are counted by method, route and status. The route is the template, not the path, so that
-there are few combinations.
+"""Metrics of requests by method, route template and status, and the work that keeps failing.
 
 A probe sends one query to a service, while requests send many. So if all requests of a kind fail,
 for whatever reason, this process is unhealthy.
@@ -13,8 +10,22 @@ from functools import cache
 
 from django.contrib.admindocs.views import simplify_regex
 from django.http import HttpRequest, HttpResponseBase
+from prometheus_client import Counter
 
-from infra import metrics
+from infra.metrics import registry
+
+REQUESTS = Counter(
+    "chatsystem_http_requests",
+    "Requests with a response.",
+    ("method", "route", "status"),
+    registry=registry,
+)
+REQUEST_SECONDS = Counter(
+    "chatsystem_http_request_seconds",
+    "Time from the arrival of each request at the application to its response, in total.",
+    ("method", "route"),
+    registry=registry,
+)
 
 #: One failure is no outage. Failures over this time, with no success in between, are one.
 FAILING_SECONDS = 3.0
@@ -100,5 +111,5 @@ def _counters(method: str, route: str, status: int) -> tuple[Callable[..., None]
     """Return the functions that increment the two counters of one combination."""
     # Static files and unknown paths have no route of their own.
     template = simplify_regex(route).rstrip("/") if route else "other"
-    count = metrics.REQUESTS.labels(method, template, str(status))
-    return count.inc, metrics.REQUEST_SECONDS.labels(method, template).inc
+    count = REQUESTS.labels(method, template, str(status))
+    return count.inc, REQUEST_SECONDS.labels(method, template).inc

@@ -1,8 +1,7 @@
 """JSON responses with entity tags, and the conditions of a request on them (RFC 9110, section 13).
 
 Responses are rendered by orjson where they are made; DRF's rendering would cost a tenth of a
-create. The entity tag of an item is its version, which rises with every change of its
-representation, so a tag costs nothing to make. A tag in another format matches nothing.
+create. The entity tag of an item is its version. A tag in another format matches nothing.
 """
 
 import re
@@ -18,7 +17,7 @@ from rest_framework.request import Request
 from api.idempotency_key import REPLAYED_HEADER
 from infra.errors import Malformed
 from infra.versions import FIRST_VERSION, Versions
-from ingest.idempotency.keys import IdempotentRequest
+from ingest.idempotency import IdempotentRequest
 
 #: An edit compares all tags in one SQL statement, which bounds their number.
 MAX_TAGS = 100
@@ -105,10 +104,7 @@ def conditional_response(
 
 
 def expected_versions(request: Request) -> Versions | None:
-    """Read the versions that the edit applies to from If-Match and If-None-Match; None is any.
-
-    Raises Malformed.
-    """
+    """Read the versions that an edit applies to from its headers; None is any. Raises Malformed."""
     if_match, if_none_match = _tags(request, "If-Match"), _tags(request, "If-None-Match")
     if if_match == []:
         # Without a tag it would never match anything, and the client would not learn why.

@@ -1,10 +1,8 @@
 """The base class of all API views: where the API's behaviour differs from DRF's.
 
-Where no key is required, changes from pages of other sites are refused. A browser on this machine,
-or near it, reaches a service that strangers cannot reach, and any page can make it send a form to
-that service. Browsers state the origin of a request in headers that no page can set. Programs other
-than browsers send neither header. A request by a foreign name that resolves to this machine never
-gets here, since the name is not in ALLOWED_HOSTS. Reads change nothing and are not checked.
+Where no key is required, changes from pages of other sites are refused: a browser near the service
+reaches it, and any page can make it send a form there. Browsers state the origin of a request in
+headers that no page can set. Other programs send neither header.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
@@ -86,10 +84,7 @@ class JsonNegotiation(DefaultContentNegotiation):
         return next((parser for parser in parsers if parser.media_type == media_type), None)
 
     def select_renderer(
-        self,
-        request: Request,
-        renderers: Iterable[BaseRenderer],
-        format_suffix: str | None = None,
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> Any:
         """Return the renderer and its media type. Raises NotAcceptable."""
         renderer, *others = renderers

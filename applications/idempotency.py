@@ -6,9 +6,9 @@ from datetime import datetime
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from ingest.idempotency.keys import KeyReused, RequestKey
-from ingest.idempotency.models import IdempotencyKey
+from ingest.idempotency import KeyReused, RequestKey
 from ingest.idempotency.records import KEPT_FOR
+from ingest.models import IdempotencyKey
 
 #: Such a request belongs to no application.
 _NO_APPLICATION = ""

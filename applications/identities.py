@@ -32,8 +32,8 @@ from infra.errors import Unavailable
 from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
 from ingest import redis_keys
 from ingest.group_commit import GroupCommit, OutcomeOpen, QueueIsFull
+from ingest.models import FIRST_EPOCH, NumberAuthority
 from ingest.numbering.authority import latest_epoch
-from ingest.numbering.models import FIRST_EPOCH, NumberAuthority
 
 KEY_BYTES = 32
 

@@ -31,9 +31,9 @@ from infra.database import in_transaction
 from infra.errors import Conflict, NotFound
 from infra.redis_client import RedisUnavailable, redis_is_configured
 from infra.versions import Versions, update_if_version
-from ingest.idempotency.keys import IdempotentRequest
+from ingest.idempotency import IdempotentRequest
+from ingest.models import Source
 from ingest.numbering.authority import begin_epoch, lock_authority, read_authority
-from ingest.numbering.models import Source
 
 
 class OneTimeChange(Protocol):

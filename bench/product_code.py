@@ -53,8 +53,8 @@ def publish_rows(token: str, chat_number: int, first_number: int, bodies: Sequen
 
 def flag_counts(token: str, chat_numbers: Sequence[int]) -> None:
     """Flag the counts of these chats in Redis, as a worker does for messages it has stored."""
-    parents = {MESSAGES: [(token, number) for number in chat_numbers]}
-    clear_pending({MESSAGES: []}, {MESSAGES: parents}, by_worker=False)
+    parents = [(token, number) for number in chat_numbers]
+    clear_pending([(MESSAGES, [], {MESSAGES: parents})], by_worker=False)
 
 
 def reconcile_counts() -> None:

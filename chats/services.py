@@ -7,7 +7,7 @@ from chats.records import CHATS
 from chats.selectors import chat_row
 from infra.versions import Versions
 from ingest.commit import accept
-from ingest.idempotency.keys import IdempotentRequest
+from ingest.idempotency import IdempotentRequest
 from ingest.read_your_writes import update
 from ingest.records import NumberedRow
 

@@ -7,7 +7,7 @@ import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsystem.settings")
 
-from chatsystem.metrics_directory import use_shared_directory
+from infra.prometheus_multiprocess import use_shared_directory
 
 use_shared_directory()
 django.setup(set_prefix=False)

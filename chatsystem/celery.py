@@ -27,7 +27,7 @@ def count_with_the_others(**_: Any) -> None:
 
     Connected before the application is created, since that connects Django's set-up.
     """
-    from chatsystem.metrics_directory import use_shared_directory  # noqa: PLC0415 - reads the settings
+    from infra.prometheus_multiprocess import use_shared_directory  # noqa: PLC0415 - reads the settings
 
     use_shared_directory()
 

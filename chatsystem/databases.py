@@ -18,10 +18,26 @@ def database(url: str, test_file: Path | None = None) -> dict[str, Any]:
     )
     settings["CONN_HEALTH_CHECKS"] = True
     if "sqlite" in settings["ENGINE"]:
-        settings["OPTIONS"] = _sqlite_options()
+        settings["OPTIONS"] = {
+            # Become the writer at BEGIN: a transaction that reads first and writes later would fail
+            # with "database is locked" without waiting.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": timeouts.SQLITE_LOCK_SECONDS,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        }
         settings["TEST"] = {"NAME": test_file}
     else:
-        settings["OPTIONS"] = {**settings.get("OPTIONS", {}), **_server_options()}
+        settings["OPTIONS"] = {
+            **settings.get("OPTIONS", {}),
+            "charset": "utf8mb4",
+            "isolation_level": "read committed",
+            "init_command": "SET sql_mode='STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,"
+            "ERROR_FOR_DIVISION_BY_ZERO', "
+            f"innodb_lock_wait_timeout={timeouts.DATABASE_LOCK_SECONDS}",
+            "connect_timeout": timeouts.DATABASE_CONNECT_SECONDS,
+            "read_timeout": timeouts.DATABASE_ANSWER_SECONDS,
+            "write_timeout": timeouts.DATABASE_ANSWER_SECONDS,
+        }
         settings["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_bin"}
     return settings
 
@@ -47,26 +63,3 @@ def caches(redis_url: str) -> dict[str, dict[str, Any]]:
         },
     }
     return {"default": shared, PROCESS: alone}
-
-
-def _sqlite_options() -> dict[str, Any]:
-    return {
-        # Become the writer at BEGIN: a transaction that reads first and writes later would fail
-        # with "database is locked" without waiting.
-        "transaction_mode": "IMMEDIATE",
-        "timeout": timeouts.SQLITE_LOCK_SECONDS,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-    }
-
-
-def _server_options() -> dict[str, Any]:
-    return {
-        "charset": "utf8mb4",
-        "isolation_level": "read committed",
-        "init_command": "SET sql_mode='STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,"
-        "ERROR_FOR_DIVISION_BY_ZERO', "
-        f"innodb_lock_wait_timeout={timeouts.DATABASE_LOCK_SECONDS}",
-        "connect_timeout": timeouts.DATABASE_CONNECT_SECONDS,
-        "read_timeout": timeouts.DATABASE_ANSWER_SECONDS,
-        "write_timeout": timeouts.DATABASE_ANSWER_SECONDS,
-    }

@@ -1,8 +1,7 @@
 """The settings from the environment: read once, typed, and checked for contradictions.
 
 Every setting of an operator is a field here; README.md lists the same fields. An invalid value ends
-the process with one sentence (`read`), because a service that starts with half of its configuration
-fails later, when finding the cause costs more.
+the process with one sentence (`read`).
 """
 
 import re
@@ -14,21 +13,25 @@ from pathlib import Path
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError, field_validator, model_validator
+from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.rate_limits.gcra import parse_rate
-from chatsystem.installation import DEFAULT_FOLDER, stop
-from chatsystem.values import SECRET_KEY_CHARACTERS, checked_url, guessable, names
+from chatsystem.installation import DEFAULT_FOLDER, SECRET_KEY_CHARACTERS, guessable, stop
 from infra.addresses import networks
 from infra.logs.formatting import passwords
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-DATABASE_SCHEMES = ("sqlite", "mysql")
-REDIS_SCHEMES = ("redis", "rediss", "unix")
-BROKER_SCHEMES = ("amqp", "amqps")
-HTTP_SCHEMES = ("http", "https")
+_HTTP = ("http", "https")
+#: The schemes of each URL.
+_SCHEMES = {
+    "database_url": ("sqlite", "mysql"),
+    "redis_url": ("redis", "rediss", "unix"),
+    "broker_url": ("amqp", "amqps"),
+    "elasticsearch_url": _HTTP,
+}
+_WITHOUT_HOST = ("sqlite", "unix")
 
 _TOKEN_CHARACTERS = 16
 _MAKE_ONE = "for example by `openssl rand -hex 32`"
@@ -86,31 +89,10 @@ class Environment(BaseSettings):
     reconcile_every_seconds: int = 3600
     retention_days: int = 0
 
-    @field_validator("database_url")
+    @field_validator(*_SCHEMES)
     @classmethod
-    def _database_url_is_usable(cls, value: str) -> str:
-        url = checked_url("DATABASE_URL", value, DATABASE_SCHEMES, need_host=("mysql",))
-        if url.startswith("mysql:") and not find_spec("MySQLdb"):
-            raise ValueError(
-                "DATABASE_URL names MySQL, but mysqlclient is not installed: "
-                "pip install -r requirements.txt"
-            )
-        return url
-
-    @field_validator("redis_url")
-    @classmethod
-    def _redis_url_is_usable(cls, value: str) -> str:
-        return checked_url("REDIS_URL", value, REDIS_SCHEMES, need_host=("redis", "rediss"))
-
-    @field_validator("broker_url")
-    @classmethod
-    def _broker_url_is_usable(cls, value: str) -> str:
-        return checked_url("BROKER_URL", value, BROKER_SCHEMES, need_host=BROKER_SCHEMES)
-
-    @field_validator("elasticsearch_url")
-    @classmethod
-    def _elasticsearch_url_is_usable(cls, value: str) -> str:
-        return checked_url("ELASTICSEARCH_URL", value, HTTP_SCHEMES, need_host=HTTP_SCHEMES)
+    def _urls_are_usable(cls, value: str, info: ValidationInfo) -> str:
+        return checked_url(info.field_name or "", value)
 
     @field_validator("elasticsearch_index")
     @classmethod
@@ -134,7 +116,7 @@ class Environment(BaseSettings):
     def _origins_are_origins(cls, value: str) -> str:
         for origin in names(value):
             parts = urlsplit(origin)
-            if parts.scheme not in HTTP_SCHEMES or origin != f"{parts.scheme}://{parts.netloc}":
+            if parts.scheme not in _HTTP or origin != f"{parts.scheme}://{parts.netloc}":
                 raise ValueError(
                     f"CORS_ORIGINS must be origins like https://example.org, not {origin!r}"
                 )
@@ -269,6 +251,37 @@ class Environment(BaseSettings):
     def web_processes(self) -> int:
         """WEB_CONCURRENCY; by default one with SQLite, which has one writer, and else two."""
         return self.web_concurrency or (1 if self.profile is Profile.EMBEDDED else 2)
+
+
+def names(value: str) -> list[str]:
+    """The items of a list with commas."""
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
+def checked_url(field: str, value: str) -> str:
+    """The URL, or an empty text if none is given. Raises ValueError."""
+    if not value:
+        return value
+    name, schemes = field.upper(), _SCHEMES[field]
+    wanted = " or ".join(f"{scheme}://…" for scheme in schemes)
+    try:
+        parts = urlsplit(value)
+        port_is_sane = parts.port is None or parts.port > 0
+    except ValueError as error:
+        raise ValueError(f"{name} is not a URL ({error}); expected {wanted}") from None
+    if parts.scheme not in schemes:
+        raise ValueError(f"{name} must begin with {wanted}, not {parts.scheme or value!r}")
+    if parts.scheme not in _WITHOUT_HOST and not (parts.hostname and port_is_sane):
+        raise ValueError(f"{name} names no host: {wanted}")
+    if parts.scheme == "mysql":
+        if not parts.path.strip("/"):
+            raise ValueError(f"{name} names no database: mysql://user:password@host:3306/database")
+        if not find_spec("MySQLdb"):
+            raise ValueError(
+                f"{name} names MySQL, but mysqlclient is not installed: "
+                "pip install -r requirements.txt"
+            )
+    return value
 
 
 def read() -> Environment:

@@ -1,6 +1,7 @@
 """The folder, files and secret key that Django's settings need; the process ends without them."""
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterable
@@ -12,8 +13,7 @@ from typing import NoReturn
 
 from django.core.management.utils import get_random_secret_key
 
-from chatsystem.values import SECRET_KEY_CHARACTERS, guessable
-from infra.text import visible
+from infra.logs.formatting import visible
 
 #: The permission bits of other users.
 _OTHERS = 0o077
@@ -21,6 +21,11 @@ _OTHERS = 0o077
 _OURS = ("chatsystem.sqlite3", "test.sqlite3", "beat-schedule", "secret_key", "metrics")
 #: The default of VAR_DIR.
 DEFAULT_FOLDER = Path(__file__).resolve().parent.parent / "var"
+#: The least length of the key that signs sessions.
+SECRET_KEY_CHARACTERS = 32
+#: A random secret has more different characters.
+_FEWEST_DIFFERENT = 5
+_PLACEHOLDER = re.compile(r"change.?me|example|insecure|placeholder|random.value", re.IGNORECASE)
 
 
 def stop(sentence: str) -> NoReturn:
@@ -92,6 +97,20 @@ def embedded_secret_key(folder: Path) -> str:
     if why := guessable(key, SECRET_KEY_CHARACTERS):
         stop(f"the key in {path} {why}: remove the file to get a new key")
     return key
+
+
+def guessable(secret: str, fewest: int) -> str:
+    """Why the secret could be guessed, or an empty text. It needs `fewest` characters."""
+    if len(secret) < fewest:
+        return f"has only {len(secret)} characters of at least {fewest}"
+    if len(set(secret)) < _FEWEST_DIFFERENT:
+        return "consists of very few different characters"
+    # A text that repeats a shorter one occurs inside its double.
+    if secret in (secret + secret)[1:-1]:
+        return "repeats a shorter text"
+    if _PLACEHOLDER.search(secret):
+        return "is a placeholder of an example"
+    return ""
 
 
 def package_folder(name: str) -> Path:

@@ -4,6 +4,7 @@
 """
 
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import Error, run_checks
@@ -12,7 +13,6 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from chatsystem.installation import is_open, stop
-from chatsystem.values import without_password
 from infra.logs import Event, get_logger
 
 logger = get_logger(__name__)
@@ -40,7 +40,7 @@ def stop_for_database(what: str, why: object) -> NoReturn:
     """End the process because of the database."""
     where = settings.ENVIRONMENT.database_url or f"sqlite:///{connection.settings_dict['NAME']}"
     reason = why.args[-1] if isinstance(why, Exception) and why.args else why
-    stop(f"the database at {without_password(where)} {what}: {reason}")
+    stop(f"the database at {_without_password(where)} {what}: {reason}")
 
 
 def unapplied_migrations() -> str:
@@ -49,3 +49,10 @@ def unapplied_migrations() -> str:
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     connection.close()
     return str(plan[0][0]) if plan else ""
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    return url.replace(f":{parts.password}@", ":***@")

@@ -7,7 +7,7 @@ import django_stubs_ext
 from chatsystem import env, installation
 from chatsystem.beat_schedule import beat_schedule
 from chatsystem.databases import caches, database
-from chatsystem.values import names
+from chatsystem.env import names
 from infra import timeouts
 from infra.logs.formatting import logging_configuration
 from infra.rabbitmq import queues
@@ -26,7 +26,7 @@ DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = names(ENVIRONMENT.allowed_hosts)
 
 INSTALLED_APPS = [
-    "chatsystem.apps.ChatsystemConfig",  # first: its createsuperuser goes before Django's
+    "chatsystem",  # first: its createsuperuser goes before Django's
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -60,7 +60,7 @@ MIDDLEWARE = [
     "operations.admin.sessions.IdleSessions",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "api.content_security.ContentSecurityPolicy",
+    "api.handler.ContentSecurityPolicy",
 ]
 #: The part of MIDDLEWARE that requests to the API pass; api.handler does the rest for them.
 API_MIDDLEWARE = [_REQUEST_ID]

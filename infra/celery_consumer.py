@@ -47,12 +47,10 @@ class Consumer(consumer.Consumer):
         self._refuse(message)
 
     def on_unknown_task(self, body: Any, message: Message, exc: Exception) -> None:
-        """The same for a task of another release."""
+        """The same for a task of another release, or one without its required parts."""
         self._refuse(message, exc)
 
-    def on_invalid_task(self, body: Any, message: Message, exc: Exception) -> None:
-        """The same for a task without its required parts."""
-        self._refuse(message, exc)
+    on_invalid_task = on_unknown_task
 
     def _refuse(self, message: Message, error: Exception | None = None) -> None:
         queue = (message.delivery_info or {}).get("routing_key")

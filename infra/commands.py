@@ -1,11 +1,7 @@
 """The base of all commands: safe output, JSON output, and interruption by signals.
 
-Names, reasons and file names come from clients and files. An escape sequence in one of them would
-colour the terminal, move its cursor or answer in the operator's name; a line break would forge a
-line. So each write is one line, and invisible characters are written as escapes.
-
-SIGINT and SIGTERM become an exception, which can be held back until a piece of work is finished.
-Outside the main thread signals do not arrive, and nothing is changed.
+Names and reasons come from clients and files, so each write is one line, in which everything that
+a terminal would obey is an escape.
 """
 
 import json
@@ -21,7 +17,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, OutputWrapper
 
-from infra.text import visible
+from infra.logs.formatting import visible
 
 
 class LineStream(OutputWrapper):

@@ -1,16 +1,16 @@
 """The database: transactions that repeat after a deadlock, liveness checks, and its breaker.
 
-A deadlock says "nothing happened, try again", so the transaction is repeated at once. Other errors
-are not repeated here: a lock timeout has cost its time already, and a lost connection may have
-committed.
+Other errors are not repeated here: a lock timeout has cost its time already, and a lost connection
+may have committed.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import TypeVar
 from uuid import uuid4
 
-from django.db import OperationalError, connection, transaction
+from django.db import Error, OperationalError, connection, transaction
 from django.utils import timezone
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -75,11 +75,14 @@ def try_database_write() -> None:
         connection.close()
 
 
-def renew_connection() -> None:
-    """Replace this thread's connection if it is old or broken, as Django does before each request.
+def close_connection() -> None:
+    """Close this thread's connection; a broken one may fail at that too."""
+    with suppress(Error):
+        connection.close()
 
-    Long-lived threads without requests of their own call this.
-    """
+
+def renew_connection() -> None:
+    """Replace this thread's connection if it is old or broken, as Django does before a request."""
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
 

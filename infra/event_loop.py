@@ -1,17 +1,14 @@
 """Waiting on an event loop: plain functions that are suspended, and thousands of timeouts.
 
-A function that has to wait often sits at the bottom of a stack of calls. With coroutines, each
-function of the stack would have to be one; in a greenlet none of them has to know. So one thread
-runs many requests at once, and the same view runs here and in a thread of its own.
-
-Code that runs here may wait by `await_` alone: any other wait stops all other requests.
+With coroutines, each function on the stack of a wait would have to be one; in a greenlet none has
+to know. Code that runs here may wait by `await_` alone: any other wait stops all other requests.
 """
 
 import asyncio
 import threading
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from greenlet import getcurrent, greenlet
 
@@ -22,28 +19,18 @@ Result = TypeVar("Result")
 _MAX_IDLE = 64
 
 
-class _Returned(Generic[Result]):
-    """The return value of a function."""
-
-    def __init__(self, result: Result) -> None:
-        self._results = [result]
-
-    def take(self) -> Result:
-        """Return the value, and keep no reference to it."""
-        return self._results.pop()
+class _Returned(list[Any]):
+    """The return value of a function, to be taken by `pop`, so that no reference to it is kept."""
 
 
 class _Runner(greenlet):
-    """Runs one function after another, since Python maps memory anew for each greenlet.
-
-    It ends with the first function that raises.
-    """
+    """Runs functions until one raises, because Python maps memory anew for each greenlet."""
 
     def run(self, work: "_Work") -> None:
         """Run until a function raises. The first `switch` starts it; later ones bring new work."""
         while True:
             function, args, kwargs = work
-            returned = _Returned(function(*args, **kwargs))
+            returned = _Returned([function(*args, **kwargs)])
             del function, args, kwargs, work  # the next call may be far off
             work = self.leave(returned)
 
@@ -84,7 +71,7 @@ async def spawn(
             switched = runner.switch(value)
     if len(greenlets) < _MAX_IDLE:
         greenlets.append(runner)
-    result: Result = switched.take()
+    result: Result = switched.pop()
     return result
 
 

@@ -1,8 +1,7 @@
 """Background jobs of which one run at a time is allowed in the whole installation.
 
-A run holds its job by a row in the database and renews it every few seconds; a run that stops
-renewing is overtaken. Run numbers increase, so the writes of an overtaken run can be told from
-those of its successor.
+A run renews its hold every few seconds; one that stops is overtaken. Run numbers increase, so the
+writes of an overtaken run can be told from those of its successor.
 """
 
 from collections.abc import Iterator

@@ -1,26 +1,21 @@
 """Metrics of all processes of a host: files in one directory, which any of them can merge.
 
-prometheus_client keeps the values of a process in files named after the process. The name used here
-is no pid: containers that share the directory would use the same one, and a later process with the
-same pid would inherit the values. A living process holds a lock on a file of its own; the kernel
-releases the lock however the process ends. The values of dead processes are merged into one file of
-each kind, so no total falls, and no file is left over.
+A living process holds a lock on a file of its own, which the kernel releases however it ends. Names
+are no pids, which containers that share the directory would repeat. The values of dead processes
+are merged into one file of each kind, so no total falls. A new sum is written beside the old one;
+then the ledger is replaced, which names the valid sum and the dead processes that it includes. So
+each process counts once, even if a merge was killed; the next one removes the leftovers.
 
-A merge is atomic. A new sum is written beside the old one; then the ledger is replaced, which names
-the valid sum and the dead processes that it includes. Readers follow the ledger, so each process
-counts once, even if a merge was killed or hangs. The next merge removes the leftovers.
-
-Without PROMETHEUS_MULTIPROC_DIR a process counts in its own memory, for itself.
-
-All use of prometheus_client's private API is in this module.
+Without PROMETHEUS_MULTIPROC_DIR a process counts for itself. All use of prometheus_client's private
+API is in this module.
 """
 
 import fcntl
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +23,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO
 from uuid import uuid4
 
+from django.conf import settings
 from prometheus_client import values
 from prometheus_client.metrics_core import Metric
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
@@ -51,10 +47,7 @@ _READ_ATTEMPTS = 20
 
 
 def attach() -> None:
-    """Make this process, and its forks, count in the shared directory, if there is one.
-
-    Call this before any metric is defined.
-    """
+    """Make this process and its forks count in the shared directory, before metrics are defined."""
     directory = shared_directory()
     if directory is None:
         values.ValueClass = values.MutexValue
@@ -70,6 +63,12 @@ def attach() -> None:
     values.ValueClass = values.MultiProcessValue(partial(getattr, process, "name"))
 
 
+def use_shared_directory() -> None:
+    """Set the directory for this process and its children, before any metric is defined."""
+    given = settings.ENVIRONMENT.prometheus_multiproc_dir
+    os.environ[VARIABLE] = given or str(settings.VAR_DIR / "metrics")
+
+
 def shared_directory() -> Path | None:
     """The directory of this host's processes; None if each process counts for itself."""
     given = os.environ.get(VARIABLE)
@@ -77,10 +76,7 @@ def shared_directory() -> Path | None:
 
 
 def collect(own: CollectorRegistry) -> list[Metric]:
-    """Return the metrics of all processes of this host, or of this one without a directory.
-
-    Raises Unavailable if a merge interfered with each attempt to read.
-    """
+    """Return the metrics of all processes of this host, or of this one. Raises Unavailable."""
     directory = shared_directory()
     if directory is None or values.ValueClass is values.MutexValue:
         return list(own.collect())
@@ -110,10 +106,7 @@ def identity_of(directory: Path) -> str:
 
 
 def read_all(directory: Path) -> list[Metric]:
-    """Read the metrics of all processes, each once. Raises Unavailable.
-
-    Reading takes no lock. If the ledger was replaced meanwhile, it starts again.
-    """
+    """Read the metrics of all processes, each once, without a lock. Raises Unavailable."""
     for _ in range(_READ_ATTEMPTS):
         ledger = _Ledger.of(directory)
         files = [file for file in directory.glob("*_*.db") if ledger.counts(_name(file))]
@@ -186,8 +179,10 @@ class _Ledger:
 
 def merge_dead(directory: Path) -> None:
     """Merge the values of dead processes, unless another process is doing so."""
-    with _locked(directory) as is_alone:
-        if not is_alone:
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
             return
         try:
             _merge_dead(directory)
@@ -251,18 +246,6 @@ def _is_dead(directory: Path, name: str) -> bool:
     except OSError:
         return False
     return True
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[bool]:
-    """Try to lock the directory, without waiting; yield whether that succeeded."""
-    with (directory / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
 
 
 def _allocate(path: Path, size: int) -> None:

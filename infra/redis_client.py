@@ -1,9 +1,7 @@
 """Connections to Redis: short waits, no retries, and a breaker that all readers share.
 
 redis-py would repeat a command whose answer did not come, and with it a script that has run. Here
-every command is sent once, and the caller decides what a missing answer means. After a failure the
-breaker keeps readers away until a probe succeeds, so a dead Redis costs one timeout. What a failure
-means for numbering is in ingest.numbering.blocks.
+every command is sent once, and the caller decides what a missing answer means.
 """
 
 from collections.abc import Callable

@@ -41,24 +41,20 @@ class Meaning(Enum):
 # --- Redis ------------------------------------------------------------------------------------
 
 #: The server refuses before it starts: no access, not ready, not the server of this key.
-_REDIS_REFUSES = frozenset(
-    {
-        "ASK", "BUSY", "CLUSTERDOWN", "DENIED", "EXECABORT", "FAILOVER", "INPROG", "LOADING",
-        "MASTERDOWN", "MISCONF", "MOVED", "NOAUTH", "NOMASTERLINK", "NOPERM", "NOREPLICAS",
-        "NOSCRIPT", "OOM", "READONLY", "REDIRECT", "TRYAGAIN", "WRONGPASS",
-    }
-)  # fmt: skip
+_REDIS_REFUSES = {
+    "ASK", "BUSY", "CLUSTERDOWN", "DENIED", "EXECABORT", "FAILOVER", "INPROG", "LOADING",
+    "MASTERDOWN", "MISCONF", "MOVED", "NOAUTH", "NOMASTERLINK", "NOPERM", "NOREPLICAS",
+    "NOSCRIPT", "OOM", "READONLY", "REDIRECT", "TRYAGAIN", "WRONGPASS",
+}  # fmt: skip
 #: Errors that a script gets at its first write and never later, so it has written nothing.
-_REDIS_REFUSES_FIRST_WRITE = frozenset({"MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY"})
+_REDIS_REFUSES_FIRST_WRITE = {"MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY"}
 #: The command started and was ended from outside.
-_REDIS_IS_OPEN = frozenset({"IOERR", "UNBLOCKED", "UNKILLABLE"})
+_REDIS_IS_OPEN = {"IOERR", "UNBLOCKED", "UNKILLABLE"}
 #: The command, or the type of its key, is wrong.
-_REDIS_IS_MISUSED = frozenset(
-    {
-        "BUSYGROUP", "BUSYKEY", "CROSSSLOT", "INVALIDOBJ", "NOGROUP", "NOPROTO", "NOTBUSY",
-        "WRONGTYPE",
-    }
-)  # fmt: skip
+_REDIS_IS_MISUSED = {
+    "BUSYGROUP", "BUSYKEY", "CROSSSLOT", "INVALIDOBJ", "NOGROUP", "NOPROTO", "NOTBUSY",
+    "WRONGTYPE",
+}  # fmt: skip
 #: ERR stands for everything else, so here the text decides.
 _ERR_REFUSES = (
     "max number of clients",
@@ -79,14 +75,14 @@ _WITHIN_SCRIPT = re.compile(r"script: \S+, on @|Error running script")
 
 #: AMQP 0-9-1: no route, no consumers, forced close, access refused, not found, locked,
 #: precondition failed, resource error, not allowed.
-_BROKER_REFUSES = frozenset({312, 313, 320, 403, 404, 405, 406, 506, 530})
+_BROKER_REFUSES = {312, 313, 320, 403, 404, 405, 406, 506, 530}
 _BROKER_CONTENT_TOO_LARGE = 311
 _BROKER_PRECONDITION_FAILED = 406
 #: RabbitMQ reports a message that is too large as a failed precondition.
 _BROKER_TOO_LARGE = "message size"
-_BROKER_IS_OPEN = frozenset({504, 541})  # channel error, internal error
+_BROKER_IS_OPEN = {504, 541}  # channel error, internal error
 #: Invalid path, frame error, syntax error, command invalid, unexpected frame, not implemented.
-_BROKER_IS_MISUSED = frozenset({402, 501, 502, 503, 505, 540})
+_BROKER_IS_MISUSED = {402, 501, 502, 503, 505, 540}
 
 # --- MariaDB and MySQL ------------------------------------------------------------------------
 
@@ -94,57 +90,46 @@ _DUPLICATE = 1062
 _DEADLOCK = 1213
 
 #: The statement was undone or never started: the server is full, busy, read only, not migrated.
-_DATABASE_REFUSES = frozenset(
-    {
-        # Connecting: access, blocked hosts, too many connections, limits of a user, offline.
-        1040, 1042, 1043, 1044, 1045, 1049, 1129, 1130, 1203, 1226, 1251, 1698, 1862, 3032, 3118,
-        3159, 4151,
-        # Rights on tables, columns, routines and settings.
-        1142, 1143, 1227, 1370,
-        # Memory, disks, files, tables that are broken or full, threads.
-        1005, 1016, 1021, 1023, 1024, 1026, 1030, 1033, 1034, 1035, 1036, 1037, 1038, 1041, 1114,
-        1135, 1194, 1195, 1526, 1534, 1812, 1878, 1932,
-        # Locks and conflicts.
-        1020, 1099, 1100, 1205, 1206, _DEADLOCK, 1223, 1637, 1689, 3101, 3572,
-        # Read only, shutting down, not ready: settings, Galera, group replication.
-        1047, 1053, 1077, 1079, 1290, 1792, 1836, 1874, 3100, 3168,
-        # Interrupted, too slow.
-        1317, 1969, 3024,
-        # The tables are of another release: a migration is missing.
-        1054, 1109, 1146, 1176, 1356, 1364, 1412, 1615,
-        # The client could not connect.
-        2001, 2002, 2003, 2004, 2005, 2007, 2009, 2012, 2026, 2059, 2061,
-    }
-)  # fmt: skip
+_DATABASE_REFUSES = {
+    # Connecting: access, blocked hosts, too many connections, limits of a user, offline.
+    1040, 1042, 1043, 1044, 1045, 1049, 1129, 1130, 1203, 1226, 1251, 1698, 1862, 3032, 3118,
+    3159, 4151,
+    # Rights on tables, columns, routines and settings.
+    1142, 1143, 1227, 1370,
+    # Memory, disks, files, tables that are broken or full, threads.
+    1005, 1016, 1021, 1023, 1024, 1026, 1030, 1033, 1034, 1035, 1036, 1037, 1038, 1041, 1114,
+    1135, 1194, 1195, 1526, 1534, 1812, 1878, 1932,
+    # Locks and conflicts.
+    1020, 1099, 1100, 1205, 1206, _DEADLOCK, 1223, 1637, 1689, 3101, 3572,
+    # Read only, shutting down, not ready: settings, Galera, group replication.
+    1047, 1053, 1077, 1079, 1290, 1792, 1836, 1874, 3100, 3168,
+    # Interrupted, too slow.
+    1317, 1969, 3024,
+    # The tables are of another release: a migration is missing.
+    1054, 1109, 1146, 1176, 1356, 1364, 1412, 1615,
+    # The client could not connect.
+    2001, 2002, 2003, 2004, 2005, 2007, 2009, 2012, 2026, 2059, 2061,
+}  # fmt: skip
 #: The connection ended during a statement or a commit.
-_DATABASE_IS_OPEN = frozenset(
-    {
-        1080, 1152, 1158, 1159, 1160, 1161, 1180, 1181, 1184, 1927, 2000, 2006, 2008, 2013, 2014,
-        2027, 2055, 3169, 4031,
-    }
-)  # fmt: skip
+_DATABASE_IS_OPEN = {
+    1080, 1152, 1158, 1159, 1160, 1161, 1180, 1181, 1184, 1927, 2000, 2006, 2008, 2013, 2014,
+    2027, 2055, 3169, 4031,
+}  # fmt: skip
 #: Values that do not fit, and keys that are taken.
-_DATABASE_BLAMES_ROW = frozenset(
-    {
-        1022, 1048, _DUPLICATE, 1118, 1153, 1169, 1171, 1263, 1264, 1265, 1292, 1300, 1301, 1366,
-        1367, 1406, 1411, 1441, 1525, 1586, 1690, 1859, 2020, 3140, 3156, 3819, 3854, 3988, 4025,
-        4038,
-    }
-)  # fmt: skip
+_DATABASE_BLAMES_ROW = {
+    1022, 1048, _DUPLICATE, 1118, 1153, 1169, 1171, 1263, 1264, 1265, 1292, 1300, 1301, 1366,
+    1367, 1406, 1411, 1441, 1525, 1586, 1690, 1859, 2020, 3140, 3156, 3819, 3854, 3988, 4025,
+    4038,
+}  # fmt: skip
 #: Statements that this server does not understand.
-_DATABASE_IS_MISUSED = frozenset(
-    {
-        1052, 1055, 1058, 1060, 1064, 1065, 1066, 1093, 1110, 1111, 1136, 1140, 1149, 1210, 1222,
-        1235, 1241, 1242, 1248, 1267, 1271, 1305, 1318, 1327, 1568, 1582,
-    }
-)  # fmt: skip
+_DATABASE_IS_MISUSED = {
+    1052, 1055, 1058, 1060, 1064, 1065, 1066, 1093, 1110, 1111, 1136, 1140, 1149, 1210, 1222,
+    1235, 1241, 1242, 1248, 1267, 1271, 1305, 1318, 1327, 1568, 1582,
+}  # fmt: skip
 
 
 def meaning_of(error: BaseException) -> Meaning | None:
-    """What this error means; None if it is not a service's.
-
-    Unknown errors and defects are logged.
-    """
+    """What this error means; None if it is no service's. It logs unknown errors and defects."""
     service, meaning = _look_up(error)
     if not service:
         return None

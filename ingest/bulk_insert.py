@@ -1,12 +1,9 @@
 """One INSERT for many rows, joined by hand: `bulk_create` costs three times as much CPU.
 
-The statement contains the default of each column that the rows do not give. All other values go
-through the driver, and through the model field wherever that changes the value. Times and UUIDs are
-converted here, which is cheaper than by the fields.
+All values go through the driver, and through the model field wherever that changes the value.
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +13,7 @@ from uuid import UUID
 from django.db import DataError, connections
 from django.db.models import AutoField, Field, IntegerField
 
-from ingest.records import NumberedRow, RecordType, from_microseconds, record_types
+from ingest.records import NumberedRow, RecordType, by_record_type, from_microseconds, record_types
 
 _SECOND = 1_000_000
 _is_plain = re.compile("[0-9a-f]{32}").fullmatch
@@ -74,12 +71,12 @@ def bulk_insert(rows: Sequence[NumberedRow]) -> None:
 
     Raises DataError for a value that the database cannot hold, and whatever the database raises.
     """
-    by_type: defaultdict[str, list[NumberedRow]] = defaultdict(list)
-    for row in rows:
-        by_type[row.record_type.name].append(row)
-    for name, record_type in record_types().items():
+    by_type = by_record_type(rows)
+    for record_type in record_types().values():
         # Transactions that insert in the same order cannot deadlock.
-        for part in _parts(record_type, sorted(by_type[name], key=lambda row: row.key)):
+        for part in _parts(
+            record_type, sorted(by_type.get(record_type, ()), key=lambda row: row.key)
+        ):
             _execute_insert(record_type, part)
             for subscriber in record_type.subscribers:
                 subscriber([row.key for row in part])
@@ -132,12 +129,9 @@ def _layout(record_type: RecordType, *, leased: bool) -> _Layout:
     by_name = {field.attname: field for field in _fields(record_type)}
     values = ("%s" if name in names else _default(field) for name, field in by_name.items())
     given = [by_name[name] for name in names]
-    return _Layout(f"({','.join(values)})", given, tuple(map(_plain_type, given)))
-
-
-def _plain_type(field: _Field) -> type:
-    """The type whose values the field passes on unchanged."""
-    return int if isinstance(field, IntegerField) else str
+    # The types whose values the fields pass on unchanged.
+    types = tuple(int if isinstance(field, IntegerField) else str for field in given)
+    return _Layout(f"({','.join(values)})", given, types)
 
 
 def _default(field: _Field) -> str:

@@ -1,16 +1,11 @@
 """The one way in for new rows: a number for each row of a group, then delivery.
 
-Redis numbers the rows and keeps them pending; the queue delivers them to the workers. If the queue
-is unavailable the group is inserted directly. If Redis is unavailable the database numbers and
-stores the group in one transaction. Each group chooses anew. Only a row that surely has no number
-may take another way; if that is unknown, its request is answered so.
-
-A message without a confirm may still have arrived. Then the row reaches the insert twice, which
-drops the second. A row that cannot be delivered now stays pending until the sweeper delivers it.
+docs/architecture.md ("Group commit") has the ways. Only a row that surely has no number may take
+another way; if that is unknown, its request is answered so. A row that cannot be delivered now
+stays pending until the sweeper delivers it.
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 
 from django.conf import settings
@@ -19,23 +14,23 @@ from django.db import DatabaseError, InterfaceError
 from infra.database import renew_connection
 from infra.errors import Unavailable
 from infra.logs import Event, get_logger
-from infra.metrics import ACCEPT_SECONDS, ACCEPTED, GROUP_ROWS
 from infra.rabbitmq.connection import BrokerUnavailable
 from infra.rabbitmq.publisher import publisher
 from infra.timeouts import REDIS_GRACE_SECONDS, REQUEST_NUMBER_SECONDS
 from ingest.database_numbers import number_and_store
 from ingest.group_commit import GroupCommit, GroupLimits, OutcomeOpen, QueueIsFull
-from ingest.idempotency.keys import IdempotentRequest
+from ingest.idempotency import IdempotentRequest
 from ingest.idempotent_insert import store_rows
 from ingest.message_format import write_message
+from ingest.metrics import ACCEPT_SECONDS, ACCEPTED, GROUP_ROWS
+from ingest.models import Source
 from ingest.numbering.agent import NumberingAgent
 from ingest.numbering.authority import AuthorityChanged, hold_authority, take_over_for_database
 from ingest.numbering.blocks import NumbersUnavailable, Unanswered, Untrusted
 from ingest.numbering.fencing import verify_server
-from ingest.numbering.models import Source
 from ingest.post_commit import finish_unqueued
 from ingest.read_your_writes import MaybeQueued, may_be_queued
-from ingest.records import NewRow, NumberedRow, RecordType
+from ingest.records import NewRow, NumberedRow, RecordType, by_record_type
 from ingest.redis_numbers import DatabaseUnavailable, StoredKeys, number_from_redis
 from ingest.submission import GroupOutcome, Submission
 
@@ -53,10 +48,7 @@ class NotDelivered(Exception):
 
 def deliver(rows: Sequence[NumberedRow]) -> None:
     """Put the rows into their queues or into the database. Raises NotDelivered."""
-    by_type: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
-    for row in rows:
-        by_type[row.record_type].append(row)
-    for record_type, typed_rows in by_type.items():
+    for record_type, typed_rows in by_record_type(rows).items():
         if not _publish_rows(record_type, typed_rows):
             _insert_rows(typed_rows)
 
@@ -133,7 +125,7 @@ class Committer:
 
     def _attempt(self, group: GroupOutcome) -> None:
         authority = self._agent.authority()
-        if authority.source is Source.REDIS:
+        if authority.source == Source.REDIS:
             self._stored_keys.settle(group, authority)
             number_from_redis(group, self._agent, authority.generation)
             self._failing_since = None
@@ -145,10 +137,7 @@ class Committer:
             missing=_parent_missing,
         )
         for position, outcome in zip(positions, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                group.fail(position, outcome)
-            else:
-                group.store(position, outcome)
+            group.settle(position, outcome)
         self._failing_since = None
 
     def _verify(self, doubt: Untrusted) -> None:
@@ -176,7 +165,7 @@ class Committer:
 
     def _take_over(self, error: Exception) -> None:
         authority = self._agent.authority()
-        if authority.source is Source.REDIS:
+        if authority.source == Source.REDIS:
             reason = f"Redis is unavailable: {error}"[:200]
             take_over_for_database(authority.generation.epoch, reason)
         self._agent.refresh()

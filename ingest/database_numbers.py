@@ -1,13 +1,8 @@
 """A group of new rows, numbered and stored by the database alone, in one transaction.
 
-The embedded profile works this way, and every installation does while Redis is unavailable. If a
-row cannot be stored, only its own request fails: the group is then stored one by one, in the same
-order, each submission in its own transaction.
-
-A parent's `number_ceiling` is the highest number that was ever given to one of its children or lent
-to Redis. The transaction that inserts the rows raises it, under the parent's row lock. A failed
-transaction leaves it unchanged, so there is neither a gap nor a repeat. Only numbers that were lent
-to Redis may be skipped.
+If a row cannot be stored, only its own request fails: the group is then stored one by one, in the
+same order. A failed transaction leaves the parent's `number_ceiling` unchanged, so there is neither
+a gap nor a repeat.
 """
 
 from collections import defaultdict
@@ -19,12 +14,10 @@ from django.db.models import F, QuerySet
 
 from infra.database import in_transaction
 from infra.errors import NotFound
-from infra.metrics import ACCEPT_SECONDS, ACCEPTED
 from infra.service_errors import blames_row
 from ingest.bulk_insert import bulk_insert
 from ingest.idempotency import records
-from ingest.idempotency.keys import KeyReused
-from ingest.idempotency.records import Record
+from ingest.metrics import ACCEPT_SECONDS, ACCEPTED
 from ingest.models import CountState, Parent
 from ingest.numbering.leases import record_skip
 from ingest.records import Key, NewRow, NumberedRow
@@ -140,7 +133,7 @@ def _insert_submissions(submissions: Sequence[Submission]) -> Outcomes:
     fresh: list[Submission] = []
     for one in submissions:
         record = one.request and known.get(one.request.key.name)
-        outcomes.append(_repeated(one, record) if record else [])
+        outcomes.append(one.repeated(*record) if record else [])
         if not record:
             fresh.append(one)
     stored = iter(_insert_fresh(fresh))
@@ -158,13 +151,6 @@ def _insert_fresh(submissions: Sequence[Submission]) -> Outcomes:
     if first_rows:
         records.claim_new(first_rows)
     return outcomes
-
-
-def _repeated(one: Submission, record: Record) -> Sequence[NumberedRow] | Exception:
-    try:
-        return one.repeated(record.fingerprint, record.first_number, record.accepted_at)
-    except KeyReused as error:
-        return error
 
 
 def _together(outcomes: Sequence[RowOutcome]) -> Sequence[NumberedRow] | Exception:

@@ -1,16 +1,10 @@
 """Group commit: requests that wait at the same time share one commit.
 
 The first request leads: it commits for itself and for all requests that wait by then, and calls the
-first of the later ones to lead the next group. So a lone request never waits for company, and
-groups grow with the load. A request with a thread of its own leads in that thread. Requests that
-are suspended on an event loop share one thread that leads for them.
-
-Under load the leader may linger for a moment before it takes its group, so that more requests share
-the cost of the commit, here and in every service behind it. PostgreSQL's commit_delay and
-commit_siblings do the same.
-
-Each request gets its own result or its own error. The queue is bounded: a request that finds it
-full is refused at once. Nothing here depends on Django.
+first of the later ones to lead the next group. A request with a thread of its own leads in that
+thread; those that are suspended on an event loop share one thread that leads for them. Under load
+the leader lingers for a moment, like PostgreSQL's commit_delay, so that more requests share the
+cost. Nothing here depends on Django.
 """
 
 import asyncio
@@ -33,10 +27,7 @@ Result = TypeVar("Result")
 
 
 class Waiter(ABC, Generic[Item, Result]):
-    """A request in the queue.
-
-    `is_called`: it is its turn to lead. `is_settled`: it has an outcome.
-    """
+    """A request in the queue. `is_called`: it must lead. `is_settled`: it has an outcome."""
 
     def __init__(self, item: Item, size: int, weight: int) -> None:
         self.item = item

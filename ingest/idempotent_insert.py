@@ -1,15 +1,13 @@
 """The idempotent insert: a row is stored once, however often it comes, or becomes a dead letter.
 
-First it tries a plain INSERT of all rows in one transaction. If that hits a duplicate, it reads the
-stored rows: one with the same acceptance id is this row, delivered again; one with another id is an
-alarm. If the data of some row is refused, it halves the batch until it has found that row. After
-any other error the caller repeats the whole batch.
+If an INSERT of all rows hits a duplicate, it reads the stored rows: one with the same acceptance id
+is this row, delivered again; one with another id is an alarm. If the data of some row is refused,
+it halves the batch until it has found that row.
 """
 
 import os
 import platform
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -24,27 +22,24 @@ from ingest.bulk_insert import bulk_insert
 from ingest.dead_letters.set_aside import MAX_NUMBER, set_aside
 from ingest.idempotency.records import remember_stored
 from ingest.late_rows import purged_rows
-from ingest.records import Key, NumberedRow, RecordType
+from ingest.records import Key, NumberedRow, by_record_type
 from ingest.redis_keys import attempt
 
 
 def stored_acceptances(rows: Iterable[NumberedRow]) -> dict[tuple[str, Key], str]:
     """The acceptance ids that are stored under the keys of these rows, by record type and key."""
-    keys: defaultdict[RecordType, list[Key]] = defaultdict(list)
-    for row in rows:
-        keys[row.record_type].append(row.key)
     return {
         (record_type.name, tuple(key)): acceptance.hex
-        for record_type, typed_rows in keys.items()
-        for *key, acceptance in _read_acceptances(record_type, typed_rows)
+        for record_type, typed_rows in by_record_type(rows).items()
+        for wanted in in_pieces(record_type.key_fields, [row.key for row in typed_rows])
+        for *key, acceptance in record_type.model._default_manager.filter(wanted).values_list(
+            *record_type.key_fields, "acceptance"
+        )
     }
 
 
 def rows_not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
-    """The rows that are missing in their tables, or whose number another row has.
-
-    Purged rows do not count as missing.
-    """
+    """The rows that are missing and were not purged, or whose number another row has."""
     possible = [row for row in rows if row.number <= MAX_NUMBER]
     stored = stored_acceptances(possible)
     purged = {row.acceptance for row in purged_rows(possible)}
@@ -54,13 +49,6 @@ def rows_not_stored(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
         if stored.get((row.record_type.name, row.key)) != row.acceptance
         and row.acceptance not in purged
     ]
-
-
-def _read_acceptances(record_type: RecordType, keys: Sequence[Key]) -> Iterator[tuple[Any, ...]]:
-    """Key and acceptance id of the stored rows."""
-    for wanted in in_pieces(record_type.key_fields, keys):
-        stored = record_type.model._default_manager.filter(wanted)
-        yield from stored.values_list(*record_type.key_fields, "acceptance")
 
 
 logger = get_logger(__name__)

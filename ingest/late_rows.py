@@ -1,18 +1,11 @@
 """The guard against late rows: a purged row that is delivered again is not stored again.
 
-A message that is delivered twice, a pending row that is swept, or a dead letter that is replayed
-may bring a row whose number is free because it was purged.
-
 Inserts call `purged_rows` afterwards, in the same transaction. This is also correct during a purge,
-because a purge commits three steps in this order: the horizon; the parent's `purged_through`; the
-deletion of the rows up to it. A late row may be inserted before the deletion reaches it. Then the
-deletion removes it, after waiting for its transaction if necessary. Or it is inserted after that,
-and then both marks are committed and visible here (READ COMMITTED).
-
-An insert pays one read of one row; rows that are younger than the horizon need no more.
+which commits the horizon, then the parent's `purged_through`, then the deletions. A late row that
+is inserted before the deletion reaches it is deleted. One that is inserted after that sees both
+marks, which are committed by then (READ COMMITTED).
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -22,7 +15,14 @@ from django.db.models import Q
 from infra.database import in_transaction
 from infra.natural_keys import in_pieces
 from ingest.models import PurgeableParent, PurgeHorizon
-from ingest.records import Key, NumberedRow, RecordType, from_microseconds, record_type_of_parent
+from ingest.records import (
+    Key,
+    NumberedRow,
+    RecordType,
+    by_record_type,
+    from_microseconds,
+    record_type_of_parent,
+)
 
 #: The name of the purge job.
 PURGE_JOB = "purge"
@@ -32,10 +32,7 @@ CLOCKS_DIFFER = timedelta(hours=1)
 
 
 def raise_horizon(before: datetime) -> None:
-    """Allow the purge of rows that were accepted before this time.
-
-    Raises RuntimeError inside a transaction: the horizon must be visible before the purge starts.
-    """
+    """Allow the purge of rows that were accepted before this time. Not inside a transaction."""
     if not PurgeHorizon.objects.filter(before__gte=before).exists():
         in_transaction(lambda: PurgeHorizon.objects.create(before=before))
         PurgeHorizon.objects.filter(before__lt=before).delete()
@@ -53,12 +50,11 @@ def may_be_purged(accepted_at: datetime) -> bool:
 
 def purged_rows(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
     """The rows that were purged before."""
-    by_type: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
-    for row in rows:
-        by_type[row.record_type].append(row)
     found: list[NumberedRow] = []
-    for record_type, typed_rows in by_type.items():
-        if issubclass(record_type.parent, PurgeableParent) and _may_be_purged(typed_rows):
+    for record_type, typed_rows in by_record_type(rows).items():
+        if not issubclass(record_type.parent, PurgeableParent):
+            continue
+        if may_be_purged(from_microseconds(min(row.accepted_us for row in typed_rows))):
             purged = dict(_purged_through(record_type, (row.parent for row in typed_rows)))
             found += [row for row in typed_rows if row.number <= purged.get(row.parent, 0)]
     return found
@@ -73,10 +69,6 @@ def is_purged(key: Key) -> bool:
     return any(
         int(number) <= through for _, through in _purged_through(record_type, [tuple(parent)])
     )
-
-
-def _may_be_purged(rows: Iterable[NumberedRow]) -> bool:
-    return may_be_purged(from_microseconds(min(row.accepted_us for row in rows)))
 
 
 def _purged_through(record_type: RecordType, parents: Iterable[Key]) -> Iterator[tuple[Key, int]]:

@@ -2,11 +2,10 @@
 
 The format has a version, because old and new processes run side by side during a deploy:
 `{"format": 1, "kind": "messages", "ranges": [[parent, first number, [payload, ...]], ...],
-"requests": [[request id, number of rows], ...]}`. The requests, in the order of the rows, are for
-logs only; they may be missing.
+"requests": [[request id, number of rows], ...]}`. The requests are for logs; they may be missing.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, groupby, repeat
 from typing import Any
 
@@ -56,7 +55,8 @@ def read_envelope(envelope: dict[str, Any]) -> list[NumberedRow]:
         if envelope["format"] != FORMAT_VERSION:
             raise UnknownFormat(f"format {envelope['format']}")
         kind = record_types()[envelope["kind"]]
-        request_ids = _request_ids(envelope)
+        runs = envelope.get("requests", ())
+        request_ids = chain.from_iterable(repeat(str(run[0]), int(run[1])) for run in runs)
         return [
             from_payload(kind, (*parent, first + place), payload, next(request_ids, ""))
             for parent, first, payloads in map(_checked, envelope["ranges"])
@@ -72,12 +72,6 @@ def _checked(of_range: Sequence[Any]) -> Sequence[Any]:
     if type(first) is not int or not all(type(part) in (str, int) for part in parent):
         raise ValueError("a range has no key")
     return of_range
-
-
-def _request_ids(envelope: dict[str, Any]) -> Iterator[str]:
-    """The request id of each row, as far as known."""
-    runs = envelope.get("requests", ())
-    return chain.from_iterable(repeat(str(run[0]), int(run[1])) for run in runs)
 
 
 def _ranges(in_order: Iterable[NumberedRow]) -> Iterable[tuple[Any, int, list[orjson.Fragment]]]:

@@ -1,24 +1,14 @@
 """Abstract models of stored rows, and the tables of ingest."""
 
+from typing import NamedTuple
+from uuid import uuid4
+
 from django.db import models
 
-from ingest.dead_letters.models import DeadLetter
-from ingest.idempotency.models import IdempotencyKey
-from ingest.numbering.models import NumberAuthority, NumberingProcess, NumberSkip
 from ingest.text_rules import MAX_NAME_CHARACTERS
 
-__all__ = [
-    "CountState",
-    "DeadLetter",
-    "IdempotencyKey",
-    "NumberAuthority",
-    "NumberSkip",
-    "NumberingProcess",
-    "Parent",
-    "PurgeHorizon",
-    "PurgeableParent",
-    "StoredRecord",
-]
+#: The epoch of an installation that has never numbered a row.
+FIRST_EPOCH = 1
 
 
 class CountState(models.IntegerChoices):
@@ -92,3 +82,153 @@ class PurgeHorizon(models.Model):
 
     def __str__(self) -> str:
         return f"before {self.before}"
+
+
+class Generation(NamedTuple):
+    """An epoch, and how often a server was verified by then.
+
+    Both are in the text of the script. So a server that was verified earlier and then replaced does
+    not know the present script when it comes back.
+    """
+
+    epoch: int
+    trust: int
+
+
+class Source(models.TextChoices):
+    """Who gives numbers."""
+
+    REDIS = "redis"
+    DATABASE = "database"
+
+
+class NumberAuthority(models.Model):
+    """The one row that says who gives numbers, and in which epoch.
+
+    `fence`: the highest one that processes saw which have ended. `examination`: how often living
+    processes were asked for theirs. `trust`: how often a server was verified. `is_drained`: no
+    message from before this epoch is queued. `needs_full_count`: flags were lost, so the next count
+    job counts everything.
+    """
+
+    source = models.CharField(max_length=16, choices=Source.choices, default=Source.REDIS)
+    epoch = models.PositiveBigIntegerField(default=FIRST_EPOCH)
+    trust = models.PositiveBigIntegerField(default=1)
+    since = models.DateTimeField()
+    reason = models.CharField(max_length=200)
+    fence = models.PositiveBigIntegerField(default=0)
+    examination = models.PositiveBigIntegerField(default=0)
+    is_drained = models.BooleanField(default=True)
+    needs_full_count = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "number_authority"
+        verbose_name_plural = "number authority"  # there is one
+
+    def __str__(self) -> str:
+        return f"{self.source}, epoch {self.epoch}"
+
+    @property
+    def generation(self) -> Generation:
+        """What a server must know to give numbers now."""
+        return Generation(self.epoch, self.trust)
+
+
+class NumberingProcess(models.Model):
+    """A process that takes numbers from Redis, as it reports itself every half second.
+
+    `fence` is the highest one it has seen, as of the `examination` that it answered last.
+    `reaches_redis_since` is null while it cannot write to Redis.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4)
+    seen_at = models.DateTimeField()
+    fence = models.PositiveBigIntegerField(default=0)
+    examination = models.PositiveBigIntegerField(default=0)
+    reaches_redis_since = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "numbering_processes"
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class NumberSkip(models.Model):
+    """Numbers right below `resumed_at` may never have been given: a gap there is no loss.
+
+    `skipped_from`, if known, is the first of them: numbers of rows that an operator discarded.
+    `chat_number` is null if the numbers are those of chats.
+    """
+
+    application_token = models.CharField(max_length=24)
+    chat_number = models.PositiveBigIntegerField(null=True)
+    skipped_from = models.PositiveBigIntegerField(null=True)
+    resumed_at = models.PositiveBigIntegerField()
+    recorded_at = models.DateTimeField()
+    reason = models.CharField(max_length=200)
+
+    class Meta:
+        db_table = "number_skips"
+        indexes = (models.Index(fields=("application_token", "chat_number", "resumed_at")),)
+
+    def __str__(self) -> str:
+        return f"{self.application_token}/{self.chat_number or ''} at {self.resumed_at}"
+
+
+class DeadLetter(models.Model):
+    """Data that was accepted and cannot be stored or read, whole, and the reason.
+
+    `acceptance` is unique, so setting aside may repeat. `kind` is the name of a row's record type,
+    `search` for a rejected document, or `message` for a message that cannot be read. `queue` is the
+    queue that it came by. `number` is a row's number within its `parent` (the parent's name, cut to
+    fit); null if no row can have it.
+    """
+
+    acceptance = models.UUIDField(unique=True)
+    kind = models.CharField(max_length=32)
+    queue = models.CharField(max_length=64, db_default="")
+    key = models.JSONField()
+    parent = models.CharField(max_length=64, db_default="")
+    number = models.PositiveBigIntegerField(null=True)
+    payload = models.JSONField()
+    reason = models.CharField(max_length=200)
+    traceback = models.TextField(blank=True)
+    set_aside_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "dead_letters"
+        indexes = (models.Index(fields=("parent", "number")),)
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.reason}"
+
+    @property
+    def title(self) -> str:
+        """The kind and the key."""
+        return " ".join([self.kind, "/".join(map(str, self.key))]).strip()
+
+
+class IdempotencyKey(models.Model):
+    """A request that succeeded. `name` is the digest of path and key, `fingerprint` of the content.
+
+    It made the rows from `first_number` on, or the application with this `token`.
+    """
+
+    application_token = models.CharField(max_length=24)
+    name = models.UUIDField()
+    fingerprint = models.UUIDField()
+    first_number = models.PositiveBigIntegerField(null=True)
+    token = models.CharField(max_length=24, default="")
+    accepted_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "idempotency_keys"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("application_token", "name"), name="idempotency_keys_natural_key"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name.hex

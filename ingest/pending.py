@@ -54,10 +54,7 @@ def find_pending(key: Key) -> NumberedRow | None:
 def pending_in_range(
     parent: Key, *, after: int | None, before: int | None, limit: int, descending: bool
 ) -> PendingRange:
-    """The first `limit` pending rows between these numbers, both exclusive; one round trip.
-
-    Empty while Redis is unavailable.
-    """
+    """The first `limit` pending rows between these numbers, both exclusive; none without Redis."""
     name = redis_keys.pending(redis_keys.parent_name(parent))
     low = "-inf" if after is None else f"({after}"
     high = "+inf" if before is None else f"({before}"

@@ -17,7 +17,7 @@ from infra.natural_keys import with_keys
 from infra.redis_client import RedisUnavailable, ask_redis
 from ingest import redis_keys
 from ingest.models import CountState
-from ingest.records import Key, NumberedRow, RecordType, record_type_of_parent
+from ingest.records import Key, NumberedRow, RecordType, by_record_type, record_type_of_parent
 
 _CLEAR_PENDING = (Path(__file__).parent / "clear_pending.lua").read_text()
 
@@ -25,32 +25,28 @@ _CLEAR_PENDING = (Path(__file__).parent / "clear_pending.lua").read_text()
 PROGRESS_SECONDS = 30
 
 
-def clear_pending(
-    rows: Mapping[RecordType, Sequence[NumberedRow]],
-    changed: Mapping[RecordType, Mapping[RecordType, Sequence[Key]]],
-    *,
-    by_worker: bool,
-) -> None:
-    """Set the flags of `changed` counts, then clear the pending rows; one round trip.
+#: Rows of one record type, and the parents whose counts they change, by the counted record type.
+Batch = tuple[RecordType, Sequence[NumberedRow], Mapping[RecordType, Sequence[Key]]]
 
-    Both mappings are by the record type of the rows; `changed` then by the record type whose count
-    it is. `by_worker`: the rows came through the queue, so later rows are still in it.
-    Raises RedisUnavailable.
+
+def clear_pending(batches: Sequence[Batch], *, by_worker: bool) -> None:
+    """Set the flags of changed counts, then clear the pending rows; one round trip.
+
+    `by_worker`: the rows came through the queue, so later rows are still in it. Raises
+    RedisUnavailable.
     """
 
     def send(server: Any) -> None:
         pipeline = server.pipeline(transaction=False)
-        for record_type, typed_rows in rows.items():
-            names, batch = _batch(
-                record_type, typed_rows, changed[record_type], by_worker=by_worker
-            )
-            pipeline.eval(_CLEAR_PENDING, len(names), *names, orjson.dumps(batch))
+        for batch in batches:
+            names, argument = _script_call(*batch, by_worker=by_worker)
+            pipeline.eval(_CLEAR_PENDING, len(names), *names, orjson.dumps(argument))
         pipeline.execute()
 
     ask_redis(send)
 
 
-def _batch(
+def _script_call(
     record_type: RecordType,
     rows: Sequence[NumberedRow],
     changed: Mapping[RecordType, Sequence[Key]],
@@ -99,18 +95,15 @@ def finish_unqueued(rows: Sequence[NumberedRow]) -> None:
 
 
 def _finish(rows: Sequence[NumberedRow], *, by_worker: bool) -> None:
-    by_type: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
-    for row in rows:
-        by_type[row.record_type].append(row)
-    changed = {
-        record_type: changed_counts(record_type, typed_rows)
-        for record_type, typed_rows in by_type.items()
-    }
+    batches = [
+        (record_type, typed_rows, changed_counts(record_type, typed_rows))
+        for record_type, typed_rows in by_record_type(rows).items()
+    ]
     try:
-        clear_pending(by_type, changed, by_worker=by_worker)
+        clear_pending(batches, by_worker=by_worker)
     except RedisUnavailable:
-        for parents_by_kind in changed.values():
-            for record_type, parents in parents_by_kind.items():
+        for _, _, changed in batches:
+            for record_type, parents in changed.items():
                 flag_in_database(record_type, parents)
 
 

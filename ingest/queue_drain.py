@@ -1,8 +1,7 @@
 """AMQP consumer for bulk draining: by basic_get, or by basic_consume with a prefetch limit.
 
 Each basic_get costs the broker a write to its log on disk; with basic_consume many messages share
-one. Messages come over a connection of this process's own and stay unacknowledged until their rows
-are stored. After any error the connection is dropped, and the broker redelivers its messages.
+one. After any error the connection is dropped, and the broker redelivers its messages.
 """
 
 import time
@@ -101,11 +100,7 @@ class QueueDrain:
             self.drop(error)
 
     def next(self, until: float) -> Delivery | None:
-        """The next pushed message; `until` is a time of time.monotonic.
-
-        If none arrives in time, pushing stops, and messages that arrived meanwhile still come. None
-        means that none is left.
-        """
+        """The next message pushed until this time.monotonic, then what had arrived, then None."""
         if self._stream is None:
             return None
         try:

@@ -1,8 +1,7 @@
 """Reading and updating rows that may be pending: accepted and not stored yet.
 
-A stored row costs nothing but its query. A missing row is looked up among the pending ones, and
-then in the table again, because it may have moved in between. Installations without Redis have no
-pending rows.
+A missing row is looked up among the pending ones, and then in the table again, because it may have
+moved in between.
 """
 
 from functools import partial
@@ -16,10 +15,10 @@ from infra.redis_client import RedisUnavailable, redis_is_configured
 from infra.versions import Versions, update_if_version
 from ingest.idempotent_insert import store_rows
 from ingest.late_rows import is_purged
+from ingest.models import Source
 from ingest.numbering.authority import read_authority
 from ingest.numbering.fencing import is_verified
 from ingest.numbering.leases import ceiling_of
-from ingest.numbering.models import Source
 from ingest.pending import find_pending
 from ingest.post_commit import finish_unqueued
 from ingest.records import Key, record_type_of_parent
@@ -38,15 +37,19 @@ def may_be_queued(key: Key) -> bool:
     This is so if its number was given and not purged, and the pending rows may be incomplete.
     Raises OperationalError.
     """
-    return redis_is_configured() and _is_expected(key) and not pending_is_complete()
+    return (
+        redis_is_configured()
+        and _may_have_been_given(key)
+        and not is_purged(key)
+        and not pending_is_complete()
+    )
 
 
 def pending_is_complete() -> bool:
-    """Whether Redis shows all rows that are accepted and not stored.
+    """Whether Redis shows all rows that are accepted and not stored. Raises OperationalError.
 
-    It does not while Redis is unavailable or gives no numbers, while rows from before a loss of
-    data may still be queued, or after a restart until the server is verified. Without Redis there
-    are no such rows. Raises OperationalError.
+    It does not while it is unavailable or gives no numbers, while rows from before a loss of data
+    may still be queued, or after a restart until the server is verified.
     """
     if not redis_is_configured():
         return True
@@ -57,10 +60,6 @@ def pending_is_complete() -> bool:
         return is_verified(authority.generation)
     except RedisUnavailable:
         return False
-
-
-def _is_expected(key: Key) -> bool:
-    return _may_have_been_given(key) and not is_purged(key)
 
 
 def _may_have_been_given(key: Key) -> bool:
@@ -74,10 +73,7 @@ def _may_have_been_given(key: Key) -> bool:
 
 
 def store_if_pending(key: Key) -> bool:
-    """Store the row now if it is pending; whether it was. `key` ends in its number.
-
-    Raises OperationalError.
-    """
+    """Store the row now if it is pending; whether it was. Raises OperationalError."""
     row = find_pending(key) if redis_is_configured() else None
     if row is None:
         return False
@@ -103,9 +99,7 @@ def find_pending_or_stored(rows: "QuerySet[Row]", key: Key) -> Row | None:
 
 
 def update(rows: "QuerySet[Row]", key: Key, expected: Versions | None, **values: Any) -> Row | None:
-    """The row of this key with new values; None if there is no such row.
-
-    Raises Stale if it has none of the `expected` versions; MaybeQueued.
+    """The row of this key with new values; None if there is none. Raises Stale, MaybeQueued.
 
     A pending row is stored first. The insert that is still queued is then dropped as a duplicate,
     so the update stays.

@@ -1,12 +1,11 @@
 """Record types, and rows on their way in: first without a number, then with one.
 
-A record type declares one kind of numbered row: its table, its key, its parent and its fields with
-their rules. Payload, columns, JSON and the description of the API follow from it. A numbered row
-travels through Redis and the queue as a short payload. Processes of two releases read the same
-payloads during a deploy, so its format only grows at the end.
+A numbered row travels through Redis and the queue as a short payload. Processes of two releases
+read the same payloads during a deploy, so its format only grows at the end.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -18,8 +17,9 @@ import orjson
 from django.db.models import Model, QuerySet
 
 from infra.errors import FieldError, Invalid, NotFound
-from infra.request_context import request_id_var
-from ingest.idempotency.keys import RequestKey
+from infra.logs import request_id_var
+from ingest.idempotency import RequestKey
+from ingest.metrics import SET_ASIDE
 from ingest.models import Parent
 from ingest.text_rules import MAX_NAME_CHARACTERS, NAME_PATTERN, TEXT_PATTERN, clean_name
 from ingest.text_rules import field as field_of
@@ -135,10 +135,7 @@ class RecordType:
         )
 
     def clean(self, data: object) -> dict[str, str]:
-        """The values of all fields in the data of a request; defaults for those that are missing.
-
-        Raises Invalid with everything that is wrong.
-        """
+        """The values of all fields in a request, with defaults. Raises Invalid with all errors."""
         return {**self._defaults, **self.clean_changes(data)}
 
     def clean_changes(self, data: object) -> dict[str, str]:
@@ -215,6 +212,7 @@ _record_types: dict[str, RecordType] = {}
 def register_record_type(record_type: RecordType) -> None:
     """Announce a record type. The application that owns it calls this in ready()."""
     _record_types[record_type.name] = record_type
+    SET_ASIDE.labels(record_type.name)
 
 
 def record_types() -> Mapping[str, RecordType]:
@@ -253,8 +251,8 @@ class NewRow:
 
     @property
     def size(self) -> int:
-        """An upper bound of its bytes."""
-        return _size(self.values)
+        """An upper bound of its bytes: UTF-8 takes at most four for a character."""
+        return 4 * sum(map(len, self.values))
 
     @property
     def accepted_us(self) -> int:
@@ -263,13 +261,7 @@ class NewRow:
 
     def payload(self, lease: Lease | None = None, request: RequestKey | None = None) -> bytes:
         """Everything but the key, as JSON; it does not depend on the number."""
-        return _payload(
-            self.accepted_us,
-            self.acceptance,
-            self.record_type.payload_values(self.values),
-            lease,
-            request,
-        )
+        return _payload(self, lease, request)
 
     def numbered(
         self,
@@ -324,8 +316,8 @@ class NumberedRow:
 
     @property
     def size(self) -> int:
-        """An upper bound of its bytes."""
-        return _size(self.values)
+        """An upper bound of its bytes: UTF-8 takes at most four for a character."""
+        return 4 * sum(map(len, self.values))
 
     @property
     def accepted_at(self) -> datetime:
@@ -334,13 +326,7 @@ class NumberedRow:
 
     def payload(self) -> bytes:
         """Everything but the key, as JSON; it does not depend on the number."""
-        return self.encoded or _payload(
-            self.accepted_us,
-            self.acceptance,
-            self.record_type.payload_values(self.values),
-            self.lease,
-            self.request,
-        )
+        return self.encoded or _payload(self, self.lease, self.request)
 
     def column_values(
         self, time: Callable[[int], Any], uuid: Callable[[str], Any]
@@ -367,6 +353,14 @@ class NumberedRow:
         return self.record_type.model(**self.columns())
 
 
+def by_record_type(rows: Iterable[NumberedRow]) -> Mapping[RecordType, list[NumberedRow]]:
+    """The rows of each record type, in order."""
+    by_type: defaultdict[RecordType, list[NumberedRow]] = defaultdict(list)
+    for row in rows:
+        by_type[row.record_type].append(row)
+    return by_type
+
+
 def from_microseconds(microseconds: int) -> datetime:
     """The time at so many microseconds after the beginning of 1970, in UTC."""
     return _EPOCH + microseconds * _MICROSECOND
@@ -377,23 +371,13 @@ def timestamp(at: datetime) -> str:
     return at.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
-def _payload(
-    accepted_us: int,
-    acceptance: str,
-    values: tuple[str, ...],
-    lease: Lease | None,
-    request: RequestKey | None,
-) -> bytes:
+def _payload(row: NewRow | NumberedRow, lease: Lease | None, request: RequestKey | None) -> bytes:
+    values = row.record_type.payload_values(row.values)
     numbers = lease and (lease.epoch, lease.first, lease.last)
     if request is None:
-        return orjson.dumps((accepted_us, acceptance, values, numbers))
+        return orjson.dumps((row.accepted_us, row.acceptance, values, numbers))
     keys = (request.name, request.fingerprint)
-    return orjson.dumps((accepted_us, acceptance, values, numbers, keys))
-
-
-def _size(values: Sequence[str]) -> int:
-    """UTF-8 takes at most four bytes for a character."""
-    return 4 * sum(map(len, values))
+    return orjson.dumps((row.accepted_us, row.acceptance, values, numbers, keys))
 
 
 def from_payload(

@@ -1,31 +1,23 @@
 """Numbers for a group from Redis's blocks: one round trip, and more only if a block is missing.
 
-The same step makes the rows pending in Redis. A new parent gets its first block with its number;
-the lease travels in its row, so its first child needs no lease.
-
-A repeated request gets the answer of the first one: from Redis, or from the table for keys that
-were used before this epoch began.
-
 A missing or used-up block needs the database. A database that hangs delays one group; after that,
 requests that need it fail at once, so that the others do not wait behind them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 
 from django.db import DatabaseError, InterfaceError
 
 from infra.database import database_breaker
 from infra.errors import DomainError, Unavailable
-from infra.metrics import ACCEPT_SECONDS
 from ingest import redis_keys
 from ingest.idempotency import records
-from ingest.idempotency.keys import KeyReused
 from ingest.idempotency.records import Record
-from ingest.numbering.agent import KnownAuthority, NumberingAgent
+from ingest.metrics import ACCEPT_SECONDS
+from ingest.models import Generation, NumberAuthority
+from ingest.numbering.agent import NumberingAgent
 from ingest.numbering.blocks import BlockAnswer, BlockDemand, KnownRequest, RequestNumbers
 from ingest.numbering.leases import FIRST_LEASE, extend_block
-from ingest.numbering.models import Generation
 from ingest.pending import Undecodable, read_member
 from ingest.read_your_writes import MaybeQueued, may_be_queued, store_if_pending
 from ingest.records import Key, Lease, NumberedRow, from_microseconds, record_type_of_parent
@@ -40,25 +32,10 @@ class DatabaseUnavailable(Unavailable):
         super().__init__("The database is unavailable, and no numbers are left.")
 
 
-def provide_block(
-    agent: NumberingAgent, generation: Generation, parent: Key, count: int
-) -> DomainError | None:
-    """Extend the parent's block by at least `count` numbers; the error if that is impossible.
-
-    Raises NumbersUnavailable, Unanswered, Untrusted, AuthorityChanged.
-    """
-    if database_breaker().is_open:
-        return DatabaseUnavailable()
-    try:
-        return _provide_block(agent, generation, parent, count)
-    except (DatabaseError, InterfaceError) as error:
-        database_breaker().open(error)
-        return DatabaseUnavailable()
-
-
 def _provide_block(
     agent: NumberingAgent, generation: Generation, parent: Key, count: int
 ) -> DomainError | None:
+    """Extend the parent's block by at least `count` numbers; the error if that is impossible."""
     if extend_block(agent.blocks, generation, parent, count):
         return None
     # A parent that is still pending is stored first; one that was just stored is found now.
@@ -80,7 +57,7 @@ class StoredKeys:
     def __init__(self) -> None:
         self._nothing_before_epoch = 0
 
-    def settle(self, group: GroupOutcome, authority: KnownAuthority) -> None:
+    def settle(self, group: GroupOutcome, authority: NumberAuthority) -> None:
         """Answer the repeats that the table knows; fail keyed requests if it cannot be read."""
         keyed = [at for at in group.waiting() if group.submissions[at].request]
         if not keyed or self._nothing_before_epoch == authority.generation.epoch:
@@ -89,18 +66,16 @@ class StoredKeys:
             known = self._find([group.submissions[at] for at in keyed], authority)
         except DatabaseUnavailable as away:
             for position in keyed:
-                group.fail(position, away)
+                group.settle(position, away)
             return
         for position in keyed:
             request = group.submissions[position].request
             record = request and known.get(request.key.name)
             if record:
-                answer_repeat(
-                    group, position, record.fingerprint, record.first_number, record.accepted_at
-                )
+                group.settle(position, group.submissions[position].repeated(*record))
 
     def _find(
-        self, submissions: Sequence[Submission], authority: KnownAuthority
+        self, submissions: Sequence[Submission], authority: NumberAuthority
     ) -> Mapping[str, Record]:
         """Raises DatabaseUnavailable, at once if that is known."""
         if database_breaker().is_open:
@@ -132,23 +107,11 @@ def answer_known(group: GroupOutcome, position: int, known: KnownRequest) -> Non
     have died before it delivered them, and a second delivery of a row does no harm.
     """
     fingerprint, accepted_us = known.record.split(" ")
-    answer_repeat(group, position, fingerprint, known.first, from_microseconds(int(accepted_us)))
-    submission = group.submissions[position]
+    submission, at = group.submissions[position], from_microseconds(int(accepted_us))
+    group.settle(position, submission.repeated(fingerprint, known.first, at))
     rows = list(_readable_rows(submission, known.pending))
     if submission.request and submission.request.is_repeat and len(rows) == len(submission.rows):
         group.number(position, rows)
-
-
-def answer_repeat(
-    group: GroupOutcome, position: int, fingerprint: str, first: int, accepted_at: datetime
-) -> None:
-    """Answer with the rows of the first request; fail if this request has other content."""
-    try:
-        rows = group.submissions[position].repeated(fingerprint, first, accepted_at)
-    except KeyReused as error:
-        group.fail(position, error)
-    else:
-        group.store(position, rows)
 
 
 def _readable_rows(submission: Submission, members: Iterable[bytes]) -> Iterable[NumberedRow]:
@@ -219,10 +182,15 @@ def _extend_block(
 ) -> None:
     """Extend the block for all of these, or fail them."""
     count = sum(len(submission.rows) for _, submission in short)
-    refusal = provide_block(agent, generation, short[0][1].parent, count)
+    refusal: DomainError | None = DatabaseUnavailable()
+    if not database_breaker().is_open:
+        try:
+            refusal = _provide_block(agent, generation, short[0][1].parent, count)
+        except (DatabaseError, InterfaceError) as error:
+            database_breaker().open(error)
     if refusal:
         for position, _ in short:
-            group.fail(position, refusal)
+            group.settle(position, refusal)
 
 
 def _first_lease(submission: Submission, generation: Generation) -> Lease | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ingest.idempotency.keys import IdempotentRequest, KeyReused, RequestKey
+from ingest.idempotency import IdempotentRequest, KeyReused, RequestKey
 from ingest.records import Key, Lease, NewRow, NumberedRow, RecordType
 
 
@@ -39,10 +39,7 @@ class Submission:
     def numbered(
         self, first: int, lease: Lease | None = None, payloads: Sequence[bytes] = ()
     ) -> list[NumberedRow]:
-        """The rows with numbers from `first` on; the first row carries the idempotency key.
-
-        `payloads` are those of the rows, if they were made before.
-        """
+        """The rows with numbers from `first` on; the first row carries the idempotency key."""
         encoded = payloads or [b""] * len(self.rows)
         head, *tail = self.rows
         rows = [head.numbered(first, lease, self._key, encoded[0])]
@@ -54,10 +51,12 @@ class Submission:
     def _key(self) -> RequestKey | None:
         return self.request.key if self.request else None
 
-    def repeated(self, fingerprint: str, first: int, accepted_at: datetime) -> list[NumberedRow]:
-        """The rows of the first request, which this one repeats. Raises KeyReused."""
+    def repeated(
+        self, fingerprint: str, first: int, accepted_at: datetime
+    ) -> list[NumberedRow] | KeyReused:
+        """The rows of the first request, which this one repeats, or the error."""
         if self.request is None or self.request.key.fingerprint != fingerprint:
-            raise KeyReused
+            return KeyReused()
         self.request.is_repeat = True
         return [
             replace(row, accepted_at=accepted_at).numbered(number)
@@ -70,14 +69,12 @@ class GroupOutcome:
 
     def __init__(self, submissions: Sequence[Submission]) -> None:
         self.submissions = submissions
-        self._stored: dict[int, Sequence[NumberedRow]] = {}
+        self._outcomes: dict[int, Sequence[NumberedRow] | Exception] = {}
         self._numbered: dict[int, Sequence[NumberedRow]] = {}
-        self._failed: dict[int, Exception] = {}
 
     def waiting(self) -> list[int]:
         """The positions of submissions without an outcome."""
-        settled = {*self._stored, *self._numbered, *self._failed}
-        return [place for place in range(len(self.submissions)) if place not in settled]
+        return [place for place in range(len(self.submissions)) if place not in self._outcomes]
 
     def waiting_by_parent(self) -> Mapping[Key, list[int]]:
         """The same by parent, in order of arrival."""
@@ -86,21 +83,17 @@ class GroupOutcome:
             by_parent[self.submissions[position].parent].append(position)
         return by_parent
 
-    def store(self, position: int, rows: Sequence[NumberedRow]) -> None:
-        """These rows are numbered and stored, or were by an earlier request."""
-        self._stored[position] = rows
+    def settle(self, position: int, outcome: Sequence[NumberedRow] | Exception) -> None:
+        """The submission fails with this error, or its rows are stored, now or before."""
+        self._outcomes[position] = outcome
 
     def number(self, position: int, rows: Sequence[NumberedRow]) -> None:
         """These rows have numbers and wait for delivery."""
-        self._numbered[position] = rows
-
-    def fail(self, position: int, error: Exception) -> None:
-        """The submission fails with this error."""
-        self._failed[position] = error
+        self._outcomes[position] = self._numbered[position] = rows
 
     def fail_waiting(self, error: Exception) -> None:
         """All submissions without an outcome fail with this error."""
-        self._failed |= dict.fromkeys(self.waiting(), error)
+        self._outcomes |= dict.fromkeys(self.waiting(), error)
 
     def numbered(self) -> list[NumberedRow]:
         """The rows that have numbers and wait for delivery."""
@@ -108,17 +101,11 @@ class GroupOutcome:
 
     def undelivered(self, error: Exception) -> None:
         """The numbered rows could not be delivered."""
-        self._failed |= dict.fromkeys(self._numbered, error)
-        self._numbered.clear()
+        self._outcomes |= dict.fromkeys(self._numbered, error)
 
     def outcomes(self) -> list[Sequence[NumberedRow] | Exception]:
         """The outcomes in the order of the submissions; all must be settled."""
-        outcomes: dict[int, Sequence[NumberedRow] | Exception] = {
-            **self._stored,
-            **self._numbered,
-            **self._failed,
-        }
-        return [outcomes[position] for position in range(len(self.submissions))]
+        return [self._outcomes[position] for position in range(len(self.submissions))]
 
 
 def keyed_requests(submissions: Iterable[Submission]) -> list[tuple[str, RequestKey]]:

@@ -1,9 +1,7 @@
 """The sweeper stores rows that have been pending for so long that their message must be lost.
 
-It uses Redis's clock and the workers' own insert, and never queues anything. While workers are busy
-it skips rows that were accepted after those that they store now: their messages are still in the
-queue. It also finds out when no message from before this epoch can arrive any more. A pending row
-that cannot be read becomes a dead letter.
+While workers are busy it skips rows that were accepted after those that they store now: their
+messages are still queued. It also finds out when no message from before this epoch can arrive.
 """
 
 import time
@@ -16,13 +14,13 @@ from django.utils import timezone
 
 from infra.jobs import Run, only_run
 from infra.logs import Event, get_logger
-from infra.metrics import STORED
 from infra.rabbitmq.connection import BrokerUnavailable, messages_waiting
 from ingest import pending as pending_rows
 from ingest.dead_letters.set_aside import Letter, keep
 from ingest.idempotent_insert import store_rows
+from ingest.metrics import STORED
+from ingest.models import NumberAuthority
 from ingest.numbering.fencing import verify_if_restarted
-from ingest.numbering.models import NumberAuthority
 from ingest.pending import Undecodable, read_member, remove_member
 from ingest.post_commit import finish_unqueued
 from ingest.records import NumberedRow, record_type_of_parent, record_types

@@ -42,10 +42,7 @@ ANY_TEXT_PATTERN = r"^[^\u0000]*$"
 
 
 def field(data: object, name: str) -> object:
-    """The value of one field of a parsed request; extra fields are ignored.
-
-    Raises Invalid if the request is no object or lacks the field.
-    """
+    """The value of one field of a request; extra fields are ignored. Raises Invalid without it."""
     if not isinstance(data, dict):
         raise Invalid(FieldError("", "invalid", "The request must be a JSON object."))
     value = data.get(name, _MISSING)
@@ -69,10 +66,7 @@ def clean_name(value: object, field: str = "name") -> str:
 
 
 def clean_body(value: object, field: str = "body") -> str:
-    """The body exactly as given, at most 16 KiB of UTF-8. Raises Invalid.
-
-    Anything but mere white space is allowed.
-    """
+    """The body exactly as given: not blank, at most 16 KiB of UTF-8. Raises Invalid."""
     text = clean_text(value, field)
     if not text or text.isspace():
         raise Invalid(FieldError(field, "blank", f"{field} may not be blank."))

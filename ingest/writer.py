@@ -1,12 +1,7 @@
 """The worker's task: store the rows of its message together with those of the next messages.
 
-Messages are acknowledged only after their rows are stored, so a worker may be killed anywhere: its
-messages come again, and their rows are dropped as duplicates. No message is lost: one that cannot
-be read, or was redelivered too often, goes to the queue `failed`.
-
-While the database is unavailable the worker waits in place. A requeued message would come back at
-once and use up its deliveries. The broker takes back messages that stay unacknowledged for half an
-hour, so the wait ends well before that.
+While the database is unavailable the worker waits in place: a requeued message would come back at
+once and use up its deliveries.
 """
 
 import time
@@ -16,11 +11,11 @@ from typing import Any
 
 from celery import Task, shared_task
 from celery.exceptions import Reject
-from django.db import Error, close_old_connections, connection
+from django.db import Error, close_old_connections
 
 from infra import worker_shutdown
+from infra.database import close_connection
 from infra.logs import Event, get_logger
-from infra.metrics import BATCH_ROWS, BATCH_SECONDS, STORED
 from infra.service_errors import meaning_of
 from infra.timeouts import (
     DATABASE_FIRST_PAUSE_SECONDS,
@@ -35,6 +30,7 @@ from ingest.message_format import (
     read_envelope,
     read_message,
 )
+from ingest.metrics import BATCH_ROWS, BATCH_SECONDS, STORED
 from ingest.post_commit import finish_queued
 from ingest.queue_drain import SUSPECT_AFTER, Delivery, QueueDrain, delivery_attempts
 from ingest.records import NumberedRow
@@ -60,7 +56,7 @@ def retry_while_database_is_down(work: Callable[[], None], meanwhile: Callable[[
             return work()
         except Error as error:
             meaning_of(error)  # logs an unknown error
-            _close()
+            close_connection()
             logger.warning(Event.ROWS_WAIT, error=error)
             if (
                 worker_shutdown.wait_for_shutdown(uniform(longest / 2, longest))  # noqa: S311
@@ -69,14 +65,6 @@ def retry_while_database_is_down(work: Callable[[], None], meanwhile: Callable[[
                 raise GaveUp(str(error)) from error
         meanwhile()
         longest = min(2 * longest, DATABASE_LONGEST_PAUSE_SECONDS)
-
-
-def _close() -> None:
-    """Close the connection, which may be unusable; the next attempt opens a new one."""
-    try:
-        connection.close()
-    except Error:
-        return  # the connection was dead
 
 
 #: A batch ends with the message that reaches one of these limits. Two full statements in one
@@ -97,10 +85,7 @@ _stored = STORED.labels("worker")
 
 
 class _Batch:
-    """Rows to store together, and the messages that were taken for them.
-
-    The rows of the first batch come with the task's own message.
-    """
+    """Rows to store together, and the messages taken for them besides the task's own."""
 
     def __init__(self, rows: Sequence[NumberedRow] = ()) -> None:
         self.messages = 1 if rows else 0
@@ -133,7 +118,8 @@ class _Batch:
 def _store_queued_rows(self: "Task[..., None]", envelope: dict[str, Any]) -> None:
     """Store the rows of this message together with those of more messages of the same queue."""
     close_old_connections()
-    queue = _queue_name(self)
+    # The default exchange routes by the queue's name.
+    queue = str((self.request.delivery_info or {}).get("routing_key"))
     try:
         rows = read_envelope(envelope)
         if delivery_attempts(vars(self.request)) < SUSPECT_AFTER:
@@ -213,11 +199,6 @@ def _read(queue: str, delivery: Delivery) -> list[NumberedRow] | None:
 
 def _report_unreadable(queue: str, error: UnknownFormat) -> None:
     logger.error(Event.MESSAGE_REFUSED, queue=queue, error=error)
-
-
-def _queue_name(task: "Task[..., None]") -> str:
-    """The queue of the task's message; the default exchange routes by the queue's name."""
-    return str((task.request.delivery_info or {}).get("routing_key"))
 
 
 def _store_patiently(

@@ -1,8 +1,7 @@
 """Keyset pages: selected by the number of an item, never by an offset.
 
 A page is "the first `limit` numbers n with after < n < before, in this order". Its links describe
-the neighbouring pages in the same way. Page one and the page at number one million cost the same.
-The items come from a `Source`, so lists and searches of any backend share the paging code.
+the neighbouring pages in the same way. The items come from a `Source` of any backend.
 """
 
 import re
@@ -80,10 +79,7 @@ def query_parameters(request: Request) -> dict[str, str]:
 
 
 def parse_urlencoded(encoded: bytes) -> dict[str, str]:
-    """The fields of a form or a query string; the last value of a repeated one counts.
-
-    Raises Malformed.
-    """
+    """The fields of a form or query string, the last of a repeated one. Raises Malformed."""
     try:
         pairs = parse_qsl(
             encoded.decode(),

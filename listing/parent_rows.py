@@ -1,8 +1,7 @@
 """The rows of one parent, read along the index that ends in their number.
 
-`StoredRows` reads the table. `RowsWithPending` adds the rows that are accepted and not stored yet:
-it reads Redis first and the database second, so a row that is stored between the two reads appears
-twice and is never missed. The stored row wins, because it may have been edited.
+With pending rows Redis is read first and the database second, so a row that is stored between the
+two reads appears twice and is never missed. The stored row wins, because it may have been edited.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -7,7 +7,7 @@ from django.utils import timezone
 from chats.models import ChatKey
 from infra.versions import Versions
 from ingest.commit import accept, accept_all
-from ingest.idempotency.keys import IdempotentRequest
+from ingest.idempotency import IdempotentRequest
 from ingest.read_your_writes import update
 from ingest.records import NumberedRow
 from messages_app.errors import MessageNotFound

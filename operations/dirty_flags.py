@@ -18,9 +18,9 @@ import redis
 from infra.logs import Event, get_logger
 from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
 from ingest import redis_keys
+from ingest.models import NumberAuthority
 from ingest.numbering.authority import read_authority
 from ingest.numbering.fencing import verify_if_restarted
-from ingest.numbering.models import NumberAuthority
 from ingest.post_commit import flag_in_database
 from ingest.records import Key, record_types
 

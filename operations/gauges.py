@@ -20,8 +20,8 @@ from infra.rabbitmq.connection import queue_states
 from infra.rabbitmq.queues import QUEUES
 from infra.timeouts import HEALTH_SECONDS
 from ingest.models import DeadLetter
+from ingest.models import Source as NumberSource
 from ingest.numbering.authority import read_authority
-from ingest.numbering.models import Source as NumberSource
 from ingest.pending import pending_stats
 from operations.counts import COUNT_JOB
 from operations.probes import ParallelCalls

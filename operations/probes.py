@@ -23,9 +23,8 @@ from infra.rabbitmq.connection import queue_states
 from infra.rabbitmq.publisher import try_to_publish
 from infra.rabbitmq.queues import WORK
 from infra.timeouts import HEALTH_PART_SECONDS
-from ingest.models import DeadLetter
+from ingest.models import DeadLetter, Source
 from ingest.numbering.authority import read_authority
-from ingest.numbering.models import Source
 from operations.schedule import scheduled
 
 #: Dead letters are counted up to this number.

@@ -26,12 +26,10 @@ from infra.rabbitmq.connection import messages_waiting
 from infra.redis_client import ask_redis, redis_is_configured
 from infra.timeouts import RESTORE_QUIET_SECONDS, WORKER_HOLDS_SECONDS
 from ingest import redis_keys
-from ingest.dead_letters.models import DeadLetter
-from ingest.models import purged_through
+from ingest.models import DeadLetter, NumberAuthority, NumberingProcess, purged_through
 from ingest.numbering.agent import ALIVE_WITHIN
 from ingest.numbering.fencing import begin_epoch_by_hand
 from ingest.numbering.leases import record_skip
-from ingest.numbering.models import NumberAuthority, NumberingProcess
 from ingest.records import Key, RecordType, record_types
 from ingest.redis_keys import parent_name
 from ingest.sweeper import sweep

@@ -7,7 +7,7 @@ from django.apps import AppConfig
 from django.conf import settings
 
 if TYPE_CHECKING:
-    from ingest.dead_letters.models import DeadLetter
+    from ingest.models import DeadLetter
     from operations.audit.checks import Cursor
     from operations.audit.findings import Finding
 

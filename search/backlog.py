@@ -19,8 +19,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
+from prometheus_client import Counter
 
 from infra.logs import Event, get_logger
+from infra.metrics import registry
 from infra.rabbitmq.connection import BrokerUnavailable
 from infra.rabbitmq.publisher import publisher, task_message
 from infra.rabbitmq.queues import SEARCH
@@ -28,6 +30,12 @@ from ingest.records import Key
 from search.models import BacklogEntry
 
 logger = get_logger(__name__)
+
+INDEXED = Counter(
+    "chatsystem_messages_indexed",
+    "Messages written to the search index.",
+    registry=registry,
+)
 
 INDEX_TASK = "search.tasks.index"
 NOTIFY_EVERY_SECONDS = 0.5

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from uuid import NAMESPACE_OID, uuid5
 
-from infra.metrics import INDEXED
 from infra.natural_keys import in_pieces
 from infra.rabbitmq.queues import SEARCH
-from ingest.dead_letters.models import DeadLetter
 from ingest.dead_letters.set_aside import Letter, keep
+from ingest.models import DeadLetter
 from ingest.records import Key
 from messages_app.models import Message
 from messages_app.records import MESSAGES
@@ -49,7 +48,7 @@ def index_batch() -> Workload:
         raise NoIndex("there is no index yet")
     write_changes(_changes(entries.keys), targets)
     backlog.remove(entries)
-    INDEXED.inc(len(entries.keys))
+    backlog.INDEXED.inc(len(entries.keys))
     return Workload.LITTLE if entries.are_all else Workload.MUCH
 
 

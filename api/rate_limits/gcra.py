@@ -1,10 +1,8 @@
 """The generic cell rate algorithm: a burst up to the limit, then requests at the pace of the rate.
 
-This is the continuous-state leaky bucket, one of the algorithm's two equivalent forms (ITU-T
-Recommendation I.371, "Traffic control and congestion control in B-ISDN"). Each request adds to its
+This is the continuous-state leaky bucket (ITU-T Recommendation I.371). Each request adds to its
 client's debt, time pays the debt off, and a client may send as long as its debt stays within the
-limit. There is no window, so twice the limit can never pass at the edge of one. All numbers are
-integers.
+limit. All numbers are integers.
 """
 
 import re

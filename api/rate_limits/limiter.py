@@ -1,10 +1,7 @@
 """Counts requests against a limit: over Redis for all processes together, or in this process alone.
 
-Requests that arrive at the same time share one round trip to Redis (ingest.group_commit), and for a
-client with a high limit some more requests are counted with them in advance. Without Redis, or
-while it is unavailable or slow, each process counts alone and grants the whole limit, so a client
-may send more, by as many times as there are processes. No request fails because of the counting.
-The arithmetic is that of api.rate_limits.gcra.
+Requests that arrive at the same time share one round trip to Redis (ingest.group_commit). Without
+Redis, or while it is slow, each process grants the whole limit: no request fails by the counting.
 """
 
 import time
@@ -119,10 +116,7 @@ _CHARGE_DIGEST = sha1(_CHARGE.encode()).hexdigest()  # noqa: S324 - Redis requir
 
 
 def charge(rate: str, limit: int, cost: int, counts: Mapping[str, int]) -> dict[str, int]:
-    """Count requests by client in Redis; return each client's debt before. Raises RedisUnavailable.
-
-    Debts by different rates are separate.
-    """
+    """Count requests in Redis; return the debt of each client before. Raises RedisUnavailable."""
     names = [redis_keys.debt(rate, client) for client in counts]
     arguments = [len(names), *names, limit, cost, *counts.values()]
 

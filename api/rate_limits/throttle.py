@@ -35,17 +35,15 @@ class RateLimit(BaseThrottle):
             rate = parse_rate(settings.ENVIRONMENT.rate_limit)
             verdict = environ[_VERDICT] = limiter(rate).ask(client_name(request))
         self._verdict = verdict
-        view.headers.update(_limit_headers(self._verdict))
+        view.headers.update(
+            {
+                "RateLimit-Limit": str(verdict.rate.limit),
+                "RateLimit-Remaining": str(verdict.remaining),
+                "RateLimit-Reset": str(verdict.reset_seconds),
+            }
+        )
         return self._verdict.admitted
 
     def wait(self) -> float:
         """Return the seconds until another try can succeed."""
         return self._verdict.retry_seconds
-
-
-def _limit_headers(verdict: Verdict) -> dict[str, str]:
-    return {
-        "RateLimit-Limit": str(verdict.rate.limit),
-        "RateLimit-Remaining": str(verdict.remaining),
-        "RateLimit-Reset": str(verdict.reset_seconds),
-    }

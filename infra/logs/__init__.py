@@ -4,11 +4,16 @@ A request or a task that succeeds is not logged. `formatting` keeps secrets, con
 texts of errors that may quote clients out of every line.
 """
 
+from contextvars import ContextVar
+
 import structlog
 
 from infra.logs.events import Event
 
-__all__ = ["Event", "get_logger"]
+__all__ = ["Event", "get_logger", "request_id_var"]
+
+#: The id of the request that this thread or task is handling; it is in each log line.
+request_id_var: ContextVar[str] = ContextVar("request_id", default="-")
 
 structlog.configure(
     processors=[

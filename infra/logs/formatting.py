@@ -1,9 +1,7 @@
 """Log lines: one for each record, as JSON for programs or as words for people.
 
-A field cannot break a line: control characters become escapes, so no client can forge a second line
-or colour a terminal. Secrets of the installation are hidden. The text of an error may quote a
-client, such as the value that a database refuses; so only texts of service errors and of this
-project's own errors are written, and of all others only the kind and the place.
+Control characters become escapes, so no client can forge a line. Secrets are hidden. The text of an
+error may quote a client, so only texts of service errors and of this project's own are written.
 """
 
 import re
@@ -12,9 +10,11 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from logging import LogRecord
+from pathlib import Path
 from sys import exc_info
 from traceback import format_tb
 from typing import Any
+from unicodedata import category
 from urllib.parse import unquote, urlsplit
 
 import orjson
@@ -24,30 +24,31 @@ from django.db import InterfaceError, OperationalError
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict
 
+from infra.logs import request_id_var
 from infra.logs.events import Event
-from infra.request_context import request_id_var
 from infra.service_errors import blames_row
-from infra.text import visible
 
 #: The packages of this project; the texts of their errors may be written.
-OWN_PACKAGES = (
-    "api",
-    "applications",
-    "chats",
-    "chatsystem",
-    "conversations",
-    "infra",
-    "ingest",
-    "listing",
-    "messages_app",
-    "operations",
-    "retention",
-    "search",
-)
+OWN_PACKAGES = {path.parent.name for path in Path(__file__).parents[2].glob("*/__init__.py")}
 
 HIDDEN = "***"
 #: A shorter secret would occur in half of all words.
 MIN_CHARACTERS = 4
+
+
+def visible(text: str) -> str:
+    """The text with escapes for everything that a terminal or a log obeys and does not show.
+
+    These are control characters, ends of lines, directions and halves of characters. Spaces of any
+    width and the joiners of scripts and emoji stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if _is_shown(one) else ascii(one)[1:-1] for one in text)
+
+
+def _is_shown(one: str) -> bool:
+    return one.isprintable() or one in "\u200c\u200d" or category(one) == "Zs"
 
 
 def passwords(urls: Iterable[str]) -> Iterable[str]:
@@ -226,11 +227,7 @@ def logging_configuration(*, as_json: bool, level: str, secrets: Sequence[str]) 
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "one": {
-                "()": "infra.logs.formatting.formatter",
-                "as_json": as_json,
-                "secrets": secrets,
-            }
+            "one": {"()": "infra.logs.formatting.formatter", "as_json": as_json, "secrets": secrets}
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "one"}},
         "root": {"handlers": ["stderr"], "level": of_libraries},

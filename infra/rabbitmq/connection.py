@@ -1,7 +1,6 @@
 """This process's own connections to RabbitMQ, declaring the queues, and how much waits in them.
 
-A connection makes one attempt, waits briefly and closes quickly. The first process that reaches a
-new broker declares all queues.
+A connection makes one attempt, waits briefly and closes quickly.
 """
 
 from collections.abc import Iterable

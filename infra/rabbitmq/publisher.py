@@ -1,8 +1,7 @@
 """Confirmed publishes of task messages, one at a time, on a connection that is dropped on doubt.
 
-py-amqp takes any confirm for the one it waits for. So after a timeout, a refusal or a return the
-connection is closed, and a message without a confirm may still have arrived. Task messages follow
-Celery's protocol, version 2, and are written without Celery, which costs four times as much.
+py-amqp takes any confirm for the one it waits for, hence the drop. Task messages follow Celery's
+protocol, version 2, and are written without Celery, which costs four times as much.
 """
 
 from collections.abc import Mapping
@@ -48,10 +47,7 @@ class Publisher:
         self.breaker = Breaker("rabbitmq", try_to_publish)
 
     def publish(self, queue: str, headers: Mapping[str, Any], body: bytes) -> None:
-        """Publish; return when the queue has the message on disk.
-
-        Raises BrokerUnavailable, at once if that is known.
-        """
+        """Return when the queue has it on disk. Raises BrokerUnavailable, at once if known."""
         with self._lock:
             if self.breaker.is_open:
                 raise BrokerUnavailable("known to be away")
@@ -84,7 +80,7 @@ class Publisher:
     def _open(self) -> Producer:
         if self._producer is None:
             self._connection = connect(BROKER_CONFIRM_SECONDS)
-            self._producer = _open_producer(self._connection)
+            self._producer = Producer(open_declared_channel(self._connection), auto_declare=False)
         return self._producer
 
     def _drop(self) -> None:
@@ -117,11 +113,6 @@ def _publish_confirmed(
     )
 
 
-def _open_producer(connection: Connection) -> Producer:
-    """A producer on this connection, after declaring the queues."""
-    return Producer(open_declared_channel(connection), auto_declare=False)
-
-
 def try_to_publish() -> None:
     """Publish twice to a queue that does not exist. Raises errors of the broker.
 
@@ -129,7 +120,7 @@ def try_to_publish() -> None:
     """
     connection = connect(BROKER_CONFIRM_SECONDS)
     try:
-        producer = _open_producer(connection)
+        producer = Producer(open_declared_channel(connection), auto_declare=False)
         for _ in range(2):
             producer.publish(
                 b"",

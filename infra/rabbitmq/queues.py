@@ -1,21 +1,11 @@
-"""The queues: one for each kind of work, so that no backlog delays another, and one for failures.
-
-    web, beat ──► (default exchange) ──► chats ─────────► worker: batch insert
-                                     ──► messages ──────► worker: batch insert
-                                     ──► maintenance ───► background worker: counts, sweeper
-                                     │      │ refused, or redelivered too often
-                                     │      ▼
-                                     │    failed ───────► stored, or dead letters
-                                     └─► search ────────► search worker: indexing
+"""The queues, each a quorum queue: on disk and, in a cluster, on several nodes.
 
 Libraries declare none of them by themselves (`no_declare`): a queue that another release declared
-with other arguments would end their connection. See infra.rabbitmq.connection.
-
-Every queue is a quorum queue: on disk and, in a cluster, on several nodes before it is confirmed.
-A full queue refuses messages, and their publisher delivers directly. Messages in `search` only wake
-the search worker, which reads its work from the database: if there are too many, the oldest are
-dropped, and beat sends one again.
+with other arguments would end their connection. Messages in `search` only wake the search worker,
+so the oldest are dropped if there are too many; beat sends one again.
 """
+
+from collections.abc import Mapping
 
 from kombu import Queue
 
@@ -33,56 +23,42 @@ NO_DELIVERY_LIMIT = 2**31 - 1
 MAX_BYTES = 8 * 1024**3
 MAX_WAKE_UPS = 100
 
-_QUORUM = {"x-queue-type": "quorum"}
+
+def _quorum_queue(name: str, arguments: Mapping[str, object]) -> Queue:
+    return Queue(
+        name,
+        exchange="",
+        routing_key=name,
+        durable=True,
+        no_declare=True,
+        queue_arguments={"x-queue-type": "quorum", **arguments},
+    )
 
 
 def work_queue(name: str, failed: str = FAILED) -> Queue:
     """A queue of work; its dead letters go to `failed`."""
-    return Queue(
-        name,
-        exchange="",
-        routing_key=name,
-        durable=True,
-        no_declare=True,
-        queue_arguments={
-            **_QUORUM,
-            "x-delivery-limit": DELIVERY_LIMIT,
-            "x-dead-letter-exchange": "",
-            "x-dead-letter-routing-key": failed,
-            # A dead letter leaves its queue only once it is in the other one.
-            "x-dead-letter-strategy": "at-least-once",
-            "x-overflow": "reject-publish",
-            "x-max-length-bytes": MAX_BYTES,
-        },
-    )
+    arguments = {
+        "x-delivery-limit": DELIVERY_LIMIT,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": failed,
+        # A dead letter leaves its queue only once it is in the other one.
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+        "x-max-length-bytes": MAX_BYTES,
+    }
+    return _quorum_queue(name, arguments)
 
 
 def wake_up_queue(name: str) -> Queue:
     """A queue whose messages are all alike."""
-    return Queue(
-        name,
-        exchange="",
-        routing_key=name,
-        durable=True,
-        no_declare=True,
-        queue_arguments={**_QUORUM, "x-max-length": MAX_WAKE_UPS, "x-overflow": "drop-head"},
-    )
-
-
-WORK = {name: work_queue(name) for name in ("chats", "messages", MAINTENANCE)}
-WORK[SEARCH] = wake_up_queue(SEARCH)
+    return _quorum_queue(name, {"x-max-length": MAX_WAKE_UPS, "x-overflow": "drop-head"})
 
 
 def failed_queue(name: str = FAILED) -> Queue:
     """A queue that keeps failed messages, however often they are returned."""
-    return Queue(
-        name,
-        exchange="",
-        routing_key=name,
-        durable=True,
-        no_declare=True,
-        queue_arguments={**_QUORUM, "x-delivery-limit": NO_DELIVERY_LIMIT},
-    )
+    return _quorum_queue(name, {"x-delivery-limit": NO_DELIVERY_LIMIT})
 
 
+WORK = {name: work_queue(name) for name in ("chats", "messages", MAINTENANCE)}
+WORK[SEARCH] = wake_up_queue(SEARCH)
 QUEUES = (*WORK.values(), failed_queue())

@@ -1,8 +1,6 @@
 """Consumer of the queue `failed`: messages that cannot be read or were redelivered too often.
 
-It stores the rows of a message if possible. Rows that cannot be stored become dead letters one by
-one; a message that cannot be read becomes a dead letter as a whole. Scheduled tasks are dropped,
-because beat sends them again.
+Scheduled tasks among them are dropped, because beat sends them again.
 """
 
 from base64 import b64encode
@@ -15,6 +13,7 @@ from infra.rabbitmq.queues import DELIVERY_LIMIT, FAILED, MAINTENANCE
 from ingest.dead_letters.set_aside import Letter, keep, set_aside
 from ingest.idempotent_insert import rows_not_stored, store_one_by_one
 from ingest.message_format import UnknownFormat, read_message
+from ingest.metrics import SET_ASIDE
 from ingest.post_commit import finish_unqueued
 from ingest.queue_drain import SUSPECT_AFTER, Delivery, QueueDrain
 from ingest.records import NumberedRow
@@ -24,15 +23,14 @@ logger = get_logger(__name__)
 CONSUME_JOB = "take-over-failed"
 #: The kind of a letter that is an unreadable message.
 MESSAGE = "message"
+SET_ASIDE.labels(MESSAGE)
 MAX_MESSAGES = 10_000
 #: The broker's reasons for a dead letter.
 _EXPIRED, _DELIVERY_LIMIT_REACHED = "expired", "delivery_limit"
 
 
 def consume_failed(queue: str = FAILED, scheduled: str = MAINTENANCE) -> int:
-    """Empty the queue of the failed; how many messages there were.
-
-    Those that come from the queue `scheduled` are scheduled work.
+    """Empty the queue; how many messages there were. `scheduled` is the queue of scheduled work.
 
     Raises BrokerUnavailable, JobIsRunning, and OperationalError: what was not taken over stays.
     """
@@ -73,7 +71,8 @@ def _consume(delivery: Delivery, scheduled: str) -> None:
     if _tries(delivery) < SUSPECT_AFTER:
         store_one_by_one(rows)
     else:
-        _set_aside(rows)
+        for row in rows_not_stored(rows):
+            set_aside(row, "its message was redelivered again and again, and never stored")
     finish_unqueued(rows)
 
 
@@ -100,11 +99,6 @@ def _tries(delivery: Delivery) -> int:
     """
     before = DELIVERY_LIMIT + 1 if _reason(delivery) == _DELIVERY_LIMIT_REACHED else 1
     return delivery.attempts - before if delivery.attempts >= before else delivery.attempts
-
-
-def _set_aside(rows: list[NumberedRow]) -> None:
-    for row in rows_not_stored(rows):
-        set_aside(row, "its message was redelivered again and again, and never stored")
 
 
 def _keep(delivery: Delivery, error: UnknownFormat) -> None:

@@ -1,7 +1,6 @@
 """Replaying a dead letter by the workers' own insert, or discarding it; dead letters as objects.
 
-Both may be repeated and interrupted anywhere: a letter is removed only after its content is stored,
-has become another letter, or is recorded as discarded. Neither needs Redis or the broker.
+Both may be repeated and interrupted anywhere, and need neither Redis nor the broker.
 """
 
 from base64 import b64decode
@@ -14,10 +13,11 @@ from django.db.models import QuerySet
 from infra.database import in_transaction
 from infra.logs import Event, get_logger
 from ingest.dead_letters.consumer import MESSAGE, readable_rows
-from ingest.dead_letters.models import DeadLetter
 from ingest.dead_letters.set_aside import MAX_NUMBER, MAX_REASON_CHARACTERS
 from ingest.idempotent_insert import rows_not_stored, store_rows
 from ingest.message_format import UnknownFormat
+from ingest.metrics import SET_ASIDE
+from ingest.models import DeadLetter
 from ingest.numbering.leases import record_skip
 from ingest.pending import Undecodable, read_member
 from ingest.post_commit import finish_unqueued
@@ -40,13 +40,11 @@ class StillSetAside(Exception):
 def register_replay(kind: str, way: Replay) -> None:
     """Announce how to replay letters of a kind that are not rows. Their owner calls this."""
     _replays[kind] = way
+    SET_ASIDE.labels(kind)
 
 
 def replay(letter: DeadLetter) -> None:
-    """Store the content of the letter and remove the letter.
-
-    Raises StillSetAside, with the letter's new reason; OperationalError.
-    """
+    """Store the letter's content and remove the letter. Raises StillSetAside, OperationalError."""
     if letter.kind in _replays:
         in_transaction(partial(_replay_otherwise, letter))
         return
@@ -66,10 +64,7 @@ def replay(letter: DeadLetter) -> None:
 
 
 def discard(letter: DeadLetter) -> None:
-    """Give the letter up; record its numbers as skipped, because no row will ever have them.
-
-    Raises OperationalError.
-    """
+    """Give the letter up and record its numbers as skipped. Raises OperationalError."""
     if in_transaction(partial(_discard, letter)):
         logger.warning(Event.DISCARDED, letter=letter.pk, kind=letter.kind, key=letter.key)
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from infra.database import in_transaction
 from infra.logs import Event, get_logger
-from infra.metrics import SET_ASIDE
-from ingest.dead_letters.models import DeadLetter
+from ingest.metrics import SET_ASIDE
+from ingest.models import DeadLetter
 from ingest.records import Key, NumberedRow
 from ingest.redis_keys import parent_name
 

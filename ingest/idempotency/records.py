@@ -1,17 +1,17 @@
 """Records of idempotent requests in the table."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
 from infra.natural_keys import in_pieces
-from ingest.idempotency.keys import RequestKey
-from ingest.idempotency.models import IdempotencyKey
+from ingest.idempotency import RequestKey
+from ingest.models import IdempotencyKey
 from ingest.records import NumberedRow
 
 KEPT_FOR = timedelta(hours=24)
@@ -21,8 +21,7 @@ _NAME = ("application_token", "name")
 _COLUMNS = (*_NAME, "fingerprint", "first_number", "token", "accepted_at")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """The fingerprint, the first number and the time of the first request with a key."""
 
     fingerprint: str

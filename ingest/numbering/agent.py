@@ -1,13 +1,9 @@
 """The numbering agent: a thread in each process that takes numbers from Redis.
 
-Every half second it reads who gives numbers, reports that the process lives and which fence it has
-seen, extends blocks that run low, and gives numbering back to Redis once all processes reach it.
 It starts with the first request, so it never starts before a fork.
 """
 
 import time
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from multiprocessing.util import Finalize
 from threading import Event as Flag
@@ -15,12 +11,14 @@ from threading import Lock, Thread
 from uuid import uuid4
 
 import redis
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
+from infra.database import close_connection
 from infra.logs import Event, get_logger
-from infra.metrics import LEASES
 from infra.redis_client import redis_client, try_redis_write
+from ingest.metrics import LEASES
+from ingest.models import Generation, NumberAuthority, NumberingProcess, Source
 from ingest.numbering.authority import (
     AuthorityChanged,
     latest_epoch,
@@ -30,7 +28,6 @@ from ingest.numbering.authority import (
 from ingest.numbering.blocks import Blocks, NumbersUnavailable, Unanswered, Untrusted
 from ingest.numbering.fencing import begin_epoch_in_redis, report, sign_off
 from ingest.numbering.leases import extend_block
-from ingest.numbering.models import Generation, NumberAuthority, NumberingProcess, Source
 from ingest.records import Key
 
 logger = get_logger(__name__)
@@ -48,26 +45,13 @@ RENEW_SECONDS = 0.25
 _not_renewed = LEASES.labels("not_renewed")
 
 
-@dataclass(frozen=True, slots=True)
-class KnownAuthority:
-    """The number authority as this process knows it.
-
-    `is_drained`: no message from before this epoch is queued.
-    """
-
-    source: Source
-    generation: Generation
-    since: datetime
-    is_drained: bool
-
-
 class NumberingAgent:
     """What the requests of this process know about numbering, and the thread that refreshes it."""
 
     def __init__(self) -> None:
         self.process = uuid4()
         self.blocks = Blocks()
-        self._authority: KnownAuthority | None = None
+        self._authority: NumberAuthority | None = None
         self._starting = Lock()
         self._wake = Flag()
         self._ends = False
@@ -77,7 +61,7 @@ class NumberingAgent:
         self._fence = 0
         self._raised_at: datetime | None = None
 
-    def authority(self) -> KnownAuthority:
+    def authority(self) -> NumberAuthority:
         """Who gives numbers; reads the database only the first time."""
         if self._thread is None or not self._thread.is_alive():
             with self._starting:
@@ -110,9 +94,7 @@ class NumberingAgent:
 
     def _learn(self, authority: NumberAuthority) -> None:
         latest_epoch.learn(authority.epoch)
-        self._authority = KnownAuthority(
-            Source(authority.source), authority.generation, authority.since, authority.is_drained
-        )
+        self._authority = authority
 
     def _run(self) -> None:
         failing = False
@@ -123,13 +105,13 @@ class NumberingAgent:
                 self._tick()
                 failing = False
             except (DatabaseError, InterfaceError) as error:
-                _close_connection()
+                close_connection()
                 if not failing:
                     logger.warning(Event.KEEPER_FAILED, error=error)
                 failing = True
             except Exception:
                 logger.exception(Event.KEEPER_FAILED)
-        _close_connection()
+        close_connection()
 
     def _tick(self) -> None:
         authority = read_authority()
@@ -204,7 +186,7 @@ class NumberingAgent:
         except (DatabaseError, InterfaceError) as error:
             logger.warning(Event.KEEPER_FAILED, error=error)
         finally:
-            _close_connection()
+            close_connection()
 
     def stop(self) -> bool:
         """Stop the thread; false if there is none."""
@@ -215,9 +197,3 @@ class NumberingAgent:
         self._wake.set()
         thread.join(2)
         return True
-
-
-def _close_connection() -> None:
-    """Close the thread's connection; a broken one may fail at that too."""
-    with suppress(DatabaseError, InterfaceError):
-        connection.close()

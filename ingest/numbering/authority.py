@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from ingest.numbering.models import NumberAuthority, Source
+from ingest.models import NumberAuthority, Source
 
 
 class LatestEpoch:

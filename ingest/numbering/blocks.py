@@ -21,7 +21,7 @@ from infra.redis_client import redis_breaker, redis_pool
 from infra.service_errors import Meaning, meaning_of
 from infra.timeouts import REDIS_ANSWER_SECONDS
 from ingest import redis_keys
-from ingest.numbering.models import Generation
+from ingest.models import Generation
 from ingest.records import Lease
 
 logger = get_logger(__name__)
@@ -81,10 +81,7 @@ class KnownRequest:
 
 @dataclass(frozen=True, slots=True)
 class BlockAnswer:
-    """Whether the block runs low; for each request its first number, or the known request.
-
-    None if the block has not enough numbers.
-    """
+    """Whether the block runs low, and each request's answer: None if it has too few numbers."""
 
     runs_low: bool
     requests: Sequence[int | KnownRequest | None]

@@ -1,16 +1,8 @@
 """Fencing: whether this is still the Redis that holds the leases, with all the data it confirmed.
 
-A server that was restarted, restored or replaced does not know the script, and one that was emptied
-does not know the epoch. Such a server is verified before it gives a number. Each group raises the
-server's fence, and each process knows the highest fence it has seen. The server passes if its fence
-is not below any of those, and if all processes could be asked. Otherwise a new epoch begins, in
-which no block of the server is valid.
-
-A slow process is not dead. So verification waits for each process until it has been silent for
-longer than a busy machine makes it. Only a process that was killed just before costs that wait.
-
-Verification also runs while no client writes: until then it is unknown what the server has lost,
-and a row that never existed is answered like one that may still be queued.
+docs/architecture.md ("Numbers") tells how. A slow process is not dead, so verification waits for
+each process until it has been silent for longer than a busy machine makes it. It also runs while no
+client writes: until then a row that never existed is answered like one that may still be queued.
 """
 
 import time
@@ -28,6 +20,7 @@ from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured,
 from infra.service_errors import meaning_of
 from infra.timeouts import REDIS_EXAMINATION_SECONDS, REDIS_SILENCE_SECONDS
 from ingest import redis_keys
+from ingest.models import Generation, NumberAuthority, NumberingProcess, Source
 from ingest.numbering.authority import (
     begin_epoch,
     lock_authority,
@@ -36,7 +29,6 @@ from ingest.numbering.authority import (
     request_reports,
 )
 from ingest.numbering.blocks import Blocks, NumbersUnavailable, script, script_digest
-from ingest.numbering.models import Generation, NumberAuthority, NumberingProcess, Source
 
 
 def is_verified(generation: Generation) -> bool:
@@ -67,7 +59,7 @@ def verify_server(blocks: Blocks, process: UUID, generation: Generation) -> None
     # Wait before locking: a process that must report may itself be waiting for the lock.
     all_reported = _await_reports(question)
     try:
-        with _OneServer() as server, transaction.atomic(durable=True):
+        with _one_server() as server, transaction.atomic(durable=True):
             authority = lock_authority()
             if authority.source == Source.REDIS and authority.generation == generation:
                 _decide(authority, server, blocks, all_reported=all_reported)
@@ -91,11 +83,8 @@ def report(process: UUID, blocks: Blocks, question: int) -> None:
 
 
 def begin_epoch_in_redis(authority: NumberAuthority, reason: str) -> None:
-    """Let Redis give numbers from now on, in a new epoch; the caller has locked `authority`.
-
-    Raises redis.RedisError.
-    """
-    with _OneServer() as server:
+    """Let Redis give numbers, in a new epoch of the locked `authority`. Raises redis.RedisError."""
+    with _one_server() as server:
         _begin_epoch(authority, server, _highest_fence(authority), reason)
 
 
@@ -197,15 +186,9 @@ def sign_off(process: UUID, blocks: Blocks) -> None:
         NumberingProcess.objects.filter(pk=process).delete()
 
 
-class _OneServer:
-    """A connection that is never replaced, so that all commands reach the same server."""
-
-    def __enter__(self) -> redis.Redis:
-        self._client = redis.Redis(connection_pool=redis_pool(), single_connection_client=True)
-        return self._client
-
-    def __exit__(self, *_: object) -> None:
-        self._client.close()
+def _one_server() -> redis.Redis:
+    """A client whose connection is never replaced, so that all commands reach the same server."""
+    return redis.Redis(connection_pool=redis_pool(), single_connection_client=True)
 
 
 def verify_if_restarted() -> NumberAuthority:

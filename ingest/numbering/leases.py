@@ -1,9 +1,7 @@
 """Leases: the database lends Redis a run of numbers, and never lends or gives them again.
 
-A lease is acquired under the parent's row lock. If Redis's block ends before the present lease, the
-process that made the lease died or was slow, and the lease is installed now. Otherwise a new one is
-made above all numbers given so far. So rivals, retries and a commit with a lost answer leave no
-gap. Each jump of numbers is recorded as a skip, so that an audit can tell it from a loss.
+If Redis's block ends before the present lease, the process that made the lease died or was slow,
+and the lease is installed now. So rivals, retries and a commit with a lost answer leave no gap.
 """
 
 from datetime import datetime
@@ -12,11 +10,10 @@ from functools import partial
 from django.utils import timezone
 
 from infra.database import in_transaction
-from infra.metrics import LEASES
-from ingest.models import Parent
+from ingest.metrics import LEASES
+from ingest.models import Generation, NumberSkip, Parent, Source
 from ingest.numbering.authority import hold_authority
 from ingest.numbering.blocks import Block, Blocks
-from ingest.numbering.models import Generation, NumberSkip, Source
 from ingest.records import Key, Lease, record_type_of_parent
 from ingest.redis_keys import parent_name
 
@@ -26,10 +23,7 @@ MAX_SKIP_REASON = 200
 def record_skip(
     parent: Key, resumed_at: int, reason: str, *, skipped_from: int | None = None
 ) -> None:
-    """Record that numbers below `resumed_at`, or from `skipped_from` on, have no rows.
-
-    It runs in the caller's transaction.
-    """
+    """Record that numbers below `resumed_at`, or from `skipped_from` on, have no rows."""
     token, *chat_number = parent
     NumberSkip.objects.create(
         application_token=str(token),

@@ -16,9 +16,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from ingest.dead_letters.consumer import MESSAGE
-from ingest.dead_letters.models import DeadLetter
 from ingest.dead_letters.replay import StillSetAside, as_object, discard, replay, rows_in
 from ingest.message_format import UnknownFormat
+from ingest.models import DeadLetter
 from ingest.records import NumberedRow, record_types
 from operations.admin.cells import conversation_link, folded, preview
 from operations.admin.confirmation import Confirmation, confirmation_page

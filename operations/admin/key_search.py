@@ -12,7 +12,7 @@ from typing import TypeVar
 from django.db.models import Model, QuerySet
 
 from api.views import CHAT_NUMBER, MESSAGE_NUMBER, TOKEN
-from ingest.dead_letters.models import DeadLetter
+from ingest.models import DeadLetter
 from ingest.redis_keys import parent_name
 
 Row = TypeVar("Row", bound=Model)

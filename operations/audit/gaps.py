@@ -6,8 +6,7 @@ from typing import Any
 from django.db.models import Count, Max, Min, QuerySet
 
 from infra.redis_client import RedisUnavailable, redis_is_configured
-from ingest.dead_letters.models import DeadLetter
-from ingest.numbering.models import NumberSkip
+from ingest.models import DeadLetter, NumberSkip
 from ingest.records import Key, RecordType
 from ingest.redis_keys import parent_name
 from operations.audit.findings import Finding, error, info, run_text

@@ -16,11 +16,9 @@ from django.utils import timezone
 
 from infra.natural_keys import behind, in_pieces
 from infra.redis_client import redis_is_configured
-from ingest.dead_letters.models import DeadLetter
-from ingest.idempotency.models import IdempotencyKey
 from ingest.idempotency.records import KEPT_FOR
 from ingest.late_rows import may_be_purged
-from ingest.models import PurgeableParent
+from ingest.models import DeadLetter, IdempotencyKey, PurgeableParent
 from ingest.pending import find_pending
 from ingest.records import Key, RecordType, record_type_of_parent, record_types
 from ingest.redis_keys import parent_name

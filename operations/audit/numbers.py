@@ -13,8 +13,7 @@ from django.utils import timezone
 from infra.models import Job
 from infra.redis_client import RedisUnavailable, redis_is_configured
 from ingest.late_rows import PURGE_JOB
-from ingest.models import CountState, Parent, purged_through
-from ingest.numbering.models import NumberingProcess, Source
+from ingest.models import CountState, NumberingProcess, Parent, Source, purged_through
 from ingest.records import Key, RecordType
 from ingest.redis_keys import parent_name
 from operations.audit.checks import Check, Cursor, QuickCheck, recheck

@@ -10,8 +10,8 @@ from typing import Any
 
 from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
 from ingest import redis_keys
+from ingest.models import NumberAuthority, Source
 from ingest.numbering.fencing import is_verified
-from ingest.numbering.models import NumberAuthority, Source
 
 PAGE = 5000
 _SCANNED = 1000

@@ -18,8 +18,8 @@ from infra.rabbitmq.queues import FAILED
 from infra.redis_client import redis_is_configured
 from ingest import pending as pending_set
 from ingest.dead_letters.consumer import CONSUME_JOB
-from ingest.dead_letters.models import DeadLetter
 from ingest.late_rows import is_purged
+from ingest.models import DeadLetter
 from ingest.numbering.leases import ceiling_of
 from ingest.pending import PendingRow, Undecodable, read_member
 from ingest.records import Key, RecordType, record_type_of_parent, record_types

@@ -11,12 +11,10 @@ from django.utils import timezone
 
 from applications.models import Application
 from chats.models import Chat
-from ingest.dead_letters.models import DeadLetter
 from ingest.dead_letters.replay import discard
 from ingest.dead_letters.set_aside import set_aside
-from ingest.idempotency.models import IdempotencyKey
 from ingest.idempotent_insert import store_rows
-from ingest.models import CountState
+from ingest.models import CountState, DeadLetter, IdempotencyKey
 from ingest.numbering.leases import record_skip
 from messages_app.models import Message
 from tests.api.client import Api

@@ -4,7 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from chats.models import Chat
-from ingest.numbering.models import NumberAuthority, NumberSkip
+from ingest.models import NumberAuthority, NumberSkip
 from operations import restore
 from operations.counts import reconcile
 from tests.audit.results import audit

@@ -11,8 +11,8 @@ from infra.rabbitmq.queues import failed_queue, work_queue
 from ingest import commit
 from ingest.commit import Committer
 from ingest.group_commit import GroupCommit
+from ingest.models import NumberAuthority
 from ingest.numbering.fencing import verify_if_restarted
-from ingest.numbering.models import NumberAuthority
 from tests.api.client import Api
 from tests.broken.stage import Stage
 from tests.broken.variants import Variant, forget_script

@@ -19,9 +19,8 @@ from chaos.requests import Kind, Request
 from chaos.verdict import judge
 from chats.models import Chat
 from ingest import redis_keys, writer
-from ingest.dead_letters.models import DeadLetter
 from ingest.idempotent_insert import store_rows
-from ingest.numbering.models import NumberSkip
+from ingest.models import DeadLetter, NumberSkip
 from ingest.queue_drain import QueueDrain
 from ingest.records import record_types
 from ingest.sweeper import sweep

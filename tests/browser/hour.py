@@ -11,8 +11,7 @@ from random import Random
 
 from django.utils import timezone
 
-from chatsystem.metrics_directory import use_shared_directory
-from infra.prometheus_multiprocess import identity_of, shared_directory
+from infra.prometheus_multiprocess import identity_of, shared_directory, use_shared_directory
 from operations.counts import COUNT_JOB, reconcile
 from operations.models import Sample
 from operations.sampler import EVERY_SECONDS, Figures

@@ -10,8 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
-from ingest.dead_letters.models import DeadLetter
 from ingest.idempotent_insert import store_rows
+from ingest.models import DeadLetter
 from messages_app.models import Message
 from tests.commands import run_as_manage_py
 from tests.dead_letters.test_replaying import letter_of, message, message_letter, skips

@@ -7,12 +7,11 @@ import pytest
 
 from chats.models import Chat
 from ingest.dead_letters.consumer import MESSAGE
-from ingest.dead_letters.models import DeadLetter
 from ingest.dead_letters.replay import StillSetAside, discard, replay
 from ingest.dead_letters.set_aside import Letter, keep, set_aside
 from ingest.idempotent_insert import store_rows
 from ingest.message_format import write_message
-from ingest.numbering.models import NumberSkip
+from ingest.models import DeadLetter, NumberSkip
 from ingest.records import NumberedRow
 from messages_app.models import Message
 from tests.rows import new_chat, new_message

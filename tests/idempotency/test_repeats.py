@@ -16,9 +16,9 @@ from applications.idempotency import CreatedApplication, find_application
 from applications.identities import hash_of
 from applications.models import Application
 from chats.models import Chat
-from ingest.idempotency.keys import RequestKey
-from ingest.idempotency.models import IdempotencyKey
+from ingest.idempotency import RequestKey
 from ingest.idempotency.records import forget_old_keys
+from ingest.models import IdempotencyKey
 from messages_app.models import Message
 from tests.api.client import Api
 from tests.api.problems import assert_problem

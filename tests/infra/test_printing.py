@@ -10,8 +10,7 @@ from django.core.management import get_commands, load_command_class
 from applications.services import create_application, make_operator_key
 from chats.services import create_chat
 from infra.commands import LineCommand
-from infra.logs.formatting import OWN_PACKAGES
-from infra.text import visible
+from infra.logs.formatting import OWN_PACKAGES, visible
 from ingest.dead_letters.set_aside import Letter, keep
 from ingest.models import DeadLetter
 from messages_app.services import create_message

@@ -12,9 +12,8 @@ from applications.services import revoke_operator_key, rotate_key
 from infra import database
 from infra.redis_client import redis_breaker
 from ingest import redis_keys
-from ingest.models import NumberAuthority
+from ingest.models import NumberAuthority, Source
 from ingest.numbering.authority import begin_epoch, read_authority
-from ingest.numbering.models import Source
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.keys.clients import Owner, new_owner, with_key

@@ -17,11 +17,10 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
 from api.asgi import Application, Executor, RawResponse, RequestPlan
-from api.connections import Connections
+from api.connections import EDGE_REFUSED, Connections
 from api.gunicorn_connection import Connection
 from api.problems import bare_problem
 from infra.event_loop import TimeoutQueue
-from infra.metrics import EDGE_REFUSED
 from tests.garbage import garbage
 
 SECONDS = 0.3

@@ -10,9 +10,9 @@ import pytest
 from django.db import DataError, OperationalError
 from pytest_django import Settings
 
+from infra.logs import request_id_var
 from infra.rabbitmq.publisher import task_message
 from infra.redis_client import RedisUnavailable, ask_redis, redis_breaker, redis_client, redis_pool
-from infra.request_context import request_id_var
 from ingest.dead_letters.set_aside import set_aside
 from ingest.idempotent_insert import store_rows
 from ingest.message_format import read_message, write_message

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from django.db import DataError, OperationalError
 
-from infra.logs import Event, get_logger
+from infra.logs import Event, get_logger, request_id_var
 from infra.logs.formatting import MAX_CHARACTERS, formatter
-from infra.request_context import request_id_var
 from tests.logs.conftest import SECRETS, Log
 
 BODY = "what a client said"

@@ -10,8 +10,8 @@ from ingest import commit as acceptor
 from ingest import redis_keys
 from ingest.commit import Committer
 from ingest.group_commit import GroupCommit
+from ingest.models import Source
 from ingest.numbering.authority import read_authority
-from ingest.numbering.models import Source
 from ingest.records import record_types
 from search.index.layout import pattern
 from tests.live.servers import eventually

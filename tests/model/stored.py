@@ -6,7 +6,7 @@ from django.apps import apps
 from django.db import transaction
 
 from chats.models import Chat
-from ingest.numbering.models import NumberSkip
+from ingest.models import NumberSkip
 from messages_app.models import Message
 from tests.model.promises import CHATS, Item
 

@@ -14,8 +14,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from applications.models import Application
 from chats.models import Chat
+from ingest.models import NumberAuthority, NumberingProcess, NumberSkip
 from ingest.numbering.blocks import script
-from ingest.numbering.models import NumberAuthority, NumberingProcess, NumberSkip
 from tests.live.servers import ROOT, eventually
 from tests.numbering.processes import Process
 from tests.pipeline.worker import database_url

@@ -14,9 +14,9 @@ from pytest_django import Settings
 from chats.models import Chat
 from infra.redis_client import RedisUnavailable, ask_redis, redis_client, redis_pool
 from ingest.group_commit import OutcomeOpen
+from ingest.models import Source
 from ingest.numbering import agent
 from ingest.numbering.authority import read_authority
-from ingest.numbering.models import Source
 from tests.live.servers import eventually
 from tests.logs.conftest import Log, log
 from tests.numbering.processes import Process

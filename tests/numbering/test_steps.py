@@ -10,8 +10,8 @@ from django.db import OperationalError
 
 from applications.services import create_application
 from ingest import redis_keys
+from ingest.models import NumberSkip
 from ingest.numbering import blocks, fencing, leases
-from ingest.numbering.models import NumberSkip
 from ingest.records import NewRow
 from tests.numbering.processes import Process, number_of
 from tests.numbering.stage import Actor, perform, step, with_steps

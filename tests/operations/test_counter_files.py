@@ -20,7 +20,8 @@ pytestmark = pytest.mark.costly
 #: Counts as often as a line from its standard input says; "fork" makes a child that counts once.
 COUNTS = """
 import os, sys
-from infra.metrics import ACCEPTED, BREAKER_OPEN, GROUP_ROWS
+from infra.metrics import BREAKER_OPEN
+from ingest.metrics import ACCEPTED, GROUP_ROWS
 BREAKER_OPEN.labels("redis").set(1)
 for line in sys.stdin:
     if line.strip() == "fork":

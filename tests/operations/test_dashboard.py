@@ -18,7 +18,7 @@ from prometheus_client import values
 from pytest_django import Settings
 
 from infra import prometheus_multiprocess
-from infra.metrics import ACCEPTED
+from ingest.metrics import ACCEPTED
 from operations import sampler, schedule
 from operations.models import Sample
 from tests.api.problems import assert_problem

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from ingest.numbering.models import NumberSkip
+from ingest.models import NumberSkip
 from listing.pages import Window
 from operations import restore
 from operations.management.commands.new_epoch import MAX_SKIP

@@ -8,9 +8,9 @@ from pytest_django import Settings
 
 from ingest import commit, redis_keys
 from ingest.group_commit import GroupCommit
+from ingest.models import NumberAuthority
 from ingest.numbering.authority import read_authority
 from ingest.numbering.fencing import verify_if_restarted
-from ingest.numbering.models import NumberAuthority
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog
 from tests.pipeline.proxy import Proxy, proxy_to

@@ -7,9 +7,8 @@ import pytest
 from infra.database import in_transaction
 from ingest import redis_keys
 from ingest.dead_letters.replay import discard
-from ingest.models import DeadLetter
+from ingest.models import DeadLetter, NumberAuthority, Source
 from ingest.numbering.authority import begin_epoch, lock_authority
-from ingest.numbering.models import NumberAuthority, Source
 from ingest.sweeper import sweep
 from operations.counts import reconcile
 from tests.api.client import Api

@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from infra.rabbitmq.connection import BrokerUnavailable
 from ingest import redis_keys, sweeper
+from ingest.models import NumberAuthority, NumberSkip
 from ingest.numbering.authority import read_authority
-from ingest.numbering.models import NumberAuthority, NumberSkip
 from ingest.sweeper import sweep
 from tests.api.client import Api
 from tests.live.servers import eventually

@@ -14,9 +14,9 @@ from infra.rabbitmq.connection import BrokerUnavailable
 from infra.rabbitmq.publisher import task_message
 from infra.rabbitmq.queues import DELIVERY_LIMIT
 from ingest.dead_letters import consumer
-from ingest.dead_letters.models import DeadLetter
 from ingest.dead_letters.replay import StillSetAside, replay
 from ingest.message_format import write_message
+from ingest.models import DeadLetter
 from ingest.queue_drain import SUSPECT_AFTER
 from ingest.records import NumberedRow
 from messages_app.models import Message

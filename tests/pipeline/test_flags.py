@@ -9,9 +9,8 @@ from applications.models import Application
 from chats.models import Chat
 from ingest import redis_keys
 from ingest.idempotent_insert import store_rows
-from ingest.models import CountState
+from ingest.models import CountState, NumberAuthority, Source
 from ingest.numbering.authority import begin_epoch, read_authority
-from ingest.numbering.models import NumberAuthority, Source
 from ingest.post_commit import finish_queued
 from operations import counts, dirty_flags
 from operations.dirty_flags import take_flags

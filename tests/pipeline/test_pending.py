@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ingest import read_your_writes
+from ingest.models import NumberAuthority
 from ingest.numbering.authority import read_authority
-from ingest.numbering.models import NumberAuthority
 from ingest.sweeper import sweep
 from listing import parent_rows
 from listing.parent_rows import StoredRows

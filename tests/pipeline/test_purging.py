@@ -7,8 +7,7 @@ from django.core.management import CommandError
 from django.db.models import F
 from django.utils import timezone
 
-from ingest.dead_letters.models import DeadLetter
-from ingest.numbering.models import NumberAuthority
+from ingest.models import DeadLetter, NumberAuthority
 from ingest.sweeper import sweep
 from messages_app.models import Message
 from tests.api.client import Api

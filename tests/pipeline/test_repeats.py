@@ -9,8 +9,8 @@ from django.core.management import call_command
 from infra import database
 from ingest import commit
 from ingest.group_commit import GroupCommit
-from ingest.idempotency.keys import IdempotentRequest, KeyReused, RequestKey
-from ingest.idempotency.models import IdempotencyKey
+from ingest.idempotency import IdempotentRequest, KeyReused, RequestKey
+from ingest.models import IdempotencyKey
 from ingest.submission import Submission
 from tests.api.client import Api
 from tests.api.problems import assert_problem

@@ -17,8 +17,8 @@ from chats.models import Chat
 from infra.redis_client import redis_client
 from ingest import bulk_insert
 from ingest.database_numbers import number_and_store
-from ingest.dead_letters.models import DeadLetter
 from ingest.idempotent_insert import store_one_by_one, store_rows
+from ingest.models import DeadLetter
 from ingest.records import Lease, NumberedRow
 from ingest.redis_keys import attempt
 from ingest.submission import Submission

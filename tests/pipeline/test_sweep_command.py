@@ -5,7 +5,7 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from ingest.numbering.models import NumberAuthority
+from ingest.models import NumberAuthority
 from operations import tasks
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog

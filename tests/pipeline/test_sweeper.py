@@ -8,7 +8,7 @@ from django.utils import timezone
 from chats.models import Chat
 from infra.jobs import JobIsRunning, only_run
 from ingest import redis_keys, sweeper
-from ingest.dead_letters.models import DeadLetter
+from ingest.models import DeadLetter
 from ingest.sweeper import sweep
 from messages_app.models import Message
 from tests.api.client import Api

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from infra.rabbitmq.publisher import task_message
-from ingest.dead_letters.models import DeadLetter
 from ingest.message_format import write_message
+from ingest.models import DeadLetter
 from ingest.records import NumberedRow
 from messages_app.models import Message
 from tests.live.servers import eventually

@@ -7,12 +7,11 @@ import pytest
 from django.db import connection
 
 from ingest import late_rows
-from ingest.dead_letters.models import DeadLetter
 from ingest.dead_letters.replay import replay
 from ingest.dead_letters.set_aside import set_aside
-from ingest.idempotency.keys import RequestKey
-from ingest.idempotency.models import IdempotencyKey
+from ingest.idempotency import RequestKey
 from ingest.idempotent_insert import rows_not_stored, store_rows
+from ingest.models import DeadLetter, IdempotencyKey
 from ingest.records import NumberedRow
 from tests.audit.results import audit
 from tests.purging.conftest import OldChat

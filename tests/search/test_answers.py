@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from infra.service_errors import Meaning
-from ingest.dead_letters.models import DeadLetter
+from ingest.models import DeadLetter
 from search.errors import IndexUnavailable, NoIndex, RequestRejected
 from search.index import bulk_writing, error_answers, queries
 from search.index.documents import Content

@@ -6,8 +6,8 @@ from django.db.models import QuerySet
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from ingest.bulk_insert import bulk_insert
-from ingest.dead_letters.models import DeadLetter
 from ingest.idempotent_insert import store_rows
+from ingest.models import DeadLetter
 from ingest.records import Key, NumberedRow
 from messages_app.models import Message
 from search import backlog

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from elasticsearch import NotFoundError
 
-from ingest.dead_letters.models import DeadLetter
+from ingest.models import DeadLetter
 from search import health, index_check
 from search.errors import IndexUnavailable, IndexUnusable
 from search.index import queries, versions

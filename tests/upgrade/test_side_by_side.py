@@ -17,12 +17,11 @@ from chats.models import Chat
 from chatsystem.celery import app
 from infra import redis_client
 from ingest import redis_keys
-from ingest.idempotency.keys import RequestKey
-from ingest.idempotency.models import IdempotencyKey
+from ingest.idempotency import RequestKey
 from ingest.idempotent_insert import store_rows
 from ingest.message_format import read_message, write_message
+from ingest.models import Generation, IdempotencyKey
 from ingest.numbering.blocks import script_digest
-from ingest.numbering.models import Generation
 from ingest.pending import read_member
 from ingest.records import Lease, NumberedRow, record_types
 from messages_app.models import Message

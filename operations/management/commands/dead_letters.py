@@ -10,8 +10,8 @@ from django.db.models import Max
 from tqdm import tqdm
 
 from infra.commands import Interrupted, LineCommand, interruptible
-from ingest.dead_letters.models import DeadLetter
 from ingest.dead_letters.replay import StillSetAside, as_object, as_summary, discard, replay
+from ingest.models import DeadLetter
 
 #: All failures are counted; this many are listed with their reasons.
 MAX_REASONS = 100
