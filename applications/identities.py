@@ -96,8 +96,7 @@ MAX_REMEMBERED = 10_000
 class KeysUnavailable(Unavailable):
     """Neither the database nor Redis can check keys now."""
 
-    def __init__(self) -> None:
-        super().__init__("Keys cannot be checked now.")
+    detail = "Keys cannot be checked now."
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Writes of applications and keys. Names are clean already (ingest.text_rules).
+"""Reads and writes of applications and keys. Names are clean already (ingest.text_rules).
 
 Replacing or revoking a key works at once, also while the database is unavailable. Redis learns it
 before the database: if the database then fails, the old key is merely refused during outages. If
@@ -8,6 +8,7 @@ Redis cannot be updated, its entries must not count: a new epoch begins in that 
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
@@ -16,8 +17,6 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-from applications.errors import ApplicationNotFound
-from applications.idempotency import claim_application, find_application
 from applications.identities import (
     KeyHash,
     forget_identities,
@@ -26,14 +25,53 @@ from applications.identities import (
     remember_in_redis,
     revoke_in_redis,
 )
-from applications.models import Application, OperatorKey
+from applications.models import Application, ApplicationNotFound, OperatorKey
 from infra.database import in_transaction
 from infra.errors import Conflict, NotFound
 from infra.redis_client import RedisUnavailable, redis_is_configured
 from infra.versions import Versions, update_if_version
-from ingest.idempotency.keys import IdempotentRequest
+from ingest.idempotency.keys import IdempotentRequest, KeyReused, RequestKey
+from ingest.idempotency.models import IdempotencyKey
+from ingest.idempotency.records import KEPT_FOR
 from ingest.numbering.authority import begin_epoch, lock_authority, read_authority
 from ingest.numbering.models import Source
+
+#: Such a request belongs to no application.
+_NO_APPLICATION = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedApplication:
+    """The application that the first request with the key has made, and when."""
+
+    token: str
+    accepted_at: datetime
+
+
+def find_application(key: RequestKey) -> CreatedApplication | None:
+    """What the first request with this key made, if there was one. Raises KeyReused."""
+    row = _idempotency_keys(key).filter(accepted_at__gt=timezone.now() - KEPT_FOR).first()
+    if row is None:
+        return None
+    if row.fingerprint.hex != key.fingerprint:
+        raise KeyReused
+    return CreatedApplication(row.token, row.accepted_at)
+
+
+def claim_application(key: RequestKey, token: str, accepted_at: datetime) -> None:
+    """Remember it, in the transaction that makes it. Raises IntegrityError if a rival has."""
+    _idempotency_keys(key).filter(accepted_at__lte=timezone.now() - KEPT_FOR).delete()
+    IdempotencyKey.objects.create(
+        application_token=_NO_APPLICATION,
+        name=key.name,
+        fingerprint=key.fingerprint,
+        token=token,
+        accepted_at=accepted_at,
+    )
+
+
+def _idempotency_keys(key: RequestKey) -> "QuerySet[IdempotencyKey]":
+    return IdempotencyKey.objects.filter(application_token=_NO_APPLICATION, name=key.name)
 
 
 class OneTimeChange(Protocol):
@@ -115,15 +153,21 @@ def _apply_change(
 class HasKey(Conflict):
     """A first key was requested, and there is one already."""
 
-    def __init__(self, detail: str = "The application has a key already.") -> None:
-        super().__init__(detail)
+    detail = "The application has a key already."
 
 
 class OperatorKeyNotFound(NotFound):
     """No operator key has this name."""
 
-    def __init__(self) -> None:
-        super().__init__("There is no key of this name.")
+    detail = "There is no key of this name."
+
+
+def get_application(*, token: str) -> Application:
+    """The application of this token. Raises ApplicationNotFound."""
+    application = Application.objects.filter(token=token).first()
+    if application is None:
+        raise ApplicationNotFound
+    return application
 
 
 def create_application(

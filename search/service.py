@@ -13,13 +13,14 @@ from typing import ClassVar, Generic, Protocol, TypeVar
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from chats.selectors import require_chat
 from infra.database import database_breaker
 from infra.errors import FieldError, Invalid, Unavailable
+from ingest.read_your_writes import require_parent
 from ingest.records import Key
 from listing.pages import Source, Window
 from listing.parent_rows import StoredRows
 from messages_app.models import Message
+from messages_app.records import MESSAGES
 from search.errors import IndexUnusable
 from search.fold_and_highlight import fold
 
@@ -49,18 +50,15 @@ class SearchBackend(Protocol):
 class ChatTooLarge(Unavailable):
     """Only the index could answer this search, and it is unavailable."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "The chat is too large to be searched without the search index, which is unavailable.",
-            retry_after=5,
-        )
+    detail = "The chat is too large to be searched without the search index, which is unavailable."
+    retry_after = 5
 
 
 class SearchUnavailable(Unavailable):
     """Neither the index nor the database is available."""
 
-    def __init__(self) -> None:
-        super().__init__("Search is temporarily unavailable.", retry_after=2)
+    detail = "Search is temporarily unavailable."
+    retry_after = 2
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ def require_searchable(*, application_token: str, chat_number: int) -> None:
     database = database_breaker()
     if not database.is_open:
         try:
-            require_chat(application_token=application_token, chat_number=chat_number)
+            require_parent(MESSAGES, (application_token, chat_number))
         except (OperationalError, InterfaceError) as error:
             database.open(error)
         else:

@@ -1,10 +1,11 @@
-"""The search route of the API."""
+"""The search route of the API, as one regular expression so that a single match finds it."""
 
 from django.http import HttpResponse
+from django.urls import re_path
 from rest_framework.request import Request
 
 from api.responses import json_response
-from api.views import ApiView
+from api.views import APPLICATIONS, CHAT_NUMBER, TOKEN, ApiView
 from chats.models import Chat
 from listing.pages import Pager, Source, query_parameters, read_window
 from messages_app.models import Message
@@ -44,3 +45,10 @@ def _pager(hits: Source[Message], query: str) -> Pager[Message]:
             "highlight": highlight(message.body, query),
         },
     )
+
+
+urlpatterns = [
+    re_path(
+        rf"{APPLICATIONS}/{TOKEN}/chats/{CHAT_NUMBER}/messages/search/?\Z", MessageSearch.as_view()
+    ),
+]

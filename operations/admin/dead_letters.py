@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, DELETION
 from django.db import DatabaseError, InterfaceError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -20,11 +21,12 @@ from ingest.dead_letters.models import DeadLetter
 from ingest.dead_letters.replay import StillSetAside, as_object, discard, replay, rows_in
 from ingest.message_format import UnknownFormat
 from ingest.records import NumberedRow, record_types
+from ingest.redis_keys import parent_name
 from operations.admin.cells import conversation_link, folded, preview
 from operations.admin.confirmation import Confirmation, confirmation_page
-from operations.admin.key_search import letters_by_key
 from operations.admin.lists import ReadOnlyAdmin
-from operations.admin.log import CHANGE, DELETION, note
+from operations.admin.log import note
+from operations.admin.records import key_parts
 
 _MAX_ROWS = 50
 _MAX_CHARACTERS = 64 * 1024
@@ -142,8 +144,21 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
         return format_html("<pre>{}</pre>", letter.traceback or "–")
 
     def find(self, rows: "QuerySet[DeadLetter]", text: str) -> "QuerySet[DeadLetter] | None":
-        """By the key of the row."""
-        return letters_by_key(rows, text)
+        """The dead letters whose key begins with the parts in `text`; None if no key can.
+
+        A token finds the chats and messages of the application, a chat number those of the chat.
+        """
+        parts = key_parts(text, 3)
+        if parts is None:
+            return None
+        order = ("-parent", "-number", "-pk")
+        if len(parts) == 3:
+            return rows.filter(parent=parent_name(parts[:2]), number=parts[2]).order_by(*order)
+        name = parent_name(parts)
+        if len(parts) == 2:
+            return rows.filter(parent=name).order_by(*order)
+        # The token itself, and everything after "/": the next character is "0".
+        return rows.filter(parent__gte=name, parent__lt=f"{name}0").order_by(*order)
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         """Users who may change dead letters."""

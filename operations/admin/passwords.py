@@ -17,8 +17,7 @@ _AT_ONCE = 1
 class PasswordsBusy(Unavailable):
     """Too many passwords are being checked at the moment."""
 
-    def __init__(self) -> None:
-        super().__init__("Too many passwords are being checked at the moment.")
+    detail = "Too many passwords are being checked at the moment."
 
 
 class Hasher(PBKDF2PasswordHasher):

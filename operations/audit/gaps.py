@@ -12,7 +12,6 @@ from ingest.records import Key, RecordType
 from ingest.redis_keys import parent_name
 from operations.audit.findings import Finding, error, info, run_text
 from operations.audit.redis_state import pending_numbers
-from operations.audit.stats import children
 
 #: Up to this many numbers are listed; a longer range is halved and counted first.
 MAX_LISTED = 5000
@@ -37,7 +36,7 @@ def _missing_everywhere(
     kind: RecordType, parent: Key, first: int, last: int
 ) -> Iterator[tuple[range, NumberSkip | None]]:
     """The runs of numbers that are nowhere, each with the skip that explains it, if any."""
-    rows, number = children(kind, parent), kind.key_fields[-1]
+    rows, number = kind.rows(parent), kind.key_fields[-1]
     for run in missing(rows, number, first, last):
         for not_pending in without(run, _pending(parent, run)):
             # Pending rows may have moved into the table since it was read.

@@ -30,8 +30,7 @@ from operations.audit.redis_state import (
     read_numbers,
     read_numbers_if_available,
 )
-from operations.audit.stats import Stats, children, pages, stats_of
-from operations.counts import count_of
+from operations.audit.stats import Stats, pages, stats_of
 
 #: At most this many rows with a repeated acceptance are reported for a parent.
 MAX_REPEATED = 100
@@ -82,7 +81,7 @@ def numbers_of(kind: RecordType) -> Check:
 
 
 def _quick_checks(kind: RecordType, cursor: Cursor) -> Iterator[QuickCheck]:
-    count = count_of(kind.model).field
+    count = kind.count_field
     for parents in pages(kind, cursor.after):
         epoch = epoch_of_blocks()
         stats = stats_of(kind, parents, cursor.pause)
@@ -124,7 +123,7 @@ def _given(parent: Parent, block: LentBlock, epoch: int | None) -> int | None:
 def _recheck_numbers(kind: RecordType, key: Key) -> Iterator[Finding]:
     epoch = epoch_of_blocks()
     number = kind.key_fields[-1]
-    in_order = children(kind, key).order_by(f"-{number}").values_list(number, flat=True)
+    in_order = kind.rows(key).order_by(f"-{number}").values_list(number, flat=True)
     stored = in_order.first() or 0
     [seen] = read_numbers_if_available([parent_name(key)])
     # The parent is read after the block: its ceiling then covers everything the block shows.
@@ -172,7 +171,7 @@ def _block_errors(seen: RedisNumbers, highest_stored: int, parent: Parent) -> It
 def _repeated_acceptances(kind: RecordType, parent: Key) -> Iterator[Finding]:
     """Rows of this parent with one acceptance ID: one row stored under several numbers."""
     number = kind.key_fields[-1]
-    rows = children(kind, parent).order_by()
+    rows = kind.rows(parent).order_by()
     repeated = rows.values_list("acceptance").annotate(n=Count("pk")).filter(n__gt=1)
     for acceptance, _ in repeated[:MAX_REPEATED]:
         same = rows.filter(acceptance=acceptance).order_by(number)
@@ -183,7 +182,7 @@ def _repeated_acceptances(kind: RecordType, parent: Key) -> Iterator[Finding]:
 def _check_purge(kind: RecordType, parent: Key, through: int) -> Iterator[Finding]:
     """No row is left up to the number through which the parent was purged."""
     number = kind.key_fields[-1]
-    left = children(kind, parent).filter(**{f"{number}__lte": through}).count() if through else 0
+    left = kind.rows(parent).filter(**{f"{number}__lte": through}).count() if through else 0
     if not left:
         return
     what = f"{left} {kind.name} up to {through} are stored, although they were purged"
@@ -198,7 +197,7 @@ def _check_count(kind: RecordType, key: Key) -> Iterator[Finding]:
     parent = kind.parent_row(key).first()
     if parent is None:
         return
-    field = count_of(kind.model).field
+    field = kind.count_field
     rows = stats_of(kind, [parent]).get(key, Stats()).rows
     count = getattr(parent, field)
     if count == rows:

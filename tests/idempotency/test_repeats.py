@@ -12,9 +12,9 @@ import pytest
 from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
-from applications.idempotency import CreatedApplication, find_application
 from applications.identities import hash_of
 from applications.models import Application
+from applications.services import CreatedApplication, find_application
 from chats.models import Chat
 from ingest.idempotency.keys import RequestKey
 from ingest.idempotency.models import IdempotencyKey

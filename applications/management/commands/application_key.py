@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 
-from applications.errors import ApplicationNotFound
+from applications.models import ApplicationNotFound
 from applications.services import HasKey, first_key, rotate_key
 from infra.commands import LineCommand, utf8
 
