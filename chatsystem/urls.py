@@ -13,7 +13,7 @@ from chats.views import urlpatterns as chats
 from messages_app.views import urlpatterns as messages
 from operations import dashboard, health
 from operations.admin import logins
-from operations.metrics_view import MetricsView
+from operations.health import MetricsView
 from search.conversation_page import conversation
 from search.views import urlpatterns as search
 

@@ -8,8 +8,7 @@ from django.conf import settings
 
 if TYPE_CHECKING:
     from ingest.dead_letters.models import DeadLetter
-    from operations.audit.checks import Cursor
-    from operations.audit.findings import Finding
+    from operations.audit.checks import Cursor, Finding
 
 
 class SearchConfig(AppConfig):
@@ -42,6 +41,6 @@ def _audit_index(cursor: "Cursor") -> "Iterator[Finding]":
 
 
 def _index_again(letter: "DeadLetter") -> None:
-    from search.index_update import index_again
+    from search.indexer import index_again
 
     index_again(letter)

@@ -8,6 +8,9 @@ addresses try a name, its owner can still log in.
 An attempt is counted in Django's cache before the password is checked, so a hundred at once do not
 all pass the limit. A successful attempt is given back. All processes count together in Redis;
 without Redis, or while it is down, each process counts alone.
+
+A hash costs half a second of CPU by design. Many at once would take all threads and all CPUs from
+other requests, so each process computes one at a time.
 """
 
 from collections.abc import Iterator
@@ -22,6 +25,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.cache import BaseCache, caches
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -29,10 +33,34 @@ from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
 from infra.addresses import network_of
+from infra.errors import Unavailable
 from infra.logs import Event, get_logger
 from infra.redis_client import redis_breaker, redis_is_configured
-from infra.timeouts import PASSWORD_RETRY_AFTER_SECONDS
-from operations.admin.passwords import PasswordsBusy
+from infra.timeouts import PASSWORD_RETRY_AFTER_SECONDS, PASSWORD_TURN_SECONDS
+
+_AT_ONCE = 1
+
+
+class PasswordsBusy(Unavailable):
+    """Too many passwords are being checked at the moment."""
+
+    detail = "Too many passwords are being checked at the moment."
+
+
+class Hasher(PBKDF2PasswordHasher):
+    """Django's PBKDF2 hasher, limited to one computation at a time."""
+
+    _turn = Semaphore(_AT_ONCE)
+
+    def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
+        """The hash. Raises PasswordsBusy."""
+        if not self._turn.acquire(timeout=PASSWORD_TURN_SECONDS):
+            raise PasswordsBusy
+        try:
+            return super().encode(password, salt, iterations)
+        finally:
+            self._turn.release()
+
 
 logger = get_logger(__name__)
 

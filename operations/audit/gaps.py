@@ -10,7 +10,7 @@ from ingest.dead_letters.models import DeadLetter
 from ingest.numbering.models import NumberSkip
 from ingest.records import Key, RecordType
 from ingest.redis_keys import parent_name
-from operations.audit.findings import Finding, error, info, run_text
+from operations.audit.checks import Finding, error, info, run_text
 from operations.audit.redis_state import pending_numbers
 
 #: Up to this many numbers are listed; a longer range is halved and counted first.

@@ -17,8 +17,16 @@ from ingest.models import CountState, Parent, purged_through
 from ingest.numbering.models import NumberingProcess, Source
 from ingest.records import Key, RecordType
 from ingest.redis_keys import parent_name
-from operations.audit.checks import Check, Cursor, QuickCheck, recheck
-from operations.audit.findings import Finding, error, info, unreachable
+from operations.audit.checks import (
+    Check,
+    Cursor,
+    Finding,
+    QuickCheck,
+    error,
+    info,
+    recheck,
+    unreachable,
+)
 from operations.audit.gaps import check_gaps
 from operations.audit.redis_state import (
     LentBlock,

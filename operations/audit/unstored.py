@@ -25,8 +25,7 @@ from ingest.pending import PendingRow, Undecodable, read_member
 from ingest.records import Key, RecordType, record_type_of_parent, record_types
 from ingest.redis_keys import parent_key
 from ingest.sweeper import AGE_MS
-from operations.audit.checks import Cursor
-from operations.audit.findings import Finding, Severity, error, info
+from operations.audit.checks import Cursor, Finding, Severity, error, info
 from operations.audit.redis_state import is_unknown_to_sweeper, parents_with_pending_rows
 
 LATE_MS = 5 * AGE_MS

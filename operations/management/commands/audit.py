@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from infra.commands import Interrupted, Interruption, LineCommand, interruptible
 from infra.jobs import JobIsRunning
-from operations.audit.findings import Finding, Report, Severity
+from operations.audit.checks import Finding, Report, Severity
 from operations.audit.runner import audit
 
 
