@@ -9,7 +9,6 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from applications.models import Application
-from conversations.errors import UnknownApplication
 from conversations.export_lines import count_messages, find_application, steps_of
 from conversations.output import exit_on_closed_pipe, new_file, standard_output
 from infra.commands import Interrupted, LineCommand, interruptible, utf8
@@ -46,8 +45,6 @@ class Command(LineCommand):
             application = find_application(options["application"])
             with exit_on_closed_pipe(), interruptible(), self._open(options["output"]) as output:
                 _write(application, output)
-        except UnknownApplication as error:
-            raise CommandError(error.detail) from None
         except Interrupted as interrupted:
             raise CommandError(
                 f"The export was interrupted by {interrupted.name}.", returncode=interrupted.status

@@ -17,7 +17,6 @@ from conversations.import_source import Source, name_of, open_source
 from conversations.models import ImportShare, RejectedLine, digest_of
 from conversations.output import exit_on_closed_pipe
 from infra.commands import Interrupted, LineCommand, interruptible
-from infra.errors import DomainError
 
 #: Applications that are listed in text.
 MAX_LISTED = 50
@@ -111,20 +110,15 @@ class Command(LineCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import and print the result; fail if the import ended early."""
+        file, name, as_json = options["file"], options["name"], options["json"]
         with exit_on_closed_pipe():
             if options["rejected"]:
-                self._list_rejected(options["file"], options["name"], as_json=options["json"])
+                self._list_rejected(file, name, as_json=as_json)
+            elif not file:
+                raise CommandError("FILE is required: a file to import, or - for standard input.")
             else:
-                self._import_from(options)
-
-    def _import_from(self, options: dict[str, Any]) -> None:
-        if not options["file"]:
-            raise CommandError("FILE is required: a file to import, or - for standard input.")
-        try:
-            with open_source(options["file"], options["name"]) as source:
-                self._import(source, restart=options["restart"], as_json=options["json"])
-        except DomainError as error:
-            raise CommandError(error.detail) from None
+                with open_source(file, name) as source:
+                    self._import(source, restart=options["restart"], as_json=as_json)
 
     def _import(self, source: Source, *, restart: bool, as_json: bool) -> None:
         begun = time.monotonic()

@@ -7,7 +7,6 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from infra.commands import Interrupted, Interruption, LineCommand, interruptible
-from infra.jobs import JobIsRunning
 from operations.audit.checks import Finding, Report, Severity
 from operations.audit.runner import audit
 
@@ -36,8 +35,6 @@ class Command(LineCommand):
         try:
             with interruptible() as interruption:
                 report = _audit(interruption, resume=options["resume"])
-        except JobIsRunning as busy:
-            raise CommandError(busy.detail) from None
         except Interrupted as interrupted:
             raise CommandError(
                 f"Interrupted by {interrupted.name}; --resume goes on.",

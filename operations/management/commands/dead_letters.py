@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, InterfaceError
 from django.db.models import Max
 from tqdm import tqdm
 
@@ -63,15 +62,12 @@ class Command(LineCommand):
 
     def handle(self, *args: Any, subcommand: str, **options: Any) -> None:
         """Run the subcommand."""
-        try:
-            if subcommand == "list":
-                self._list(options["after"], options["limit"], as_json=options["json"])
-            elif subcommand == "show":
-                self._show(options["id"], as_json=options["json"])
-            else:
-                self._process(subcommand, options)
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(f"The database failed: {error}") from None
+        if subcommand == "list":
+            self._list(options["after"], options["limit"], as_json=options["json"])
+        elif subcommand == "show":
+            self._show(options["id"], as_json=options["json"])
+        else:
+            self._process(subcommand, options)
 
     def _list(self, after: int, limit: int, *, as_json: bool) -> None:
         letters = DeadLetter.objects.filter(pk__gt=after).order_by("pk")[: max(limit, 0)]

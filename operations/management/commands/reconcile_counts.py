@@ -3,11 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from infra.commands import LineCommand
-from infra.jobs import JobIsRunning
 from operations import counts
 
 
@@ -31,12 +29,9 @@ class Command(LineCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the job, with a progress bar on a terminal."""
         with tqdm(unit=" parents", disable=None, leave=False) as bar:
-            try:
-                tallies = counts.reconcile(
-                    everything=options["all"], dry_run=options["dry_run"], progress=bar.update
-                )
-            except JobIsRunning as busy:
-                raise CommandError(busy.detail) from None
+            tallies = counts.reconcile(
+                everything=options["all"], dry_run=options["dry_run"], progress=bar.update
+            )
         if options["json"]:
             self.print_json({name: vars(tally) for name, tally in tallies.items()})
             return

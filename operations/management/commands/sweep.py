@@ -4,10 +4,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, InterfaceError
 
 from infra.commands import LineCommand
-from infra.jobs import JobIsRunning
 from infra.redis_client import RedisUnavailable, redis_is_configured
 from ingest.sweeper import sweep
 
@@ -35,12 +33,8 @@ class Command(LineCommand):
             return
         try:
             swept = sweep()
-        except JobIsRunning as busy:
-            raise CommandError(busy.detail) from None
         except RedisUnavailable as error:
             raise CommandError(f"Redis is unavailable: {error}") from None
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(f"The database failed: {error}") from None
         if options["json"]:
             self.print_json(vars(swept))
             return

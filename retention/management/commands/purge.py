@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from applications.models import Application
 from infra.commands import Interrupted, LineCommand, interruptible, utf8
-from infra.jobs import JobIsRunning
 from infra.redis_client import RedisUnavailable
 from retention.purge import PurgeResult, dry_run, purge
 
@@ -83,8 +82,6 @@ def _purge(token: str, before: datetime, *, is_dry_run: bool) -> PurgeResult:
         try:
             with interruption.held():
                 return (dry_run if is_dry_run else purge)([token], before, show)
-        except JobIsRunning as busy:
-            raise CommandError(busy.detail) from None
         except RedisUnavailable as error:
             raise CommandError(
                 f"Redis is unavailable, so it is unknown which messages are pending: {error}"

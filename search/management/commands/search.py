@@ -11,7 +11,6 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from infra.commands import LineCommand
-from infra.errors import DomainError
 from search import index_build
 from search.errors import IndexUnusable
 from search.index.layout import layout
@@ -68,8 +67,6 @@ class Command(LineCommand):
             result = run(**{name: options[name] for name in ("anew",) if name in options})
         except (IndexUnusable, StillBehind) as error:
             raise CommandError(f"{type(error).__name__}: {error}") from error
-        except DomainError as error:
-            raise CommandError(error.detail) from error
         self._print(result, as_json=options["json"])
         if not result["ok"]:
             raise SystemExit(1)
