@@ -7,10 +7,9 @@ Redis cannot be updated, its entries must not count: a new epoch begins in that 
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -40,22 +39,12 @@ from ingest.numbering.models import Source
 _NO_APPLICATION = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CreatedApplication:
-    """The application that the first request with the key has made, and when."""
-
-    token: str
-    accepted_at: datetime
-
-
-def find_application(key: RequestKey) -> CreatedApplication | None:
-    """What the first request with this key made, if there was one. Raises KeyReused."""
+def find_application(key: RequestKey) -> IdempotencyKey | None:
+    """The first request with this key, if there was one: its application. Raises KeyReused."""
     row = _idempotency_keys(key).filter(accepted_at__gt=timezone.now() - KEPT_FOR).first()
-    if row is None:
-        return None
-    if row.fingerprint.hex != key.fingerprint:
+    if row and row.fingerprint.hex != key.fingerprint:
         raise KeyReused
-    return CreatedApplication(row.token, row.accepted_at)
+    return row
 
 
 def claim_application(key: RequestKey, token: str, accepted_at: datetime) -> None:
@@ -74,20 +63,17 @@ def _idempotency_keys(key: RequestKey) -> "QuerySet[IdempotencyKey]":
     return IdempotencyKey.objects.filter(application_token=_NO_APPLICATION, name=key.name)
 
 
-class OneTimeChange(Protocol):
-    """A change that is made once for an idempotent request."""
-
-    def refuse_repeat(self) -> None:
-        """Raise an error if it was made before."""
-
-    def claim(self) -> None:
-        """Remember, in this transaction, that it is made. Raises IntegrityError if it was."""
+class _Repeated(Exception):
+    """The request was made before."""
 
 
-def replace_hash(rows: "QuerySet[Any]", new: KeyHash, once: OneTimeChange | None = None) -> bool:
+def replace_hash(
+    rows: "QuerySet[Any]", new: KeyHash, once: IdempotentRequest | None = None
+) -> bool:
     """Give the row another `key_hash`; false if there is no row.
 
-    Raises OperationalError and the errors of `once`; the row is then unchanged.
+    `once` is the request for another key of an application. Raises OperationalError, and _Repeated,
+    KeyReused or IntegrityError for a repeat of it; the row is then unchanged.
     """
     if not _replace_key(rows, lambda row: row.update(key_hash=new), once):
         return False
@@ -103,14 +89,14 @@ def remove_with_key(rows: "QuerySet[Any]") -> bool:
 def _replace_key(
     rows: "QuerySet[Any]",
     change: "Callable[[QuerySet[Any]], int]",
-    once: OneTimeChange | None = None,
+    once: IdempotentRequest | None = None,
 ) -> bool:
     """Make the change that ends the key of the row."""
     while (row := rows.values_list("key_hash").first()) is not None:
         [old] = row
         # Check after reading the key: otherwise this could end a key that a rival has just made.
-        if once:
-            once.refuse_repeat()
+        if once and find_application(once.key):
+            raise _Repeated
         if in_transaction(
             partial(_apply_change, rows, old, change, once, redis_knows=_revoke_in_redis(old))
         ):
@@ -136,7 +122,7 @@ def _apply_change(
     rows: "QuerySet[Any]",
     old: KeyHash | None,
     change: "Callable[[QuerySet[Any]], int]",
-    once: OneTimeChange | None,
+    once: IdempotentRequest | None,
     *,
     redis_knows: bool,
 ) -> bool:
@@ -146,7 +132,7 @@ def _apply_change(
     if not change(rows.filter(key_hash=old)):
         return False
     if once:
-        once.claim()
+        claim_application(once.key, rows.get().token, timezone.now())
     return True
 
 
@@ -240,35 +226,12 @@ def rotate_key_once(*, token: str, request: IdempotentRequest) -> str | None:
     """
     key = new_key()
     try:
-        if not replace_hash(
-            Application.objects.filter(token=token), hash_of(key), _Rotation(token, request)
-        ):
+        if not replace_hash(Application.objects.filter(token=token), hash_of(key), request):
             raise ApplicationNotFound
     except _Repeated:
         request.is_repeat = True
         return None
     return key
-
-
-class _Repeated(Exception):
-    """The request was made before."""
-
-
-@dataclass(frozen=True)
-class _Rotation:
-    """The replacement of a key, once for a request."""
-
-    token: str
-    request: IdempotentRequest
-
-    def refuse_repeat(self) -> None:
-        """Raises _Repeated, KeyReused."""
-        if find_application(self.request.key):
-            raise _Repeated
-
-    def claim(self) -> None:
-        """Raises IntegrityError."""
-        claim_application(self.request.key, self.token, timezone.now())
 
 
 def first_key(*, token: str) -> str:

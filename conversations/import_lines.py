@@ -13,6 +13,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -21,6 +22,9 @@ from conversations.models import digest_of
 from infra.errors import Invalid
 from ingest.text_rules import clean_body, clean_name
 from ingest.text_rules import field as field_of
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 MAX_LINE_BYTES = 1024 * 1024
 
@@ -60,21 +64,6 @@ class ImportedMessage:
 
     chat: ChatName
     body: str
-
-
-class LinesDigest:
-    """The digest of a sequence of lines."""
-
-    def __init__(self) -> None:
-        self._digest = sha256()
-
-    def add(self, line: Line) -> None:
-        """Add the next line."""
-        self._digest.update(line.digest)
-
-    def hex(self) -> str:
-        """The digest so far, as it is stored."""
-        return self._digest.hexdigest()
 
 
 def split_lines(pieces: Iterable[bytes]) -> Iterator[Line]:
@@ -189,13 +178,13 @@ class Batch:
         """Whether the batch covers or reports any line."""
         return self.done > self.before or bool(self.rejected)
 
-    def add(self, line: Line, digest: LinesDigest) -> None:
+    def add(self, line: Line, digest: "_Hash") -> None:
         """Add the next line."""
         has_message = self._add_content(line)
         if has_message or line.has_newline:
-            digest.add(line)
+            digest.update(line.digest)
             self.done = line.number
-            self.digest = digest.hex()
+            self.digest = digest.hexdigest()
 
     def _add_content(self, line: Line) -> bool:
         if line.is_empty:
@@ -212,12 +201,12 @@ class Batch:
         return True
 
 
-def batches(lines: Iterable[Line], done: int, digest: LinesDigest) -> Iterator[Batch]:
+def batches(lines: Iterable[Line], done: int, digest: "_Hash") -> Iterator[Batch]:
     """The lines after line `done`, in batches; `digest` covers the lines up to there.
 
     If the input is truncated, the lines before that come first. Raises SourceTruncated then.
     """
-    batch = Batch(done, done, digest.hex())
+    batch = Batch(done, done, digest.hexdigest())
     try:
         for line in lines:
             batch.add(line, digest)

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -20,17 +22,20 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from conversations.chat_resolver import ChatResolver, ResolvedChats
 from conversations.errors import ImportOvertaken, SourceChanged
-from conversations.import_lines import Batch, ImportedMessage, Line, LinesDigest, batches
+from conversations.import_lines import Batch, ImportedMessage, Line, batches
 from conversations.import_source import Source, displayable
 from conversations.models import Import, ImportShare, RejectedLine, digest_of
 from infra.database import in_transaction
 from ingest.database_numbers import number_and_insert
 from messages_app.records import MESSAGES
 
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
 
 @dataclass
 class Progress:
-    """One import: `lines_done` lines are stored, and `digest` covers them."""
+    """One import: `lines_done` lines are stored; `digest` covers those of earlier runs."""
 
     import_id: int
     label: str
@@ -51,11 +56,6 @@ class Progress:
                 "run stops. Nothing was stored twice. Wait for the other run to end."
             )
 
-    def committed(self, batch: Batch) -> None:
-        """Remember that the transaction of this batch was committed."""
-        self.lines_done = batch.done
-        self.digest = batch.digest
-
 
 def open_progress(source: Source, first: Line, *, restart: bool) -> Progress:
     """The progress of the import of this source; with `restart`, a new import."""
@@ -63,7 +63,7 @@ def open_progress(source: Source, first: Line, *, restart: bool) -> Progress:
     now = timezone.now()
     defaults = {
         "source": displayable(source.name),
-        "digest": LinesDigest().hex(),
+        "digest": sha256().hexdigest(),
         "created_at": now,
         "updated_at": now,
     }
@@ -74,22 +74,16 @@ def open_progress(source: Source, first: Line, *, restart: bool) -> Progress:
     return Progress(row.pk, source.label, row.lines_done, row.digest)
 
 
-def skip_done(progress: Progress, lines: Iterator[Line], digest: LinesDigest) -> Iterator[Line]:
+def skip_done(progress: Progress, lines: Iterator[Line], digest: "_Hash") -> Iterator[Line]:
     """The lines that are not done yet. Raises SourceChanged if the done ones are not the same."""
     for number in range(progress.lines_done):
         line = next(lines, None)
         if line is None:
             raise SourceChanged(_changed(progress, f"the input has only {number:,}"))
-        digest.add(line)
-    if digest.hex() != progress.digest:
+        digest.update(line.digest)
+    if digest.hexdigest() != progress.digest:
         raise SourceChanged(_changed(progress, "the input begins with different ones"))
     return lines
-
-
-def peek_first(lines: Iterator[Line]) -> tuple[Line | None, Iterator[Line]]:
-    """The first line, and an iterator over all lines."""
-    first = next(lines, None)
-    return first, chain([first] if first else [], lines)
 
 
 def _changed(progress: Progress, how: str) -> str:
@@ -154,13 +148,14 @@ class ImportRun:
 
     def run(self, *, restart: bool = False) -> None:
         """Import the lines that are not done yet. Raises the errors of conversations.errors."""
-        first, lines = peek_first(self._source.lines())
+        lines = self._source.lines()
+        first = next(lines, None)
         if first is None:
             return
         progress = open_progress(self._source, first, restart=restart)
         self._progress = progress
-        digest = LinesDigest()
-        rest = skip_done(progress, lines, digest)
+        digest = sha256()
+        rest = skip_done(progress, chain([first], lines), digest)
         self.outcome.import_id = progress.import_id
         self.outcome.skipped = progress.lines_done
         resolver = ChatResolver()
@@ -183,7 +178,7 @@ def _store(batch: Batch, progress: Progress, resolver: ChatResolver) -> None:
     """Store the batch and its progress. Raises ImportOvertaken."""
     chats = in_transaction(partial(_write_rows, batch, progress, resolver))
     resolver.remember(chats)
-    progress.committed(batch)
+    progress.lines_done = batch.done
 
 
 def _write_rows(batch: Batch, progress: Progress, resolver: ChatResolver) -> ResolvedChats:

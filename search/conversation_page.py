@@ -117,12 +117,7 @@ def _hits(request: HttpRequest, chat: Chat) -> dict[str, Any] | None:
     window = _window(request)
     try:
         query = clean_query(request.GET["query"])
-        found = search(
-            application_token=token,
-            chat_number=number,
-            query=query,
-            read_page=lambda hits: read_page(hits, window),
-        )
+        page, backend = search(chat.key, query, lambda hits: read_page(hits, window))
     except DomainError as error:
         messages.warning(request, f"The search failed. {error.detail}")
         return None
@@ -132,10 +127,10 @@ def _hits(request: HttpRequest, chat: Chat) -> dict[str, Any] | None:
             conversation_link(token, number, hit.message_number, hit.message_number),
             mark_safe(highlight(hit.body, query)),  # noqa: S308 - escaped there
         )
-        for hit in reversed(found.page.messages)
+        for hit in reversed(page.messages)
     ]
-    is_degraded = bool(settings.ENVIRONMENT.elasticsearch_url) and found.backend == "database"
-    return {"page": found.page, "shown": shown, "is_search": True, "is_degraded": is_degraded}
+    is_degraded = bool(settings.ENVIRONMENT.elasticsearch_url) and backend == "database"
+    return {"page": page, "shown": shown, "is_search": True, "is_degraded": is_degraded}
 
 
 def _window(request: HttpRequest) -> Window:

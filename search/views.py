@@ -27,13 +27,12 @@ class MessageSearch(ApiView):
         parameters = query_parameters(request)
         query = clean_query(parameters.get("query"))
         window = read_window(parameters, descending=True)
-        found = search(
-            application_token=token,
-            chat_number=int(chat_number),
-            query=query,
-            read_page=lambda hits: _pager(hits, query).page(request, parameters, window),
+        page, backend = search(
+            (token, int(chat_number)),
+            query,
+            lambda hits: _pager(hits, query).page(request, parameters, window),
         )
-        return json_response(found.page, headers={"Search-Backend": found.backend})
+        return json_response(page, headers={"Search-Backend": backend})
 
 
 def _pager(hits: Source[Message], query: str) -> Pager[Message]:
