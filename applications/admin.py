@@ -187,12 +187,10 @@ class ApplicationAdmin(AddsWithKey, RecordAdmin[Application]):
 
     @admin.display(description="name")
     def short_name(self, application: Application) -> SafeString:
-        """The beginning of the name."""
         return preview(application.name)
 
     @admin.display(description="chats")
     def chats(self, application: Application) -> SafeString:
-        """The number of chats, as a link to them."""
         return list_link("chats.chat", (application.token,), application.chats_count)
 
     def find(self, rows: "QuerySet[Application]", text: str) -> "QuerySet[Application] | None":
@@ -204,14 +202,12 @@ class ApplicationAdmin(AddsWithKey, RecordAdmin[Application]):
         return rows.filter(token__gte=beginning, token__lt=end).order_by("-token")
 
     def create(self, values: Mapping[str, Any]) -> Application:
-        """Create it, with a key, by the service of the API."""
         key = new_key()
         application = create_application(name=values["name"], key=key)
         show_key(application, key)
         return application
 
     def edit(self, row: Application, values: Mapping[str, Any]) -> Application:
-        """Rename it by the service of the API."""
         return rename_application(token=row.token, name=values["name"])
 
     def save_model(self, request: HttpRequest, obj: Application, form: Any, change: bool) -> None:
@@ -226,7 +222,6 @@ class ApplicationAdmin(AddsWithKey, RecordAdmin[Application]):
     def replace_keys(
         self, request: HttpRequest, applications: "QuerySet[Application]"
     ) -> HttpResponse:
-        """Replace the key of each; the next page shows the new keys."""
         return replace_keys(
             self, request, applications, lambda application: rotate_key(token=application.token)
         )
@@ -276,11 +271,9 @@ class OperatorKeyAdmin(AddsWithKey, KeysetAdmin[OperatorKey]):
         return False
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may delete operator keys."""
         return request.user.has_perm("applications.delete_operatorkey")
 
     def save_model(self, request: HttpRequest, obj: OperatorKey, form: Any, change: bool) -> None:
-        """Create the key by the service of the command."""
         name = form.cleaned_data["name"]
         self.refuse_repeat(request)
         key = first_operator_key(name=name)
@@ -289,12 +282,10 @@ class OperatorKeyAdmin(AddsWithKey, KeysetAdmin[OperatorKey]):
 
     @admin.action(description="Replace the selected keys", permissions=["change"])
     def replace_keys(self, request: HttpRequest, keys: "QuerySet[OperatorKey]") -> HttpResponse:
-        """Replace each key; the next page shows the new keys."""
         return replace_keys(self, request, keys, lambda key: rotate_operator_key(name=key.name))
 
     @admin.action(description="Revoke the selected keys", permissions=["revoke"])
     def revoke(self, request: HttpRequest, keys: "QuerySet[OperatorKey]") -> HttpResponse | None:
-        """Revoke each key after a confirmation."""
         page = confirmation_page(self, request, keys, _REVOKE)
         if page is not None:
             return page

@@ -62,10 +62,8 @@ class ChatAdmin(NumberedAdmin[Chat]):
 
     @admin.display(description="name")
     def short_name(self, chat: Chat) -> SafeString:
-        """The beginning of the name."""
         return preview(chat.name)
 
     @admin.display(description="messages")
     def messages(self, chat: Chat) -> SafeString:
-        """The number of messages, as a link to them."""
         return list_link("messages_app.message", chat.key, chat.messages_count)

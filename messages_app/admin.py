@@ -40,7 +40,6 @@ class NewMessageForm(MessageForm):
         fields = ("application_token", "chat_number", "body")
 
     def clean(self) -> dict[str, Any]:
-        """The application must have the chat."""
         values = self.cleaned_data
         if {"application_token", "chat_number"} <= set(values):
             try:
@@ -77,13 +76,11 @@ class MessageAdmin(NumberedAdmin[Message]):
 
     @admin.display(description="chat")
     def chat(self, message: Message) -> SafeString:
-        """The chat, as a link."""
         key = (message.application_token, message.chat_number)
         return list_link("chats.chat", key, f"{message.application_token}/{message.chat_number}")
 
     @admin.display(description="body")
     def beginning(self, message: Message) -> SafeString:
-        """The beginning of the body."""
         return preview(vars(message)["beginning"])
 
     def get_search_results(

@@ -125,22 +125,18 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
 
     @admin.display(description="reason")
     def why(self, letter: DeadLetter) -> SafeString:
-        """The beginning of the reason."""
         return preview(letter.reason)
 
     @admin.display(description="content")
     def holds(self, letter: DeadLetter) -> SafeString:
-        """The rows in the letter."""
         return rows_held(letter)
 
     @admin.display(description="payload")
     def payload_shown(self, letter: DeadLetter) -> SafeString:
-        """The stored payload."""
         return payload_of(letter)
 
     @admin.display(description="traceback")
     def trace(self, letter: DeadLetter) -> SafeString:
-        """The traceback of the error, if there was one."""
         return format_html("<pre>{}</pre>", letter.traceback or "–")
 
     def find(self, rows: "QuerySet[DeadLetter]", text: str) -> "QuerySet[DeadLetter] | None":
@@ -161,11 +157,9 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
         return rows.filter(parent__gte=name, parent__lt=f"{name}0").order_by(*order)
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
-        """Users who may change dead letters."""
         return request.user.has_perm("ingest.change_deadletter")
 
     def has_discard_permission(self, request: HttpRequest) -> bool:
-        """Users who may delete dead letters."""
         return request.user.has_perm("ingest.delete_deadletter")
 
     def render_change_form(
@@ -187,7 +181,6 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
         permissions=["discard"],
     )
     def discard(self, request: HttpRequest, letters: "QuerySet[DeadLetter]") -> HttpResponse | None:
-        """Discard each letter, after a confirmation."""
         page = confirmation_page(self, request, letters.defer(*self.not_listed), _DISCARD)
         if page is None:
             self._process(request, letters, discard, "Discarded")

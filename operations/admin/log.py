@@ -76,7 +76,6 @@ class LogEntryAdmin(ReadOnlyAdmin[LogEntry]):
 
     @admin.display(description="change")
     def change(self, entry: LogEntry) -> SafeString:
-        """The description of the change."""
         if entry.is_deletion() and not entry.change_message:
             return preview("Deleted.")
         return preview(entry.get_change_message())

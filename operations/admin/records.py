@@ -46,17 +46,14 @@ class RecordAdmin(KeysetAdmin[Row]):
         """Change the row by the service of the application; return the changed row."""
 
     def get_fields(self, request: HttpRequest, obj: Row | None = None) -> tuple[str, ...]:
-        """The fields of the form to add or to change a row."""
         return self.add_fields if obj is None else self.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Row | None = None) -> tuple[str, ...]:
-        """All fields but one of an existing row."""
         return () if obj is None else tuple(set(self.fields) - {self.editable})
 
     def get_form(
         self, request: HttpRequest, obj: Row | None = None, change: bool = False, **kwargs: Any
     ) -> type[forms.ModelForm[Row]]:
-        """The form to add or to change a row."""
         if obj is None:
             kwargs["form"] = self.add_form
         return super().get_form(request, obj, change, **kwargs)
@@ -81,7 +78,6 @@ class NumberedAdmin(RecordAdmin[Row]):
 
     @admin.display(description="application")
     def application(self, row: Row) -> SafeString:
-        """The application, as a link."""
         token = self.record_type.key_of(row)[0]
         return list_link("applications.application", (token,), token)
 
@@ -93,7 +89,6 @@ class NumberedAdmin(RecordAdmin[Row]):
         return conversation_link(str(token), chat, "Read", message)
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        """The parts of the key."""
         return self.record_type.key_fields
 
     def find(self, rows: "QuerySet[Row]", text: str) -> "QuerySet[Row] | None":
@@ -122,7 +117,6 @@ class NumberedAdmin(RecordAdmin[Row]):
         return row
 
     def edit(self, row: Row, values: Mapping[str, Any]) -> Row:
-        """Edit it as the API does."""
         kind = self.record_type
         changed = {name: values[name] for name in kind.field_names if name in values}
         edited: Row = update(kind, kind.key_of(row), **changed)

@@ -10,8 +10,6 @@ from infra.commands import LineCommand, utf8
 
 
 class Command(LineCommand):
-    """Make a key and print it."""
-
     help = (
         "Make the key of an application that has none yet, such as an imported one, and print it "
         "on the last line. It cannot be shown again. With --rotate, replace an existing key, which "
@@ -20,12 +18,10 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """TOKEN, --rotate."""
         parser.add_argument("token", type=utf8, metavar="TOKEN", help="the application's token")
         parser.add_argument("--rotate", action="store_true", help="replace the existing key")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the key alone."""
         make = rotate_key if options["rotate"] else first_key
         try:
             key = make(token=options["token"])

@@ -11,8 +11,6 @@ from ingest.text_rules import clean_name
 
 
 class Command(LineCommand):
-    """Make a key and print it, or revoke one."""
-
     help = (
         "Make a key that opens every application and may create and list applications, and print "
         "it on the last line. It cannot be shown again. If the name has a key already, the old one "
@@ -21,12 +19,10 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """NAME, --revoke."""
         parser.add_argument("name", metavar="NAME", help="a name that tells operator keys apart")
         parser.add_argument("--revoke", action="store_true", help="end the key and make none")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the key alone, or what was revoked."""
         name = clean_name(options["name"])
         if not options["revoke"]:
             self.stdout.write(make_operator_key(name=name))

@@ -17,8 +17,6 @@ STANDARD_OUTPUT = "-"
 
 
 class Command(LineCommand):
-    """Export the messages of one application."""
-
     help = (
         "Export the messages of an application as JSON lines, ordered by chat and message number. "
         'Each line is {"application": NAME, "chat": NAME, "body": TEXT}, the format that '
@@ -27,7 +25,6 @@ class Command(LineCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """APPLICATION, --output."""
         parser.add_argument(
             "application", type=utf8, metavar="APPLICATION", help="token or name of the application"
         )
@@ -40,7 +37,6 @@ class Command(LineCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Export, with a progress bar where there is a terminal."""
         try:
             application = find_application(options["application"])
             with exit_on_closed_pipe(), interruptible(), self._open(options["output"]) as output:

@@ -76,8 +76,6 @@ def rejected_lines(source_name: str | None = None) -> Iterator[RejectedLine]:
 
 
 class Command(LineCommand):
-    """Import a file or standard input, or list rejected lines."""
-
     help = (
         'Import messages from JSON lines of {"application": NAME, "chat": NAME, "body": TEXT}, '
         "plain or gzip. An import that was interrupted resumes when it is run again, and one "
@@ -88,7 +86,6 @@ class Command(LineCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """FILE, --name, --restart, --rejected, --json."""
         parser.add_argument(
             "file", metavar="FILE", nargs="?", help="file to import, or - for standard input"
         )
@@ -109,7 +106,6 @@ class Command(LineCommand):
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Import and print the result; fail if the import ended early."""
         file, name, as_json = options["file"], options["name"], options["json"]
         with exit_on_closed_pipe():
             if options["rejected"]:

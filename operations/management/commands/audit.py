@@ -12,8 +12,6 @@ from operations.audit.runner import audit
 
 
 class Command(LineCommand):
-    """Run all checks and print their findings."""
-
     help = (
         "Check the stored data against the guarantees of the service: no row is stored twice, no "
         "number is lost or above its ceiling; counts, parents, pending rows, dead letters and "
@@ -26,12 +24,10 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--json, --resume."""
         parser.add_argument("--json", action="store_true", help="print the findings as JSON")
         parser.add_argument("--resume", action="store_true", help="continue an interrupted audit")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the audit, with a progress bar on a terminal."""
         try:
             with interruptible() as interruption:
                 report = _audit(interruption, resume=options["resume"])

@@ -30,8 +30,6 @@ _COMMANDS = {
 
 
 class Command(LineCommand):
-    """List, show, replay and discard, each a subcommand."""
-
     help = (
         "Handle dead letters: accepted rows that could not be stored, task messages that could not "
         "be read, documents that the search index refused. Every subcommand can be interrupted "
@@ -41,7 +39,6 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The subcommands and their arguments."""
         commands = parser.add_subparsers(dest="subcommand", required=True)
         for name, help_text in _COMMANDS.items():
             command = commands.add_parser(name, help=help_text, description=help_text)
@@ -61,7 +58,6 @@ class Command(LineCommand):
                 which.add_argument("--all", action="store_true", help="all dead letters")
 
     def handle(self, *args: Any, subcommand: str, **options: Any) -> None:
-        """Run the subcommand."""
         if subcommand == "list":
             self._list(options["after"], options["limit"], as_json=options["json"])
         elif subcommand == "show":

@@ -18,8 +18,6 @@ MAX_SKIP = 10**12
 
 
 class Command(LineCommand):
-    """Begin a new epoch of numbering, by hand."""
-
     help = (
         "Begin a new epoch of numbering: the blocks of numbers in Redis become invalid, and the "
         "next number of each chat lies above every number ever lent to it. Use it after Redis was "
@@ -32,7 +30,6 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--reason, --restored, --skip."""
         parser.add_argument(
             "--reason",
             type=utf8,
@@ -57,7 +54,6 @@ class Command(LineCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Begin the epoch, with --restored after all steps of the recovery."""
         reason = options["reason"][:MAX_REASON_CHARACTERS]
         if options["skip"] and not options["restored"]:
             raise CommandError("--skip needs --restored.")

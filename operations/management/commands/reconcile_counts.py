@@ -10,8 +10,6 @@ from operations import counts
 
 
 class Command(LineCommand):
-    """Make chats_count and messages_count equal the number of rows."""
-
     help = (
         "Recount the applications and chats whose children changed since the last count, and "
         "correct chats_count and messages_count. Safe at any time and under any load. After an "
@@ -19,7 +17,6 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--all, --dry-run, --json."""
         parser.add_argument("--all", action="store_true", help="recount all applications and chats")
         parser.add_argument(
             "--dry-run", action="store_true", help="report the corrections without making them"
@@ -27,7 +24,6 @@ class Command(LineCommand):
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the job, with a progress bar on a terminal."""
         with tqdm(unit=" parents", disable=None, leave=False) as bar:
             tallies = counts.reconcile(
                 everything=options["all"], dry_run=options["dry_run"], progress=bar.update

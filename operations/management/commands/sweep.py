@@ -11,8 +11,6 @@ from ingest.sweeper import sweep
 
 
 class Command(LineCommand):
-    """Store rows that were accepted more than a minute ago and are still pending in Redis."""
-
     help = (
         "Store rows that were accepted more than a minute ago and are still pending in Redis, "
         "because their message was lost or their process died. Beat runs a sweep every minute. "
@@ -23,11 +21,9 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--json."""
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Sweep once."""
         if not redis_is_configured():
             self.stdout.write("{}" if options["json"] else "Nothing to do without REDIS_URL.")
             return

@@ -16,8 +16,6 @@ from retention.purge import PurgeResult, dry_run, purge
 
 
 class Command(LineCommand):
-    """Purge one application."""
-
     help = (
         "Remove messages that were accepted before a date, from the database and the search "
         "index. Each chat is purged up to its first message that is not older, or that is still "
@@ -28,7 +26,6 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--application, --before, --dry-run, --json."""
         parser.add_argument(
             "--application", type=utf8, metavar="TOKEN", required=True, help="application to purge"
         )
@@ -43,7 +40,6 @@ class Command(LineCommand):
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Purge, with a progress bar on a terminal."""
         token = options["application"]
         if not Application.objects.filter(token=token).exists():
             raise CommandError(f"No application has the token {token}.")

@@ -35,8 +35,6 @@ _COMMANDS = {
 
 
 class Command(LineCommand):
-    """Subcommands that create, rebuild, check and repair the index."""
-
     help = (
         "Manage the search index in Elasticsearch. The search worker creates the index and keeps "
         "it up to date, so these commands are needed only for repair, or to be sure. Each of them "
@@ -44,7 +42,6 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The subcommands; --json for programs."""
         commands = parser.add_subparsers(dest="subcommand", required=True)
         for name, what in _COMMANDS.items():
             command = commands.add_parser(name, help=what, description=what)
@@ -57,7 +54,6 @@ class Command(LineCommand):
                 )
 
     def handle(self, *args: Any, subcommand: str, **options: Any) -> None:
-        """Run the subcommand and print its result."""
         if not settings.ENVIRONMENT.elasticsearch_url:
             raise CommandError(
                 "There is no search index without Elasticsearch: set ELASTICSEARCH_URL."
