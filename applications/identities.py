@@ -15,7 +15,7 @@ import secrets
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from secrets import compare_digest
@@ -125,7 +125,7 @@ _OPERATOR = "operator"
 
 def identify(key_hash: KeyHash) -> Identity | None:
     """The holder of the key with this hash; None if there is none. Raises KeysUnavailable."""
-    learnt = _memory.now().learnt
+    learnt = _learnt_now()
     if key_hash in learnt:
         return learnt[key_hash]
     try:
@@ -139,7 +139,8 @@ def identify(key_hash: KeyHash) -> Identity | None:
 
 def forget_identities() -> None:
     """Forget all holders after a key was replaced; other processes do within a second."""
-    _memory.forget()
+    global _learnt  # noqa: PLW0603 - see there
+    _learnt = (0, {})
 
 
 def remember_in_redis(key_hash: KeyHash) -> None:
@@ -149,33 +150,17 @@ def remember_in_redis(key_hash: KeyHash) -> None:
             identify(key_hash)
 
 
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
-    """The holders that were learnt in one second of the clock."""
-
-    number: int
-    learnt: dict[KeyHash, Identity | None] = field(default_factory=dict)
+#: The second of the clock, and the holders that were learnt in it.
+_learnt: tuple[int, dict[KeyHash, Identity | None]] = (0, {})
 
 
-class _Memory:
-    """The snapshot of the present second; older ones are dropped."""
-
-    def __init__(self) -> None:
-        self._second = _Snapshot(0)
-
-    def now(self) -> _Snapshot:
-        """The present snapshot. Take it before a lookup: the result counts for this second."""
-        second, number = self._second, int(time.monotonic() / REMEMBERED_SECONDS)
-        if second.number != number:
-            self._second = second = _Snapshot(number)
-        return second
-
-    def forget(self) -> None:
-        """Start a new snapshot."""
-        self._second = _Snapshot(0)
-
-
-_memory = _Memory()
+def _learnt_now() -> dict[KeyHash, Identity | None]:
+    """What was learnt in this second. Take it before a lookup: the result counts for this one."""
+    global _learnt  # noqa: PLW0603 - one memory for the whole process
+    second, learnt = int(time.monotonic() / REMEMBERED_SECONDS), _learnt
+    if learnt[0] != second:
+        _learnt = learnt = (second, {})
+    return learnt[1]
 
 
 def _look_up(key_hashes: Sequence[KeyHash]) -> list[Identity | Exception | None]:

@@ -28,7 +28,7 @@ from django.db.models.expressions import RawSQL
 from infra.database import in_transaction
 from infra.jobs import Run, only_run
 from infra.logs import Event, get_logger
-from infra.natural_keys import with_keys
+from infra.natural_keys import batches_by_pk, with_keys
 from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
 from infra.service_errors import is_deadlock
 from ingest import redis_keys
@@ -110,7 +110,7 @@ def reconcile(
 def _compare(kind: RecordType, everything: bool, progress: Callable[[int], object]) -> Tally:
     tally = Tally()
     marked = _parents(kind) if everything else _parents(kind).filter(count_state__gt=0)
-    for parents in _parent_batches(marked):
+    for parents in batches_by_pk(marked, BATCH):
         tally.add(parents, wrong_counts(kind, parents))
         progress(len(parents))
     return tally
@@ -126,7 +126,7 @@ def _correct(
     taken = _parents(kind).filter(count_state__gt=CountState.CHANGED)
     _update(taken.filter(count_state__lt=run.number), count_state=CountState.CHANGED)
     changed = _parents(kind).filter(count_state=CountState.CHANGED)
-    for parents in _parent_batches(_parents(kind) if everything else changed):
+    for parents in batches_by_pk(_parents(kind) if everything else changed, BATCH):
         run.still_alive()
         these = _parents(kind).filter(pk__in=[parent.pk for parent in parents])
         _update(these.filter(count_state__lt=run.number), count_state=run.number)
@@ -144,14 +144,6 @@ def _correct(
 
 def _parents(kind: RecordType) -> "QuerySet[Parent]":
     return kind.parent._default_manager.all()
-
-
-def _parent_batches(rows: "QuerySet[Parent]") -> Iterator[list[Parent]]:
-    """The parents in order of primary key, each once."""
-    last = 0
-    while batch := list(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):
-        yield batch
-        last = batch[-1].pk
 
 
 def _update(rows: "QuerySet[Any]", **values: Any) -> None:

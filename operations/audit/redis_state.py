@@ -91,12 +91,17 @@ def pending_numbers(parent: str, of: range) -> Iterator[int]:
 
 def parents_with_pending_rows() -> Iterator[str]:
     """Their names, found by SCAN: also those missing in the sweeper's index; some twice."""
+    for names in scan_pages(redis_keys.EVERY_PENDING):
+        yield from (redis_keys.parent_of_key(name.decode()) for name in names)
+
+
+def scan_pages(pattern: str) -> Iterator[Sequence[bytes]]:
+    """The keys that match, found by SCAN: some twice; no page is empty."""
     cursor = 0
     while True:
-        page = methodcaller("scan", cursor, match=redis_keys.EVERY_PENDING, count=_SCANNED)
-        cursor, names = ask_redis(page)
-        for name in names:
-            yield redis_keys.parent_of_key(name.decode())
+        cursor, names = ask_redis(methodcaller("scan", cursor, match=pattern, count=_SCANNED))
+        if names:
+            yield names
         if not cursor:
             return
 

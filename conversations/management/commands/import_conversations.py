@@ -17,6 +17,7 @@ from conversations.import_source import Source, name_of, open_source
 from conversations.models import ImportShare, RejectedLine, digest_of
 from conversations.output import exit_on_closed_pipe
 from infra.commands import Interrupted, LineCommand, interruptible
+from infra.natural_keys import batches_by_pk
 
 #: Applications that are listed in text.
 MAX_LISTED = 50
@@ -66,13 +67,11 @@ def as_text(outcome: Outcome, seconds: float) -> Iterator[str]:
 
 def rejected_lines(source_name: str | None = None) -> Iterator[RejectedLine]:
     """The rejected lines of one source or of all, oldest first, in bounded memory."""
-    rows = RejectedLine.objects.select_related("of").order_by("pk")
+    rows = RejectedLine.objects.select_related("of")
     if source_name is not None:
         rows = rows.filter(of__source_key=digest_of(source_name))
-    last = 0
-    while step := list(rows.filter(pk__gt=last)[:STEP]):
+    for step in batches_by_pk(rows, STEP):
         yield from step
-        last = step[-1].pk
 
 
 class Command(LineCommand):
