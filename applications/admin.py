@@ -44,7 +44,7 @@ from operations.admin.confirmation import (
 )
 from operations.admin.fields import NameField
 from operations.admin.lists import KeysetAdmin
-from operations.admin.log import note
+from operations.admin.log import write
 from operations.admin.records import RecordAdmin
 
 #: The attribute of a new row that holds its key until it is shown.
@@ -134,7 +134,7 @@ def _page(admin: ModelAdmin[Any], request: HttpRequest, keys: Sequence[NewKey]) 
 def _replaced(request: HttpRequest, holder: Holder, replace: Callable[[Holder], str]) -> NewKey:
     try:
         key = replace(holder)
-        note(request, holder, CHANGE, "Replaced the key.")
+        write(request.user, [holder], CHANGE, "Replaced the key.")
     except DomainError as error:
         return NewKey(holder, error=error.detail)
     except (DatabaseError, InterfaceError) as error:
@@ -291,6 +291,6 @@ class OperatorKeyAdmin(AddsWithKey, KeysetAdmin[OperatorKey]):
             return page
         for key in keys:
             if revoke_operator_key(name=key.name):
-                note(request, key, DELETION, "Revoked the key.")
+                write(request.user, [key], DELETION, "Revoked the key.")
                 self.message_user(request, f"Revoked: {key.name}", messages.SUCCESS)
         return None

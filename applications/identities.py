@@ -55,10 +55,6 @@ KEPT_FOR = timedelta(days=7)
 REVOKED_FOR = 2 * KEPT_FOR
 
 
-class HolderUnknown(Exception):
-    """Redis does not know whether this key is valid."""
-
-
 def remember_holder(key_hash: str, holder: str, epoch: int) -> None:
     """Keep the holder that the database named in this epoch; nothing without Redis."""
     with suppress(RedisUnavailable):
@@ -67,21 +63,6 @@ def remember_holder(key_hash: str, holder: str, epoch: int) -> None:
                 redis_keys.key_holder(key_hash), f"{epoch} {holder}", ex=KEPT_FOR
             )
         )
-
-
-def recall_holder(key_hash: str, *, since: int) -> str | None:
-    """The holder, if the entry is not older than the epoch `since`; None for a revoked key.
-
-    Raises HolderUnknown, RedisUnavailable.
-    """
-    names = [redis_keys.key_holder(key_hash), redis_keys.revoked_key(key_hash), redis_keys.EPOCH]
-    entry, revoked, epoch = ask_redis(lambda server: server.mget(names))
-    if revoked:
-        return None
-    read_in, _, holder = (entry or b"0").decode().partition(" ")
-    if not holder or int(read_in) < max(since, int(epoch or 0)):
-        raise HolderUnknown
-    return holder
 
 
 def revoke_in_redis(key_hash: str) -> None:
@@ -111,11 +92,6 @@ class Identity:
 
     def __str__(self) -> str:
         return self.application_token or _OPERATOR
-
-    @property
-    def is_operator(self) -> bool:
-        """Whether every application is open to it."""
-        return self.application_token is None
 
 
 OPERATOR = Identity(None)
@@ -210,11 +186,18 @@ def _rows(
 
 
 def _from_redis(key_hash: KeyHash) -> Identity | Exception | None:
+    """The holder of this key; None for a revoked one, KeysUnavailable if Redis cannot tell."""
+    names = [redis_keys.key_holder(key_hash), redis_keys.revoked_key(key_hash), redis_keys.EPOCH]
     try:
-        holder = recall_holder(key_hash, since=latest_epoch.value)
-    except (RedisUnavailable, HolderUnknown):
+        entry, revoked, epoch = ask_redis(lambda server: server.mget(names))
+    except RedisUnavailable:
         return KeysUnavailable()
-    return None if holder is None else _identity(holder)
+    if revoked:
+        return None
+    read_in, _, holder = (entry or b"0").decode().partition(" ")
+    if not holder or int(read_in) < max(latest_epoch.value, int(epoch or 0)):
+        return KeysUnavailable()
+    return _identity(holder)
 
 
 def _identity(holder: str) -> Identity:

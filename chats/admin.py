@@ -9,7 +9,7 @@ from chats.models import Chat
 from chats.records import CHATS
 from operations.admin.cells import list_link, preview
 from operations.admin.fields import NameField
-from operations.admin.records import NumberedAdmin
+from operations.admin.records import TIMES, NumberedAdmin
 
 
 class ChatForm(forms.ModelForm[Chat]):
@@ -39,16 +39,7 @@ class ChatAdmin(NumberedAdmin[Chat]):
     form = ChatForm
     add_form = NewChatForm
     add_fields = ("application_token", "name")
-    fields = (
-        "application",
-        "chat_number",
-        "name",
-        "messages",
-        "conversation",
-        "created_at",
-        "updated_at",
-        "version",
-    )
+    fields = ("application", "chat_number", "name", "messages", "conversation", *TIMES)
     editable = "name"
     list_display = (
         "chat_number",

@@ -17,7 +17,7 @@ from messages_app.models import Message
 from messages_app.records import MESSAGES
 from operations.admin.cells import PREVIEW_CHARACTERS, list_link, preview
 from operations.admin.fields import BodyField
-from operations.admin.records import NumberedAdmin
+from operations.admin.records import TIMES, NumberedAdmin
 
 
 class MessageForm(forms.ModelForm[Message]):
@@ -57,16 +57,7 @@ class MessageAdmin(NumberedAdmin[Message]):
     form = MessageForm
     add_form = NewMessageForm
     add_fields = ("application_token", "chat_number", "body")
-    fields = (
-        "application",
-        "chat",
-        "message_number",
-        "conversation",
-        "body",
-        "created_at",
-        "updated_at",
-        "version",
-    )
+    fields = ("application", "chat", "message_number", "conversation", "body", *TIMES)
     editable = "body"
     not_listed = ("body",)
     list_display = ("message_number", "chat", "beginning", "created_at")

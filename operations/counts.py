@@ -1,17 +1,9 @@
 """The count job: it corrects the counts of children, at a cost in proportion to the changes.
 
-An insert of a child marks its parent (`count_state` = CHANGED) in the same transaction. A worker
-flags it in Redis afterwards, in one set of names for each type of record: an update in the database
-for each parent would cost it more than the rows. The job takes such a set by renaming it, and turns
-the flags into marks before it counts. A parent flagged while the job counts stays flagged for the
-next run, and a set left under the new name by a run that died is taken first.
-
-The job replaces the mark with its run number *before* it counts: a child inserted meanwhile sets
-the mark again, so the parent stays marked for the next run. A run that dies leaves its number in
-the rows it had taken; any state but CURRENT is a mark, so the next run takes them again. A run
-that was overtaken can no longer write, because its number is no longer in the row.
-
-Children are counted without locks, and one short update writes the count.
+Workers flag the parents of stored rows in Redis, in one set of names for each type of record: an
+update in the database for each parent would cost them more than the rows. The job turns these flags
+into marks (`count_state`), replaces the marks by its run number, counts without locks, and writes
+the counts in one short update. docs/architecture.md explains why no change is missed.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

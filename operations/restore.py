@@ -189,7 +189,7 @@ def _highest_in_redis(parents: Sequence[Key]) -> Highest:
         return {}
     known = read_numbers([parent_name(parent) for parent in parents])
     return {
-        parent: max(one.highest_pending, one.block.last)
+        parent: max(one.highest_pending, one.last)
         for parent, one in zip(parents, known, strict=True)
     }
 

@@ -25,7 +25,7 @@ from ingest.redis_keys import parent_name
 from operations.admin.cells import conversation_link, folded, preview
 from operations.admin.confirmation import Confirmation, confirmation_page
 from operations.admin.lists import ReadOnlyAdmin
-from operations.admin.log import note
+from operations.admin.log import write
 from operations.admin.records import key_parts
 
 _MAX_ROWS = 50
@@ -200,7 +200,7 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
             try:
                 work(letter)
             except StillSetAside as error:
-                note(request, letter, CHANGE, f"{done} without success: {error}")
+                write(request.user, [letter], CHANGE, f"{done} without success: {error}")
                 self.message_user(
                     request, f"{letter.title} stays set aside: {error}", messages.ERROR
                 )
@@ -209,5 +209,5 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
                 self.message_user(request, message, messages.ERROR)
                 return
             else:
-                note(request, letter, DELETION, f"{done}.")
+                write(request.user, [letter], DELETION, f"{done}.")
                 self.message_user(request, f"{done}: {letter.title}", messages.SUCCESS)

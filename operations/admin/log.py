@@ -7,7 +7,6 @@ from django.contrib import admin
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from infra.natural_keys import with_keys
@@ -15,11 +14,6 @@ from ingest.read_your_writes import store_if_pending
 from ingest.records import NumberedRow
 from operations.admin.cells import preview
 from operations.admin.lists import ReadOnlyAdmin
-
-
-def note(request: HttpRequest, row: Model, flag: int, what: str) -> None:
-    """Log a change of this row by the user of the request."""
-    write(request.user, [row], flag, what)
 
 
 def write(user: Any, rows: Iterable[Model], flag: int, what: str | list[dict[str, Any]]) -> None:

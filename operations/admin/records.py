@@ -24,6 +24,9 @@ from operations.admin.lists import KeysetAdmin
 
 Row = TypeVar("Row", bound=Model)
 
+#: The last fields on the page of a row.
+TIMES = ("created_at", "updated_at", "version")
+
 
 class RecordAdmin(KeysetAdmin[Row]):
     """A subclass adds its search, its two forms and the services that they call.

@@ -29,7 +29,6 @@ from operations.audit.checks import (
 )
 from operations.audit.gaps import check_gaps
 from operations.audit.redis_state import (
-    LentBlock,
     RedisNumbers,
     epoch_of_blocks,
     existing_authority,
@@ -113,18 +112,18 @@ def _adds_up(
     has_all = stats.rows == highest - purged == stats.acceptances
     begins_well = stats.lowest in (0, purged + 1)
     is_counted = getattr(parent, count) == stats.rows
-    given = _given(parent, seen.block, epoch)
+    given = _given(parent, seen, epoch)
     ends_well = given in (None, highest) and highest <= parent.number_ceiling
-    block_fits = epoch != seen.block.epoch or not list(_block_errors(seen, highest, parent))
+    block_fits = epoch != seen.epoch or not list(_block_errors(seen, highest, parent))
     return all((lease_fits, has_all, begins_well, is_counted, ends_well, block_fits))
 
 
-def _given(parent: Parent, block: LentBlock, epoch: int | None) -> int | None:
+def _given(parent: Parent, seen: RedisNumbers, epoch: int | None) -> int | None:
     """The highest number that was certainly given; None if only the rows tell it."""
     if parent.lease_epoch is None:
         return parent.number_ceiling
-    if epoch is not None and block.epoch == epoch == parent.lease_epoch:
-        return block.next - 1
+    if epoch is not None and seen.epoch == epoch == parent.lease_epoch:
+        return seen.next - 1
     return None
 
 
@@ -141,11 +140,11 @@ def _recheck_numbers(kind: RecordType, key: Key) -> Iterator[Finding]:
     purged = purged_through(parent)
     highest = max(stored, purged)
     yield from _ceiling_errors(kind, highest, parent)
-    if seen.block.epoch == epoch:
+    if seen.epoch == epoch:
         for what in _block_errors(seen, highest, parent):
             yield error("blocks", key, what)
     yield from _repeated_acceptances(kind, key)
-    given = max(highest, _given(parent, seen.block, epoch) or 0)
+    given = max(highest, _given(parent, seen, epoch) or 0)
     yield from _check_purge(kind, key, purged)
     yield from check_gaps(kind, key, purged + 1, min(given, parent.number_ceiling))
     yield from _check_count(kind, key)
@@ -166,14 +165,13 @@ def _ceiling_errors(kind: RecordType, highest: int, parent: Parent) -> Iterator[
 
 def _block_errors(seen: RedisNumbers, highest_stored: int, parent: Parent) -> Iterator[str]:
     """What is wrong with a block of the current epoch that was read after the highest row."""
-    block = seen.block
     given = max(seen.highest_pending, highest_stored)
-    if block.last > parent.number_ceiling:
-        yield f"Redis may give {block.last}, above the ceiling {parent.number_ceiling}"
-    if block.next <= given:
-        yield f"Redis would give {block.next} again, although {given} was given"
-    if block.next > block.last + 1:
-        yield f"Redis' next number {block.next} lies behind its block, which ends at {block.last}"
+    if seen.last > parent.number_ceiling:
+        yield f"Redis may give {seen.last}, above the ceiling {parent.number_ceiling}"
+    if seen.next <= given:
+        yield f"Redis would give {seen.next} again, although {given} was given"
+    if seen.next > seen.last + 1:
+        yield f"Redis' next number {seen.next} lies behind its block, which ends at {seen.last}"
 
 
 def _repeated_acceptances(kind: RecordType, parent: Key) -> Iterator[Finding]:
