@@ -32,29 +32,6 @@ _MAX_ROWS = 50
 _MAX_CHARACTERS = 64 * 1024
 
 
-def rows_held(letter: DeadLetter) -> SafeString:
-    """Each row with its key, acceptance time and text."""
-    if letter.kind != MESSAGE and letter.kind not in record_types():
-        return format_html("A record of {}, without a row.", letter.kind)
-    try:
-        rows = rows_in(letter)
-    except UnknownFormat as error:
-        return format_html("<p>This letter cannot be read: {}</p>{}", str(error), _text_of(letter))
-    shown = format_html_join("", "{}", ((_row(row),) for row in rows[:_MAX_ROWS]))
-    more = len(rows) - _MAX_ROWS
-    return shown if more <= 0 else format_html("{}<p>… and {} more rows.</p>", shown, more)
-
-
-def payload_of(letter: DeadLetter) -> SafeString:
-    """The payload as folded JSON."""
-    text = json.dumps(letter.payload, indent=1, ensure_ascii=False)
-    return format_html(
-        "<details><summary>{} characters of JSON</summary><pre>{}</pre></details>",
-        len(text),
-        _cut(letter, text),
-    )
-
-
 def _row(row: NumberedRow) -> SafeString:
     return format_html(
         '<div class="held"><p>{} {}, accepted {} UTC</p>{}</div>',
@@ -129,11 +106,28 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
 
     @admin.display(description="content")
     def holds(self, letter: DeadLetter) -> SafeString:
-        return rows_held(letter)
+        """Each row with its key, acceptance time and text."""
+        if letter.kind != MESSAGE and letter.kind not in record_types():
+            return format_html("A record of {}, without a row.", letter.kind)
+        try:
+            rows = rows_in(letter)
+        except UnknownFormat as error:
+            return format_html(
+                "<p>This letter cannot be read: {}</p>{}", str(error), _text_of(letter)
+            )
+        shown = format_html_join("", "{}", ((_row(row),) for row in rows[:_MAX_ROWS]))
+        more = len(rows) - _MAX_ROWS
+        return shown if more <= 0 else format_html("{}<p>… and {} more rows.</p>", shown, more)
 
     @admin.display(description="payload")
     def payload_shown(self, letter: DeadLetter) -> SafeString:
-        return payload_of(letter)
+        """The payload as folded JSON."""
+        text = json.dumps(letter.payload, indent=1, ensure_ascii=False)
+        return format_html(
+            "<details><summary>{} characters of JSON</summary><pre>{}</pre></details>",
+            len(text),
+            _cut(letter, text),
+        )
 
     @admin.display(description="traceback")
     def trace(self, letter: DeadLetter) -> SafeString:

@@ -47,6 +47,17 @@ class PasswordsBusy(Unavailable):
     detail = "Too many passwords are being checked at the moment."
 
 
+@contextmanager
+def _slot(room: Semaphore, seconds: float) -> Iterator[None]:
+    """One of the places in the room for the block. Raises PasswordsBusy if none is free in time."""
+    if not room.acquire(timeout=seconds):
+        raise PasswordsBusy
+    try:
+        yield
+    finally:
+        room.release()
+
+
 class Hasher(PBKDF2PasswordHasher):
     """Django's PBKDF2 hasher, limited to one computation at a time."""
 
@@ -54,12 +65,8 @@ class Hasher(PBKDF2PasswordHasher):
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
         """The hash. Raises PasswordsBusy."""
-        if not self._turn.acquire(timeout=PASSWORD_TURN_SECONDS):
-            raise PasswordsBusy
-        try:
+        with _slot(self._turn, PASSWORD_TURN_SECONDS):
             return super().encode(password, salt, iterations)
-        finally:
-            self._turn.release()
 
 
 logger = get_logger(__name__)
@@ -156,7 +163,7 @@ class LoginForm(AdminAuthenticationForm):
         counted = self._count(self.request, name)
         is_wrong = False
         try:
-            with _slot(self._room):
+            with _slot(self._room, 0):
                 return super().clean()
         except PasswordsBusy:
             raise self._refused(_BUSY) from None
@@ -165,7 +172,8 @@ class LoginForm(AdminAuthenticationForm):
             raise
         finally:
             if not is_wrong:
-                _give_back(counted)
+                for counter in counted:
+                    give_back_attempt(counter)
 
     def _count(self, request: HttpRequest, name: str) -> list[str]:
         """Count the attempt and return its counters. Raises ValidationError above a limit."""
@@ -182,21 +190,6 @@ class LoginForm(AdminAuthenticationForm):
     def _refused(self, refusal: Refusal) -> ValidationError:
         self.refusal = refusal
         return ValidationError(refusal.detail, code="refused")
-
-
-@contextmanager
-def _slot(room: Semaphore) -> Iterator[None]:
-    if not room.acquire(blocking=False):
-        raise PasswordsBusy
-    try:
-        yield
-    finally:
-        room.release()
-
-
-def _give_back(counted: list[str]) -> None:
-    for counter in counted:
-        give_back_attempt(counter)
 
 
 def login(request: HttpRequest) -> HttpResponse:
