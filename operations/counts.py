@@ -94,7 +94,9 @@ def reconcile(
         everything |= lost_in_epoch is not None
         tallies = {one.count_field: _correct(one, everything, run, progress) for one in kinds}
         if lost_in_epoch is not None:
-            note_full_count(lost_in_epoch)
+            # Without effect if a newer epoch has begun.
+            lost = NumberAuthority.objects.filter(epoch=lost_in_epoch)
+            lost.update(needs_full_count=False)
         run.outcome = {name: vars(tally) for name, tally in tallies.items()}
         return tallies
 
@@ -207,11 +209,3 @@ def take_over_flags(batch_done: Callable[[], object] = lambda: None) -> int | No
     except RedisUnavailable as error:
         logger.warning(Event.FLAGS_STAY, error=error)
     return authority.epoch if authority.needs_full_count else None
-
-
-def note_full_count(epoch: int) -> None:
-    """Record that everything was counted since flags were lost in this epoch.
-
-    No effect if a newer epoch has begun.
-    """
-    NumberAuthority.objects.filter(epoch=epoch).update(needs_full_count=False)

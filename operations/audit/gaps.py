@@ -134,22 +134,15 @@ def _explained(parent: Key, gap: range) -> Iterator[tuple[range, NumberSkip | No
 
 def skips_in(parent: Key, gap: range) -> Iterator[NumberSkip]:
     """The recorded skips that end within this gap, in ascending order."""
-    token, chat_number = (*parent, None)[:2]
-    recorded = NumberSkip.objects.filter(
-        application_token=token,
-        chat_number=chat_number,
-        resumed_at__gt=gap.start,
-        resumed_at__lte=gap.stop,
-    )
-    return recorded.order_by("resumed_at", "pk").iterator()
+    ending = _skips_of(parent).filter(resumed_at__gt=gap.start, resumed_at__lte=gap.stop)
+    return ending.order_by("resumed_at", "pk").iterator()
 
 
 def skip_of(parent: Key, number: int) -> NumberSkip | None:
     """The skip that names this very number, if there is one."""
+    return _skips_of(parent).filter(skipped_from__lte=number, resumed_at__gt=number).first()
+
+
+def _skips_of(parent: Key) -> "QuerySet[NumberSkip]":
     token, chat_number = (*parent, None)[:2]
-    return NumberSkip.objects.filter(
-        application_token=token,
-        chat_number=chat_number,
-        skipped_from__lte=number,
-        resumed_at__gt=number,
-    ).first()
+    return NumberSkip.objects.filter(application_token=token, chat_number=chat_number)
