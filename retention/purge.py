@@ -1,12 +1,9 @@
 """The purge: removes messages that were accepted before a date, chat by chat.
 
-Only the beginning of a chat is removed, up to the first message that is not old, so that one number
-per chat (`purged_through`) records what was purged. Messages behind a number whose row may still be
-stored are held up until a later purge.
-
-In each chat the number is recorded first and the rows up to it are removed afterwards;
-ingest.late_rows explains this order. If the process is killed in between, the next purge removes
-the rest. All transactions are short, so that no request waits long and any of them may fail.
+Only the beginning of a chat is removed, up to the first message that is not old or whose row may
+still be stored, so one number per chat (`purged_through`) says what was purged. It is recorded
+before the rows are removed (ingest.late_rows explains why); the next purge removes the rest. All
+transactions are short, so that no request waits long and any of them may fail.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
