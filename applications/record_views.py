@@ -8,12 +8,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from api.idempotency_key import idempotent_request
-from api.responses import (
-    conditional_response,
-    created_response,
-    expected_versions,
-    json_response,
-)
+from api.responses import conditional_response, created_response, expected_versions, json_response
 from api.views import ApiView
 from ingest.commit import accept
 from ingest.read_your_writes import get, require_parent, update

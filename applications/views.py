@@ -14,12 +14,7 @@ from django.urls import re_path
 from rest_framework.request import Request
 
 from api.idempotency_key import REPLAYED_HEADER, idempotent_request
-from api.responses import (
-    conditional_response,
-    created_response,
-    expected_versions,
-    json_response,
-)
+from api.responses import conditional_response, created_response, expected_versions, json_response
 from api.views import APPLICATIONS, TOKEN, ApiView
 from applications import services
 from applications.identities import new_key
