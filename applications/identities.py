@@ -15,7 +15,7 @@ import secrets
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from secrets import compare_digest
@@ -55,10 +55,6 @@ KEPT_FOR = timedelta(days=7)
 REVOKED_FOR = 2 * KEPT_FOR
 
 
-class HolderUnknown(Exception):
-    """Redis does not know whether this key is valid."""
-
-
 def remember_holder(key_hash: str, holder: str, epoch: int) -> None:
     """Keep the holder that the database named in this epoch; nothing without Redis."""
     with suppress(RedisUnavailable):
@@ -67,21 +63,6 @@ def remember_holder(key_hash: str, holder: str, epoch: int) -> None:
                 redis_keys.key_holder(key_hash), f"{epoch} {holder}", ex=KEPT_FOR
             )
         )
-
-
-def recall_holder(key_hash: str, *, since: int) -> str | None:
-    """The holder, if the entry is not older than the epoch `since`; None for a revoked key.
-
-    Raises HolderUnknown, RedisUnavailable.
-    """
-    names = [redis_keys.key_holder(key_hash), redis_keys.revoked_key(key_hash), redis_keys.EPOCH]
-    entry, revoked, epoch = ask_redis(lambda server: server.mget(names))
-    if revoked:
-        return None
-    read_in, _, holder = (entry or b"0").decode().partition(" ")
-    if not holder or int(read_in) < max(since, int(epoch or 0)):
-        raise HolderUnknown
-    return holder
 
 
 def revoke_in_redis(key_hash: str) -> None:
@@ -96,8 +77,7 @@ MAX_REMEMBERED = 10_000
 class KeysUnavailable(Unavailable):
     """Neither the database nor Redis can check keys now."""
 
-    def __init__(self) -> None:
-        super().__init__("Keys cannot be checked now.")
+    detail = "Keys cannot be checked now."
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +93,6 @@ class Identity:
     def __str__(self) -> str:
         return self.application_token or _OPERATOR
 
-    @property
-    def is_operator(self) -> bool:
-        """Whether every application is open to it."""
-        return self.application_token is None
-
 
 OPERATOR = Identity(None)
 #: Stands for an operator in place of a token.
@@ -126,7 +101,7 @@ _OPERATOR = "operator"
 
 def identify(key_hash: KeyHash) -> Identity | None:
     """The holder of the key with this hash; None if there is none. Raises KeysUnavailable."""
-    learnt = _memory.now().learnt
+    learnt = _learnt_now()
     if key_hash in learnt:
         return learnt[key_hash]
     try:
@@ -140,7 +115,8 @@ def identify(key_hash: KeyHash) -> Identity | None:
 
 def forget_identities() -> None:
     """Forget all holders after a key was replaced; other processes do within a second."""
-    _memory.forget()
+    global _learnt  # noqa: PLW0603 - see there
+    _learnt = (0, {})
 
 
 def remember_in_redis(key_hash: KeyHash) -> None:
@@ -150,33 +126,17 @@ def remember_in_redis(key_hash: KeyHash) -> None:
             identify(key_hash)
 
 
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
-    """The holders that were learnt in one second of the clock."""
-
-    number: int
-    learnt: dict[KeyHash, Identity | None] = field(default_factory=dict)
+#: The second of the clock, and the holders that were learnt in it.
+_learnt: tuple[int, dict[KeyHash, Identity | None]] = (0, {})
 
 
-class _Memory:
-    """The snapshot of the present second; older ones are dropped."""
-
-    def __init__(self) -> None:
-        self._second = _Snapshot(0)
-
-    def now(self) -> _Snapshot:
-        """The present snapshot. Take it before a lookup: the result counts for this second."""
-        second, number = self._second, int(time.monotonic() / REMEMBERED_SECONDS)
-        if second.number != number:
-            self._second = second = _Snapshot(number)
-        return second
-
-    def forget(self) -> None:
-        """Start a new snapshot."""
-        self._second = _Snapshot(0)
-
-
-_memory = _Memory()
+def _learnt_now() -> dict[KeyHash, Identity | None]:
+    """What was learnt in this second. Take it before a lookup: the result counts for this one."""
+    global _learnt  # noqa: PLW0603 - one memory for the whole process
+    second, learnt = int(time.monotonic() / REMEMBERED_SECONDS), _learnt
+    if learnt[0] != second:
+        _learnt = learnt = (second, {})
+    return learnt[1]
 
 
 def _look_up(key_hashes: Sequence[KeyHash]) -> list[Identity | Exception | None]:
@@ -226,11 +186,18 @@ def _rows(
 
 
 def _from_redis(key_hash: KeyHash) -> Identity | Exception | None:
+    """The holder of this key; None for a revoked one, KeysUnavailable if Redis cannot tell."""
+    names = [redis_keys.key_holder(key_hash), redis_keys.revoked_key(key_hash), redis_keys.EPOCH]
     try:
-        holder = recall_holder(key_hash, since=latest_epoch.value)
-    except (RedisUnavailable, HolderUnknown):
+        entry, revoked, epoch = ask_redis(lambda server: server.mget(names))
+    except RedisUnavailable:
         return KeysUnavailable()
-    return None if holder is None else _identity(holder)
+    if revoked:
+        return None
+    read_in, _, holder = (entry or b"0").decode().partition(" ")
+    if not holder or int(read_in) < max(latest_epoch.value, int(epoch or 0)):
+        return KeysUnavailable()
+    return _identity(holder)
 
 
 def _identity(holder: str) -> Identity:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from django.db import models
 
+from infra.errors import NotFound
 from ingest.models import Parent
 from ingest.text_rules import MAX_NAME_CHARACTERS
 
@@ -43,6 +44,12 @@ class Application(Parent):
     def key(self) -> ApplicationKey:
         """Its natural key, which its chats carry too."""
         return ApplicationKey(self.token)
+
+
+class ApplicationNotFound(NotFound):
+    """No application has this token."""
+
+    detail = "There is no such application."
 
 
 class OperatorKey(models.Model):

@@ -52,20 +52,16 @@ class ApplicationShape(serializers.Serializer[object]):
     updated_at = serializers.DateTimeField()
 
 
-class NewApplicationShape(ApplicationShape):
-    """An application that was just created."""
-
-    key = serializers.CharField(
-        allow_null=True, help_text="Opens the application; shown this once, to a repeat as null."
-    )
-
-
 class KeyShape(serializers.Serializer[object]):
     """A new key."""
 
     key = serializers.CharField(
         allow_null=True, help_text="Opens the application; shown this once, to a repeat as null."
     )
+
+
+class NewApplicationShape(ApplicationShape, KeyShape):
+    """An application that was just created."""
 
 
 _rename = extend_schema(

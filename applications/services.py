@@ -1,4 +1,4 @@
-"""Writes of applications and keys. Names are clean already (ingest.text_rules).
+"""Reads and writes of applications and keys. Names are clean already (ingest.text_rules).
 
 Replacing or revoking a key works at once, also while the database is unavailable. Redis learns it
 before the database: if the database then fails, the old key is merely refused during outages. If
@@ -7,17 +7,15 @@ Redis cannot be updated, its entries must not count: a new epoch begins in that 
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-from applications.errors import ApplicationNotFound
-from applications.idempotency import claim_application, find_application
 from applications.identities import (
     KeyHash,
     forget_identities,
@@ -26,30 +24,55 @@ from applications.identities import (
     remember_in_redis,
     revoke_in_redis,
 )
-from applications.models import Application, OperatorKey
+from applications.models import Application, ApplicationNotFound, OperatorKey
 from infra.database import in_transaction
 from infra.errors import Conflict, NotFound
 from infra.redis_client import RedisUnavailable, redis_is_configured
 from infra.versions import Versions, update_if_version
-from ingest.idempotency import IdempotentRequest
-from ingest.models import Source
+from ingest.idempotency import IdempotentRequest, KeyReused, RequestKey
+from ingest.idempotency.records import KEPT_FOR
+from ingest.models import IdempotencyKey, Source
 from ingest.numbering.authority import begin_epoch, lock_authority, read_authority
 
-
-class OneTimeChange(Protocol):
-    """A change that is made once for an idempotent request."""
-
-    def refuse_repeat(self) -> None:
-        """Raise an error if it was made before."""
-
-    def claim(self) -> None:
-        """Remember, in this transaction, that it is made. Raises IntegrityError if it was."""
+#: Such a request belongs to no application.
+_NO_APPLICATION = ""
 
 
-def replace_hash(rows: "QuerySet[Any]", new: KeyHash, once: OneTimeChange | None = None) -> bool:
+def find_application(key: RequestKey) -> IdempotencyKey | None:
+    """The first request with this key, if there was one: its application. Raises KeyReused."""
+    row = _idempotency_keys(key).filter(accepted_at__gt=timezone.now() - KEPT_FOR).first()
+    if row and row.fingerprint.hex != key.fingerprint:
+        raise KeyReused
+    return row
+
+
+def claim_application(key: RequestKey, token: str, accepted_at: datetime) -> None:
+    """Remember it, in the transaction that makes it. Raises IntegrityError if a rival has."""
+    _idempotency_keys(key).filter(accepted_at__lte=timezone.now() - KEPT_FOR).delete()
+    IdempotencyKey.objects.create(
+        application_token=_NO_APPLICATION,
+        name=key.name,
+        fingerprint=key.fingerprint,
+        token=token,
+        accepted_at=accepted_at,
+    )
+
+
+def _idempotency_keys(key: RequestKey) -> "QuerySet[IdempotencyKey]":
+    return IdempotencyKey.objects.filter(application_token=_NO_APPLICATION, name=key.name)
+
+
+class _Repeated(Exception):
+    """The request was made before."""
+
+
+def replace_hash(
+    rows: "QuerySet[Any]", new: KeyHash, once: IdempotentRequest | None = None
+) -> bool:
     """Give the row another `key_hash`; false if there is no row.
 
-    Raises OperationalError and the errors of `once`; the row is then unchanged.
+    `once` is the request for another key of an application. Raises OperationalError, and _Repeated,
+    KeyReused or IntegrityError for a repeat of it; the row is then unchanged.
     """
     if not _replace_key(rows, lambda row: row.update(key_hash=new), once):
         return False
@@ -65,14 +88,14 @@ def remove_with_key(rows: "QuerySet[Any]") -> bool:
 def _replace_key(
     rows: "QuerySet[Any]",
     change: "Callable[[QuerySet[Any]], int]",
-    once: OneTimeChange | None = None,
+    once: IdempotentRequest | None = None,
 ) -> bool:
     """Make the change that ends the key of the row."""
     while (row := rows.values_list("key_hash").first()) is not None:
         [old] = row
         # Check after reading the key: otherwise this could end a key that a rival has just made.
-        if once:
-            once.refuse_repeat()
+        if once and find_application(once.key):
+            raise _Repeated
         if in_transaction(
             partial(_apply_change, rows, old, change, once, redis_knows=_revoke_in_redis(old))
         ):
@@ -98,7 +121,7 @@ def _apply_change(
     rows: "QuerySet[Any]",
     old: KeyHash | None,
     change: "Callable[[QuerySet[Any]], int]",
-    once: OneTimeChange | None,
+    once: IdempotentRequest | None,
     *,
     redis_knows: bool,
 ) -> bool:
@@ -108,22 +131,28 @@ def _apply_change(
     if not change(rows.filter(key_hash=old)):
         return False
     if once:
-        once.claim()
+        claim_application(once.key, rows.get().token, timezone.now())
     return True
 
 
 class HasKey(Conflict):
     """A first key was requested, and there is one already."""
 
-    def __init__(self, detail: str = "The application has a key already.") -> None:
-        super().__init__(detail)
+    detail = "The application has a key already."
 
 
 class OperatorKeyNotFound(NotFound):
     """No operator key has this name."""
 
-    def __init__(self) -> None:
-        super().__init__("There is no key of this name.")
+    detail = "There is no key of this name."
+
+
+def get_application(*, token: str) -> Application:
+    """The application of this token. Raises ApplicationNotFound."""
+    application = Application.objects.filter(token=token).first()
+    if application is None:
+        raise ApplicationNotFound
+    return application
 
 
 def create_application(
@@ -196,35 +225,12 @@ def rotate_key_once(*, token: str, request: IdempotentRequest) -> str | None:
     """
     key = new_key()
     try:
-        if not replace_hash(
-            Application.objects.filter(token=token), hash_of(key), _Rotation(token, request)
-        ):
+        if not replace_hash(Application.objects.filter(token=token), hash_of(key), request):
             raise ApplicationNotFound
     except _Repeated:
         request.is_repeat = True
         return None
     return key
-
-
-class _Repeated(Exception):
-    """The request was made before."""
-
-
-@dataclass(frozen=True)
-class _Rotation:
-    """The replacement of a key, once for a request."""
-
-    token: str
-    request: IdempotentRequest
-
-    def refuse_repeat(self) -> None:
-        """Raises _Repeated, KeyReused."""
-        if find_application(self.request.key):
-            raise _Repeated
-
-    def claim(self) -> None:
-        """Raises IntegrityError."""
-        claim_application(self.request.key, self.token, timezone.now())
 
 
 def first_key(*, token: str) -> str:

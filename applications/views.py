@@ -1,36 +1,30 @@
-"""An application as the API shows it.
+"""The routes of applications, whole: one comparison finds each.
 
-The opaque cursor of the list of applications, which have no numbers that a client knows.
-
-It wraps the bound of a keyset page (listing.pages) over the primary key, newest first.
-
-The routes of applications: read the request, call the service, show the result.
+Clients know no numbers of applications, so the list has an opaque cursor. It wraps the bound of a
+keyset page (listing.pages) over the primary key, newest first.
 """
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 
+from django.contrib.admin.models import CHANGE
 from django.http import HttpResponse
+from django.urls import re_path
 from rest_framework.request import Request
 
 from api.idempotency_key import REPLAYED_HEADER, idempotent_request
-from api.responses import (
-    conditional_response,
-    created_response,
-    expected_versions,
-    json_response,
-)
-from api.views import ApiView
-from applications import selectors, services
+from api.responses import conditional_response, created_response, expected_versions, json_response
+from api.views import APPLICATIONS, TOKEN, ApiView
+from applications import services
 from applications.identities import new_key
 from applications.models import Application
 from applications.schema import describe_collection, describe_item, describe_key
-from applications.staff import note_edited, note_new_application, note_new_key
 from infra.errors import FieldError, Invalid
 from ingest.records import timestamp
 from ingest.text_rules import clean_name, field
 from listing.pages import Pager, QuerySetSource, Window, query_parameters, read_window
+from operations.admin.log import note_edited, note_stored, write
 
 
 def application_json(application: Application) -> dict[str, object]:
@@ -85,7 +79,7 @@ class ApplicationCollection(ApiView):
         """A page, newest first."""
         parameters = query_parameters(request)
         pager = Pager[Application](
-            source=QuerySetSource(selectors.all_applications(), "pk"),
+            source=QuerySetSource(Application.objects.all(), "pk"),
             number_of=lambda application: application.pk,
             represent=application_json,
             as_parameters=as_cursor,
@@ -99,7 +93,7 @@ class ApplicationCollection(ApiView):
         key = new_key()
         application = services.create_application(name=name, key=key, request=once)
         if staff := self.staff_user:
-            note_new_application(staff, application.token)
+            note_stored(staff, Application.objects.filter(token=application.token))
         data = application_json(application)
         data["key"] = None if once and once.is_repeat else key
         return created_response(
@@ -115,7 +109,7 @@ class ApplicationItem(ApiView):
 
     def get(self, request: Request, token: str) -> HttpResponse:
         """Show it."""
-        application = selectors.get_application(token=token)
+        application = services.get_application(token=token)
         return conditional_response(request, application.version, application_json(application))
 
     def put(self, request: Request, token: str) -> HttpResponse:
@@ -126,7 +120,7 @@ class ApplicationItem(ApiView):
             expected=expected_versions(request),
         )
         if staff := self.staff_user:
-            note_edited(staff, application, "Name")
+            note_edited(staff, application, ["name"])
         return conditional_response(request, application.version, application_json(application))
 
     patch = put
@@ -147,7 +141,14 @@ class ApplicationKey(ApiView):
         else:
             key = services.rotate_key_once(token=token, request=once)
         if key is not None and (staff := self.staff_user):
-            note_new_key(staff, token)
+            write(staff, Application.objects.filter(token=token), CHANGE, "Replaced the key.")
         return json_response(
             {"key": key}, headers={REPLAYED_HEADER: "true"} if once and once.is_repeat else None
         )
+
+
+urlpatterns = [
+    re_path(rf"{APPLICATIONS}/?\Z", ApplicationCollection.as_view()),
+    re_path(rf"{APPLICATIONS}/{TOKEN}/?\Z", ApplicationItem.as_view()),
+    re_path(rf"{APPLICATIONS}/{TOKEN}/key/?\Z", ApplicationKey.as_view()),
+]

@@ -28,7 +28,7 @@ from search.index.bulk_writing import write as write_changes
 from search.index.client import patient_client
 from search.index.documents import Content
 from search.index.layout import layout, pattern
-from search.index.queries import ElasticsearchSearch
+from search.index.queries import Hits
 
 _WRITTEN_AT_ONCE = 1000
 
@@ -112,9 +112,7 @@ def _change(message: Message) -> Change:
 def search_index(name: str, message: Message, text: str, limit: int) -> list[int]:
     """Numbers of the newest hits in the chat of this message."""
     with _index_named(name):
-        hits = ElasticsearchSearch().hits(
-            application_token=message.token, chat_number=message.chat, query=text
-        )
+        hits = Hits((message.token, message.chat), text)
         return [hit.message_number for hit in hits.items(Window(limit=limit, descending=True))]
 
 

@@ -9,13 +9,8 @@ class ChatsConfig(AppConfig):
     name = "chats"
 
     def ready(self) -> None:
-        """Announce the kind of row, and chats_count to the count job."""
-        from applications.models import Application
-        from chats.models import Chat
+        """Announce the record type."""
         from chats.records import CHATS
-        from ingest import records
-        from operations.counts import Counted, register_count
+        from ingest.records import register_record_type
 
-        key = {"token": "application_token"}
-        records.register_record_type(CHATS)
-        register_count(Counted(parent=Application, field="chats_count", child=Chat, key=key))
+        register_record_type(CHATS)

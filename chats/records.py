@@ -1,14 +1,22 @@
 """The record type of chats."""
 
-from applications.errors import ApplicationNotFound
-from applications.models import Application, ApplicationKey
+from applications.models import Application, ApplicationKey, ApplicationNotFound
 from chats.models import Chat, ChatKey
+from infra.errors import NotFound
 from ingest.records import NAME, RecordType
+
+
+class ChatNotFound(NotFound):
+    """The application has no chat of this number."""
+
+    detail = "There is no such chat."
+
 
 CHATS = RecordType(
     name="chats",
     model=Chat,
     key=ChatKey,
+    missing=ChatNotFound,
     parent=Application,
     parent_key=ApplicationKey,
     parent_missing=ApplicationNotFound,

@@ -93,7 +93,7 @@ if ENVIRONMENT.cors_origins:
 
 # Passwords and sessions of the admin
 
-PASSWORD_HASHERS = ["operations.admin.passwords.Hasher"]
+PASSWORD_HASHERS = ["operations.admin.logins.Hasher"]
 _VALIDATION = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": f"{_VALIDATION}.UserAttributeSimilarityValidator"},

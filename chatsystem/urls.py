@@ -8,14 +8,14 @@ from django.views.generic import RedirectView
 from api import problems
 from api.openapi import DocsView, SchemaView
 from api.views import CHAT_NUMBER, TOKEN
-from applications.urls import urlpatterns as applications
-from chats.urls import urlpatterns as chats
-from messages_app.urls import urlpatterns as messages
+from applications.views import urlpatterns as applications
+from chats.views import urlpatterns as chats
+from messages_app.views import urlpatterns as messages
 from operations import dashboard, health
 from operations.admin import logins
-from operations.metrics_view import MetricsView
+from operations.health import MetricsView
 from search.conversation_page import conversation
-from search.urls import urlpatterns as search
+from search.views import urlpatterns as search
 
 admin.site.site_header = admin.site.site_title = "Chat system"
 admin.site.site_url = None  # there are no other pages

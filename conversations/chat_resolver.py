@@ -8,8 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from applications.errors import ApplicationNotFound
-from applications.models import Application, ApplicationKey
+from applications.models import Application, ApplicationKey, ApplicationNotFound
 from applications.services import create_application
 from chats.models import ChatKey
 from chats.records import CHATS

@@ -13,7 +13,7 @@ from django.db.models import Q, Sum
 
 from applications.models import Application
 from chats.models import Chat
-from chats.selectors import chats_of
+from chats.records import CHATS
 from conversations.errors import UnknownApplication
 from listing import parent_rows
 from messages_app.models import Message
@@ -52,8 +52,8 @@ def find_application(token_or_name: str) -> Application:
 
 def count_messages(application: Application) -> int:
     """The approximate number of lines."""
-    chats = chats_of(application_token=application.token)
-    return chats.aggregate(total=Sum("messages_count"))["total"] or 0
+    total = CHATS.rows(application.key).aggregate(total=Sum("messages_count"))["total"]
+    return int(total or 0)
 
 
 def steps_of(application: Application) -> Iterator[list[str]]:
@@ -74,7 +74,7 @@ def steps_of(application: Application) -> Iterator[list[str]]:
 
 
 def _chats(application: Application) -> Iterator[list[Chat]]:
-    chats = chats_of(application_token=application.token).order_by("chat_number")
+    chats = CHATS.rows(application.key).order_by("chat_number")
     ceiling = application.number_ceiling
     for numbers in parent_rows.number_ranges((application.token,), STEP, through=ceiling):
         yield list(chats.filter(chat_number__range=(numbers[0], numbers[-1])))

@@ -1,26 +1,30 @@
-"""The lines of an import: split from a stream in bounded memory, and parsed to messages.
+"""The lines of an import: split from a stream in bounded memory, parsed to messages, and batched.
 
 A line knows its number and a digest of all its bytes. The last line may lack its newline: the
-program that writes the file may not be done with it.
+program that writes the file may not be done with it. A byte order mark at the start of a line is
+not part of its content, because each part of joined files may begin with one; the digest includes
+it. Names and bodies follow the rules of the API (ingest.text_rules), and no others.
 
-A byte order mark at the start of a line is not part of its content: a file may begin with one, and
-so does each part of joined files. The digest includes the mark, as it includes all bytes, so that
-imports begun by versions that did not remove marks are still recognized.
-
-Names and bodies follow the rules of the API (ingest.text_rules), and no others.
+A batch is stored in one transaction. It records exactly which lines it covers, and their digest. An
+invalid or empty last line without a newline is reported but not covered: it may be incomplete.
 """
 
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import orjson
 
-from conversations.errors import InvalidLine
+from conversations.errors import InvalidLine, SourceTruncated
 from conversations.models import digest_of
 from infra.errors import Invalid
-from ingest.text_rules import clean_body, clean_name, field
+from ingest.text_rules import clean_body, clean_name
+from ingest.text_rules import field as field_of
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 MAX_LINE_BYTES = 1024 * 1024
 
@@ -62,21 +66,6 @@ class ImportedMessage:
     body: str
 
 
-class LinesDigest:
-    """The digest of a sequence of lines."""
-
-    def __init__(self) -> None:
-        self._digest = sha256()
-
-    def add(self, line: Line) -> None:
-        """Add the next line."""
-        self._digest.update(line.digest)
-
-    def hex(self) -> str:
-        """The digest so far, as it is stored."""
-        return self._digest.hexdigest()
-
-
 def split_lines(pieces: Iterable[bytes]) -> Iterator[Line]:
     """The lines, numbered from 1. If `pieces` raises, an incomplete last line is lost."""
     line = _LineBuilder(1)
@@ -100,10 +89,10 @@ def parse(line: Line) -> ImportedMessage:
         raise InvalidLine("is not a JSON object")
     try:
         chat = ChatName(
-            application=clean_name(field(data, "application"), "application"),
-            chat=clean_name(field(data, "chat"), "chat"),
+            application=clean_name(field_of(data, "application"), "application"),
+            chat=clean_name(field_of(data, "chat"), "chat"),
         )
-        return ImportedMessage(chat, clean_body(field(data, "body")))
+        return ImportedMessage(chat, clean_body(field_of(data, "body")))
     except Invalid as error:
         raise InvalidLine(error.detail) from None
 
@@ -150,3 +139,83 @@ class _LineBuilder:
             is_too_long=self.size - mark > MAX_LINE_BYTES,
             has_newline=has_newline,
         )
+
+
+MAX_LINES = 1000
+MAX_BYTES = 4 * 1024 * 1024
+#: Bytes that are kept of a rejected line.
+KEPT_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A line that cannot be imported; `raw` is its beginning."""
+
+    line_number: int
+    reason: str
+    raw: bytes
+
+
+@dataclass
+class Batch:
+    """The lines after line `before`, up to line `done`; `digest` covers all lines up to `done`."""
+
+    before: int
+    done: int
+    digest: str
+    messages: list[ImportedMessage] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
+    empty: int = 0
+    size: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the batch should be stored before further lines are added."""
+        return self.done - self.before >= MAX_LINES or self.size >= MAX_BYTES
+
+    @property
+    def has_content(self) -> bool:
+        """Whether the batch covers or reports any line."""
+        return self.done > self.before or bool(self.rejected)
+
+    def add(self, line: Line, digest: "_Hash") -> None:
+        """Add the next line."""
+        has_message = self._add_content(line)
+        if has_message or line.has_newline:
+            digest.update(line.digest)
+            self.done = line.number
+            self.digest = digest.hexdigest()
+
+    def _add_content(self, line: Line) -> bool:
+        if line.is_empty:
+            self.empty += line.has_newline
+            return False
+        try:
+            self.messages.append(parse(line))
+        except InvalidLine as invalid:
+            raw = line.content[:KEPT_BYTES]
+            self.rejected.append(Rejection(line.number, invalid.detail, raw))
+            self.size += len(raw)
+            return False
+        self.size += len(line.content)
+        return True
+
+
+def batches(lines: Iterable[Line], done: int, digest: "_Hash") -> Iterator[Batch]:
+    """The lines after line `done`, in batches; `digest` covers the lines up to there.
+
+    If the input is truncated, the lines before that come first. Raises SourceTruncated then.
+    """
+    batch = Batch(done, done, digest.hexdigest())
+    try:
+        for line in lines:
+            batch.add(line, digest)
+            if batch.is_full:
+                yield batch
+                batch = Batch(batch.done, batch.done, batch.digest)
+    except SourceTruncated:
+        if batch.has_content:
+            yield batch
+        raise
+    if batch.has_content:
+        yield batch

@@ -2,28 +2,96 @@
 
 Each batch is one transaction: messages, new chats, rejected lines and the progress itself. Either
 all of it is stored or nothing, so an import that is killed at any point and run again stores each
-line exactly once.
+line exactly once. An import is identified by the name of its source and its first line. A later run
+reads the lines that are done again, checks that they are the same, and continues after them.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
+from itertools import chain
+from typing import TYPE_CHECKING
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.utils import timezone
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from conversations.chat_resolver import ChatResolver, ResolvedChats
-from conversations.import_batches import Batch, batches
-from conversations.import_lines import ImportedMessage, LinesDigest
-from conversations.import_progress import Progress, open_progress, peek_first, skip_done
-from conversations.import_source import Source
-from conversations.models import ImportShare, RejectedLine
+from conversations.errors import ImportOvertaken, SourceChanged
+from conversations.import_lines import Batch, ImportedMessage, Line, batches
+from conversations.import_source import Source, displayable
+from conversations.models import Import, ImportShare, RejectedLine, digest_of
 from infra.database import in_transaction
 from ingest.database_numbers import number_and_insert
 from messages_app.records import MESSAGES
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+
+@dataclass
+class Progress:
+    """One import: `lines_done` lines are stored; `digest` covers those of earlier runs."""
+
+    import_id: int
+    label: str
+    lines_done: int
+    digest: str
+
+    def advance(self, batch: Batch) -> None:
+        """Store that the batch is done, in the transaction that stores it. Raises ImportOvertaken.
+
+        Call it first in the transaction: it locks the import, so a rival run waits here and stops.
+        """
+        advanced = Import.objects.filter(pk=self.import_id, lines_done=batch.before).update(
+            lines_done=batch.done, digest=batch.digest, updated_at=timezone.now()
+        )
+        if not advanced:
+            raise ImportOvertaken(
+                f"{self.label}:{batch.before + 1}: another run of this import is ahead, so this "
+                "run stops. Nothing was stored twice. Wait for the other run to end."
+            )
+
+
+def open_progress(source: Source, first: Line, *, restart: bool) -> Progress:
+    """The progress of the import of this source; with `restart`, a new import."""
+    key = {"source_key": digest_of(source.name), "first_line": first.digest.hex()}
+    now = timezone.now()
+    defaults = {
+        "source": displayable(source.name),
+        "digest": sha256().hexdigest(),
+        "created_at": now,
+        "updated_at": now,
+    }
+    with transaction.atomic(durable=True):
+        if restart:
+            Import.objects.filter(**key).delete()
+        row, _ = Import.objects.get_or_create(**key, defaults=defaults)
+    return Progress(row.pk, source.label, row.lines_done, row.digest)
+
+
+def skip_done(progress: Progress, lines: Iterator[Line], digest: "_Hash") -> Iterator[Line]:
+    """The lines that are not done yet. Raises SourceChanged if the done ones are not the same."""
+    for number in range(progress.lines_done):
+        line = next(lines, None)
+        if line is None:
+            raise SourceChanged(_changed(progress, f"the input has only {number:,}"))
+        digest.update(line.digest)
+    if digest.hexdigest() != progress.digest:
+        raise SourceChanged(_changed(progress, "the input begins with different ones"))
+    return lines
+
+
+def _changed(progress: Progress, how: str) -> str:
+    return (
+        f"{progress.label} has changed: {progress.lines_done:,} lines were imported earlier, but "
+        f"{how}. Restore the earlier input, or import this one under another --name or with "
+        "--restart; both import all lines, from line 1, as new messages."
+    )
 
 
 @dataclass
@@ -80,13 +148,14 @@ class ImportRun:
 
     def run(self, *, restart: bool = False) -> None:
         """Import the lines that are not done yet. Raises the errors of conversations.errors."""
-        first, lines = peek_first(self._source.lines())
+        lines = self._source.lines()
+        first = next(lines, None)
         if first is None:
             return
         progress = open_progress(self._source, first, restart=restart)
         self._progress = progress
-        digest = LinesDigest()
-        rest = skip_done(progress, lines, digest)
+        digest = sha256()
+        rest = skip_done(progress, chain([first], lines), digest)
         self.outcome.import_id = progress.import_id
         self.outcome.skipped = progress.lines_done
         resolver = ChatResolver()
@@ -109,7 +178,7 @@ def _store(batch: Batch, progress: Progress, resolver: ChatResolver) -> None:
     """Store the batch and its progress. Raises ImportOvertaken."""
     chats = in_transaction(partial(_write_rows, batch, progress, resolver))
     resolver.remember(chats)
-    progress.committed(batch)
+    progress.lines_done = batch.done
 
 
 def _write_rows(batch: Batch, progress: Progress, resolver: ChatResolver) -> ResolvedChats:

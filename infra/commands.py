@@ -15,8 +15,10 @@ from traceback import format_exception
 from types import FrameType, TracebackType
 from typing import Any
 
-from django.core.management.base import BaseCommand, OutputWrapper
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
+from django.db import DatabaseError, InterfaceError
 
+from infra.errors import DomainError
 from infra.logs.formatting import visible
 
 
@@ -34,11 +36,19 @@ class LineCommand(BaseCommand):
     """The base of all commands of this project."""
 
     def execute(self, *args: Any, **options: Any) -> Any:
-        """Run the command with line streams for stdout and stderr."""
+        """Run the command with line streams.
+
+        Raises CommandError for errors of the domain and of the database, which need no trace.
+        """
         self.stdout = LineStream(options.pop("stdout", None) or sys.stdout)
         self.stderr = LineStream(options.pop("stderr", None) or sys.stderr)
         self.stderr.style_func = self.style.ERROR
-        return super().execute(*args, **options)
+        try:
+            return super().execute(*args, **options)
+        except DomainError as error:
+            raise CommandError(error.detail) from None
+        except (DatabaseError, InterfaceError) as error:
+            raise CommandError(f"The database failed: {error}") from None
 
     def print_json(self, value: object) -> None:
         """Write one line of JSON in ASCII."""

@@ -17,11 +17,13 @@ class FieldError:
 
 
 class DomainError(Exception):
-    """The root of all errors that a client sees; `detail` is one sentence."""
+    """The root of all errors that a client sees; `detail` is one sentence, given or the class's."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
+    detail = ""
+
+    def __init__(self, detail: str | None = None) -> None:
+        self.detail = detail or self.detail
+        super().__init__(self.detail)
 
 
 class NotFound(DomainError):
@@ -47,8 +49,7 @@ class TooLarge(DomainError):
 class Stale(DomainError):
     """The object has changed since the client read it."""
 
-    def __init__(self) -> None:
-        super().__init__("It was changed since: read it again.")
+    detail = "It was changed since: read it again."
 
 
 class Conflict(DomainError):
@@ -58,6 +59,8 @@ class Conflict(DomainError):
 class Unavailable(DomainError):
     """A part of the service is unavailable; a retry makes sense after `retry_after` seconds."""
 
-    def __init__(self, detail: str, retry_after: int = 1) -> None:
+    retry_after = 1
+
+    def __init__(self, detail: str | None = None, retry_after: int | None = None) -> None:
         super().__init__(detail)
-        self.retry_after = retry_after
+        self.retry_after = retry_after or self.retry_after

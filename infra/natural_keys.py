@@ -1,16 +1,17 @@
-"""Queries for many rows by their natural keys."""
+"""Queries for many rows by their keys."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
 
 #: SQLite refuses a query with a thousand alternatives, and no database is faster with them.
 MOST_PREFIXES = 100
 
 _Prefix = tuple[Any, ...]
+Row = TypeVar("Row", bound=Model)
 
 
 def with_keys(fields: Sequence[str], keys: Iterable[Sequence[Any]]) -> Q:
@@ -37,6 +38,13 @@ def behind(fields: Sequence[str], key: Sequence[Any] | None) -> Q:
         shared = dict(zip(fields[:place], key[:place], strict=True))
         wanted = Q(**shared, **{f"{field}__gt": key[place]}) | wanted
     return wanted
+
+
+def batches_by_pk(rows: "QuerySet[Row]", size: int, after: int = 0) -> Iterator[list[Row]]:
+    """The rows above this primary key in its order, each once, at most `size` at a time."""
+    while batch := list(rows.filter(pk__gt=after).order_by("pk")[:size]):
+        yield batch
+        after = batch[-1].pk
 
 
 def _lasts_by_prefix(keys: Iterable[Sequence[Any]]) -> Mapping[_Prefix, list[Any]]:

@@ -21,7 +21,7 @@ from ingest.numbering.fencing import is_verified
 from ingest.numbering.leases import ceiling_of
 from ingest.pending import find_pending
 from ingest.post_commit import finish_unqueued
-from ingest.records import Key, record_type_of_parent
+from ingest.records import Key, RecordType
 
 
 class MaybeQueued(Unavailable):
@@ -98,27 +98,52 @@ def find_pending_or_stored(rows: "QuerySet[Row]", key: Key) -> Row | None:
     return row
 
 
-def update(rows: "QuerySet[Row]", key: Key, expected: Versions | None, **values: Any) -> Row | None:
-    """The row of this key with new values; None if there is none. Raises Stale, MaybeQueued.
+def get(kind: RecordType, key: Key) -> Any:
+    """The row of this key, stored or pending. Raises the type's `missing`, or MaybeQueued."""
+    rows = kind.rows(key)
+    row = rows.first() or find_pending_or_stored(rows, key)
+    if row is None:
+        raise kind.missing()
+    return row
+
+
+def require_parent(kind: RecordType, parent: Key) -> None:
+    """Check that the parent exists. Raises the type's `parent_missing`, or MaybeQueued."""
+    rows = kind.parent_row(parent)
+    if rows.exists():
+        return
+    # A parent without a number, which is an application, is never pending.
+    if len(parent) == 1 or find_pending_or_stored(rows, parent) is None:
+        raise kind.parent_missing()
+
+
+def update(kind: RecordType, key: Key, expected: Versions | None = None, **values: Any) -> Any:
+    """The row of this key with new values of its fields.
+
+    Raises the type's `missing`, Stale if the row has none of the `expected` versions, MaybeQueued.
 
     A pending row is stored first. The insert that is still queued is then dropped as a duplicate,
     so the update stays.
     """
-    change = partial(in_transaction, partial(_update_row, rows, key, expected, values))
+    change = partial(in_transaction, partial(_update_row, kind, key, expected, values))
     row = change()
     if row is None and redis_is_configured():
         store_if_pending(key)
         row = change()
         if row is None and may_be_queued(key):
             raise MaybeQueued
+    if row is None:
+        raise kind.missing()
     return row
 
 
 def _update_row(
-    rows: "QuerySet[Row]", key: Key, expected: Versions | None, values: dict[str, Any]
-) -> Row | None:
+    kind: RecordType, key: Key, expected: Versions | None, values: dict[str, Any]
+) -> Model | None:
+    rows = kind.rows(key)
     if not update_if_version(rows, expected, **values):
         return None
-    for subscriber in record_type_of_parent(key[:-1]).subscribers:
+    for subscriber in kind.subscribers:
         subscriber([key])
-    return rows.get()
+    row: Model = rows.get()
+    return row

@@ -69,6 +69,7 @@ class RecordType:
 
     `name` is the name of its table, its queue and its dirty flags. `key` and `parent_key` are the
     natural keys of a row and of its parent; all parts of a row's key but the last are its parent's.
+    `missing` and `parent_missing` make the errors for a row, or a parent, that does not exist.
     `count_field` is the column of the parent that counts such rows, `child_count_field` the one of
     the row itself, if it has children. `subscribers` hear of each row that is stored or edited, in
     the same transaction: what they write is there exactly if the row is.
@@ -77,6 +78,7 @@ class RecordType:
     name: str
     model: type[Model]
     key: type[Key]
+    missing: Callable[[], NotFound]
     parent: type[Parent]
     parent_key: type[Key]
     parent_missing: Callable[[], NotFound]
@@ -117,6 +119,10 @@ class RecordType:
     def key_of(self, row: Model) -> Key:
         """The natural key of a stored row."""
         return tuple(getattr(row, name) for name in self.key_fields)
+
+    def rows(self, key: Key) -> "QuerySet[Any]":
+        """The stored rows whose key begins with these parts: one row, or those of a parent."""
+        return self.model._default_manager.filter(**dict(zip(self.key_fields, key, strict=False)))
 
     def parent_row(self, key: Key) -> "QuerySet[Parent]":
         """The one row of the parent."""

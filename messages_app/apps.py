@@ -10,13 +10,8 @@ class MessagesAppConfig(AppConfig):
     verbose_name = "Messages"
 
     def ready(self) -> None:
-        """Announce the kind of row, and messages_count to the count job."""
-        from chats.models import Chat
-        from ingest import records
-        from messages_app.models import Message
+        """Announce the record type."""
+        from ingest.records import register_record_type
         from messages_app.records import MESSAGES
-        from operations.counts import Counted, register_count
 
-        key = {"application_token": "application_token", "chat_number": "chat_number"}
-        records.register_record_type(MESSAGES)
-        register_count(Counted(parent=Chat, field="messages_count", child=Message, key=key))
+        register_record_type(MESSAGES)

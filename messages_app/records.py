@@ -1,10 +1,18 @@
 """The record type of messages."""
 
-from chats.errors import ChatNotFound
 from chats.models import Chat, ChatKey
+from chats.records import ChatNotFound
+from infra.errors import NotFound
 from ingest.records import RecordType, TextField
 from ingest.text_rules import MAX_BODY_BYTES, clean_body
 from messages_app.models import Message, MessageKey
+
+
+class MessageNotFound(NotFound):
+    """The chat has no message of this number."""
+
+    detail = "There is no such message."
+
 
 BODY = TextField(
     name="body",
@@ -17,6 +25,7 @@ MESSAGES = RecordType(
     name="messages",
     model=Message,
     key=MessageKey,
+    missing=MessageNotFound,
     parent=Chat,
     parent_key=ChatKey,
     parent_missing=ChatNotFound,

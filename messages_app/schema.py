@@ -4,8 +4,10 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 
 from api import openapi
-from messages_app.bulk import MAX_MESSAGES
 from messages_app.records import MESSAGES
+
+#: Messages in one request that creates many.
+MAX_MESSAGES = 500
 
 _CHAT = [openapi.TOKEN, openapi.CHAT_NUMBER]
 _MESSAGE = [*_CHAT, openapi.MESSAGE_NUMBER]

@@ -1,62 +1,33 @@
-"""The routes of messages: read the request, call the service, show the result."""
+"""The routes of messages, whole: one comparison finds each."""
+
+from collections.abc import Iterator
 
 from django.http import HttpResponse
+from django.urls import re_path
+from django.utils import timezone
 from rest_framework.request import Request
 
 from api.idempotency_key import idempotent_request
-from api.responses import (
-    conditional_response,
-    created_many_response,
-    created_response,
-    expected_versions,
-    json_response,
-)
-from api.views import ApiView
-from applications.staff import note_added, note_edited
-from chats.selectors import require_chat
-from listing.pages import Pager, query_parameters, read_window
-from listing.parent_rows import rows_of
-from messages_app import selectors, services
-from messages_app.bulk import MAX_BULK_BYTES, clean_messages
+from api.responses import created_many_response
+from api.views import APPLICATIONS, CHAT_NUMBER, MESSAGE_NUMBER, TOKEN, ApiView
+from applications.record_views import RecordCollection, RecordItem, key_of
+from infra.errors import FieldError, Invalid
+from ingest.commit import accept_all
+from ingest.text_rules import field
 from messages_app.models import Message
 from messages_app.records import MESSAGES
-from messages_app.schema import describe_bulk, describe_collection, describe_item
+from messages_app.schema import MAX_MESSAGES, describe_bulk, describe_collection, describe_item
+from operations.admin.log import note_added
+
+_LIST = "messages"
 
 
 @describe_collection
-class MessageCollection(ApiView):
+class MessageCollection(RecordCollection):
     """The messages of one chat."""
 
+    record_type = MESSAGES
     models = (Message,)
-
-    suspendable_methods = ("POST",)
-
-    def get(self, request: Request, token: str, chat_number: str) -> HttpResponse:
-        """A page, by number."""
-        parameters = query_parameters(request)
-        window = read_window(parameters)
-        require_chat(application_token=token, chat_number=int(chat_number))
-        pager = Pager[Message](
-            source=rows_of(Message, (token, int(chat_number))),
-            number_of=lambda message: message.message_number,
-            represent=MESSAGES.as_json,
-        )
-        return json_response(pager.page(request, parameters, window))
-
-    def post(self, request: Request, token: str, chat_number: str) -> HttpResponse:
-        """Create one with the next number."""
-        once = idempotent_request(request)
-        message = services.create_message(
-            application_token=token,
-            chat_number=int(chat_number),
-            request=once,
-            **MESSAGES.clean(request.data),
-        )
-        if staff := self.staff_user:
-            note_added(staff, [message])
-        return created_response(
-            self.http_request, message.number, MESSAGES.new_as_json(message), once
-        )
 
 
 @describe_bulk
@@ -64,53 +35,60 @@ class MessageBulk(ApiView):
     """Many new messages at once."""
 
     models = (Message,)
+    max_request_bytes = 4 * 1024 * 1024
 
-    max_request_bytes = MAX_BULK_BYTES
-
-    def post(self, request: Request, token: str, chat_number: str) -> HttpResponse:
+    def post(self, request: Request, **address: str) -> HttpResponse:
         """Create all of them with consecutive numbers, or none."""
         once = idempotent_request(request)
-        messages = services.create_messages(
-            application_token=token,
-            chat_number=int(chat_number),
-            messages=clean_messages(request.data),
-            request=once,
-        )
+        chat, now = key_of(address), timezone.now()
+        new = [
+            MESSAGES.new(chat, accepted_at=now, **values) for values in clean_messages(request.data)
+        ]
+        rows = accept_all(new, once)
         if staff := self.staff_user:
-            note_added(staff, messages)
-        return created_many_response(list(map(MESSAGES.new_as_json, messages)), once)
+            note_added(staff, rows)
+        return created_many_response(list(map(MESSAGES.new_as_json, rows)), once)
 
 
 @describe_item
-class MessageItem(ApiView):
+class MessageItem(RecordItem):
     """One message."""
 
+    record_type = MESSAGES
     models = (Message,)
 
-    def get(
-        self, request: Request, token: str, chat_number: str, message_number: str
-    ) -> HttpResponse:
-        """Show it."""
-        message = selectors.get_message(
-            application_token=token,
-            chat_number=int(chat_number),
-            message_number=int(message_number),
-        )
-        return conditional_response(request, message.version, MESSAGES.as_json(message))
 
-    def put(
-        self, request: Request, token: str, chat_number: str, message_number: str
-    ) -> HttpResponse:
-        """Edit its body."""
-        message = services.edit_message(
-            application_token=token,
-            chat_number=int(chat_number),
-            message_number=int(message_number),
-            expected=expected_versions(request),
-            **MESSAGES.clean_changes(request.data),
-        )
-        if staff := self.staff_user:
-            note_edited(staff, message, "Body")
-        return conditional_response(request, message.version, MESSAGES.as_json(message))
+def clean_messages(data: object) -> list[dict[str, str]]:
+    """The values of `{"messages": [{"body": ...}, ...]}`. Raises Invalid with all that is wrong."""
+    messages = field(data, _LIST)
+    if not isinstance(messages, list):
+        raise Invalid(FieldError(_LIST, "type", f"{_LIST} must be a list."))
+    if not 1 <= len(messages) <= MAX_MESSAGES:
+        message = f"{_LIST} must have 1 to {MAX_MESSAGES} items."
+        raise Invalid(FieldError(_LIST, "length", message))
+    errors: list[FieldError] = []
+    cleaned: list[dict[str, str]] = []
+    for place, one in enumerate(messages):
+        try:
+            cleaned.append(MESSAGES.clean(one))
+        except Invalid as invalid:
+            errors += _errors_at(place, invalid)
+    if errors:
+        raise Invalid(*errors)
+    return cleaned
 
-    patch = put
+
+def _errors_at(place: int, invalid: Invalid) -> Iterator[FieldError]:
+    """The same errors, with the place in the list in the name of each field."""
+    for error in invalid.errors:
+        name = f"{_LIST}[{place}]" + (f".{error.field}" if error.field else "")
+        yield FieldError(name, error.code, error.message)
+
+
+_MESSAGES = rf"{APPLICATIONS}/{TOKEN}/chats/{CHAT_NUMBER}/messages"
+
+urlpatterns = [
+    re_path(rf"{_MESSAGES}/?\Z", MessageCollection.as_view()),
+    re_path(rf"{_MESSAGES}/bulk/?\Z", MessageBulk.as_view()),
+    re_path(rf"{_MESSAGES}/{MESSAGE_NUMBER}/?\Z", MessageItem.as_view()),
+]

@@ -1,74 +1,40 @@
 """The count job: it corrects the counts of children, at a cost in proportion to the changes.
 
-An insert of a child marks its parent (`count_state` = CHANGED) in the same transaction, or flags it
-in Redis afterwards (operations.dirty_flags); the job turns those flags into marks before it counts.
-The job replaces the mark with its run number *before* it counts: a child inserted meanwhile sets
-the mark again, so the parent stays marked for the next run. A run that dies leaves its number in
-the rows it had taken; any state but CURRENT is a mark, so the next run takes them again. A run
-that was overtaken can no longer write, because its number is no longer in the row.
-
-Children are counted without locks, and one short update writes the count.
+Workers flag the parents of stored rows in Redis, in one set of names for each type of record: an
+update in the database for each parent would cost them more than the rows. The job turns these flags
+into marks (`count_state`), replaces the marks by its run number, counts without locks, and writes
+the counts in one short update. docs/architecture.md explains why no change is missed.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import methodcaller
 from typing import Any
 
+import redis
 from django.db import OperationalError, connection
-from django.db.models import BigIntegerField, Count, F, Model, QuerySet
+from django.db.models import BigIntegerField, Count, F, QuerySet
 from django.db.models.expressions import RawSQL
 
 from infra.database import in_transaction
 from infra.jobs import Run, only_run
-from infra.natural_keys import with_keys
+from infra.logs import Event, get_logger
+from infra.natural_keys import batches_by_pk, with_keys
+from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
 from infra.service_errors import is_deadlock
-from ingest.models import CountState, Parent
-from operations import dirty_flags
+from ingest import redis_keys
+from ingest.models import CountState, NumberAuthority, Parent
+from ingest.numbering.authority import read_authority
+from ingest.numbering.fencing import verify_if_restarted
+from ingest.post_commit import flag_in_database
+from ingest.records import Key, RecordType, record_types
+
+logger = get_logger(__name__)
 
 COUNT_JOB = "reconcile_counts"
 BATCH = 200
-
-Key = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Counted:
-    """A count: the field of the parent, and how to find the children.
-
-    `key` maps each key field of the parent to the same field of the child; many parents share all
-    but the last one.
-    """
-
-    parent: type[Parent]
-    field: str
-    child: type[Model]
-    key: Mapping[str, str]
-
-    def actual(self, parents: Sequence[Parent]) -> dict[Key, int]:
-        """COUNT(*) of the children by key; parents without children are left out."""
-        fields = list(self.key.values())
-        rows = (
-            self.child._default_manager.filter(with_keys(fields, map(self.key_of, parents)))
-            .order_by()
-            .values_list(*fields)
-            .annotate(number=Count("pk"))
-        )
-        return {row[:-1]: row[-1] for row in rows}
-
-    def differing(self, parents: Sequence[Parent]) -> dict[int, int]:
-        """The correct counts of the parents whose count is wrong, by primary key."""
-        actual = self.actual(parents)
-        correct = {parent.pk: actual.get(self.key_of(parent), 0) for parent in parents}
-        return {
-            parent.pk: correct[parent.pk]
-            for parent in parents
-            if getattr(parent, self.field) != correct[parent.pk]
-        }
-
-    def key_of(self, parent: Parent) -> Key:
-        """The parent's key as its children carry it."""
-        return tuple(getattr(parent, name) for name in self.key)
+FLAG_BATCH = 500
 
 
 @dataclass
@@ -84,18 +50,27 @@ class Tally:
         self.corrected += len(differing)
 
 
-_counts: list[Counted] = []
+def count_children(kind: RecordType, parents: Sequence[Parent]) -> dict[Key, int]:
+    """COUNT(*) of such rows by parent; parents without rows are left out."""
+    *shared, _ = kind.key_fields
+    rows = (
+        kind.model._default_manager.filter(with_keys(shared, [one.key for one in parents]))
+        .order_by()
+        .values_list(*shared)
+        .annotate(number=Count("pk"))
+    )
+    return {row[:-1]: row[-1] for row in rows}
 
 
-def register_count(counted: Counted) -> None:
-    """Register a count; the application that owns the children calls this in ready()."""
-    if counted not in _counts:
-        _counts.append(counted)
-
-
-def count_of(child: type[Model]) -> Counted:
-    """The count of the children of this model."""
-    return next(one for one in _counts if one.child is child)
+def wrong_counts(kind: RecordType, parents: Sequence[Parent]) -> dict[int, int]:
+    """The correct counts of the parents whose count is wrong, by primary key."""
+    actual = count_children(kind, parents)
+    correct = {parent.pk: actual.get(parent.key, 0) for parent in parents}
+    return {
+        parent.pk: correct[parent.pk]
+        for parent in parents
+        if getattr(parent, kind.count_field) != correct[parent.pk]
+    }
 
 
 def reconcile(
@@ -109,64 +84,59 @@ def reconcile(
     A dry run only reports what a run would correct. `progress` is called with the number of parents
     done since the last call. Raises infra.jobs.JobIsRunning.
     """
+    kinds = record_types().values()
     if dry_run:
-        everything |= dirty_flags.take_over_flags() is not None
-        return {one.field: _compare(one, everything, progress) for one in _counts}
+        everything |= take_over_flags() is not None
+        return {one.count_field: _compare(one, everything, progress) for one in kinds}
     with only_run(COUNT_JOB) as run:
-        lost_in_epoch = dirty_flags.take_over_flags(run.still_alive)
+        lost_in_epoch = take_over_flags(run.still_alive)
         everything |= lost_in_epoch is not None
-        tallies = {one.field: _correct(one, everything, run, progress) for one in _counts}
+        tallies = {one.count_field: _correct(one, everything, run, progress) for one in kinds}
         if lost_in_epoch is not None:
-            dirty_flags.note_full_count(lost_in_epoch)
+            # Without effect if a newer epoch has begun.
+            lost = NumberAuthority.objects.filter(epoch=lost_in_epoch)
+            lost.update(needs_full_count=False)
         run.outcome = {name: vars(tally) for name, tally in tallies.items()}
         return tallies
 
 
-def _compare(counted: Counted, everything: bool, progress: Callable[[int], object]) -> Tally:
+def _compare(kind: RecordType, everything: bool, progress: Callable[[int], object]) -> Tally:
     tally = Tally()
-    marked = _parents(counted) if everything else _parents(counted).filter(count_state__gt=0)
-    for parents in _parent_batches(marked):
-        tally.add(parents, counted.differing(parents))
+    marked = _parents(kind) if everything else _parents(kind).filter(count_state__gt=0)
+    for parents in batches_by_pk(marked, BATCH):
+        tally.add(parents, wrong_counts(kind, parents))
         progress(len(parents))
     return tally
 
 
 def _correct(
-    counted: Counted, everything: bool, run: Run, progress: Callable[[int], object]
+    kind: RecordType, everything: bool, run: Run, progress: Callable[[int], object]
 ) -> Tally:
     tally = Tally()
     # First restore the marks that an earlier run took before it died or was overtaken. The numbers
     # of a later run are left alone here and below: then this run itself was overtaken.
     run.still_alive()
-    taken = _parents(counted).filter(count_state__gt=CountState.CHANGED)
+    taken = _parents(kind).filter(count_state__gt=CountState.CHANGED)
     _update(taken.filter(count_state__lt=run.number), count_state=CountState.CHANGED)
-    changed = _parents(counted).filter(count_state=CountState.CHANGED)
-    for parents in _parent_batches(_parents(counted) if everything else changed):
+    changed = _parents(kind).filter(count_state=CountState.CHANGED)
+    for parents in batches_by_pk(_parents(kind) if everything else changed, BATCH):
         run.still_alive()
-        these = _parents(counted).filter(pk__in=[parent.pk for parent in parents])
+        these = _parents(kind).filter(pk__in=[parent.pk for parent in parents])
         _update(these.filter(count_state__lt=run.number), count_state=run.number)
-        differing = counted.differing(parents)
+        differing = wrong_counts(kind, parents)
         if differing:
             # Also write a parent marked again meanwhile, or a busy chat would never be counted; but
             # not a parent that a later run has taken.
             mine = these.filter(pk__in=differing, count_state__in=(run.number, CountState.CHANGED))
-            _update(mine, **{counted.field: _by_pk(counted, differing)}, version=F("version") + 1)
+            _update(mine, **{kind.count_field: _by_pk(kind, differing)}, version=F("version") + 1)
         _update(these.filter(count_state=run.number), count_state=CountState.CURRENT)
         tally.add(parents, differing)
         progress(len(parents))
     return tally
 
 
-def _parents(counted: Counted) -> "QuerySet[Parent]":
-    return counted.parent._default_manager.all()
-
-
-def _parent_batches(rows: "QuerySet[Parent]") -> Iterator[list[Parent]]:
-    """The parents in order of primary key, each once."""
-    last = 0
-    while batch := list(rows.filter(pk__gt=last).order_by("pk")[:BATCH]):
-        yield batch
-        last = batch[-1].pk
+def _parents(kind: RecordType) -> "QuerySet[Parent]":
+    return kind.parent._default_manager.all()
 
 
 def _update(rows: "QuerySet[Any]", **values: Any) -> None:
@@ -184,9 +154,57 @@ def _update(rows: "QuerySet[Any]", **values: Any) -> None:
             in_transaction(partial(rows.filter(pk=pk).update, **values))
 
 
-def _by_pk(counted: Counted, counts: Mapping[int, int]) -> RawSQL:
+def _by_pk(kind: RecordType, counts: Mapping[int, int]) -> RawSQL:
     """An expression with the count of each row; Django's `When` would be slower than the rest."""
-    column = connection.ops.quote_name(str(counted.parent._meta.pk.column))
+    column = connection.ops.quote_name(str(kind.parent._meta.pk.column))
     whens = " ".join(["WHEN %s THEN %s"] * len(counts))
     values = [value for pk_and_count in counts.items() for value in pk_and_count]
     return RawSQL(f"CASE {column} {whens} END", values, BigIntegerField())  # noqa: S611 - marks only
+
+
+def take_flags(kind: str) -> Iterator[Sequence[Key]]:
+    """All flagged parents, in batches. Raises RedisUnavailable.
+
+    Requesting the next batch deletes the flags of the one before, so store a batch first.
+    """
+    yield from _drain_flags(kind)
+    ask_redis(partial(_rename_flags, kind))
+    yield from _drain_flags(kind)
+
+
+def _rename_flags(kind: str, server: Any) -> None:
+    try:
+        # Do not overwrite the flags that an overtaken run is still working on.
+        server.renamenx(redis_keys.dirty(kind), redis_keys.dirty_taken(kind))
+    except redis.ResponseError as error:
+        if "no such key" not in str(error):
+            raise
+
+
+def _drain_flags(kind: str) -> Iterator[Sequence[Key]]:
+    taken = redis_keys.dirty_taken(kind)
+    while names := ask_redis(lambda server: server.srandmember(taken, FLAG_BATCH)):
+        yield [redis_keys.parent_key(name.decode()) for name in names]
+        # Remove names and not the whole set: another run may have taken it over meanwhile.
+        ask_redis(methodcaller("srem", taken, *names))
+
+
+def take_over_flags(batch_done: Callable[[], object] = lambda: None) -> int | None:
+    """Turn the flags in Redis into marks in the database; if Redis is down, they stay there.
+
+    Return the epoch in which flags were lost, so that everything must be counted; None if none
+    were. `batch_done` is called after each batch. Raises OperationalError.
+    """
+    if not redis_is_configured():
+        return None
+    authority = read_authority()
+    try:
+        # Check first whether Redis has just lost its data, and with them the flags.
+        authority = verify_if_restarted()
+        for kind in record_types().values():
+            for parents in take_flags(kind.name):
+                flag_in_database(kind, parents)
+                batch_done()
+    except RedisUnavailable as error:
+        logger.warning(Event.FLAGS_STAY, error=error)
+    return authority.epoch if authority.needs_full_count else None

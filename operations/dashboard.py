@@ -6,8 +6,8 @@ of the services is that of the last sample.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -70,7 +70,7 @@ class Plot:
 
     title: str
     unit: str
-    lines: dict[str, Points] = field(default_factory=dict)
+    lines: dict[str, Points]
 
     def as_object(self) -> dict[str, Any]:
         """The plot as JSON for the script."""
@@ -96,42 +96,43 @@ def recent_samples(now: datetime) -> Sequence[Sample]:
     return list(Sample.objects.filter(instant__range=(now - SHOWN_PERIOD, now)).order_by("instant"))
 
 
+#: Title, unit, and the metric of each line, or one metric with a line for each of its labels.
+_PLOTS: Sequence[tuple[str, str, str | Mapping[str, str]]] = (
+    (
+        "Rows accepted, and rows stored by workers and sweeper",
+        "rows/s",
+        {"accepted": "chatsystem_rows_accepted_total", "stored": "chatsystem_rows_stored_total"},
+    ),
+    ("Queues", "messages", "chatsystem_queue_messages"),
+    ("Pending rows", "", {"pending": "chatsystem_pending_rows"}),
+    (
+        "Age of the oldest",
+        "s",
+        {
+            "pending row": "chatsystem_pending_age_seconds",
+            "change waiting to be indexed": "chatsystem_index_backlog_age_seconds",
+        },
+    ),
+    ("Changes waiting to be indexed", "", {"backlog": "chatsystem_index_backlog_entries"}),
+    ("Dead letters", "", {"set aside": "chatsystem_dead_letters"}),
+    ("Duration of jobs", "s", "chatsystem_job_duration_seconds"),
+    ("Processes with an open breaker", "", "chatsystem_breaker_open"),
+)
+
+
 def build_plots(samples: Sequence[Sample]) -> list[Plot]:
     """All plots of the dashboard."""
-    return [
-        Plot(
-            "Rows accepted, and rows stored by workers and sweeper",
-            "rows/s",
-            {
-                "accepted": _rate(samples, "chatsystem_rows_accepted_total"),
-                "stored": _rate(samples, "chatsystem_rows_stored_total"),
-            },
-        ),
-        Plot("Queues", "messages", _by_label(samples, "chatsystem_queue_messages")),
-        Plot("Pending rows", "", {"pending": _gauge(samples, "chatsystem_pending_rows")}),
-        Plot(
-            "Age of the oldest",
-            "s",
-            {
-                "pending row": _gauge(samples, "chatsystem_pending_age_seconds"),
-                "change waiting to be indexed": _gauge(
-                    samples, "chatsystem_index_backlog_age_seconds"
-                ),
-            },
-        ),
-        Plot(
-            "Changes waiting to be indexed",
-            "",
-            {"backlog": _gauge(samples, "chatsystem_index_backlog_entries")},
-        ),
-        Plot(
-            "Dead letters",
-            "",
-            {"set aside": _gauge(samples, "chatsystem_dead_letters")},
-        ),
-        Plot("Duration of jobs", "s", _by_label(samples, "chatsystem_job_duration_seconds")),
-        Plot("Processes with an open breaker", "", _by_label(samples, "chatsystem_breaker_open")),
-    ]
+    return [Plot(title, unit, _lines(samples, metrics)) for title, unit, metrics in _PLOTS]
+
+
+def _lines(samples: Sequence[Sample], metrics: str | Mapping[str, str]) -> dict[str, Points]:
+    if isinstance(metrics, str):
+        labels = {label: None for sample in samples for label in sample.figures.get(metrics, {})}
+        return {label: _gauge(samples, metrics, label) for label in sorted(labels)}
+    return {
+        line: _rate(samples, name) if name.endswith("_total") else _gauge(samples, name)
+        for line, name in metrics.items()
+    }
 
 
 def _rate(samples: Sequence[Sample], name: str) -> Points:
@@ -156,24 +157,11 @@ def _increase(before: Figures, after: Figures, name: str) -> float:
     return new - old if new >= old else new
 
 
-def _gauge(samples: Iterable[Sample], name: str) -> Points:
-    return _points(samples, lambda figures: figures.get(name, {}).get(""))
-
-
-def _by_label(samples: Sequence[Sample], name: str) -> dict[str, Points]:
-    labels = {label: None for sample in samples for label in sample.figures.get(name, {})}
-    return {label: _points(samples, _of_label(name, label)) for label in sorted(labels)}
-
-
-def _of_label(name: str, label: str) -> Callable[[Figures], float | None]:
-    return lambda figures: figures.get(name, {}).get(label)
-
-
-def _points(samples: Iterable[Sample], value: Callable[[Figures], float | None]) -> Points:
+def _gauge(samples: Iterable[Sample], name: str, label: str = "") -> Points:
     """The value at each instant; the largest one if the hosts differ."""
     points: dict[datetime, float] = {}
     for sample in samples:
-        found = value(sample.figures)
+        found = sample.figures.get(name, {}).get(label)
         if found is not None:
             points[sample.instant] = max(found, points.get(sample.instant, found))
     return points

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from django.conf import settings
-from django.db import connection
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
@@ -84,10 +83,7 @@ def _sources() -> Mapping[str, Callable[[], list[Metric]]]:
 
 
 def _read_all(sources: Sequence[Source]) -> list[Metric]:
-    try:
-        return [metric for source in sources for metric in source.read()]
-    finally:
-        connection.close()
+    return [metric for source in sources for metric in source.read()]
 
 
 def _database() -> list[Metric]:

@@ -76,27 +76,18 @@ def probes() -> Mapping[str, Probe]:
 
 
 def _probe_numbering() -> None:
-    try:
-        authority = read_authority()
-        if authority.source != Source.REDIS:
-            raise ProbeFailed(f"the database has given the numbers since {authority.since}")
-    finally:
-        connection.close()
+    authority = read_authority()
+    if authority.source != Source.REDIS:
+        raise ProbeFailed(f"the database has given the numbers since {authority.since}")
 
 
 def _count_dead_letters() -> Mapping[str, int]:
     """The number of dead letters. They need an operator, but do not make the part fail."""
-    try:
-        return {"count": DeadLetter.objects.values("pk")[:MAX_DEAD_LETTERS].count()}
-    finally:
-        connection.close()
+    return {"count": DeadLetter.objects.values("pk")[:MAX_DEAD_LETTERS].count()}
 
 
 def _probe_schedule() -> None:
-    try:
-        late = [one.name for one in scheduled() if one.is_late]
-    finally:
-        connection.close()
+    late = [one.name for one in scheduled() if one.is_late]
     if late:
         raise ProbeFailed(f"late: {', '.join(late)}")
 
@@ -157,8 +148,16 @@ class ParallelCalls(Generic[Answer]):
         with self._lock:
             running = self._running.get(name)
             if running is None or running.done():
-                running = self._running[name] = self._pool.submit(call)
+                running = self._running[name] = self._pool.submit(_and_disconnect, call)
             return running
+
+
+def _and_disconnect(call: Callable[[], Answer]) -> Answer:
+    """Call it, and keep no connection to the database: the next call may come much later."""
+    try:
+        return call()
+    finally:
+        connection.close()
 
 
 def _outcome(name: str, future: Future[Answer], seconds: float) -> Answer | Exception:

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from infra.database import in_transaction
 from infra.errors import Unavailable
-from infra.natural_keys import in_pieces
+from infra.natural_keys import batches_by_pk, in_pieces
 from infra.rabbitmq.connection import messages_waiting
 from infra.redis_client import ask_redis, redis_is_configured
 from infra.timeouts import RESTORE_QUIET_SECONDS, WORKER_HOLDS_SECONDS
@@ -35,11 +35,10 @@ from ingest.redis_keys import parent_name
 from ingest.sweeper import sweep
 from operations.audit.gaps import lost, skip_of
 from operations.audit.integrity import without_parent
-from operations.audit.redis_state import read_numbers
+from operations.audit.redis_state import read_numbers, scan_pages
 from operations.audit.stats import pages, stats_of
 
 PARENTS_PAGE = 200
-_SCANNED = 1000
 _POLL_SECONDS = 0.2
 #: Older than any epoch, so that the next number of the parent records the skip.
 _NO_EPOCH = 0
@@ -125,17 +124,10 @@ def raise_ceilings(skip: int, notice: Callable[[int], object]) -> int:
     """
     raised = 0
     for kind in record_types().values():
-        last = 0
-        while page := _page(kind, last):
-            last = page[-1]
-            raised += in_transaction(partial(_raise, kind, page, skip))
+        for page in batches_by_pk(kind.parent._default_manager.only("pk"), PARENTS_PAGE):
+            raised += in_transaction(partial(_raise, kind, [one.pk for one in page], skip))
             notice(len(page))
     return raised
-
-
-def _page(kind: RecordType, last: int) -> list[int]:
-    rows = kind.parent._default_manager.filter(pk__gt=last).order_by("pk")
-    return list(rows.values_list("pk", flat=True)[:PARENTS_PAGE])
 
 
 def _raise(kind: RecordType, page: Sequence[int], skip: int) -> int:
@@ -195,7 +187,7 @@ def _highest_in_redis(parents: Sequence[Key]) -> Highest:
         return {}
     known = read_numbers([parent_name(parent) for parent in parents])
     return {
-        parent: max(one.highest_pending, one.block.last)
+        parent: max(one.highest_pending, one.last)
         for parent, one in zip(parents, known, strict=True)
     }
 
@@ -246,11 +238,5 @@ def forget_requests_in_redis() -> None:
 
     Raises RedisUnavailable.
     """
-    cursor = 0
-    while True:
-        page = methodcaller("scan", cursor, match=redis_keys.EVERY_REQUEST, count=_SCANNED)
-        cursor, names = ask_redis(page)
-        if names:
-            ask_redis(methodcaller("unlink", *names))
-        if not cursor:
-            return
+    for names in scan_pages(redis_keys.EVERY_REQUEST):
+        ask_redis(methodcaller("unlink", *names))

@@ -1,12 +1,9 @@
 """The purge: removes messages that were accepted before a date, chat by chat.
 
-Only the beginning of a chat is removed, up to the first message that is not old, so that one number
-per chat (`purged_through`) records what was purged. Messages behind a number whose row may still be
-stored are held up until a later purge.
-
-In each chat the number is recorded first and the rows up to it are removed afterwards;
-ingest.late_rows explains this order. If the process is killed in between, the next purge removes
-the rest. All transactions are short, so that no request waits long and any of them may fail.
+Only the beginning of a chat is removed, up to the first message that is not old or whose row may
+still be stored, so one number per chat (`purged_through`) says what was purged. It is recorded
+before the rows are removed (ingest.late_rows explains why); the next purge removes the rest. All
+transactions are short, so that no request waits long and any of them may fail.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +15,7 @@ from itertools import takewhile
 from django.db.models import Min, QuerySet
 
 from chats.models import Chat, ChatKey
-from chats.selectors import chat_row, chats_of
+from chats.records import CHATS
 from infra.database import in_transaction
 from infra.jobs import only_run
 from infra.natural_keys import MOST_PREFIXES, with_keys
@@ -31,7 +28,6 @@ from ingest.redis_keys import parent_name
 from listing import parent_rows
 from messages_app.models import Message
 from messages_app.records import MESSAGES
-from messages_app.selectors import messages_of
 from operations.audit.redis_state import pending_numbers
 
 #: Messages removed in one transaction, at most.
@@ -126,7 +122,7 @@ def _chats_with_old_messages(
     token: str, before: datetime, report: Callable[[], object]
 ) -> Iterator[Chat]:
     """The chats to purge; `report` is called for each page of chats, even if none is old."""
-    chats = chats_of(application_token=token).order_by("chat_number")
+    chats = CHATS.rows((token,)).order_by("chat_number")
     page = list(chats[:MOST_PREFIXES])
     while page:
         first = _first_messages(token, [chat.chat_number for chat in page])
@@ -207,13 +203,12 @@ def _last_final_number(chat: ChatKey, after: int, numbers: Sequence[int]) -> int
 
 def _stored(chat: ChatKey) -> "QuerySet[Message]":
     """The stored messages of the chat, in order."""
-    rows = messages_of(application_token=chat.application_token, chat_number=chat.chat_number)
-    return rows.order_by("message_number")
+    return MESSAGES.rows(chat).order_by("message_number")
 
 
 def mark(chat: ChatKey, through: int) -> None:
     """Record that messages up to this number are purged. Raises OperationalError."""
-    rows = chat_row(*chat).filter(purged_through__lt=through)
+    rows = CHATS.rows(chat).filter(purged_through__lt=through)
     in_transaction(lambda: rows.update(purged_through=through))
 
 
@@ -234,7 +229,7 @@ def remove(chat: ChatKey, after: int, through: int) -> Iterator[int]:
 
 def _remove_range(chat: ChatKey, after: int, end: int, numbers: Sequence[int]) -> None:
     # Lock the chat first, as numbering by the database does, so that the two cannot deadlock.
-    chat_row(*chat).update(count_state=CountState.CHANGED)
+    CHATS.rows(chat).update(count_state=CountState.CHANGED)
     rows = _stored(chat).filter(message_number__gt=after, message_number__lte=end)
     rows.order_by().delete()
     if numbers:

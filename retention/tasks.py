@@ -13,6 +13,7 @@ from applications.models import Application
 from infra import worker_shutdown
 from infra.jobs import JobIsRunning
 from infra.logs import Event, get_logger
+from infra.natural_keys import batches_by_pk
 from infra.redis_client import RedisUnavailable
 from operations.schedule import ScheduledTask
 from retention.purge import purge
@@ -52,11 +53,8 @@ def purge_old() -> None:
 
 def _tokens() -> Iterator[str]:
     """The tokens of all applications, read in pages."""
-    last = 0
-    rows = Application.objects.order_by("pk").values_list("pk", "token")
-    while page := list(rows.filter(pk__gt=last)[:PAGE]):
-        yield from (token for _, token in page)
-        last = page[-1][0]
+    for page in batches_by_pk(Application.objects.only("token"), PAGE):
+        yield from (application.token for application in page)
 
 
 # Celery beat of the previous release sends the second name. The next release removes it.

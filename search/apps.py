@@ -1,15 +1,11 @@
 """The Django application of search."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-
-if TYPE_CHECKING:
-    from ingest.models import DeadLetter
-    from operations.audit.checks import Cursor
-    from operations.audit.findings import Finding
+from django.utils.module_loading import import_string
 
 
 class SearchConfig(AppConfig):
@@ -27,21 +23,18 @@ class SearchConfig(AppConfig):
 
         if settings.ENVIRONMENT.elasticsearch_url:
             MESSAGES.subscribers.append(record)
-        checks.register(checks.Check("index", _audit_index))
-        replay.register_replay("search", _index_again)
+        checks.register(checks.Check("index", _late("search.index_check.audit_index")))
+        replay.register_replay("search", _late("search.indexer.index_again"))
         health.register()
 
 
-# These import late: the client of Elasticsearch is slow to import, and few processes need it.
+def _late(name: str) -> Callable[..., Any]:
+    """The function of this name, imported by its first call.
 
+    The client of Elasticsearch is slow to import, and few processes need it.
+    """
 
-def _audit_index(cursor: "Cursor") -> "Iterator[Finding]":
-    from search.index_check import audit_index
+    def call(*args: Any) -> Any:
+        return import_string(name)(*args)
 
-    return audit_index(cursor)
-
-
-def _index_again(letter: "DeadLetter") -> None:
-    from search.index_update import index_again
-
-    index_again(letter)
+    return call

@@ -19,9 +19,9 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET
 
 from chats.models import Chat
-from chats.selectors import get_chat
+from chats.records import CHATS
 from infra.errors import DomainError, Invalid
-from ingest.read_your_writes import pending_is_complete
+from ingest.read_your_writes import get, pending_is_complete
 from listing.pages import MAX_NUMBER, Source, Window, read_window
 from listing.parent_rows import rows_of
 from messages_app.models import Message
@@ -60,7 +60,7 @@ def conversation(request: HttpRequest, token: str, chat_number: str) -> HttpResp
     if not all(map(request.user.has_perm, ("chats.view_chat", "messages_app.view_message"))):
         raise PermissionDenied
     try:
-        chat = get_chat(application_token=token, chat_number=int(chat_number))
+        chat: Chat = get(CHATS, (token, int(chat_number)))
     except DomainError as error:
         messages.warning(request, error.detail)
         return HttpResponseRedirect(reverse("admin:chats_chat_changelist"))
@@ -117,12 +117,7 @@ def _hits(request: HttpRequest, chat: Chat) -> dict[str, Any] | None:
     window = _window(request)
     try:
         query = clean_query(request.GET["query"])
-        found = search(
-            application_token=token,
-            chat_number=number,
-            query=query,
-            read_page=lambda hits: read_page(hits, window),
-        )
+        page, backend = search(chat.key, query, lambda hits: read_page(hits, window))
     except DomainError as error:
         messages.warning(request, f"The search failed. {error.detail}")
         return None
@@ -132,10 +127,10 @@ def _hits(request: HttpRequest, chat: Chat) -> dict[str, Any] | None:
             conversation_link(token, number, hit.message_number, hit.message_number),
             mark_safe(highlight(hit.body, query)),  # noqa: S308 - escaped there
         )
-        for hit in reversed(found.page.messages)
+        for hit in reversed(page.messages)
     ]
-    is_degraded = bool(settings.ENVIRONMENT.elasticsearch_url) and found.backend == "database"
-    return {"page": found.page, "shown": shown, "is_search": True, "is_degraded": is_degraded}
+    is_degraded = bool(settings.ENVIRONMENT.elasticsearch_url) and backend == "database"
+    return {"page": page, "shown": shown, "is_search": True, "is_degraded": is_degraded}
 
 
 def _window(request: HttpRequest) -> Window:

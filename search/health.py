@@ -7,7 +7,6 @@ which one of them fails, whatever Elasticsearch reports about its own health.
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 from prometheus_client.metrics_core import Metric
 
@@ -46,56 +45,42 @@ def _ask_elasticsearch() -> list[Metric]:
 
 def backlog_gauges() -> list[Metric]:
     """The size and age of the index backlog. Raises errors of the database."""
-    backlog = BacklogEntry.objects.order_by("pk")
-    oldest = backlog.values_list("recorded_at", flat=True).first()
+    oldest = _oldest_change()
     return [
         gauges.gauge(
             "chatsystem_index_backlog_entries",
             f"Changes that are still to be indexed, {gauges.ROWS_COUNTED} at most.",
-            backlog.values("pk")[: gauges.ROWS_COUNTED].count(),
+            BacklogEntry.objects.values("pk")[: gauges.ROWS_COUNTED].count(),
         ),
         gauges.gauge(
             "chatsystem_index_backlog_age_seconds",
             "For how long the oldest of them has waited.",
-            _age_seconds(oldest) if oldest else 0,
+            max((timezone.now() - oldest).total_seconds(), 0) if oldest else 0,
         ),
     ]
 
 
-def _age_seconds(since: datetime) -> float:
-    return max((timezone.now() - since).total_seconds(), 0)
-
-
 def _probe_index() -> None:
-    if (reason := health_problem()) is not None:
-        raise probes.ProbeFailed(reason)
-
-
-def health_problem() -> str | None:
-    """Why the index is not used or not up to date, in one sentence; None if all is well.
-
-    Raises OperationalError.
-    """
+    """The index is in use and up to date. Raises ProbeFailed, OperationalError."""
     from search.index.layout import layout  # noqa: PLC0415 - see search.index
     from search.index.queries import breaker, require_readable  # noqa: PLC0415
 
     try:
         require_readable(HEALTH_PART_SECONDS)
         if breaker().is_open:
-            return "the circuit breaker for Elasticsearch is open, the database answers searches"
+            reason = "the circuit breaker for Elasticsearch is open, the database answers searches"
+            raise probes.ProbeFailed(reason)
         layout(HEALTH_PART_SECONDS)
     except NoIndex:
-        return "the search index is not complete, the database answers searches"
+        reason = "the search index is not complete, the database answers searches"
+        raise probes.ProbeFailed(reason) from None
     except IndexUnusable as error:
-        return f"the search index is unavailable or rejects requests: {error}"
-    return _lag()
+        reason = f"the search index is unavailable or rejects requests: {error}"
+        raise probes.ProbeFailed(reason) from None
+    oldest = _oldest_change()
+    if oldest is not None and oldest <= timezone.now() - MAX_LAG:
+        raise probes.ProbeFailed(f"changes since {oldest} are not in the search index")
 
 
-def _lag() -> str | None:
-    try:
-        oldest = BacklogEntry.objects.order_by("pk").values_list("recorded_at", flat=True).first()
-    finally:
-        connection.close()
-    if oldest is None or oldest > timezone.now() - MAX_LAG:
-        return None
-    return f"changes since {oldest} are not in the search index"
+def _oldest_change() -> datetime | None:
+    return BacklogEntry.objects.order_by("pk").values_list("recorded_at", flat=True).first()

@@ -1,6 +1,6 @@
 """Builds a new index from the table, beside the live one, while messages are written and edited.
 
-From its creation the new index receives all changes (search.index_update). Meanwhile the table is
+From its creation the new index receives all changes (search.indexer). Meanwhile the table is
 copied in the order of ids, and document versions resolve conflicts between the two. When the copy
 is complete, so is the index, and it replaces the live one in one step. The position of the copy is
 stored in the index itself: it is lost only together with the index, and the next run resumes there.
@@ -20,10 +20,9 @@ from infra.logs import Event, get_logger
 from messages_app.models import Message
 from search.errors import NoIndex
 from search.index import lifecycle
-from search.index.bulk_writing import Change
+from search.index.bulk_writing import Change, write_changes
 from search.index.documents import Content, contents
 from search.index.layout import Role, Target, alias, layout
-from search.index_update import write_changes
 
 logger = get_logger(__name__)
 

@@ -29,14 +29,13 @@ from infra.natural_keys import behind, in_pieces
 from ingest.records import Key
 from messages_app.models import Message
 from messages_app.records import MESSAGES
-from operations.audit.checks import Cursor
-from operations.audit.findings import Finding, error, info, unreachable
+from operations.audit.checks import Cursor, Finding, error, info, unreachable
 from search import backlog
 from search.errors import IndexUnusable
 from search.index import versions
 from search.index.layout import document_name, layout
 from search.index.versions import Versioned
-from search.index_update import Workload, index_batch
+from search.indexer import Workload, index_batch
 from search.models import BacklogEntry
 
 JOB = "search-check"

@@ -1,18 +1,74 @@
-"""The loop of the search worker: index the backlog until it stays empty for a while.
+"""Updates the index from the backlog, in the loop of the search worker.
 
-The loop keeps looking for longer than a process holds back its next notification, so no message has
-to wait for Celery beat. If there is no index, the loop builds one in pieces, and between pieces the
-backlog comes first. So all messages become searchable again after Elasticsearch has lost its data.
+A batch reads the oldest entries and writes the current rows of their messages. Entries leave the
+backlog only after all their messages are in every index that takes changes.
+
+The loop goes on until the backlog stays empty for longer than a process holds back its next
+notification, so no message has to wait for Celery beat. If there is no index, the loop builds one
+in pieces, and between pieces the backlog comes first. So all messages become searchable again after
+Elasticsearch has lost its data.
 """
 
 import time
+from collections.abc import Sequence
+from enum import Enum, auto
 
 from infra import worker_shutdown
 from infra.jobs import JobIsRunning
-from search import index_build
+from infra.natural_keys import in_pieces
+from ingest.models import DeadLetter
+from ingest.records import Key
+from messages_app.models import Message
+from messages_app.records import MESSAGES
+from search import backlog, index_build
 from search.backlog import NOTIFY_EVERY_SECONDS, notify_indexer
+from search.errors import NoIndex
+from search.index.bulk_writing import Change, write_changes
+from search.index.documents import contents
 from search.index.layout import layout
-from search.index_update import Workload, index_batch
+
+
+class Workload(Enum):
+    """The amount of work that a batch had; after MUCH the backlog may hold more."""
+
+    NONE = auto()
+    LITTLE = auto()
+    MUCH = auto()
+
+
+def index_batch() -> Workload:
+    """Index the messages of the oldest entries of the backlog.
+
+    Raises IndexUnusable, OperationalError.
+    """
+    entries = backlog.oldest()
+    if entries is None:
+        return Workload.NONE
+    # Read the layout after the entries: an index created later is filled from a table that already
+    # has the changes of these entries.
+    targets = layout().targets
+    if not targets:
+        raise NoIndex("there is no index yet")
+    write_changes(_changes(entries.keys), targets)
+    backlog.remove(entries)
+    backlog.INDEXED.inc(len(entries.keys))
+    return Workload.LITTLE if entries.are_all else Workload.MUCH
+
+
+def index_again(letter: DeadLetter) -> None:
+    """Replay a dead letter: add its message to the backlog, in the caller's transaction."""
+    backlog.record([tuple(letter.key)])
+
+
+def _changes(keys: Sequence[Key]) -> list[Change]:
+    """The changes that bring the documents of these messages up to date with the table."""
+    rows = {
+        row.key: row
+        for wanted in in_pieces(MESSAGES.key_fields, keys)
+        for row in contents(Message.objects.filter(wanted))
+    }
+    return [Change(key, rows.get(key)) for key in keys]
+
 
 POLL_SECONDS = 0.2
 #: How long the backlog must stay empty before the loop ends.

@@ -8,18 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from chats.selectors import require_chat
 from infra.database import database_breaker
 from infra.errors import FieldError, Invalid, Unavailable
+from ingest.read_your_writes import require_parent
 from ingest.records import Key
 from listing.pages import Source, Window
 from listing.parent_rows import StoredRows
 from messages_app.models import Message
+from messages_app.records import MESSAGES
 from search.errors import IndexUnusable
 from search.fold_and_highlight import fold
 
@@ -35,40 +36,18 @@ FIRST_STEP = 100
 Page = TypeVar("Page")
 
 
-class SearchBackend(Protocol):
-    """Finds the messages of a chat that contain a text."""
-
-    @property
-    def name(self) -> str:
-        """The value of the Search-Backend header."""
-
-    def hits(self, *, application_token: str, chat_number: int, query: str) -> Source[Message]:
-        """The messages of this chat, and of no other, that contain the query."""
-
-
 class ChatTooLarge(Unavailable):
     """Only the index could answer this search, and it is unavailable."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "The chat is too large to be searched without the search index, which is unavailable.",
-            retry_after=5,
-        )
+    detail = "The chat is too large to be searched without the search index, which is unavailable."
+    retry_after = 5
 
 
 class SearchUnavailable(Unavailable):
     """Neither the index nor the database is available."""
 
-    def __init__(self) -> None:
-        super().__init__("Search is temporarily unavailable.", retry_after=2)
-
-
-@dataclass(frozen=True)
-class SearchResult(Generic[Page]):
-    """A page of hits, and the name of the backend that found them."""
-
-    page: Page
-    backend: str
+    detail = "Search is temporarily unavailable."
+    retry_after = 2
 
 
 def clean_query(value: str | None, field: str = "query") -> str:
@@ -81,40 +60,34 @@ def clean_query(value: str | None, field: str = "query") -> str:
     return value
 
 
-def search(
-    *,
-    application_token: str,
-    chat_number: int,
-    query: str,
-    read_page: Callable[[Source[Message]], Page],
-) -> SearchResult[Page]:
+def search(chat: Key, query: str, read_page: Callable[[Source[Message]], Page]) -> tuple[Page, str]:
     """Apply `read_page` to the messages of this chat that contain the clean query.
 
-    `read_page` is called again with the next backend if the first one fails.
+    Return the page, and the name of the backend for the Search-Backend header. `read_page` is
+    called again with the next backend if the first one fails.
 
     Raises ChatNotFound, and Unavailable if no backend can answer.
     """
-    require_searchable(application_token=application_token, chat_number=chat_number)
-    for backend in backends():
+    require_searchable(chat)
+    for name, find_hits in backends():
         with suppress(IndexUnusable):
-            hits = backend.hits(
-                application_token=application_token, chat_number=chat_number, query=query
-            )
-            return SearchResult(read_page(hits), backend.name)
+            return read_page(find_hits(chat, query)), name
     raise SearchUnavailable
 
 
-def backends() -> Iterator[SearchBackend]:
-    """The backends in order of preference: on IndexUnusable, try the next one."""
-    environment = settings.ENVIRONMENT
-    if environment.elasticsearch_url:
-        from search.index.queries import ElasticsearchSearch  # noqa: PLC0415 - see search.index
+def backends() -> Iterator[tuple[str, Callable[[Key, str], Source[Message]]]]:
+    """The backends in order of preference: on IndexUnusable, try the next one.
 
-        yield ElasticsearchSearch()
-    yield DatabaseSearch(max_messages=environment.scanned_messages)
+    Each one gets a chat and a text, and finds the messages of that chat that contain the text.
+    """
+    if settings.ENVIRONMENT.elasticsearch_url:
+        from search.index.queries import Hits  # noqa: PLC0415 - see search.index
+
+        yield "elasticsearch", Hits
+    yield "database", scan
 
 
-def require_searchable(*, application_token: str, chat_number: int) -> None:
+def require_searchable(chat: Key) -> None:
     """Check that the chat exists. Raises ChatNotFound, Unavailable.
 
     While the database is unavailable, a chat with a message in the index is known to exist.
@@ -122,43 +95,35 @@ def require_searchable(*, application_token: str, chat_number: int) -> None:
     database = database_breaker()
     if not database.is_open:
         try:
-            require_chat(application_token=application_token, chat_number=chat_number)
+            require_parent(MESSAGES, chat)
         except (OperationalError, InterfaceError) as error:
             database.open(error)
         else:
             return
-    if not _is_indexed(application_token, chat_number):
+    if not _is_indexed(chat):
         raise SearchUnavailable
 
 
-def _is_indexed(application_token: str, chat_number: int) -> bool:
+def _is_indexed(chat: Key) -> bool:
     if not settings.ENVIRONMENT.elasticsearch_url:
         return False
     from search.index.queries import has_messages  # noqa: PLC0415 - see search.index
 
     try:
-        return has_messages(application_token=application_token, chat_number=chat_number)
+        return has_messages(chat)
     except IndexUnusable:
         return False
 
 
-@dataclass(frozen=True)
-class DatabaseSearch:
-    """Scans the chat from the start of the page, and compares each body.
+def scan(chat: Key, query: str) -> "Scan":
+    """Scan the chat from the start of the page, and compare each body; stop when the page is full.
 
-    One search reads at most `max_messages` messages, because a longer scan would hold up other
+    One search reads at most SCANNED_MESSAGES messages, because a longer scan would hold up other
     requests. A chat within that limit is always searched to its end; in a larger one the search
     succeeds if the page is full by then.
     """
-
-    max_messages: int = 20_000
-    name: str = "database"
-
-    def hits(self, *, application_token: str, chat_number: int, query: str) -> Source[Message]:
-        """A scan of the table that stops when the page is full. Its methods raise ChatTooLarge."""
-        chat = (application_token, chat_number)
-        allowance = _Allowance(self.max_messages, MAX_SCANNED_CHARACTERS)
-        return _Scan(chat, StoredRows(Message, chat), fold(query), allowance)
+    allowance = _Allowance(settings.ENVIRONMENT.scanned_messages, MAX_SCANNED_CHARACTERS)
+    return Scan(chat, StoredRows(Message, chat), fold(query), allowance)
 
 
 @dataclass
@@ -170,7 +135,9 @@ class _Allowance:
 
 
 @dataclass(frozen=True)
-class _Scan:
+class Scan:
+    """The hits in the table. Its methods raise ChatTooLarge."""
+
     chat: Key
     rows: StoredRows[Message]
     folded_query: str
@@ -178,6 +145,7 @@ class _Scan:
     step: ClassVar[int] = 1000
 
     def items(self, window: Window) -> Sequence[Message]:
+        """The hits of the window."""
         found: list[Message] = []
         numbers = self._matching(window)
         # A purge may remove messages after their numbers were read, so read on until it is full.
@@ -220,10 +188,7 @@ class _Scan:
             raise ChatTooLarge
 
     def _read(self, numbers: Sequence[int]) -> list[Message]:
-        token, chat_number = self.chat
-        rows = Message.objects.filter(
-            application_token=token, chat_number=chat_number, message_number__in=numbers
-        )
+        rows = MESSAGES.rows(self.chat).filter(message_number__in=numbers)
         by_number = {row.message_number: row for row in rows}
         return [by_number[number] for number in numbers if number in by_number]
 

@@ -1,10 +1,11 @@
-"""The search route of the API."""
+"""The search route of the API, as one regular expression so that a single match finds it."""
 
 from django.http import HttpResponse
+from django.urls import re_path
 from rest_framework.request import Request
 
 from api.responses import json_response
-from api.views import ApiView
+from api.views import APPLICATIONS, CHAT_NUMBER, TOKEN, ApiView
 from chats.models import Chat
 from listing.pages import Pager, Source, query_parameters, read_window
 from messages_app.models import Message
@@ -26,13 +27,12 @@ class MessageSearch(ApiView):
         parameters = query_parameters(request)
         query = clean_query(parameters.get("query"))
         window = read_window(parameters, descending=True)
-        found = search(
-            application_token=token,
-            chat_number=int(chat_number),
-            query=query,
-            read_page=lambda hits: _pager(hits, query).page(request, parameters, window),
+        page, backend = search(
+            (token, int(chat_number)),
+            query,
+            lambda hits: _pager(hits, query).page(request, parameters, window),
         )
-        return json_response(found.page, headers={"Search-Backend": found.backend})
+        return json_response(page, headers={"Search-Backend": backend})
 
 
 def _pager(hits: Source[Message], query: str) -> Pager[Message]:
@@ -44,3 +44,10 @@ def _pager(hits: Source[Message], query: str) -> Pager[Message]:
             "highlight": highlight(message.body, query),
         },
     )
+
+
+urlpatterns = [
+    re_path(
+        rf"{APPLICATIONS}/{TOKEN}/chats/{CHAT_NUMBER}/messages/search/?\Z", MessageSearch.as_view()
+    ),
+]

@@ -3,9 +3,12 @@
 from typing import Any
 
 from applications.models import ApplicationKey
-from chats.models import ChatKey
+from chats.models import Chat, ChatKey
 from chats.records import CHATS
-from ingest.records import NewRow
+from ingest.commit import accept
+from ingest.read_your_writes import get
+from ingest.records import NewRow, NumberedRow
+from messages_app.models import Message
 from messages_app.records import MESSAGES
 
 
@@ -17,3 +20,25 @@ def new_chat(token: str, name: str, **about: Any) -> NewRow:
 def new_message(token: str, chat_number: int, body: str, **about: Any) -> NewRow:
     """A message without a number; `about` as NewRow has it."""
     return NewRow(MESSAGES, ChatKey(token, chat_number), (body,), **about)
+
+
+def create_chat(*, application_token: str, name: str) -> NumberedRow:
+    """A chat that is accepted as by the API."""
+    return accept(CHATS.new((application_token,), name=name))
+
+
+def create_message(*, application_token: str, chat_number: int, body: str) -> NumberedRow:
+    """A message that is accepted as by the API."""
+    return accept(MESSAGES.new((application_token, chat_number), body=body))
+
+
+def get_chat(*, application_token: str, chat_number: int) -> Chat:
+    """The chat, stored or pending."""
+    chat: Chat = get(CHATS, (application_token, chat_number))
+    return chat
+
+
+def get_message(*, application_token: str, chat_number: int, message_number: int) -> Message:
+    """The message, stored or pending."""
+    message: Message = get(MESSAGES, (application_token, chat_number, message_number))
+    return message

@@ -40,15 +40,27 @@ def confirmation_page(
 ) -> HttpResponse | None:
     """The page that asks for confirmation; None if this request confirms the action."""
     token = request.POST.get(FIELD)
-    if token is None:
-        return _render(admin, request, rows, confirmation)
-    if take_token(request, token):
-        return None
-    message = (
-        "This form was already submitted, and nothing was done again. To repeat it, select again."
-    )
-    admin.message_user(request, message, messages.WARNING)
-    return HttpResponseRedirect(request.get_full_path())
+    if token is not None:
+        if take_token(request, token):
+            return None
+        message = (
+            "This form was already submitted, and nothing was done again. "
+            "To repeat it, select again."
+        )
+        admin.message_user(request, message, messages.WARNING)
+        return HttpResponseRedirect(request.get_full_path())
+    context = {
+        **admin.admin_site.each_context(request),
+        "title": confirmation.title,
+        "opts": admin.opts,
+        "media": admin.media,
+        "confirmation": confirmation,
+        "rows": list(rows),
+        "checkbox": ACTION_CHECKBOX_NAME,
+        "field": FIELD,
+        "token": new_token(request),
+    }
+    return TemplateResponse(request, "operations/admin/confirmation.html", context)
 
 
 def new_token(request: HttpRequest) -> str:
@@ -79,20 +91,3 @@ def take_token(request: HttpRequest, token: str) -> bool:
         return False
     request.session[_OPEN] = left
     return True
-
-
-def _render(
-    admin: ModelAdmin[Any], request: HttpRequest, rows: Iterable[Model], confirmation: Confirmation
-) -> HttpResponse:
-    context = {
-        **admin.admin_site.each_context(request),
-        "title": confirmation.title,
-        "opts": admin.opts,
-        "media": admin.media,
-        "confirmation": confirmation,
-        "rows": list(rows),
-        "checkbox": ACTION_CHECKBOX_NAME,
-        "field": FIELD,
-        "token": new_token(request),
-    }
-    return TemplateResponse(request, "operations/admin/confirmation.html", context)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, DELETION
 from django.db import DatabaseError, InterfaceError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -20,37 +21,15 @@ from ingest.dead_letters.replay import StillSetAside, as_object, discard, replay
 from ingest.message_format import UnknownFormat
 from ingest.models import DeadLetter
 from ingest.records import NumberedRow, record_types
+from ingest.redis_keys import parent_name
 from operations.admin.cells import conversation_link, folded, preview
 from operations.admin.confirmation import Confirmation, confirmation_page
-from operations.admin.key_search import letters_by_key
 from operations.admin.lists import ReadOnlyAdmin
-from operations.admin.log import CHANGE, DELETION, note
+from operations.admin.log import write
+from operations.admin.records import key_parts
 
 _MAX_ROWS = 50
 _MAX_CHARACTERS = 64 * 1024
-
-
-def rows_held(letter: DeadLetter) -> SafeString:
-    """Each row with its key, acceptance time and text."""
-    if letter.kind != MESSAGE and letter.kind not in record_types():
-        return format_html("A record of {}, without a row.", letter.kind)
-    try:
-        rows = rows_in(letter)
-    except UnknownFormat as error:
-        return format_html("<p>This letter cannot be read: {}</p>{}", str(error), _text_of(letter))
-    shown = format_html_join("", "{}", ((_row(row),) for row in rows[:_MAX_ROWS]))
-    more = len(rows) - _MAX_ROWS
-    return shown if more <= 0 else format_html("{}<p>… and {} more rows.</p>", shown, more)
-
-
-def payload_of(letter: DeadLetter) -> SafeString:
-    """The payload as folded JSON."""
-    text = json.dumps(letter.payload, indent=1, ensure_ascii=False)
-    return format_html(
-        "<details><summary>{} characters of JSON</summary><pre>{}</pre></details>",
-        len(text),
-        _cut(letter, text),
-    )
 
 
 def _row(row: NumberedRow) -> SafeString:
@@ -123,34 +102,58 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
 
     @admin.display(description="reason")
     def why(self, letter: DeadLetter) -> SafeString:
-        """The beginning of the reason."""
         return preview(letter.reason)
 
     @admin.display(description="content")
     def holds(self, letter: DeadLetter) -> SafeString:
-        """The rows in the letter."""
-        return rows_held(letter)
+        """Each row with its key, acceptance time and text."""
+        if letter.kind != MESSAGE and letter.kind not in record_types():
+            return format_html("A record of {}, without a row.", letter.kind)
+        try:
+            rows = rows_in(letter)
+        except UnknownFormat as error:
+            return format_html(
+                "<p>This letter cannot be read: {}</p>{}", str(error), _text_of(letter)
+            )
+        shown = format_html_join("", "{}", ((_row(row),) for row in rows[:_MAX_ROWS]))
+        more = len(rows) - _MAX_ROWS
+        return shown if more <= 0 else format_html("{}<p>… and {} more rows.</p>", shown, more)
 
     @admin.display(description="payload")
     def payload_shown(self, letter: DeadLetter) -> SafeString:
-        """The stored payload."""
-        return payload_of(letter)
+        """The payload as folded JSON."""
+        text = json.dumps(letter.payload, indent=1, ensure_ascii=False)
+        return format_html(
+            "<details><summary>{} characters of JSON</summary><pre>{}</pre></details>",
+            len(text),
+            _cut(letter, text),
+        )
 
     @admin.display(description="traceback")
     def trace(self, letter: DeadLetter) -> SafeString:
-        """The traceback of the error, if there was one."""
         return format_html("<pre>{}</pre>", letter.traceback or "–")
 
     def find(self, rows: "QuerySet[DeadLetter]", text: str) -> "QuerySet[DeadLetter] | None":
-        """By the key of the row."""
-        return letters_by_key(rows, text)
+        """The dead letters whose key begins with the parts in `text`; None if no key can.
+
+        A token finds the chats and messages of the application, a chat number those of the chat.
+        """
+        parts = key_parts(text, 3)
+        if parts is None:
+            return None
+        order = ("-parent", "-number", "-pk")
+        if len(parts) == 3:
+            return rows.filter(parent=parent_name(parts[:2]), number=parts[2]).order_by(*order)
+        name = parent_name(parts)
+        if len(parts) == 2:
+            return rows.filter(parent=name).order_by(*order)
+        # The token itself, and everything after "/": the next character is "0".
+        return rows.filter(parent__gte=name, parent__lt=f"{name}0").order_by(*order)
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
-        """Users who may change dead letters."""
         return request.user.has_perm("ingest.change_deadletter")
 
     def has_discard_permission(self, request: HttpRequest) -> bool:
-        """Users who may delete dead letters."""
         return request.user.has_perm("ingest.delete_deadletter")
 
     def render_change_form(
@@ -172,7 +175,6 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
         permissions=["discard"],
     )
     def discard(self, request: HttpRequest, letters: "QuerySet[DeadLetter]") -> HttpResponse | None:
-        """Discard each letter, after a confirmation."""
         page = confirmation_page(self, request, letters.defer(*self.not_listed), _DISCARD)
         if page is None:
             self._process(request, letters, discard, "Discarded")
@@ -192,7 +194,7 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
             try:
                 work(letter)
             except StillSetAside as error:
-                note(request, letter, CHANGE, f"{done} without success: {error}")
+                write(request.user, [letter], CHANGE, f"{done} without success: {error}")
                 self.message_user(
                     request, f"{letter.title} stays set aside: {error}", messages.ERROR
                 )
@@ -201,5 +203,5 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
                 self.message_user(request, message, messages.ERROR)
                 return
             else:
-                note(request, letter, DELETION, f"{done}.")
+                write(request.user, [letter], DELETION, f"{done}.")
                 self.message_user(request, f"{done}: {letter.title}", messages.SUCCESS)

@@ -20,7 +20,6 @@ class RuledField(forms.CharField):
     """A text validated by a rule of ingest.text_rules and by none of Django's."""
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        """Set the writing direction from the text."""
         return {**super().widget_attrs(widget), "dir": "auto"}
 
     @abstractmethod
@@ -32,7 +31,6 @@ class RuledField(forms.CharField):
         """The text as a browser returns it, for comparison."""
 
     def clean(self, value: object) -> str:
-        """The text as it is stored. Raises ValidationError."""
         try:
             return self.rule(self.to_python(value) or "")
         except Invalid as invalid:
@@ -55,11 +53,9 @@ class NameField(RuledField):
     widget = AdminTextInputWidget
 
     def rule(self, text: str) -> str:
-        """See ingest.text_rules."""
         return clean_name(text)
 
     def as_sent(self, text: str) -> str:
-        """Without line breaks."""
         return text.replace("\r", "").replace("\n", "")
 
 
@@ -76,9 +72,7 @@ class BodyField(RuledField):
         super().__init__(strip=False, **options)
 
     def rule(self, text: str) -> str:
-        """See ingest.text_rules."""
         return clean_body(text.replace("\r\n", "\n"))
 
     def as_sent(self, text: str) -> str:
-        """With LF for every line break; the browser makes all of them CR LF."""
         return text.replace("\r\n", "\n").replace("\r", "\n")

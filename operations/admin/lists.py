@@ -210,7 +210,6 @@ class KeysetAdmin(admin.ModelAdmin[Row]):
         return None
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """The change list with keyset pages."""
         return KeysetChangeList
 
     def get_search_results(
@@ -265,13 +264,10 @@ class ReadOnlyAdmin(KeysetAdmin[Row]):
     """A read-only table; only its actions change it."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """No."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """No."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """No."""
         return False

@@ -8,6 +8,9 @@ addresses try a name, its owner can still log in.
 An attempt is counted in Django's cache before the password is checked, so a hundred at once do not
 all pass the limit. A successful attempt is given back. All processes count together in Redis;
 without Redis, or while it is down, each process counts alone.
+
+A hash costs half a second of CPU by design. Many at once would take all threads and all CPUs from
+other requests, so each process computes one at a time.
 """
 
 from collections.abc import Iterator
@@ -22,6 +25,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.cache import BaseCache, caches
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -29,10 +33,41 @@ from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
 from infra.addresses import network_of
+from infra.errors import Unavailable
 from infra.logs import Event, get_logger
 from infra.redis_client import redis_breaker, redis_is_configured
-from infra.timeouts import PASSWORD_RETRY_AFTER_SECONDS
-from operations.admin.passwords import PasswordsBusy
+from infra.timeouts import PASSWORD_RETRY_AFTER_SECONDS, PASSWORD_TURN_SECONDS
+
+_AT_ONCE = 1
+
+
+class PasswordsBusy(Unavailable):
+    """Too many passwords are being checked at the moment."""
+
+    detail = "Too many passwords are being checked at the moment."
+
+
+@contextmanager
+def _slot(room: Semaphore, seconds: float) -> Iterator[None]:
+    """One of the places in the room for the block. Raises PasswordsBusy if none is free in time."""
+    if not room.acquire(timeout=seconds):
+        raise PasswordsBusy
+    try:
+        yield
+    finally:
+        room.release()
+
+
+class Hasher(PBKDF2PasswordHasher):
+    """Django's PBKDF2 hasher, limited to one computation at a time."""
+
+    _turn = Semaphore(_AT_ONCE)
+
+    def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
+        """The hash. Raises PasswordsBusy."""
+        with _slot(self._turn, PASSWORD_TURN_SECONDS):
+            return super().encode(password, salt, iterations)
+
 
 logger = get_logger(__name__)
 
@@ -128,7 +163,7 @@ class LoginForm(AdminAuthenticationForm):
         counted = self._count(self.request, name)
         is_wrong = False
         try:
-            with _slot(self._room):
+            with _slot(self._room, 0):
                 return super().clean()
         except PasswordsBusy:
             raise self._refused(_BUSY) from None
@@ -137,7 +172,8 @@ class LoginForm(AdminAuthenticationForm):
             raise
         finally:
             if not is_wrong:
-                _give_back(counted)
+                for counter in counted:
+                    give_back_attempt(counter)
 
     def _count(self, request: HttpRequest, name: str) -> list[str]:
         """Count the attempt and return its counters. Raises ValidationError above a limit."""
@@ -154,21 +190,6 @@ class LoginForm(AdminAuthenticationForm):
     def _refused(self, refusal: Refusal) -> ValidationError:
         self.refusal = refusal
         return ValidationError(refusal.detail, code="refused")
-
-
-@contextmanager
-def _slot(room: Semaphore) -> Iterator[None]:
-    if not room.acquire(blocking=False):
-        raise PasswordsBusy
-    try:
-        yield
-    finally:
-        room.release()
-
-
-def _give_back(counted: list[str]) -> None:
-    for counter in counted:
-        give_back_attempt(counter)
 
 
 def login(request: HttpRequest) -> HttpResponse:

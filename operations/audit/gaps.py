@@ -9,9 +9,8 @@ from infra.redis_client import RedisUnavailable, redis_is_configured
 from ingest.models import DeadLetter, NumberSkip
 from ingest.records import Key, RecordType
 from ingest.redis_keys import parent_name
-from operations.audit.findings import Finding, error, info, run_text
+from operations.audit.checks import Finding, error, info, run_text
 from operations.audit.redis_state import pending_numbers
-from operations.audit.stats import children
 
 #: Up to this many numbers are listed; a longer range is halved and counted first.
 MAX_LISTED = 5000
@@ -36,7 +35,7 @@ def _missing_everywhere(
     kind: RecordType, parent: Key, first: int, last: int
 ) -> Iterator[tuple[range, NumberSkip | None]]:
     """The runs of numbers that are nowhere, each with the skip that explains it, if any."""
-    rows, number = children(kind, parent), kind.key_fields[-1]
+    rows, number = kind.rows(parent), kind.key_fields[-1]
     for run in missing(rows, number, first, last):
         for not_pending in without(run, _pending(parent, run)):
             # Pending rows may have moved into the table since it was read.
@@ -134,22 +133,15 @@ def _explained(parent: Key, gap: range) -> Iterator[tuple[range, NumberSkip | No
 
 def skips_in(parent: Key, gap: range) -> Iterator[NumberSkip]:
     """The recorded skips that end within this gap, in ascending order."""
-    token, chat_number = (*parent, None)[:2]
-    recorded = NumberSkip.objects.filter(
-        application_token=token,
-        chat_number=chat_number,
-        resumed_at__gt=gap.start,
-        resumed_at__lte=gap.stop,
-    )
-    return recorded.order_by("resumed_at", "pk").iterator()
+    ending = _skips_of(parent).filter(resumed_at__gt=gap.start, resumed_at__lte=gap.stop)
+    return ending.order_by("resumed_at", "pk").iterator()
 
 
 def skip_of(parent: Key, number: int) -> NumberSkip | None:
     """The skip that names this very number, if there is one."""
+    return _skips_of(parent).filter(skipped_from__lte=number, resumed_at__gt=number).first()
+
+
+def _skips_of(parent: Key) -> "QuerySet[NumberSkip]":
     token, chat_number = (*parent, None)[:2]
-    return NumberSkip.objects.filter(
-        application_token=token,
-        chat_number=chat_number,
-        skipped_from__lte=number,
-        resumed_at__gt=number,
-    ).first()
+    return NumberSkip.objects.filter(application_token=token, chat_number=chat_number)

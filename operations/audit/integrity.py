@@ -22,8 +22,16 @@ from ingest.models import DeadLetter, IdempotencyKey, PurgeableParent
 from ingest.pending import find_pending
 from ingest.records import Key, RecordType, record_type_of_parent, record_types
 from ingest.redis_keys import parent_name
-from operations.audit.checks import Check, Cursor, Position, QuickCheck, recheck
-from operations.audit.findings import Finding, error, info
+from operations.audit.checks import (
+    Check,
+    Cursor,
+    Finding,
+    Position,
+    QuickCheck,
+    error,
+    info,
+    recheck,
+)
 from operations.audit.gaps import skip_of
 
 REPEATED_PAGE = 100

@@ -16,11 +16,18 @@ from ingest.late_rows import PURGE_JOB
 from ingest.models import CountState, NumberingProcess, Parent, Source, purged_through
 from ingest.records import Key, RecordType
 from ingest.redis_keys import parent_name
-from operations.audit.checks import Check, Cursor, QuickCheck, recheck
-from operations.audit.findings import Finding, error, info, unreachable
+from operations.audit.checks import (
+    Check,
+    Cursor,
+    Finding,
+    QuickCheck,
+    error,
+    info,
+    recheck,
+    unreachable,
+)
 from operations.audit.gaps import check_gaps
 from operations.audit.redis_state import (
-    LentBlock,
     RedisNumbers,
     epoch_of_blocks,
     existing_authority,
@@ -29,8 +36,7 @@ from operations.audit.redis_state import (
     read_numbers,
     read_numbers_if_available,
 )
-from operations.audit.stats import Stats, children, pages, stats_of
-from operations.counts import count_of
+from operations.audit.stats import Stats, pages, stats_of
 
 #: At most this many rows with a repeated acceptance are reported for a parent.
 MAX_REPEATED = 100
@@ -81,7 +87,7 @@ def numbers_of(kind: RecordType) -> Check:
 
 
 def _quick_checks(kind: RecordType, cursor: Cursor) -> Iterator[QuickCheck]:
-    count = count_of(kind.model).field
+    count = kind.count_field
     for parents in pages(kind, cursor.after):
         epoch = epoch_of_blocks()
         stats = stats_of(kind, parents, cursor.pause)
@@ -105,25 +111,25 @@ def _adds_up(
     has_all = stats.rows == highest - purged == stats.acceptances
     begins_well = stats.lowest in (0, purged + 1)
     is_counted = getattr(parent, count) == stats.rows
-    given = _given(parent, seen.block, epoch)
+    given = _given(parent, seen, epoch)
     ends_well = given in (None, highest) and highest <= parent.number_ceiling
-    block_fits = epoch != seen.block.epoch or not list(_block_errors(seen, highest, parent))
+    block_fits = epoch != seen.epoch or not list(_block_errors(seen, highest, parent))
     return all((lease_fits, has_all, begins_well, is_counted, ends_well, block_fits))
 
 
-def _given(parent: Parent, block: LentBlock, epoch: int | None) -> int | None:
+def _given(parent: Parent, seen: RedisNumbers, epoch: int | None) -> int | None:
     """The highest number that was certainly given; None if only the rows tell it."""
     if parent.lease_epoch is None:
         return parent.number_ceiling
-    if epoch is not None and block.epoch == epoch == parent.lease_epoch:
-        return block.next - 1
+    if epoch is not None and seen.epoch == epoch == parent.lease_epoch:
+        return seen.next - 1
     return None
 
 
 def _recheck_numbers(kind: RecordType, key: Key) -> Iterator[Finding]:
     epoch = epoch_of_blocks()
     number = kind.key_fields[-1]
-    in_order = children(kind, key).order_by(f"-{number}").values_list(number, flat=True)
+    in_order = kind.rows(key).order_by(f"-{number}").values_list(number, flat=True)
     stored = in_order.first() or 0
     [seen] = read_numbers_if_available([parent_name(key)])
     # The parent is read after the block: its ceiling then covers everything the block shows.
@@ -133,11 +139,11 @@ def _recheck_numbers(kind: RecordType, key: Key) -> Iterator[Finding]:
     purged = purged_through(parent)
     highest = max(stored, purged)
     yield from _ceiling_errors(kind, highest, parent)
-    if seen.block.epoch == epoch:
+    if seen.epoch == epoch:
         for what in _block_errors(seen, highest, parent):
             yield error("blocks", key, what)
     yield from _repeated_acceptances(kind, key)
-    given = max(highest, _given(parent, seen.block, epoch) or 0)
+    given = max(highest, _given(parent, seen, epoch) or 0)
     yield from _check_purge(kind, key, purged)
     yield from check_gaps(kind, key, purged + 1, min(given, parent.number_ceiling))
     yield from _check_count(kind, key)
@@ -158,20 +164,19 @@ def _ceiling_errors(kind: RecordType, highest: int, parent: Parent) -> Iterator[
 
 def _block_errors(seen: RedisNumbers, highest_stored: int, parent: Parent) -> Iterator[str]:
     """What is wrong with a block of the current epoch that was read after the highest row."""
-    block = seen.block
     given = max(seen.highest_pending, highest_stored)
-    if block.last > parent.number_ceiling:
-        yield f"Redis may give {block.last}, above the ceiling {parent.number_ceiling}"
-    if block.next <= given:
-        yield f"Redis would give {block.next} again, although {given} was given"
-    if block.next > block.last + 1:
-        yield f"Redis' next number {block.next} lies behind its block, which ends at {block.last}"
+    if seen.last > parent.number_ceiling:
+        yield f"Redis may give {seen.last}, above the ceiling {parent.number_ceiling}"
+    if seen.next <= given:
+        yield f"Redis would give {seen.next} again, although {given} was given"
+    if seen.next > seen.last + 1:
+        yield f"Redis' next number {seen.next} lies behind its block, which ends at {seen.last}"
 
 
 def _repeated_acceptances(kind: RecordType, parent: Key) -> Iterator[Finding]:
     """Rows of this parent with one acceptance ID: one row stored under several numbers."""
     number = kind.key_fields[-1]
-    rows = children(kind, parent).order_by()
+    rows = kind.rows(parent).order_by()
     repeated = rows.values_list("acceptance").annotate(n=Count("pk")).filter(n__gt=1)
     for acceptance, _ in repeated[:MAX_REPEATED]:
         same = rows.filter(acceptance=acceptance).order_by(number)
@@ -182,7 +187,7 @@ def _repeated_acceptances(kind: RecordType, parent: Key) -> Iterator[Finding]:
 def _check_purge(kind: RecordType, parent: Key, through: int) -> Iterator[Finding]:
     """No row is left up to the number through which the parent was purged."""
     number = kind.key_fields[-1]
-    left = children(kind, parent).filter(**{f"{number}__lte": through}).count() if through else 0
+    left = kind.rows(parent).filter(**{f"{number}__lte": through}).count() if through else 0
     if not left:
         return
     what = f"{left} {kind.name} up to {through} are stored, although they were purged"
@@ -197,7 +202,7 @@ def _check_count(kind: RecordType, key: Key) -> Iterator[Finding]:
     parent = kind.parent_row(key).first()
     if parent is None:
         return
-    field = count_of(kind.model).field
+    field = kind.count_field
     rows = stats_of(kind, [parent]).get(key, Stats()).rows
     count = getattr(parent, field)
     if count == rows:

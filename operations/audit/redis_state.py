@@ -18,20 +18,16 @@ _SCANNED = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class LentBlock:
-    """The block of a parent: `next` is the next number, `last` the last one. All 0: no block."""
-
-    epoch: int
-    next: int
-    last: int
-
-
-@dataclass(frozen=True, slots=True)
 class RedisNumbers:
-    """The highest pending number of a parent (0: none pends); and its block, read afterwards."""
+    """The highest pending number of a parent (0: none pends), and its block, read afterwards.
 
-    highest_pending: int
-    block: LentBlock
+    Of the block: `next` is the next number, `last` the last one. All 0: there is no block.
+    """
+
+    highest_pending: int = 0
+    epoch: int = 0
+    next: int = 0
+    last: int = 0
 
 
 def existing_authority() -> NumberAuthority | None:
@@ -62,7 +58,7 @@ def read_numbers(parents: Sequence[str]) -> list[RedisNumbers]:
 
     answers = ask_redis(read)
     return [
-        RedisNumbers(int(top[0][1]) if top else 0, LentBlock(*(int(value or 0) for value in block)))
+        RedisNumbers(int(top[0][1]) if top else 0, *(int(value or 0) for value in block))
         for top, block in zip(answers[::2], answers[1::2], strict=True)
     ]
 
@@ -72,7 +68,7 @@ def read_numbers_if_available(parents: Sequence[str]) -> list[RedisNumbers]:
     try:
         return read_numbers(parents)
     except RedisUnavailable:
-        return [RedisNumbers(0, LentBlock(0, 0, 0))] * len(parents)
+        return [RedisNumbers()] * len(parents)
 
 
 def pending_numbers(parent: str, of: range) -> Iterator[int]:
@@ -91,12 +87,17 @@ def pending_numbers(parent: str, of: range) -> Iterator[int]:
 
 def parents_with_pending_rows() -> Iterator[str]:
     """Their names, found by SCAN: also those missing in the sweeper's index; some twice."""
+    for names in scan_pages(redis_keys.EVERY_PENDING):
+        yield from (redis_keys.parent_of_key(name.decode()) for name in names)
+
+
+def scan_pages(pattern: str) -> Iterator[Sequence[bytes]]:
+    """The keys that match, found by SCAN: some twice; no page is empty."""
     cursor = 0
     while True:
-        page = methodcaller("scan", cursor, match=redis_keys.EVERY_PENDING, count=_SCANNED)
-        cursor, names = ask_redis(page)
-        for name in names:
-            yield redis_keys.parent_of_key(name.decode())
+        cursor, names = ask_redis(methodcaller("scan", cursor, match=pattern, count=_SCANNED))
+        if names:
+            yield names
         if not cursor:
             return
 

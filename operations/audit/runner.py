@@ -12,8 +12,15 @@ from infra.rabbitmq.connection import BrokerUnavailable
 from infra.redis_client import RedisUnavailable
 from ingest.records import record_types
 from operations.audit import integrity, numbers, unstored
-from operations.audit.checks import Check, Cursor, Position, registered
-from operations.audit.findings import Report, Severity, unreachable
+from operations.audit.checks import (
+    Check,
+    Cursor,
+    Position,
+    Report,
+    Severity,
+    registered,
+    unreachable,
+)
 
 JOB = "audit"
 SAVE_SECONDS = 5.0

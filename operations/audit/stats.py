@@ -79,15 +79,9 @@ def stats_of(
     return dict(_grouped(kind, kind.model._default_manager.filter(wanted)))
 
 
-def children(kind: RecordType, parent: Key) -> "QuerySet[Any]":
-    """The rows of this parent."""
-    *shared, _ = kind.key_fields
-    return kind.model._default_manager.filter(**dict(zip(shared, parent, strict=True)))
-
-
 def _in_pieces(kind: RecordType, parent: Key, pause: Callable[[], object]) -> Stats:
     number = kind.key_fields[-1]
-    rows = children(kind, parent)
+    rows = kind.rows(parent)
     found = Stats()
     for piece in parent_rows.number_ranges(parent, PIECE):
         here = rows.filter(**{f"{number}__gte": piece.start, f"{number}__lt": piece.stop})

@@ -12,7 +12,7 @@ from typing import Any
 from django.utils import timezone
 
 from infra.models import Job
-from infra.natural_keys import in_pieces
+from infra.natural_keys import batches_by_pk, in_pieces
 from infra.rabbitmq.connection import messages_waiting
 from infra.rabbitmq.queues import FAILED
 from infra.redis_client import redis_is_configured
@@ -25,8 +25,7 @@ from ingest.pending import PendingRow, Undecodable, read_member
 from ingest.records import Key, RecordType, record_type_of_parent, record_types
 from ingest.redis_keys import parent_key
 from ingest.sweeper import AGE_MS
-from operations.audit.checks import Cursor
-from operations.audit.findings import Finding, Severity, error, info
+from operations.audit.checks import Cursor, Finding, Severity, error, info
 from operations.audit.redis_state import is_unknown_to_sweeper, parents_with_pending_rows
 
 LATE_MS = 5 * AGE_MS
@@ -158,14 +157,13 @@ def failed_messages(cursor: Cursor) -> Iterator[Finding]:
 
 def dead_letters(cursor: Cursor) -> Iterator[Finding]:
     """Each dead letter is an error, unless its row is stored or purged by now."""
-    last = cursor.after[0] if cursor.after else 0
-    rows = DeadLetter.objects.order_by("pk").defer("payload", "traceback")
-    while page := list(rows.filter(pk__gt=last)[:LETTERS_PAGE]):
+    last = int(cursor.after[0]) if cursor.after else 0
+    rows = DeadLetter.objects.defer("payload", "traceback")
+    for page in batches_by_pk(rows, LETTERS_PAGE, after=last):
         stored = _stored_acceptances(page)
         for letter in page:
             yield _dead_letter(letter, is_stored=letter.acceptance.hex in stored)
-        last = page[-1].pk
-        cursor.reached([last], len(page))
+        cursor.reached([page[-1].pk], len(page))
 
 
 def _dead_letter(letter: DeadLetter, *, is_stored: bool) -> Finding:

@@ -2,17 +2,20 @@
 
 A document has the version of its row (external versioning). Elasticsearch rejects an older version
 as a conflict, which counts as success, because a newer one is there. So late, repeated and
-reordered writes do no harm.
+reordered writes do no harm. A document that Elasticsearch rejects becomes a dead letter; its replay
+indexes the message again, with the row as it is then.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
+from infra.rabbitmq.queues import SEARCH
 from infra.service_errors import Meaning
+from ingest.dead_letters.set_aside import Letter, keep
 from ingest.records import Key
-from search.errors import RequestTooLarge
-from search.index import error_answers
+from search.errors import RequestTooLarge, describe, failure, meaning_of
 from search.index.client import failures, patient_client
 from search.index.documents import Content, document
 from search.index.layout import Target, document_name
@@ -26,6 +29,8 @@ REMOVED = 2**62
 _RESPONSE_FIELDS = ("items.*.status", "items.*.error")
 
 _CONFLICT = 409
+
+DEAD_LETTER_KIND = "search"
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,12 @@ class Rejected:
 class _Operation:
     change: Change
     lines: Sequence[dict[str, Any]]
+
+
+def write_changes(changes: Sequence[Change], targets: Sequence[Target]) -> None:
+    """Apply these changes; rejected ones become dead letters. Raises IndexUnusable."""
+    for rejected in write(changes, targets):
+        _set_aside(rejected)
 
 
 def write(changes: Sequence[Change], targets: Sequence[Target]) -> list[Rejected]:
@@ -120,6 +131,20 @@ def _rejection(outcome: dict[str, Any]) -> str | None:
     status, error = outcome["status"], outcome.get("error")
     if error is None or status == _CONFLICT:
         return None
-    if error_answers.meaning_of(status, error) is Meaning.ROW_AT_FAULT:
-        return error_answers.describe(error)
-    raise error_answers.failure(status, error)
+    if meaning_of(status, error) is Meaning.ROW_AT_FAULT:
+        return describe(error)
+    raise failure(status, error)
+
+
+def _set_aside(rejected: Rejected) -> None:
+    """Keep key and reason as a dead letter, once for each version. The row stays in its table."""
+    key, version = rejected.change.key, rejected.change.version
+    letter = Letter(
+        kind=DEAD_LETTER_KIND,
+        queue=SEARCH,
+        key=key,
+        payload={"version": version},
+        place=(key[:-1], int(key[-1])),
+    )
+    letter_id = uuid5(NAMESPACE_OID, f"{DEAD_LETTER_KIND} {document_name(key)} {version}")
+    keep(letter_id, letter, rejected.reason)

@@ -1,6 +1,6 @@
 """The connection to Elasticsearch, with short timeouts and no retries.
 
-`failures` translates the client's exceptions; search.index.error_answers gives their meaning.
+`failures` translates the client's exceptions; search.errors gives their meaning.
 """
 
 from collections.abc import Iterator
@@ -12,8 +12,7 @@ from elastic_transport import NdjsonSerializer, OrjsonSerializer, TransportError
 from elasticsearch import ApiError, Elasticsearch
 
 from infra.timeouts import SEARCH_ANSWER_SECONDS, SEARCH_PATIENT_SECONDS, SEARCH_RETRIES
-from search.errors import IndexUnavailable
-from search.index import error_answers
+from search.errors import IndexUnavailable, failure
 
 
 class _Lines(NdjsonSerializer, OrjsonSerializer):
@@ -51,6 +50,6 @@ def failures() -> Iterator[None]:
     except ApiError as error:
         body = error.body
         details = body["error"] if isinstance(body, dict) and "error" in body else error.message
-        raise error_answers.failure(error.status_code, details) from error
+        raise failure(error.status_code, details) from error
     except TransportError as error:
         raise IndexUnavailable(str(error)) from error

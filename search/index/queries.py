@@ -9,8 +9,10 @@ from typing import Any
 from infra.breaker import Breaker
 from infra.logs import Event, get_logger
 from infra.timeouts import SEARCH_ANSWER_SECONDS
-from listing.pages import Source, Window
+from ingest.records import Key
+from listing.pages import Window
 from messages_app.models import Message
+from messages_app.records import MESSAGES
 from search.errors import IndexUnavailable, RequestRejected
 from search.fold_and_highlight import fold
 from search.index.client import client, failures
@@ -23,19 +25,8 @@ Json = dict[str, Any]
 _SHOWN: Json = {"includes": ["body", "created_at", "updated_at", "message_number"]}
 
 
-class ElasticsearchSearch:
-    """Restricts a search to one chat twice: by routing, so one shard is asked, and by a filter."""
-
-    name = "elasticsearch"
-
-    def hits(self, *, application_token: str, chat_number: int, query: str) -> Source[Message]:
-        """One request a page. Its methods raise IndexUnusable."""
-        return _Hits(application_token, chat_number, fold(query))
-
-
-def has_messages(*, application_token: str, chat_number: int) -> bool:
+def has_messages(chat: Key) -> bool:
     """Whether the index has any message of this chat. Raises IndexUnusable."""
-    chat = document_name((application_token, chat_number))
     return bool(_ask(chat, [], Window(limit=1, descending=True), source=False))
 
 
@@ -60,27 +51,27 @@ def require_readable(timeout: float = SEARCH_ANSWER_SECONDS) -> None:
 
 
 @dataclass(frozen=True)
-class _Hits:
-    application_token: str
-    chat_number: int
-    folded_query: str
+class Hits:
+    """The messages of a chat that contain a text: one request a page. Raises IndexUnusable."""
+
+    chat: Key
+    query: str
 
     def items(self, window: Window) -> Sequence[Message]:
+        """The hits of the window, made from their documents."""
         return [self._message(hit["_source"]) for hit in self._ask(window, source=_SHOWN)]
 
     def numbers(self, window: Window) -> Sequence[int]:
+        """The numbers of the hits of the window."""
         return [int(hit["sort"][-1]) for hit in self._ask(window, source=False)]
 
     def _ask(self, window: Window, *, source: bool | Json) -> Sequence[Json]:
-        chat = document_name((self.application_token, self.chat_number))
-        return _ask(chat, [_containing(self.folded_query)], window, source=source)
+        return _ask(self.chat, [_containing(fold(self.query))], window, source=source)
 
     def _message(self, source: Mapping[str, Any]) -> Message:
         """An unsaved instance that represents the hit; the table is not read."""
         return Message(
-            application_token=self.application_token,
-            chat_number=self.chat_number,
-            message_number=source["message_number"],
+            **dict(zip(MESSAGES.key_fields, (*self.chat, source["message_number"]), strict=True)),
             body=source["body"],
             created_at=datetime.fromisoformat(source["created_at"]),
             updated_at=datetime.fromisoformat(source["updated_at"]),
@@ -88,17 +79,21 @@ class _Hits:
 
 
 def _ask(
-    chat: str, filters: Sequence[Json], window: Window, *, source: bool | Json
+    chat: Key, filters: Sequence[Json], window: Window, *, source: bool | Json
 ) -> Sequence[Json]:
-    """The hits in this window. Raises IndexUnusable; at once while the breaker is open."""
+    """The hits in this window. Raises IndexUnusable; at once while the breaker is open.
+
+    A search is restricted to one chat twice: by routing, so one shard is asked, and by a filter.
+    """
     if breaker().is_open:
         raise IndexUnavailable("the circuit breaker is open")
+    name = document_name(chat)
     try:
         with failures():
             answer = client().search(
                 index=alias(Role.READ),
-                routing=chat,
-                query={"bool": {"filter": [{"term": {"chat": chat}}, *filters, *_within(window)]}},
+                routing=name,
+                query={"bool": {"filter": [{"term": {"chat": name}}, *filters, *_within(window)]}},
                 # The sort order of the index, so Elasticsearch stops when the page is full.
                 sort=[{"chat": "asc"}, {"message_number": "desc" if window.descending else "asc"}],
                 size=window.limit,

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.records import Key
+from search.errors import failure
 from search.index.client import failures, patient_client
-from search.index.error_answers import failure
 from search.index.layout import Role, alias, document_name
 
 PAGE = 5000

@@ -6,11 +6,8 @@ from pytest_django import Settings
 from applications.models import Application
 from applications.services import create_application
 from chats.models import Chat
-from chats.selectors import get_chat
-from chats.services import create_chat
 from messages_app.models import Message
-from messages_app.selectors import get_message
-from messages_app.services import create_message
+from tests.rows import create_chat, create_message, get_chat, get_message
 
 
 @pytest.fixture(autouse=True)

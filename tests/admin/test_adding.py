@@ -8,7 +8,6 @@ from applications.models import Application
 from chats.models import Chat
 from infra.errors import Unavailable
 from ingest.models import CountState
-from messages_app import admin
 from messages_app.models import Message
 from tests.admin.pages import add, address, errors, listing, notices
 
@@ -126,10 +125,10 @@ def test_numbers_counts_and_versions_cannot_be_smuggled_in(
 def test_what_is_away_is_told_and_nothing_is_logged(
     admin_client: Client, chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(**_: object) -> Message:
+    def away(*_: object) -> Message:
         raise Unavailable("The database is unavailable.")
 
-    monkeypatch.setattr(admin, "create_message", away)
+    monkeypatch.setattr("operations.admin.records.accept", away)
     answer = add(
         admin_client, Message, application_token=chat.application_token, chat_number=1, body="x"
     )

@@ -15,7 +15,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.test import Client
 
-from applications.admin import new_keys
+from applications import admin
 from applications.identities import hash_of
 from applications.models import Application, OperatorKey
 from applications.services import create_application
@@ -98,7 +98,7 @@ def at_once(
         both.wait()
         return take(request, mark)
 
-    for module in (confirmation, new_keys):
+    for module in (confirmation, admin):
         monkeypatch.setattr(module, "take_token", take_when_both_are_there)
 
     def one(_: int) -> Any:

@@ -6,8 +6,8 @@ from django.test import Client
 from applications.models import Application
 from chats.models import Chat
 from messages_app.models import Message
-from messages_app.services import create_message
 from tests.admin.pages import address, listing, new_chats, new_messages, rows, text
+from tests.rows import create_message
 
 
 def test_within_a_chat_messages_are_sorted_by_their_number(

@@ -23,7 +23,7 @@ from chatsystem.databases import caches as described
 from infra.redis_client import redis_breaker
 from operations.admin import logins
 from operations.admin import logins as attempts
-from operations.admin.passwords import Hasher, PasswordsBusy
+from operations.admin.logins import Hasher, PasswordsBusy
 from tests.admin.pages import add, errors
 from tests.live.servers import EmbeddedServer, eventually, manage
 from tests.redis_server import RedisServer
@@ -264,9 +264,9 @@ def test_one_password_is_hashed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> No
 def test_whoever_waits_too_long_for_a_hash_is_told_to_come_again(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    settings.PASSWORD_HASHERS = ["operations.admin.passwords.Hasher"]
+    settings.PASSWORD_HASHERS = ["operations.admin.logins.Hasher"]
     monkeypatch.setattr(Hasher, "_turn", threading.Semaphore(0))
-    monkeypatch.setattr("operations.admin.passwords.PASSWORD_TURN_SECONDS", 0.01)
+    monkeypatch.setattr("operations.admin.logins.PASSWORD_TURN_SECONDS", 0.01)
     with pytest.raises(PasswordsBusy):
         Hasher().encode("x", "salt")
     admin_client.raise_request_exception = False

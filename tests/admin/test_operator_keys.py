@@ -60,7 +60,7 @@ def test_a_key_that_was_revoked_meanwhile_is_not_made_again(
         revoke_operator_key(name=name)
         return rotate(name=name)
 
-    monkeypatch.setattr("applications.admin.operators.rotate_operator_key", revoked_meanwhile)
+    monkeypatch.setattr("applications.admin.rotate_operator_key", revoked_meanwhile)
 
     shown = confirm(admin_client, question)
 

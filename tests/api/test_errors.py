@@ -18,7 +18,7 @@ from django.db import (
 from kombu.exceptions import OperationalError as BrokerError
 
 from api.problems import STATUS_OF
-from applications import selectors
+from applications import services
 from infra import database
 from infra.breaker import Breaker
 from infra.errors import DomainError
@@ -105,7 +105,7 @@ def test_an_unexpected_error_is_a_bare_500(
     def fail(**_: object) -> None:
         raise ValueError("a secret of ours")
 
-    monkeypatch.setattr(selectors, "get_application", fail)
+    monkeypatch.setattr(services, "get_application", fail)
 
     answer = api.get(f"/applications/{UNKNOWN}")
 
@@ -120,7 +120,7 @@ def test_a_database_that_is_away_is_a_503_with_retry_after(
     def fail(**_: object) -> None:
         raise OperationalError(2006, "Server has gone away")
 
-    monkeypatch.setattr(selectors, "get_application", fail)
+    monkeypatch.setattr(services, "get_application", fail)
 
     answer = api.get(f"/applications/{UNKNOWN}")
 
@@ -171,7 +171,7 @@ def test_an_error_of_the_domain_without_a_status_is_a_500(
     def fail(*_: object, **__: object) -> None:
         raise Unheard("of")
 
-    monkeypatch.setattr(selectors, "get_application", fail)
+    monkeypatch.setattr(services, "get_application", fail)
 
     assert_problem(api.get(f"/applications/{UNKNOWN}"), 500)
 
@@ -196,7 +196,7 @@ def test_a_service_that_fails_is_a_503_unless_it_was_misused(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(selectors, "get_application", fail)
+    monkeypatch.setattr(services, "get_application", fail)
 
     answer = api.get(f"/applications/{UNKNOWN}")
 

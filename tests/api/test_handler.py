@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from api.asgi import environment
 from api.handler import ApiHandler, SiteHandler
 from api.rate_limits.limiter import limiter
-from chats.errors import ChatNotFound
+from chats.records import ChatNotFound
 from infra.errors import Unavailable
 from tests.api.client import Api
 from tests.garbage import garbage

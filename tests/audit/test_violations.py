@@ -221,7 +221,7 @@ def test_a_key_that_may_be_there_twice_is_found_and_so_are_the_rows(used: Place)
 def test_the_rest_of_many_findings_is_counted(
     used: Place, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("operations.audit.findings.MAX_KEPT", 2)
+    monkeypatch.setattr("operations.audit.checks.MAX_KEPT", 2)
     api.say(used.path, *"abcdefgh")
     used.messages.filter(message_number__in=(2, 4, 6, 8, 10)).delete()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conversations import import_batches
+from conversations import import_lines
 from tests.live.servers import embedded_environment
 
 
@@ -22,7 +22,7 @@ class Place:
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of 100 lines in this process, so that a few hundred lines make several."""
-    monkeypatch.setattr(import_batches, "MAX_LINES", 100)
+    monkeypatch.setattr(import_lines, "MAX_LINES", 100)
 
 
 @pytest.fixture

@@ -13,13 +13,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from applications.services import create_application
-from chats.services import create_chat
 from conversations import export_lines
 from conversations.management.commands import export_conversations
 from messages_app.models import Message
-from messages_app.services import create_message
 from tests.conversations.runs import exported
 from tests.conversations.texts import as_lines
+from tests.rows import create_chat, create_message
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 

@@ -9,12 +9,11 @@ from django.db import connection
 from applications.models import Application
 from applications.services import create_application, rename_application
 from chats.models import Chat
-from chats.services import create_chat
 from conversations import chat_resolver
 from messages_app.models import Message
-from messages_app.services import create_message
 from tests.conversations.runs import everything, exported, imported
 from tests.conversations.texts import Said, as_lines, by_application
+from tests.rows import create_chat, create_message
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 

@@ -40,7 +40,8 @@ def listed_files(*options: str) -> dict[tuple[str, str, str], list[str]]:
 def view_file(request: str) -> str:
     """The file of the view that answers this request."""
     view = resolve(PATHS[request]).func.cls  # type: ignore[attr-defined] # DRF's
-    return str(Path(inspect.getfile(view)).relative_to(ROOT))
+    method = inspect.unwrap(view.post if request == POST else view.get)
+    return str(Path(inspect.getfile(method)).relative_to(ROOT))
 
 
 @pytest.mark.costly

@@ -12,9 +12,9 @@ import pytest
 from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
-from applications.idempotency import CreatedApplication, find_application
 from applications.identities import hash_of
 from applications.models import Application
+from applications.services import find_application
 from chats.models import Chat
 from ingest.idempotency import RequestKey
 from ingest.idempotency.records import forget_old_keys
@@ -238,7 +238,7 @@ def test_of_two_that_make_a_secret_at_once_one_does(
     # SQLite has one writer at a time: where the second has to wait for the first, they never meet.
     meet_within = 0.2 if connection.vendor == "sqlite" else 5
 
-    def look_when_both_are_there(key: RequestKey) -> CreatedApplication | None:
+    def look_when_both_are_there(key: RequestKey) -> IdempotencyKey | None:
         found = look(key)
         if not hasattr(first_looks, "done"):
             first_looks.done = True

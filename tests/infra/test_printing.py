@@ -8,15 +8,14 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from applications.services import create_application, make_operator_key
-from chats.services import create_chat
 from infra.commands import LineCommand
 from infra.logs.formatting import OWN_PACKAGES, visible
 from ingest.dead_letters.set_aside import Letter, keep
 from ingest.models import DeadLetter
-from messages_app.services import create_message
 from tests.commands import run_as_manage_py
 from tests.conversations.runs import exported
 from tests.live.servers import embedded_environment, manage
+from tests.rows import create_chat, create_message
 
 #: Colours, moves, a forged line, directions, ends of lines that only some take for such.
 HOSTILE = "evil\x1b[31m\x9b2J\x07\r\x7f\nerror forged\u2028x\x85y\u202ez\u2066w"

@@ -7,16 +7,13 @@ from threading import Barrier
 import pytest
 from django.db import DataError, connection, transaction
 
-from applications.errors import ApplicationNotFound
-from applications.models import Application
+from applications.models import Application, ApplicationNotFound
 from applications.services import create_application
-from chats.errors import ChatNotFound
 from chats.models import Chat
-from chats.services import create_chat
+from chats.records import ChatNotFound
 from ingest.database_numbers import number_and_insert, take_numbers
 from messages_app.models import Message
-from messages_app.services import create_message
-from tests.rows import new_message
+from tests.rows import create_chat, create_message, new_message
 
 pytestmark = pytest.mark.both
 

@@ -115,7 +115,7 @@ def test_no_key_gets_into_a_log(
     def fail(**_: object) -> None:
         raise ValueError("unexpected")
 
-    monkeypatch.setattr("applications.selectors.get_application", fail)
+    monkeypatch.setattr("applications.services.get_application", fail)
     caplog.set_level("DEBUG")
 
     assert owner.api.get(owner.path).status_code == 500

@@ -87,7 +87,7 @@ def test_a_request_that_fails(
         raise error
 
     chat = api.new_chat()
-    monkeypatch.setattr("messages_app.services.create_message", fail)
+    monkeypatch.setattr("applications.record_views.accept", fail)
 
     answer = api.post(f"{chat}/messages", {"body": BODY}, **{"X-Request-ID": "mine"})
 

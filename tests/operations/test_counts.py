@@ -13,17 +13,16 @@ from django.test.utils import CaptureQueriesContext
 from applications.models import Application
 from applications.services import create_application
 from chats.models import Chat
-from chats.services import create_chat
 from infra.database import in_transaction
 from infra.jobs import JobIsRunning, only_run
 from infra.models import Job
 from ingest.database_numbers import number_and_store
 from ingest.models import CountState
+from ingest.records import RecordType
 from ingest.submission import Submission
 from messages_app.models import Message
-from messages_app.services import create_message
 from operations import counts
-from tests.rows import new_message
+from tests.rows import create_chat, create_message, new_message
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 
@@ -65,18 +64,18 @@ def after_counting(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -
 def _around_counting(
     monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], *, before: bool
 ) -> None:
-    count = counts.Counted.actual
+    count = counts.count_children
     pending = [act]
 
-    def counting(self: counts.Counted, parents: Any) -> Any:
-        if self.field == "messages_count" and before and pending:
+    def counting(kind: RecordType, parents: Any) -> Any:
+        if kind.count_field == "messages_count" and before and pending:
             pending.pop()()
-        actual = count(self, parents)
-        if self.field == "messages_count" and not before and pending:
+        actual = count(kind, parents)
+        if kind.count_field == "messages_count" and not before and pending:
             pending.pop()()
         return actual
 
-    monkeypatch.setattr(counts.Counted, "actual", counting)
+    monkeypatch.setattr(counts, "count_children", counting)
 
 
 def test_counts_are_true_after_the_job(token: str) -> None:

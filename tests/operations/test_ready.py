@@ -235,9 +235,9 @@ def test_requests_that_fail_again_and_again_degrade_whatever_the_reason(
         raise OperationalError(9999, "a reason that nobody foresaw")
 
     with monkeypatch.context() as failing:
-        failing.setattr("messages_app.services.create_message", fail)
-        failing.setattr("messages_app.services.edit_message", fail)
-        failing.setattr("messages_app.selectors.get_message", fail)
+        failing.setattr("applications.record_views.accept", fail)
+        failing.setattr("applications.record_views.update", fail)
+        failing.setattr("applications.record_views.get", fail)
         assert send() == 503
         assert requests_part(client) == {"status": "ok"}
         hour(4)

@@ -10,13 +10,14 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from ingest.models import NumberSkip
 from listing.pages import Window
 from operations import restore
 from operations.management.commands.new_epoch import MAX_SKIP
 from retention.purge import purge
-from search.service import DatabaseSearch
+from search.service import scan
 from tests.api.client import Api
 from tests.audit.results import audit
 from tests.conversations.runs import exported
@@ -103,7 +104,9 @@ class TestSkip:
         call_command("reconcile_counts")
         assert audit().ok
 
-    def test_a_small_chat_is_still_searched_without_the_index(self, api: Api) -> None:
+    def test_a_small_chat_is_still_searched_without_the_index(
+        self, api: Api, settings: Settings
+    ) -> None:
         chat = api.new_chat()
         api.say(chat, *"aba")
         call_command("new_epoch", "--restored", "--skip", "100000")
@@ -111,9 +114,9 @@ class TestSkip:
         _, _, token, _, number = chat.split("/")
 
         def hits(most: int) -> list[int]:
-            backend = DatabaseSearch(max_messages=most)
-            found = backend.hits(application_token=token, chat_number=int(number), query="b")
-            return list(found.numbers(Window()))
+            update = {"scanned_messages": most}
+            settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=update)
+            return list(scan((token, int(number)), "b").numbers(Window()))
 
         assert hits(4) == [2, 100_004]
         assert hits(3) == [2]

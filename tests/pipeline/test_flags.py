@@ -12,8 +12,8 @@ from ingest.idempotent_insert import store_rows
 from ingest.models import CountState, NumberAuthority, Source
 from ingest.numbering.authority import begin_epoch, read_authority
 from ingest.post_commit import finish_queued
-from operations import counts, dirty_flags
-from operations.dirty_flags import take_flags
+from operations import counts
+from operations.counts import take_flags
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog
 from tests.redis_server import RedisServer
@@ -88,7 +88,7 @@ def test_what_is_stored_while_the_job_counts_stays_flagged(
     api.say(chat, "x")
     backlog.work()
     api.say(chat, "y")
-    monkeypatch.setattr(counts.Counted, "differing", say_more)
+    monkeypatch.setattr(counts, "wrong_counts", say_more)
     counts.reconcile()
 
     counts.reconcile()
@@ -118,7 +118,7 @@ def test_a_run_that_died_with_the_flags_in_its_hand_loses_none(
     api.say(chat, "x")
     backlog.work()
     with monkeypatch.context() as patch:
-        patch.setattr(dirty_flags, "flag_in_database", fail)
+        patch.setattr(counts, "flag_in_database", fail)
         with pytest.raises(OperationalError):
             counts.reconcile()
     other = api.new_chat()
@@ -136,7 +136,7 @@ def test_a_run_that_died_with_the_flags_in_its_hand_loses_none(
 def test_flags_are_taken_in_batches_and_each_is_taken(
     backlog: Backlog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("operations.dirty_flags.FLAG_BATCH", 7)
+    monkeypatch.setattr("operations.counts.FLAG_BATCH", 7)
     backlog.redis.sadd(redis_keys.dirty("messages"), *(f"token/{number}" for number in range(50)))
 
     batches = [list(batch) for batch in take_flags("messages")]
@@ -185,7 +185,7 @@ def test_flags_that_are_lost_while_everything_is_counted_are_made_up_for_by_the_
         return {}
 
     NumberAuthority.objects.update(needs_full_count=True)
-    monkeypatch.setattr(counts.Counted, "differing", lose_again)
+    monkeypatch.setattr(counts, "wrong_counts", lose_again)
 
     counts.reconcile()
 

@@ -7,7 +7,7 @@ from elasticsearch import Elasticsearch
 from ingest.records import Key
 from search.index import versions
 from search.index.layout import document_name, pattern
-from search.index_update import Workload, index_batch
+from search.indexer import Workload, index_batch
 
 
 class SearchIndex:

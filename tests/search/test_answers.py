@@ -13,8 +13,9 @@ from pytest_django import Settings
 
 from infra.service_errors import Meaning
 from ingest.models import DeadLetter
+from search import errors
 from search.errors import IndexUnavailable, NoIndex, RequestRejected
-from search.index import bulk_writing, error_answers, queries
+from search.index import bulk_writing, queries
 from search.index.documents import Content
 from search.index.layout import Target
 from search.models import BacklogEntry
@@ -68,36 +69,36 @@ def error(kind: str, reason: str = "reason") -> dict[str, Any]:
 def test_the_name_decides_and_what_is_unknown_is_away(
     status: int, kind: str, meaning: Meaning, failure: type[Exception]
 ) -> None:
-    assert error_answers.meaning_of(status, error(kind)) is meaning
-    assert isinstance(error_answers.failure(status, error(kind)), failure)
+    assert errors.meaning_of(status, error(kind)) is meaning
+    assert isinstance(errors.failure(status, error(kind)), failure)
 
 
 @pytest.mark.parametrize("told", [None, "", "<html>Forbidden</html>", {}, {"type": None}, [1]])
 def test_an_answer_of_another_shape_is_away(told: object) -> None:
-    assert error_answers.meaning_of(403, told) is Meaning.NOT_DONE
-    assert isinstance(error_answers.failure(403, told), IndexUnavailable)
+    assert errors.meaning_of(403, told) is Meaning.NOT_DONE
+    assert isinstance(errors.failure(403, told), IndexUnavailable)
 
 
 def test_a_failure_of_all_shards_means_what_happened_in_them() -> None:
     told = error("search_phase_execution_exception", "all shards failed")
     told["root_cause"] = [error("illegal_argument_exception")]
 
-    assert error_answers.meaning_of(400, told) is Meaning.DEFECT
-    assert error_answers.meaning_of(503, {**told, "root_cause": []}) is Meaning.NOT_DONE
+    assert errors.meaning_of(400, told) is Meaning.DEFECT
+    assert errors.meaning_of(503, {**told, "root_cause": []}) is Meaning.NOT_DONE
 
 
 def test_a_term_that_no_index_can_hold_is_the_documents_fault() -> None:
     told = error("illegal_argument_exception", 'Document contains at least one immense term in "x"')
 
-    assert error_answers.meaning_of(400, told) is Meaning.ROW_AT_FAULT
+    assert errors.meaning_of(400, told) is Meaning.ROW_AT_FAULT
 
 
 def test_what_clients_sent_is_not_quoted() -> None:
     quoting = error("query_shard_exception", "failed to create query: my secret")
     document = error("document_parsing_exception", "[1:6] failed. Preview of value: 'my secret'")
 
-    assert "my secret" not in str(error_answers.failure(400, quoting))
-    assert "my secret" not in error_answers.describe(document)
+    assert "my secret" not in str(errors.failure(400, quoting))
+    assert "my secret" not in errors.describe(document)
 
 
 class Answering(BaseHTTPRequestHandler):

@@ -15,7 +15,7 @@ from search.errors import IndexUnavailable, NoIndex
 from search.index.bulk_writing import REMOVED, Change, write
 from search.index.documents import Content, contents
 from search.index.layout import layout
-from search.index_update import index_batch
+from search.indexer import index_batch
 from search.models import BacklogEntry
 from tests.api.client import Api
 from tests.pipeline.proxy import Proxy

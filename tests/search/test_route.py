@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from search.fold_and_highlight import fold, highlight
-from search.service import DatabaseSearch
+from search.service import Scan
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.api.test_paging import shown, walk
@@ -173,10 +173,7 @@ def test_long_bodies_are_found_by_their_end(api: Api, settle: Settle) -> None:
 def test_a_scan_goes_on_until_its_page_is_full(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     chat = api.new_chat()
     api.say(chat, *("needle" if n % 7 == 0 else "hay" for n in range(50)))
-    source = DatabaseSearch().hits(
-        application_token=chat.split("/")[2], chat_number=1, query="needle"
-    )
-    monkeypatch.setattr(type(source), "step", 5)
+    monkeypatch.setattr(Scan, "step", 5)
 
     assert shown(api.get(f"{chat}/messages/search", query="needle").json()) == [
         50, 43, 36, 29, 22, 15, 8, 1,

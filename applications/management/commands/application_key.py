@@ -4,16 +4,12 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, InterfaceError
 
-from applications.errors import ApplicationNotFound
 from applications.services import HasKey, first_key, rotate_key
 from infra.commands import LineCommand, utf8
 
 
 class Command(LineCommand):
-    """Make a key and print it."""
-
     help = (
         "Make the key of an application that has none yet, such as an imported one, and print it "
         "on the last line. It cannot be shown again. With --rotate, replace an existing key, which "
@@ -22,19 +18,13 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """TOKEN, --rotate."""
         parser.add_argument("token", type=utf8, metavar="TOKEN", help="the application's token")
         parser.add_argument("--rotate", action="store_true", help="replace the existing key")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the key alone."""
         make = rotate_key if options["rotate"] else first_key
         try:
             key = make(token=options["token"])
         except HasKey as error:
             raise CommandError(f"{error.detail} --rotate replaces it.") from None
-        except ApplicationNotFound as error:
-            raise CommandError(error.detail) from None
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(f"The database failed: {error}") from None
         self.stdout.write(key)

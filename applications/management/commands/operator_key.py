@@ -4,17 +4,13 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, InterfaceError
 
 from applications.services import make_operator_key, revoke_operator_key
 from infra.commands import LineCommand
-from infra.errors import Invalid
 from ingest.text_rules import clean_name
 
 
 class Command(LineCommand):
-    """Make a key and print it, or revoke one."""
-
     help = (
         "Make a key that opens every application and may create and list applications, and print "
         "it on the last line. It cannot be shown again. If the name has a key already, the old one "
@@ -23,24 +19,14 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """NAME, --revoke."""
         parser.add_argument("name", metavar="NAME", help="a name that tells operator keys apart")
         parser.add_argument("--revoke", action="store_true", help="end the key and make none")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the key alone, or what was revoked."""
-        try:
-            name = clean_name(options["name"])
-            if options["revoke"]:
-                self._revoke(name)
-            else:
-                self.stdout.write(make_operator_key(name=name))
-        except Invalid as error:
-            raise CommandError(error.detail) from None
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(f"The database failed: {error}") from None
-
-    def _revoke(self, name: str) -> None:
+        name = clean_name(options["name"])
+        if not options["revoke"]:
+            self.stdout.write(make_operator_key(name=name))
+            return
         if not revoke_operator_key(name=name):
             raise CommandError(f"There is no key of {name}.")
         self.stdout.write(f"revoked: {name}")

@@ -9,7 +9,6 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from applications.models import Application
-from conversations.errors import UnknownApplication
 from conversations.export_lines import count_messages, find_application, steps_of
 from conversations.output import exit_on_closed_pipe, new_file, standard_output
 from infra.commands import Interrupted, LineCommand, interruptible, utf8
@@ -18,8 +17,6 @@ STANDARD_OUTPUT = "-"
 
 
 class Command(LineCommand):
-    """Export the messages of one application."""
-
     help = (
         "Export the messages of an application as JSON lines, ordered by chat and message number. "
         'Each line is {"application": NAME, "chat": NAME, "body": TEXT}, the format that '
@@ -28,7 +25,6 @@ class Command(LineCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """APPLICATION, --output."""
         parser.add_argument(
             "application", type=utf8, metavar="APPLICATION", help="token or name of the application"
         )
@@ -41,13 +37,10 @@ class Command(LineCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Export, with a progress bar where there is a terminal."""
         try:
             application = find_application(options["application"])
             with exit_on_closed_pipe(), interruptible(), self._open(options["output"]) as output:
                 _write(application, output)
-        except UnknownApplication as error:
-            raise CommandError(error.detail) from None
         except Interrupted as interrupted:
             raise CommandError(
                 f"The export was interrupted by {interrupted.name}.", returncode=interrupted.status

@@ -3,7 +3,7 @@
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -11,18 +11,70 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from conversations.errors import SourceDamaged
-from conversations.import_batches import Batch
-from conversations.import_report import as_object, as_text, rejected_lines
-from conversations.import_run import ImportRun
+from conversations.import_lines import Batch
+from conversations.import_run import ImportRun, Outcome
 from conversations.import_source import Source, name_of, open_source
+from conversations.models import ImportShare, RejectedLine, digest_of
 from conversations.output import exit_on_closed_pipe
 from infra.commands import Interrupted, LineCommand, interruptible
-from infra.errors import DomainError
+from infra.natural_keys import batches_by_pk
+
+#: Applications that are listed in text.
+MAX_LISTED = 50
+#: Rejected lines read at a time.
+STEP = 100
+
+
+def as_object(outcome: Outcome) -> dict[str, object]:
+    """The result as one JSON object."""
+    return {
+        "lines": outcome.lines,
+        "messages": outcome.messages,
+        "rejected": outcome.rejected,
+        "empty": outcome.empty,
+        "skipped": outcome.skipped,
+        "applications": [
+            {
+                "name": share.name,
+                "token": share.application_token,
+                "chats": share.chats,
+                "messages": share.messages,
+            }
+            for share in ImportShare.objects.filter(of_id=outcome.import_id).order_by("pk")
+        ],
+    }
+
+
+def as_text(outcome: Outcome, seconds: float) -> Iterator[str]:
+    """The result as lines of text."""
+    if outcome.skipped and not outcome.handled:
+        yield f"Nothing to do: all {outcome.skipped:,} lines were imported before."
+    else:
+        yield (
+            f"{outcome.lines:,} lines in {seconds:.1f} s: {outcome.messages:,} messages stored, "
+            f"{outcome.rejected:,} rejected, {outcome.empty:,} empty, "
+            f"{outcome.skipped:,} imported before"
+        )
+    shares = ImportShare.objects.filter(of_id=outcome.import_id)
+    for share in shares.order_by("pk")[:MAX_LISTED]:
+        yield (
+            f"  {share.application_token}  {share.chats:>9,} chats  "
+            f"{share.messages:>12,} messages  {share.name}"
+        )
+    if (more := shares.count() - MAX_LISTED) > 0:
+        yield f"  and {more:,} more applications (--json lists all)"
+
+
+def rejected_lines(source_name: str | None = None) -> Iterator[RejectedLine]:
+    """The rejected lines of one source or of all, oldest first, in bounded memory."""
+    rows = RejectedLine.objects.select_related("of")
+    if source_name is not None:
+        rows = rows.filter(of__source_key=digest_of(source_name))
+    for step in batches_by_pk(rows, STEP):
+        yield from step
 
 
 class Command(LineCommand):
-    """Import a file or standard input, or list rejected lines."""
-
     help = (
         'Import messages from JSON lines of {"application": NAME, "chat": NAME, "body": TEXT}, '
         "plain or gzip. An import that was interrupted resumes when it is run again, and one "
@@ -33,7 +85,6 @@ class Command(LineCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """FILE, --name, --restart, --rejected, --json."""
         parser.add_argument(
             "file", metavar="FILE", nargs="?", help="file to import, or - for standard input"
         )
@@ -54,21 +105,15 @@ class Command(LineCommand):
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Import and print the result; fail if the import ended early."""
+        file, name, as_json = options["file"], options["name"], options["json"]
         with exit_on_closed_pipe():
             if options["rejected"]:
-                self._list_rejected(options["file"], options["name"], as_json=options["json"])
+                self._list_rejected(file, name, as_json=as_json)
+            elif not file:
+                raise CommandError("FILE is required: a file to import, or - for standard input.")
             else:
-                self._import_from(options)
-
-    def _import_from(self, options: dict[str, Any]) -> None:
-        if not options["file"]:
-            raise CommandError("FILE is required: a file to import, or - for standard input.")
-        try:
-            with open_source(options["file"], options["name"]) as source:
-                self._import(source, restart=options["restart"], as_json=options["json"])
-        except DomainError as error:
-            raise CommandError(error.detail) from None
+                with open_source(file, name) as source:
+                    self._import(source, restart=options["restart"], as_json=as_json)
 
     def _import(self, source: Source, *, restart: bool, as_json: bool) -> None:
         begun = time.monotonic()

@@ -7,14 +7,11 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from infra.commands import Interrupted, Interruption, LineCommand, interruptible
-from infra.jobs import JobIsRunning
-from operations.audit.findings import Finding, Report, Severity
+from operations.audit.checks import Finding, Report, Severity
 from operations.audit.runner import audit
 
 
 class Command(LineCommand):
-    """Run all checks and print their findings."""
-
     help = (
         "Check the stored data against the guarantees of the service: no row is stored twice, no "
         "number is lost or above its ceiling; counts, parents, pending rows, dead letters and "
@@ -27,17 +24,13 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--json, --resume."""
         parser.add_argument("--json", action="store_true", help="print the findings as JSON")
         parser.add_argument("--resume", action="store_true", help="continue an interrupted audit")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the audit, with a progress bar on a terminal."""
         try:
             with interruptible() as interruption:
                 report = _audit(interruption, resume=options["resume"])
-        except JobIsRunning as busy:
-            raise CommandError(busy.detail) from None
         except Interrupted as interrupted:
             raise CommandError(
                 f"Interrupted by {interrupted.name}; --resume goes on.",

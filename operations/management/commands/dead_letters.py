@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, InterfaceError
 from django.db.models import Max
 from tqdm import tqdm
 
@@ -28,11 +27,14 @@ _COMMANDS = {
     "discard": "Delete the dead letters and their rows for good. The numbers of the rows are "
     "recorded as skipped, so an audit does not report them as lost.",
 }
+#: The work of a subcommand, and the name of its count in the result.
+_WORK: dict[str, tuple[Callable[[DeadLetter], object], str]] = {
+    "replay": (replay, "replayed"),
+    "discard": (discard, "discarded"),
+}
 
 
 class Command(LineCommand):
-    """List, show, replay and discard, each a subcommand."""
-
     help = (
         "Handle dead letters: accepted rows that could not be stored, task messages that could not "
         "be read, documents that the search index refused. Every subcommand can be interrupted "
@@ -42,7 +44,6 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The subcommands and their arguments."""
         commands = parser.add_subparsers(dest="subcommand", required=True)
         for name, help_text in _COMMANDS.items():
             command = commands.add_parser(name, help=help_text, description=help_text)
@@ -62,16 +63,12 @@ class Command(LineCommand):
                 which.add_argument("--all", action="store_true", help="all dead letters")
 
     def handle(self, *args: Any, subcommand: str, **options: Any) -> None:
-        """Run the subcommand."""
-        try:
-            if subcommand == "list":
-                self._list(options["after"], options["limit"], as_json=options["json"])
-            elif subcommand == "show":
-                self._show(options["id"], as_json=options["json"])
-            else:
-                self._process(subcommand, options)
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(f"The database failed: {error}") from None
+        if subcommand == "list":
+            self._list(options["after"], options["limit"], as_json=options["json"])
+        elif subcommand == "show":
+            self._show(options["id"], as_json=options["json"])
+        else:
+            self._process(subcommand, options)
 
     def _list(self, after: int, limit: int, *, as_json: bool) -> None:
         letters = DeadLetter.objects.filter(pk__gt=after).order_by("pk")[: max(limit, 0)]
@@ -102,21 +99,23 @@ class Command(LineCommand):
             self.stdout.write(f"    {line}")
 
     def _process(self, subcommand: str, options: dict[str, Any]) -> None:
-        outcome = _Outcome(subcommand, replay if subcommand == "replay" else discard)
+        work, done = _WORK[subcommand]
+        result: Result = {"ok": True, done: 0, "set_aside_again": 0, "failed": [], "missing": []}
         try:
             with interruptible() as interruption, _bar(options) as bar:
                 for letter in _letters(options["ids"], everything=options["all"]):
                     with interruption.held():
-                        outcome.process(letter)
+                        _process_one(letter, work, done, result)
                     bar.update()
         except Interrupted as interrupted:
-            self._print(outcome.result(), as_json=options["json"])
+            self._print(result, as_json=options["json"])
             raise CommandError(
                 f"Interrupted by {interrupted.name}; run the same command again to continue.",
                 returncode=interrupted.status,
             ) from None
-        self._print(outcome.result(), as_json=options["json"])
-        if not outcome.is_complete:
+        is_complete = result["ok"]
+        self._print(result, as_json=options["json"])
+        if not is_complete:
             raise SystemExit(1)
 
     def _print(self, result: Result, *, as_json: bool) -> None:
@@ -133,44 +132,23 @@ class Command(LineCommand):
         )
 
 
-class _Outcome:
-    """Replays or discards letters one by one, and counts what came of it."""
-
-    def __init__(self, subcommand: str, work: Callable[[DeadLetter], object]) -> None:
-        self._done_name = {"replay": "replayed", "discard": "discarded"}[subcommand]
-        self._work = work
-        self._done = self._failed = 0
-        self._reasons: list[dict[str, Any]] = []
-        self._missing: list[int] = []
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether no letter failed or was missing."""
-        return not self._failed and not self._missing
-
-    def process(self, letter: DeadLetter | int) -> None:
-        """Process this letter, or note an ID without a letter. Raises OperationalError."""
-        if isinstance(letter, int):
-            self._missing.append(letter)
-            return
-        try:
-            self._work(letter)
-        except StillSetAside as error:
-            self._failed += 1
-            if len(self._reasons) < MAX_REASONS:
-                self._reasons.append({"id": letter.pk, "reason": str(error)})
-        else:
-            self._done += 1
-
-    def result(self) -> Result:
-        """The counts, reasons and missing IDs as JSON."""
-        return {
-            "ok": self.is_complete,
-            self._done_name: self._done,
-            "set_aside_again": self._failed,
-            "failed": self._reasons,
-            "missing": self._missing,
-        }
+def _process_one(
+    letter: DeadLetter | int, work: Callable[[DeadLetter], object], done: str, result: Result
+) -> None:
+    """Process this letter, or note an ID without a letter. Raises OperationalError."""
+    if isinstance(letter, int):
+        result["ok"] = False
+        result["missing"].append(letter)
+        return
+    try:
+        work(letter)
+    except StillSetAside as error:
+        result["ok"] = False
+        result["set_aside_again"] += 1
+        if len(result["failed"]) < MAX_REASONS:
+            result["failed"].append({"id": letter.pk, "reason": str(error)})
+    else:
+        result[done] += 1
 
 
 def _letters(ids: list[int], *, everything: bool) -> Iterator[DeadLetter | int]:

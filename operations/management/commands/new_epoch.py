@@ -4,11 +4,9 @@ from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, InterfaceError
 from tqdm import tqdm
 
 from infra.commands import LineCommand, utf8
-from infra.errors import DomainError
 from infra.rabbitmq.connection import BrokerUnavailable
 from infra.redis_client import RedisUnavailable, redis_is_configured
 from ingest.numbering.fencing import begin_epoch_by_hand
@@ -20,8 +18,6 @@ MAX_SKIP = 10**12
 
 
 class Command(LineCommand):
-    """Begin a new epoch of numbering, by hand."""
-
     help = (
         "Begin a new epoch of numbering: the blocks of numbers in Redis become invalid, and the "
         "next number of each chat lies above every number ever lent to it. Use it after Redis was "
@@ -34,7 +30,6 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--reason, --restored, --skip."""
         parser.add_argument(
             "--reason",
             type=utf8,
@@ -59,21 +54,15 @@ class Command(LineCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Begin the epoch, with --restored after all steps of the recovery."""
         reason = options["reason"][:MAX_REASON_CHARACTERS]
         if options["skip"] and not options["restored"]:
             raise CommandError("--skip needs --restored.")
-        try:
-            if options["restored"]:
-                self._print(_recover(reason, options["skip"]))
-            elif redis_is_configured():
-                self._print_epoch(begin_epoch_by_hand(reason))
-            else:
-                self.stdout.write(
-                    "Nothing to do without REDIS_URL: the database gives the numbers."
-                )
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(f"The database failed: {error}") from None
+        if options["restored"]:
+            self._print(_recover(reason, options["skip"]))
+        elif redis_is_configured():
+            self._print_epoch(begin_epoch_by_hand(reason))
+        else:
+            self.stdout.write("Nothing to do without REDIS_URL: the database gives the numbers.")
 
     def _print(self, recovery: Recovery) -> None:
         self.stdout.write(f"{recovery.stored} pending rows stored")
@@ -96,8 +85,6 @@ def _recover(reason: str, skip: int) -> Recovery:
         ) from None
     except BrokerUnavailable as error:
         raise CommandError(f"RabbitMQ is unavailable, and rows may wait there: {error}") from None
-    except DomainError as error:
-        raise CommandError(error.detail) from None
 
 
 def _skip(text: str) -> int:

@@ -3,17 +3,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from infra.commands import LineCommand
-from infra.jobs import JobIsRunning
 from operations import counts
 
 
 class Command(LineCommand):
-    """Make chats_count and messages_count equal the number of rows."""
-
     help = (
         "Recount the applications and chats whose children changed since the last count, and "
         "correct chats_count and messages_count. Safe at any time and under any load. After an "
@@ -21,7 +17,6 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--all, --dry-run, --json."""
         parser.add_argument("--all", action="store_true", help="recount all applications and chats")
         parser.add_argument(
             "--dry-run", action="store_true", help="report the corrections without making them"
@@ -29,14 +24,10 @@ class Command(LineCommand):
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the job, with a progress bar on a terminal."""
         with tqdm(unit=" parents", disable=None, leave=False) as bar:
-            try:
-                tallies = counts.reconcile(
-                    everything=options["all"], dry_run=options["dry_run"], progress=bar.update
-                )
-            except JobIsRunning as busy:
-                raise CommandError(busy.detail) from None
+            tallies = counts.reconcile(
+                everything=options["all"], dry_run=options["dry_run"], progress=bar.update
+            )
         if options["json"]:
             self.print_json({name: vars(tally) for name, tally in tallies.items()})
             return

@@ -4,17 +4,13 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, InterfaceError
 
 from infra.commands import LineCommand
-from infra.jobs import JobIsRunning
 from infra.redis_client import RedisUnavailable, redis_is_configured
 from ingest.sweeper import sweep
 
 
 class Command(LineCommand):
-    """Store rows that were accepted more than a minute ago and are still pending in Redis."""
-
     help = (
         "Store rows that were accepted more than a minute ago and are still pending in Redis, "
         "because their message was lost or their process died. Beat runs a sweep every minute. "
@@ -25,22 +21,16 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--json."""
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Sweep once."""
         if not redis_is_configured():
             self.stdout.write("{}" if options["json"] else "Nothing to do without REDIS_URL.")
             return
         try:
             swept = sweep()
-        except JobIsRunning as busy:
-            raise CommandError(busy.detail) from None
         except RedisUnavailable as error:
             raise CommandError(f"Redis is unavailable: {error}") from None
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(f"The database failed: {error}") from None
         if options["json"]:
             self.print_json(vars(swept))
             return

@@ -11,14 +11,11 @@ from tqdm import tqdm
 
 from applications.models import Application
 from infra.commands import Interrupted, LineCommand, interruptible, utf8
-from infra.jobs import JobIsRunning
 from infra.redis_client import RedisUnavailable
 from retention.purge import PurgeResult, dry_run, purge
 
 
 class Command(LineCommand):
-    """Purge one application."""
-
     help = (
         "Remove messages that were accepted before a date, from the database and the search "
         "index. Each chat is purged up to its first message that is not older, or that is still "
@@ -29,7 +26,6 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """--application, --before, --dry-run, --json."""
         parser.add_argument(
             "--application", type=utf8, metavar="TOKEN", required=True, help="application to purge"
         )
@@ -44,7 +40,6 @@ class Command(LineCommand):
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Purge, with a progress bar on a terminal."""
         token = options["application"]
         if not Application.objects.filter(token=token).exists():
             raise CommandError(f"No application has the token {token}.")
@@ -83,8 +78,6 @@ def _purge(token: str, before: datetime, *, is_dry_run: bool) -> PurgeResult:
         try:
             with interruption.held():
                 return (dry_run if is_dry_run else purge)([token], before, show)
-        except JobIsRunning as busy:
-            raise CommandError(busy.detail) from None
         except RedisUnavailable as error:
             raise CommandError(
                 f"Redis is unavailable, so it is unknown which messages are pending: {error}"

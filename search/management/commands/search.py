@@ -11,7 +11,6 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from infra.commands import LineCommand
-from infra.errors import DomainError
 from search import index_build
 from search.errors import IndexUnusable
 from search.index.layout import layout
@@ -36,8 +35,6 @@ _COMMANDS = {
 
 
 class Command(LineCommand):
-    """Subcommands that create, rebuild, check and repair the index."""
-
     help = (
         "Manage the search index in Elasticsearch. The search worker creates the index and keeps "
         "it up to date, so these commands are needed only for repair, or to be sure. Each of them "
@@ -45,7 +42,6 @@ class Command(LineCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The subcommands; --json for programs."""
         commands = parser.add_subparsers(dest="subcommand", required=True)
         for name, what in _COMMANDS.items():
             command = commands.add_parser(name, help=what, description=what)
@@ -58,7 +54,6 @@ class Command(LineCommand):
                 )
 
     def handle(self, *args: Any, subcommand: str, **options: Any) -> None:
-        """Run the subcommand and print its result."""
         if not settings.ENVIRONMENT.elasticsearch_url:
             raise CommandError(
                 "There is no search index without Elasticsearch: set ELASTICSEARCH_URL."
@@ -68,8 +63,6 @@ class Command(LineCommand):
             result = run(**{name: options[name] for name in ("anew",) if name in options})
         except (IndexUnusable, StillBehind) as error:
             raise CommandError(f"{type(error).__name__}: {error}") from error
-        except DomainError as error:
-            raise CommandError(error.detail) from error
         self._print(result, as_json=options["json"])
         if not result["ok"]:
             raise SystemExit(1)

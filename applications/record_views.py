@@ -1,0 +1,76 @@
+"""The routes of numbered rows of any record type: list, create, read and edit."""
+
+from collections.abc import Mapping
+from operator import attrgetter
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from api.idempotency_key import idempotent_request
+from api.responses import conditional_response, created_response, expected_versions, json_response
+from api.views import ApiView
+from ingest.commit import accept
+from ingest.read_your_writes import get, require_parent, update
+from ingest.records import Key, RecordType
+from listing.pages import Pager, query_parameters, read_window
+from listing.parent_rows import rows_of
+from operations.admin.log import note_added, note_edited
+
+
+def key_of(address: Mapping[str, str]) -> Key:
+    """The key that the address of a route names: a token, then numbers."""
+    token, *numbers = address.values()
+    return (token, *map(int, numbers))
+
+
+class RecordCollection(ApiView):
+    """The rows of one parent."""
+
+    record_type: ClassVar[RecordType]
+    suspendable_methods = ("POST",)
+
+    def get(self, request: Request, **address: str) -> HttpResponse:
+        """A page, by number."""
+        kind, parent = self.record_type, key_of(address)
+        parameters = query_parameters(request)
+        window = read_window(parameters)
+        require_parent(kind, parent)
+        pager = Pager[Any](
+            source=rows_of(kind.model, parent),
+            number_of=attrgetter(kind.number_field),
+            represent=kind.as_json,
+        )
+        return json_response(pager.page(request, parameters, window))
+
+    def post(self, request: Request, **address: str) -> HttpResponse:
+        """Create one with the next number."""
+        kind = self.record_type
+        once = idempotent_request(request)
+        row = accept(kind.new(key_of(address), accepted_at=None, **kind.clean(request.data)), once)
+        if staff := self.staff_user:
+            note_added(staff, [row])
+        return created_response(self.http_request, row.number, kind.new_as_json(row), once)
+
+
+class RecordItem(ApiView):
+    """One row."""
+
+    record_type: ClassVar[RecordType]
+
+    def get(self, request: Request, **address: str) -> HttpResponse:
+        """Show it."""
+        row = get(self.record_type, key_of(address))
+        return conditional_response(request, row.version, self.record_type.as_json(row))
+
+    def put(self, request: Request, **address: str) -> HttpResponse:
+        """Edit it."""
+        kind = self.record_type
+        expected = expected_versions(request)
+        values = kind.clean_changes(request.data)
+        row = update(kind, key_of(address), expected, **values)
+        if staff := self.staff_user:
+            note_edited(staff, row, values)
+        return conditional_response(request, row.version, kind.as_json(row))
+
+    patch = put
