@@ -131,7 +131,7 @@ _learnt: tuple[int, dict[KeyHash, Identity | None]] = (0, {})
 
 
 def _learnt_now() -> dict[KeyHash, Identity | None]:
-    """What was learnt in this second. Take it before a lookup: the result counts for this one."""
+    """The identities found in this second. Call it before a lookup, whose result belongs there."""
     global _learnt  # noqa: PLW0603 - one memory for the whole process
     second, learnt = int(time.monotonic() / REMEMBERED_SECONDS), _learnt
     if learnt[0] != second:

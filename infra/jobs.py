@@ -1,7 +1,7 @@
 """Background jobs of which one run at a time is allowed in the whole installation.
 
-A run renews its hold every few seconds; one that stops is overtaken. Run numbers increase, so the
-writes of an overtaken run can be told from those of its successor.
+A run renews its hold every few seconds; if it stops doing so, the next run may start. Run numbers
+increase, so the two runs cannot mistake each other's writes for their own.
 """
 
 from collections.abc import Iterator

@@ -133,7 +133,7 @@ def _insert_submissions(submissions: Sequence[Submission]) -> Outcomes:
     fresh: list[Submission] = []
     for one in submissions:
         record = one.request and known.get(one.request.key.name)
-        outcomes.append(one.repeated(*record) if record else [])
+        outcomes.append(one.repeated(record) if record else [])
         if not record:
             fresh.append(one)
     stored = iter(_insert_fresh(fresh))

@@ -96,14 +96,14 @@ class Generation(NamedTuple):
 
 
 class Source(models.TextChoices):
-    """Who gives numbers."""
+    """The service that gives numbers."""
 
     REDIS = "redis"
     DATABASE = "database"
 
 
 class NumberAuthority(models.Model):
-    """The one row that says who gives numbers, and in which epoch.
+    """The one row with the source of numbers, and its epoch.
 
     `fence`: the highest one that processes saw which have ended. `examination`: how often living
     processes were asked for theirs. `trust`: how often a server was verified. `is_drained`: no

@@ -6,6 +6,7 @@ stay pending reach the sweeper, which finds them stored.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,16 @@ _CLEAR_PENDING = (Path(__file__).parent / "clear_pending.lua").read_text()
 PROGRESS_SECONDS = 30
 
 
-#: Rows of one record type, and the parents whose counts they change, by the counted record type.
-Batch = tuple[RecordType, Sequence[NumberedRow], Mapping[RecordType, Sequence[Key]]]
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Rows of one record type, and the parents whose counts they change, by the counted type."""
+
+    record_type: RecordType
+    rows: Sequence[NumberedRow]
+    changed: Mapping[RecordType, Sequence[Key]]
 
 
-def clear_pending(batches: Sequence[Batch], *, by_worker: bool) -> None:
+def clear_pending(finished: Sequence[Finished], *, by_worker: bool) -> None:
     """Set the flags of changed counts, then clear the pending rows; one round trip.
 
     `by_worker`: the rows came through the queue, so later rows are still in it. Raises
@@ -38,35 +44,31 @@ def clear_pending(batches: Sequence[Batch], *, by_worker: bool) -> None:
 
     def send(server: Any) -> None:
         pipeline = server.pipeline(transaction=False)
-        for batch in batches:
-            names, argument = _script_call(*batch, by_worker=by_worker)
+        for each in finished:
+            names, argument = _script_call(each, by_worker=by_worker)
             pipeline.eval(_CLEAR_PENDING, len(names), *names, orjson.dumps(argument))
         pipeline.execute()
 
     ask_redis(send)
 
 
-def _script_call(
-    record_type: RecordType,
-    rows: Sequence[NumberedRow],
-    changed: Mapping[RecordType, Sequence[Key]],
-    *,
-    by_worker: bool,
-) -> tuple[list[str], dict[str, object]]:
+def _script_call(finished: Finished, *, by_worker: bool) -> tuple[list[str], dict[str, object]]:
     """The keys and the argument of the script."""
     numbers: defaultdict[str, list[int]] = defaultdict(list)
-    for row in rows:
+    for row in finished.rows:
         numbers[redis_keys.parent_name(row.parent)].append(row.number)
     names = [
         redis_keys.PENDING_PARENTS,
-        redis_keys.progress(record_type.name),
-        *(redis_keys.dirty(counted.name) for counted in changed),
+        redis_keys.progress(finished.record_type.name),
+        *(redis_keys.dirty(counted.name) for counted in finished.changed),
         *map(redis_keys.pending, numbers),
     ]
     return names, {
-        "flags": [list(map(redis_keys.parent_name, parents)) for parents in changed.values()],
+        "flags": [
+            list(map(redis_keys.parent_name, parents)) for parents in finished.changed.values()
+        ],
         "parents": [{"name": name, "runs": _runs(of)} for name, of in numbers.items()],
-        "accepted": by_worker and max(row.accepted_us for row in rows) // 1000,
+        "accepted": by_worker and max(row.accepted_us for row in finished.rows) // 1000,
         "seconds": PROGRESS_SECONDS,
     }
 
@@ -95,15 +97,15 @@ def finish_unqueued(rows: Sequence[NumberedRow]) -> None:
 
 
 def _finish(rows: Sequence[NumberedRow], *, by_worker: bool) -> None:
-    batches = [
-        (record_type, typed_rows, changed_counts(record_type, typed_rows))
+    finished = [
+        Finished(record_type, typed_rows, changed_counts(record_type, typed_rows))
         for record_type, typed_rows in by_record_type(rows).items()
     ]
     try:
-        clear_pending(batches, by_worker=by_worker)
+        clear_pending(finished, by_worker=by_worker)
     except RedisUnavailable:
-        for _, _, changed in batches:
-            for record_type, parents in changed.items():
+        for each in finished:
+            for record_type, parents in each.changed.items():
                 flag_in_database(record_type, parents)
 
 

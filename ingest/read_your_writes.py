@@ -27,8 +27,7 @@ from ingest.records import Key, RecordType
 class MaybeQueued(Unavailable):
     """The row may be accepted and wait in a queue, where it cannot be seen."""
 
-    def __init__(self) -> None:
-        super().__init__("It may be in a queue that cannot be read just now.")
+    detail = "It may be in a queue that cannot be read just now."
 
 
 def may_be_queued(key: Key) -> bool:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from secrets import token_hex
 from typing import Any
 from uuid import UUID
@@ -251,7 +251,7 @@ class NewRow:
     record_type: RecordType
     parent: Key
     values: tuple[str, ...]
-    accepted_at: datetime = field(default_factory=partial(datetime.now, UTC))
+    accepted_at: datetime
     acceptance: str = field(default_factory=_random_uuid, kw_only=True)
     request_id: str = field(default_factory=request_id_var.get, kw_only=True, compare=False)
 

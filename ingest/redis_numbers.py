@@ -11,8 +11,7 @@ from django.db import DatabaseError, InterfaceError
 from infra.database import database_breaker
 from infra.errors import DomainError, Unavailable
 from ingest import redis_keys
-from ingest.idempotency import records
-from ingest.idempotency.records import Record
+from ingest.idempotency import Record, records
 from ingest.metrics import ACCEPT_SECONDS
 from ingest.models import Generation, NumberAuthority
 from ingest.numbering.agent import NumberingAgent
@@ -28,8 +27,7 @@ from ingest.submission import GroupOutcome, Submission, keyed_requests
 class DatabaseUnavailable(Unavailable):
     """The block is used up, and the database cannot lend more numbers now."""
 
-    def __init__(self) -> None:
-        super().__init__("The database is unavailable, and no numbers are left.")
+    detail = "The database is unavailable, and no numbers are left."
 
 
 def _provide_block(
@@ -72,7 +70,7 @@ class StoredKeys:
             request = group.submissions[position].request
             record = request and known.get(request.key.name)
             if record:
-                group.settle(position, group.submissions[position].repeated(*record))
+                group.settle(position, group.submissions[position].repeated(record))
 
     def _find(
         self, submissions: Sequence[Submission], authority: NumberAuthority
@@ -107,8 +105,9 @@ def answer_known(group: GroupOutcome, position: int, known: KnownRequest) -> Non
     have died before it delivered them, and a second delivery of a row does no harm.
     """
     fingerprint, accepted_us = known.record.split(" ")
-    submission, at = group.submissions[position], from_microseconds(int(accepted_us))
-    group.settle(position, submission.repeated(fingerprint, known.first, at))
+    submission = group.submissions[position]
+    record = Record(fingerprint, known.first, from_microseconds(int(accepted_us)))
+    group.settle(position, submission.repeated(record))
     rows = list(_readable_rows(submission, known.pending))
     if submission.request and submission.request.is_repeat and len(rows) == len(submission.rows):
         group.number(position, rows)

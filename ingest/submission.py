@@ -3,9 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
-from ingest.idempotency import IdempotentRequest, KeyReused, RequestKey
+from ingest.idempotency import IdempotentRequest, KeyReused, Record, RequestKey
 from ingest.records import Key, Lease, NewRow, NumberedRow, RecordType
 
 
@@ -51,16 +50,14 @@ class Submission:
     def _key(self) -> RequestKey | None:
         return self.request.key if self.request else None
 
-    def repeated(
-        self, fingerprint: str, first: int, accepted_at: datetime
-    ) -> list[NumberedRow] | KeyReused:
+    def repeated(self, first: Record) -> list[NumberedRow] | KeyReused:
         """The rows of the first request, which this one repeats, or the error."""
-        if self.request is None or self.request.key.fingerprint != fingerprint:
+        if self.request is None or self.request.key.fingerprint != first.fingerprint:
             return KeyReused()
         self.request.is_repeat = True
         return [
-            replace(row, accepted_at=accepted_at).numbered(number)
-            for number, row in enumerate(self.rows, start=first)
+            replace(row, accepted_at=first.accepted_at).numbered(number)
+            for number, row in enumerate(self.rows, start=first.first_number)
         ]
 
 

@@ -1,7 +1,7 @@
 """The purge: removes messages that were accepted before a date, chat by chat.
 
 Only the beginning of a chat is removed, up to the first message that is not old or whose row may
-still be stored, so one number per chat (`purged_through`) says what was purged. It is recorded
+still be stored, so one number per chat (`purged_through`) is enough to record it. It is written
 before the rows are removed (ingest.late_rows explains why); the next purge removes the rest. All
 transactions are short, so that no request waits long and any of them may fail.
 """

@@ -1,5 +1,6 @@
 """New rows for tests that bypass the API."""
 
+from dataclasses import replace
 from typing import Any
 
 from applications.models import ApplicationKey
@@ -14,12 +15,12 @@ from messages_app.records import MESSAGES
 
 def new_chat(token: str, name: str, **about: Any) -> NewRow:
     """A chat without a number; `about` as NewRow has it."""
-    return NewRow(CHATS, ApplicationKey(token), (name,), **about)
+    return replace(CHATS.new(ApplicationKey(token), name=name), **about)
 
 
 def new_message(token: str, chat_number: int, body: str, **about: Any) -> NewRow:
     """A message without a number; `about` as NewRow has it."""
-    return NewRow(MESSAGES, ChatKey(token, chat_number), (body,), **about)
+    return replace(MESSAGES.new(ChatKey(token, chat_number), body=body), **about)
 
 
 def create_chat(*, application_token: str, name: str) -> NumberedRow:

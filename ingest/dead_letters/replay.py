@@ -128,9 +128,7 @@ def _places(letter: DeadLetter) -> Iterator[tuple[Key, int]]:
 
 
 def _is_taken(parent: Key, number: int) -> bool:
-    kind = record_type_of_parent(parent)
-    key = dict(zip(kind.key_fields, (*parent, number), strict=True))
-    return kind.model._default_manager.filter(**key).exists()
+    return record_type_of_parent(parent).rows((*parent, number)).exists()
 
 
 def as_summary(letter: DeadLetter) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Requests that may be repeated: the same key gets the same answer, for a day."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from infra.errors import DomainError
 
@@ -8,8 +9,7 @@ from infra.errors import DomainError
 class KeyReused(DomainError):
     """The Idempotency-Key was used for a request with other content."""
 
-    def __init__(self) -> None:
-        super().__init__("This Idempotency-Key was used with another body.")
+    detail = "This Idempotency-Key was used with another body."
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,15 @@ class RequestKey:
 
     name: str
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The first request with a key: the digest of its content, its first number, and its time."""
+
+    fingerprint: str
+    first_number: int
+    accepted_at: datetime
 
 
 @dataclass

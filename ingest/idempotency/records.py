@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import chain
-from typing import NamedTuple
 
 from django.db import connection
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
 from infra.natural_keys import in_pieces
-from ingest.idempotency import RequestKey
+from ingest.idempotency import Record, RequestKey
 from ingest.models import IdempotencyKey
 from ingest.records import NumberedRow
 
@@ -19,14 +18,6 @@ KEPT_FOR = timedelta(hours=24)
 _DELETED_AT_ONCE = 1000
 _NAME = ("application_token", "name")
 _COLUMNS = (*_NAME, "fingerprint", "first_number", "token", "accepted_at")
-
-
-class Record(NamedTuple):
-    """The fingerprint, the first number and the time of the first request with a key."""
-
-    fingerprint: str
-    first_number: int
-    accepted_at: datetime
 
 
 KeyedRequest = tuple[str, RequestKey]

@@ -1,1 +1,1 @@
-"""Numbering: who gives the next number, and why no number is ever given twice."""
+"""Numbering: Redis or the database gives each number, and never gives one twice."""

@@ -62,7 +62,7 @@ class NumberingAgent:
         self._raised_at: datetime | None = None
 
     def authority(self) -> NumberAuthority:
-        """Who gives numbers; reads the database only the first time."""
+        """The source of numbers as last read; reads the database only the first time."""
         if self._thread is None or not self._thread.is_alive():
             with self._starting:
                 if self._thread is None or not self._thread.is_alive():

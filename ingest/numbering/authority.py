@@ -1,4 +1,4 @@
-"""Number authority: one row says who gives numbers now.
+"""Number authority: one row has the present source of numbers.
 
 A transaction that takes numbers holds the row with a shared lock until it ends, and a transaction
 that changes the row waits for it. So no number of an old epoch is given after a new one has begun.

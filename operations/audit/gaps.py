@@ -35,7 +35,7 @@ def _missing_everywhere(
     kind: RecordType, parent: Key, first: int, last: int
 ) -> Iterator[tuple[range, NumberSkip | None]]:
     """The runs of numbers that are nowhere, each with the skip that explains it, if any."""
-    rows, number = kind.rows(parent), kind.key_fields[-1]
+    rows, number = kind.rows(parent), kind.number_field
     for run in missing(rows, number, first, last):
         for not_pending in without(run, _pending(parent, run)):
             # Pending rows may have moved into the table since it was read.

@@ -128,7 +128,7 @@ def _given(parent: Parent, seen: RedisNumbers, epoch: int | None) -> int | None:
 
 def _recheck_numbers(kind: RecordType, key: Key) -> Iterator[Finding]:
     epoch = epoch_of_blocks()
-    number = kind.key_fields[-1]
+    number = kind.number_field
     in_order = kind.rows(key).order_by(f"-{number}").values_list(number, flat=True)
     stored = in_order.first() or 0
     [seen] = read_numbers_if_available([parent_name(key)])
@@ -175,7 +175,7 @@ def _block_errors(seen: RedisNumbers, highest_stored: int, parent: Parent) -> It
 
 def _repeated_acceptances(kind: RecordType, parent: Key) -> Iterator[Finding]:
     """Rows of this parent with one acceptance ID: one row stored under several numbers."""
-    number = kind.key_fields[-1]
+    number = kind.number_field
     rows = kind.rows(parent).order_by()
     repeated = rows.values_list("acceptance").annotate(n=Count("pk")).filter(n__gt=1)
     for acceptance, _ in repeated[:MAX_REPEATED]:
@@ -186,7 +186,7 @@ def _repeated_acceptances(kind: RecordType, parent: Key) -> Iterator[Finding]:
 
 def _check_purge(kind: RecordType, parent: Key, through: int) -> Iterator[Finding]:
     """No row is left up to the number through which the parent was purged."""
-    number = kind.key_fields[-1]
+    number = kind.number_field
     left = kind.rows(parent).filter(**{f"{number}__lte": through}).count() if through else 0
     if not left:
         return

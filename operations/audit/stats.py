@@ -80,7 +80,7 @@ def stats_of(
 
 
 def _in_pieces(kind: RecordType, parent: Key, pause: Callable[[], object]) -> Stats:
-    number = kind.key_fields[-1]
+    number = kind.number_field
     rows = kind.rows(parent)
     found = Stats()
     for piece in parent_rows.number_ranges(parent, PIECE):

@@ -74,7 +74,7 @@ def seed_from_stored_rows(patch: Patch) -> None:
             return None
         fields = dict(zip(kind.key_fields, parent, strict=False))
         rows = kind.model._default_manager.filter(**fields)
-        return int(rows.aggregate(highest=Max(kind.key_fields[-1]))["highest"] or 0)
+        return int(rows.aggregate(highest=Max(kind.number_field))["highest"] or 0)
 
     acquire = leases.acquire_lease
 
