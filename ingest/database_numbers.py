@@ -31,8 +31,7 @@ def take_numbers(parent: "QuerySet[Parent]", count: int) -> range | None:
     so transactions that number children of several parents must do so in one order. The same write
     marks the parent for the count job.
     """
-    if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError("take_numbers needs the transaction that inserts the rows")
+    _require_transaction()
     # Write first: the write locks the row. After a mere read, a rival could read the same ceiling.
     raised = parent.update(
         number_ceiling=F("number_ceiling") + count, count_state=CountState.CHANGED
@@ -45,6 +44,38 @@ def take_numbers(parent: "QuerySet[Parent]", count: int) -> range | None:
         record_skip(parent.get().key, first, "numbers from the database")
         parent.update(lease_epoch=None)
     return range(first, ceiling + 1)
+
+
+def claim_numbers(parent: "QuerySet[Parent]", numbers: Sequence[int]) -> list[bool]:
+    """Whether each of these numbers, which rows bring along, is theirs: never given before.
+
+    A number that is not above all that were given, lent or claimed before is refused. Numbers that
+    are left out are recorded as skipped. What `take_numbers` says of the transaction and of locks
+    holds here too. Without such a parent, all are refused.
+    """
+    _require_transaction()
+    if not parent.update(count_state=CountState.CHANGED):
+        return [False] * len(numbers)
+    row = parent.get()
+    ceiling, lent = row.number_ceiling, row.lease_epoch is not None
+    claims: list[bool] = []
+    for number in numbers:
+        claims.append(number > ceiling)
+        if number <= ceiling:
+            continue
+        if lent or number > ceiling + 1:
+            # It is unknown which of the lent numbers were given.
+            skipped_from = None if lent else ceiling + 1
+            record_skip(row.key, number, "numbers of an import", skipped_from=skipped_from)
+        ceiling, lent = number, False
+    if ceiling > row.number_ceiling:
+        parent.update(number_ceiling=ceiling, lease_epoch=None)
+    return claims
+
+
+def _require_transaction() -> None:
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("numbers are given in the transaction that inserts the rows")
 
 
 RowOutcome = NumberedRow | Exception
