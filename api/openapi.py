@@ -26,7 +26,8 @@ from rest_framework.response import Response
 
 from api.handler import CSP, CSP_HEADER
 from api.views import OptionsView
-from ingest.records import NAME, RecordType, TextField
+from ingest.fields import NAME, Field
+from ingest.records import RecordType
 from listing.pages import DEFAULT_LIMIT, MAX_LIMIT, MAX_NUMBER
 
 PROBLEM = "application/problem+json"
@@ -53,23 +54,32 @@ class ProblemShape(serializers.Serializer[object]):
     errors = FieldErrorShape(many=True)  # type: ignore[assignment] # a field, not the property
 
 
-def text_field(text: TextField) -> serializers.CharField:
-    """Describe a text field of a request."""
-    shape: dict[str, object] = {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": text.most,
-        "pattern": text.pattern,
-        "description": text.description,
-    }
-    if text.default is not None:
-        shape |= {"minLength": 0, "default": text.default}
+def given_field(field: Field) -> serializers.CharField:
+    """Describe a field of a request."""
+    shape: dict[str, object] = {"type": "object"}
+    if not field.is_json:
+        shape = {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": field.most,
+            "pattern": field.pattern,
+        }
+    if not field.is_required:
+        shape["type"] = [shape["type"], "null"]
 
-    @extend_schema_field(shape)
-    class Text(serializers.CharField):
+    @extend_schema_field(shape | {"description": field.description})
+    class Given(serializers.CharField):
         pass
 
-    return Text(required=text.default is None)
+    return Given(required=field.is_required)
+
+
+def shown_field(field: Field, *, is_erasable: bool) -> serializers.Field[Any, Any, Any, Any]:
+    """Describe a field of a row; all fields of an erased one are null."""
+    is_nullable = is_erasable or not field.is_required
+    if field.is_json:
+        return serializers.DictField(allow_null=is_nullable)
+    return serializers.CharField(allow_null=is_nullable)
 
 
 class NewRowShape(serializers.Serializer[object]):
@@ -79,7 +89,7 @@ class NewRowShape(serializers.Serializer[object]):
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """The fields that clients give."""
-        return {each.name: text_field(each) for each in self.record_type.fields}
+        return {each.name: given_field(each) for each in self.record_type.fields}
 
 
 class RowShape(serializers.Serializer[object]):
@@ -94,13 +104,16 @@ class RowShape(serializers.Serializer[object]):
         shown: dict[str, serializers.Field[Any, Any, Any, Any]] = {
             name: self._key_part(name) for name in (number, *parent)
         }
-        for name in record_type.field_names:
-            shown[name] = serializers.CharField()
+        for each in record_type.fields:
+            shown[each.name] = shown_field(each, is_erasable=record_type.is_erasable)
         if record_type.child_count_field:
             text = "True after the hourly count."
             shown[record_type.child_count_field] = serializers.IntegerField(help_text=text)
         shown["created_at"] = serializers.DateTimeField()
         shown["updated_at"] = serializers.DateTimeField()
+        if record_type.is_erasable:
+            text = "Present once it is erased; its own values are null then."
+            shown["erased_at"] = serializers.DateTimeField(required=False, help_text=text)
         return {**shown, **super().get_fields()}
 
     def _key_part(self, name: str) -> serializers.Field[Any, Any, Any, Any]:
@@ -112,7 +125,7 @@ class RowShape(serializers.Serializer[object]):
 class NameShape(serializers.Serializer[object]):
     """The body of a request that creates or renames."""
 
-    name = text_field(NAME)
+    name = given_field(NAME)
 
 
 def for_example(**fields: object) -> list[OpenApiExample]:

@@ -21,11 +21,12 @@ class Chat(PurgeableParent):
 
     There is no foreign key: rows may arrive before their parent, and a sharded database has no
     foreign keys across shards. `acceptance` tells a redelivered row from another one with its
-    number.
+    number. `metadata` is compact JSON.
     """
 
     application_token = models.CharField(max_length=2 * TOKEN_BYTES)
     chat_number = models.PositiveBigIntegerField()
+    metadata = models.TextField(null=True)  # noqa: DJ001 - an absent object is not a text
     messages_count = models.PositiveBigIntegerField(default=0)
     acceptance = models.UUIDField(default=uuid4, editable=False)
 

@@ -3,7 +3,8 @@
 from applications.models import Application, ApplicationKey, ApplicationNotFound
 from chats.models import Chat, ChatKey
 from infra.errors import NotFound
-from ingest.records import NAME, RecordType
+from ingest.fields import METADATA, NAME
+from ingest.records import RecordType
 
 
 class ChatNotFound(NotFound):
@@ -20,7 +21,7 @@ CHATS = RecordType(
     parent=Application,
     parent_key=ApplicationKey,
     parent_missing=ApplicationNotFound,
-    fields=(NAME,),
+    fields=(NAME, METADATA),
     count_field="chats_count",
     child_count_field="messages_count",
 )

@@ -6,16 +6,22 @@ from api import openapi
 from chats.records import CHATS
 
 
+class NewChatShape(openapi.NewRowShape):
+    """The request that creates or edits."""
+
+    record_type = CHATS
+
+
 class ChatShape(openapi.RowShape):
     """A chat."""
 
     record_type = CHATS
 
 
-_rename = extend_schema(
-    summary="Rename a chat",
+_edit = extend_schema(
+    summary="Edit a chat",
     parameters=[openapi.TOKEN, openapi.CHAT_NUMBER, *openapi.IF_CURRENT],
-    request=openapi.NameShape,
+    request=NewChatShape,
     examples=openapi.for_example(name="Order 17, delivered"),
     responses={200: ChatShape, **openapi.problem_responses(*openapi.EDIT_PROBLEMS)},
 )
@@ -33,8 +39,8 @@ describe_collection = extend_schema_view(
     post=extend_schema(
         summary="Create a chat",
         parameters=[openapi.TOKEN, openapi.LOCATION, openapi.ETAG, *openapi.IDEMPOTENT],
-        request=openapi.NameShape,
-        examples=openapi.for_example(name="Order 17"),
+        request=NewChatShape,
+        examples=openapi.for_example(name="Order 17", metadata={"customer": 4711}),
         responses={201: ChatShape, **openapi.problem_responses(404, *openapi.CREATE_PROBLEMS)},
     ),
 )
@@ -48,6 +54,6 @@ describe_item = extend_schema_view(
             **openapi.problem_responses(404, 406, 503),
         },
     ),
-    put=_rename,
-    patch=_rename,
+    put=_edit,
+    patch=_edit,
 )

@@ -4,9 +4,11 @@ All values go through the driver, and through the model field wherever that chan
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
+from types import NoneType
 from typing import Any
 from uuid import UUID
 
@@ -51,18 +53,22 @@ _Field = Field[Any, Any]
 
 @dataclass(frozen=True)
 class _Layout:
-    """The VALUES of a row, the fields that it gives, and the types they take unconverted."""
+    """The VALUES of a row, the fields that it gives, and the types they take unconverted.
+
+    `types` are those of a whole row: all combinations, since optional fields may be None.
+    """
 
     values: str
     given: Sequence[_Field]
-    types: tuple[type, ...]
+    plain: Sequence[tuple[type, ...]]
+    types: Collection[tuple[type, ...]]
 
     def prepared(self, given: Sequence[Any]) -> list[Any]:
         """The values, converted by their fields if they have another type."""
         connection = connections["default"]
         return [
-            value if type(value) is plain else field.get_db_prep_save(value, connection=connection)
-            for field, plain, value in zip(self.given, self.types, given, strict=True)
+            value if type(value) in plain else field.get_db_prep_save(value, connection=connection)
+            for field, plain, value in zip(self.given, self.plain, given, strict=True)
         ]
 
 
@@ -119,7 +125,7 @@ def _values(record_type: RecordType, rows: Sequence[NumberedRow]) -> tuple[str, 
         layout = _layout(record_type, leased=row.lease is not None)
         given = row.column_values(time, uuid_text)
         tuples.append(layout.values)
-        parameters += given if tuple(map(type, given)) == layout.types else layout.prepared(given)
+        parameters += given if tuple(map(type, given)) in layout.types else layout.prepared(given)
     return ",".join(tuples), parameters
 
 
@@ -129,9 +135,15 @@ def _layout(record_type: RecordType, *, leased: bool) -> _Layout:
     by_name = {field.attname: field for field in _fields(record_type)}
     values = ("%s" if name in names else _default(field) for name, field in by_name.items())
     given = [by_name[name] for name in names]
-    # The types whose values the fields pass on unchanged.
-    types = tuple(int if isinstance(field, IntegerField) else str for field in given)
-    return _Layout(f"({','.join(values)})", given, types)
+    optional = {each.name for each in record_type.fields if not each.is_required}
+    plain = [_plain_types(field, is_optional=field.attname in optional) for field in given]
+    return _Layout(f"({','.join(values)})", given, plain, frozenset(product(*plain)))
+
+
+def _plain_types(field: _Field, *, is_optional: bool) -> tuple[type, ...]:
+    """The types whose values the field passes on unchanged."""
+    plain = int if isinstance(field, IntegerField) else str
+    return (plain, NoneType) if is_optional else (plain,)
 
 
 def _default(field: _Field) -> str:

@@ -18,11 +18,10 @@ from django.db.models import Model, QuerySet
 
 from infra.errors import FieldError, Invalid, NotFound
 from infra.logs import request_id_var
+from ingest.fields import Field, Value, Values, read_fields
 from ingest.idempotency import RequestKey
 from ingest.metrics import SET_ASIDE
 from ingest.models import Parent
-from ingest.text_rules import MAX_NAME_CHARACTERS, NAME_PATTERN, TEXT_PATTERN, clean_name
-from ingest.text_rules import field as field_of
 
 #: A natural key: the parts that the address of a row has, in order. Record types name the parts.
 Key = tuple[str | int, ...]
@@ -36,33 +35,6 @@ _LEASE = ("number_ceiling", "lease_epoch", "lease_first", "lease_last", "lease_a
 Subscriber = Callable[[Sequence[Key]], None]
 
 
-@dataclass(frozen=True)
-class TextField:
-    """A text that clients give. `clean` returns it by the rules or raises Invalid.
-
-    `most` is the limit that the API describes, in characters. `default` stands for the text in
-    payloads of a release that did not know the field, and in requests without it; None where the
-    field is required and every release knows it. `pattern` describes the rule in ECMAScript.
-    """
-
-    name: str
-    clean: Callable[[object, str], str]
-    most: int
-    description: str
-    default: str | None = None
-    pattern: str = TEXT_PATTERN
-
-
-#: The name of an application or a chat.
-NAME = TextField(
-    name="name",
-    clean=clean_name,
-    most=MAX_NAME_CHARACTERS,
-    description="Surrounding white space is removed; at least one character must be visible.",
-    pattern=NAME_PATTERN,
-)
-
-
 @dataclass(frozen=True, eq=False)
 class RecordType:
     """One kind of numbered row.
@@ -71,8 +43,9 @@ class RecordType:
     natural keys of a row and of its parent; all parts of a row's key but the last are its parent's.
     `missing` and `parent_missing` make the errors for a row, or a parent, that does not exist.
     `count_field` is the column of the parent that counts such rows, `child_count_field` the one of
-    the row itself, if it has children. `subscribers` hear of each row that is stored or edited, in
-    the same transaction: what they write is there exactly if the row is.
+    the row itself, if it has children. A row of a type with `is_erasable` can lose its values for
+    good and keep its number; its model has `erased_at`. `subscribers` hear of each row that is
+    stored or edited, in the same transaction: what they write is there exactly if the row is.
     """
 
     name: str
@@ -82,9 +55,10 @@ class RecordType:
     parent: type[Parent]
     parent_key: type[Key]
     parent_missing: Callable[[], NotFound]
-    fields: tuple[TextField, ...]
+    fields: tuple[Field, ...]
     count_field: str
     child_count_field: str | None = None
+    is_erasable: bool = False
     subscribers: list[Subscriber] = field(default_factory=list)
 
     @cached_property
@@ -130,52 +104,40 @@ class RecordType:
             **dict(zip(self.parent_fields, key, strict=True))
         )
 
-    def new(self, parent: Key, *, accepted_at: datetime | None = None, **values: str) -> "NewRow":
-        """A new row of clean values; fields without one get their defaults."""
-        given = {**self._defaults, **values}
-        return NewRow(
-            self,
-            parent,
-            tuple([given[name] for name in self.field_names]),
-            accepted_at or datetime.now(UTC),
-        )
+    def new(self, parent: Key, *, accepted_at: datetime | None = None, **values: Value) -> "NewRow":
+        """A new row of clean values; optional fields may be missing."""
+        given = tuple([values.get(name) for name in self.field_names])
+        return NewRow(self, parent, given, accepted_at or datetime.now(UTC))
 
-    def clean(self, data: object) -> dict[str, str]:
-        """The values of all fields in a request, with defaults. Raises Invalid with all errors."""
-        return {**self._defaults, **self.clean_changes(data)}
+    def clean(self, data: object) -> dict[str, Value]:
+        """The values of all fields in a request. Raises Invalid with all errors."""
+        return read_fields(self.fields, data)
 
-    def clean_changes(self, data: object) -> dict[str, str]:
-        """The same for an edit, without the optional fields that are missing: they stay."""
-        values: dict[str, str] = {}
-        errors: list[FieldError] = []
-        for each in self.fields:
-            if each.default is not None and isinstance(data, dict) and each.name not in data:
-                continue
-            try:
-                values[each.name] = each.clean(field_of(data, each.name), each.name)
-            except Invalid as invalid:
-                errors += invalid.errors
-                if not isinstance(data, dict):
-                    break
-        if errors:
-            raise Invalid(*errors)
-        return values
+    def clean_changes(self, data: object) -> dict[str, Value]:
+        """The values of the fields that a request names, at least one. Raises Invalid."""
+        if not isinstance(data, dict):
+            return read_fields(self.fields, data)
+        named = [each for each in self.fields if each.name in data]
+        if not named:
+            message = f"At least one of these is required: {', '.join(self.field_names)}."
+            raise Invalid(FieldError(self.field_names[0], "required", message))
+        return read_fields(named, data)
 
     @cached_property
-    def _defaults(self) -> Mapping[str, str]:
-        return {each.name: each.default for each in self.fields if each.default is not None}
+    def blank_values(self) -> Values:
+        """The values of an erased row: a column that requires a text has an empty one."""
+        return tuple("" if each.is_required else None for each in self.fields)
 
-    def payload_values(self, values: tuple[str, ...]) -> tuple[str, ...]:
-        """The values that a payload carries: without the defaults at its end.
+    @cached_property
+    def _json_fields(self) -> tuple[str, ...]:
+        """The names of the fields that are stored as JSON."""
+        return tuple(each.name for each in self.fields if each.is_json)
 
-        A worker of the release before, which does not know a new field, stores rows without it.
-        """
-        if not self._defaults:
-            return values
-        count = len(values)
-        while count and self.fields[count - 1].default == values[count - 1]:
-            count -= 1
-        return values[:count]
+    def _embed(self, shown: dict[str, object]) -> None:
+        """Have values that are JSON already copied as they are."""
+        for name in self._json_fields:
+            if shown[name] is not None:
+                shown[name] = orjson.Fragment(shown[name])
 
     @cached_property
     def _json_names(self) -> tuple[str, ...]:
@@ -187,8 +149,12 @@ class RecordType:
     def as_json(self, row: Model) -> dict[str, object]:
         """A row as the API shows it; `row` may also be the instance of a pending one."""
         shown = {name: getattr(row, name) for name in self._json_names}
+        self._embed(shown)
         shown["created_at"] = timestamp(shown["created_at"])
         shown["updated_at"] = timestamp(shown["updated_at"])
+        if self.is_erasable and (erased_at := getattr(row, "erased_at")) is not None:  # noqa: B009 - only erasable models have it
+            shown |= dict.fromkeys(self.field_names)
+            shown["erased_at"] = timestamp(erased_at)
         return shown
 
     def new_as_json(self, row: "NumberedRow") -> dict[str, object]:
@@ -197,7 +163,20 @@ class RecordType:
         at = timestamp(row.accepted_at)
         children = (0,) if self.child_count_field else ()
         values = (number, *parent, *row.values, *children, at, at)
-        return dict(zip(self._json_names, values, strict=True))
+        shown: dict[str, object] = dict(zip(self._json_names, values, strict=True))
+        self._embed(shown)
+        return shown
+
+
+def _without_trailing_nulls(values: Values) -> Values:
+    """The values that a payload carries.
+
+    A worker of the release before, which does not know a new field, stores rows without it.
+    """
+    count = len(values)
+    while values[count - 1] is None:
+        count -= 1
+    return values[:count]
 
 
 def _random_uuid() -> str:
@@ -250,7 +229,7 @@ class NewRow:
 
     record_type: RecordType
     parent: Key
-    values: tuple[str, ...]
+    values: Values
     accepted_at: datetime
     acceptance: str = field(default_factory=_random_uuid, kw_only=True)
     request_id: str = field(default_factory=request_id_var.get, kw_only=True, compare=False)
@@ -258,7 +237,7 @@ class NewRow:
     @property
     def size(self) -> int:
         """An upper bound of its bytes: UTF-8 takes at most four for a character."""
-        return 4 * sum(map(len, self.values))
+        return 4 * sum(map(len, filter(None, self.values)))
 
     @property
     def accepted_us(self) -> int:
@@ -304,7 +283,7 @@ class NumberedRow:
     key: Key
     accepted_us: int
     acceptance: str
-    values: tuple[str, ...]
+    values: Values
     lease: Lease | None = None
     request: RequestKey | None = None
     encoded: bytes = field(default=b"", compare=False, repr=False)
@@ -323,7 +302,7 @@ class NumberedRow:
     @property
     def size(self) -> int:
         """An upper bound of its bytes: UTF-8 takes at most four for a character."""
-        return 4 * sum(map(len, self.values))
+        return 4 * sum(map(len, filter(None, self.values)))
 
     @property
     def accepted_at(self) -> datetime:
@@ -378,7 +357,7 @@ def timestamp(at: datetime) -> str:
 
 
 def _payload(row: NewRow | NumberedRow, lease: Lease | None, request: RequestKey | None) -> bytes:
-    values = row.record_type.payload_values(row.values)
+    values = _without_trailing_nulls(row.values)
     numbers = lease and (lease.epoch, lease.first, lease.last)
     if request is None:
         return orjson.dumps((row.accepted_us, row.acceptance, values, numbers))
@@ -392,27 +371,37 @@ def from_payload(
     """The row of a payload that was read from JSON. Raises ValueError or TypeError if it is none.
 
     Types are checked here, once for all readers: a list in place of a text may be nested too deep
-    for the code that handles the row next. A payload of a release that knew fewer fields gets the
-    defaults of the others.
+    for the code that handles the row next. A payload of a release that knew fewer fields has no
+    values of the others.
     """
     accepted_us, acceptance, values, lease, *rest = payload
     if _types(accepted_us, *(lease or ())) != {int}:
         raise ValueError("numbers of a row are of another type")
-    texts: list[Any] = [*values, *(each.default for each in record_type.fields[len(values) :])]
-    if _types(acceptance, *texts, *(rest[0] if rest else ())) != {str}:
+    if _types(acceptance, *(rest[0] if rest else ())) != {str}:
         raise ValueError("texts of a row are of another type")
-    if len(texts) > len(record_type.fields):
-        raise ValueError(f"{len(texts)} texts for {len(record_type.fields)} fields")
     return NumberedRow(
         record_type,
         key,
         accepted_us,
         acceptance,
-        tuple(texts),
+        _checked_values(record_type, values),
         Lease(*lease) if lease else None,
         RequestKey(*rest[0]) if rest else None,
         request_id=request_id,
     )
+
+
+def _checked_values(record_type: RecordType, values: Sequence[Any]) -> Values:
+    fields = record_type.fields
+    if len(values) > len(fields):
+        raise ValueError(f"{len(values)} values for {len(fields)} fields")
+    given = (*values, *[None] * (len(fields) - len(values)))
+    for each, value in zip(fields, given, strict=True):
+        if not each.accepts(value):
+            raise ValueError(f"{each.name} is of another type")
+        if each.is_json and value is not None:
+            orjson.loads(value)  # it is spliced into responses as it is
+    return given
 
 
 def _types(*values: object) -> set[type]:

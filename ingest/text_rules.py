@@ -1,15 +1,24 @@
-"""The rules of names and bodies.
+"""The rules of names, bodies and metadata.
 
 The API, the admin and the import use the same functions, so no way in is laxer than another. Sizes
-are in the units of the storage: characters for names, bytes of UTF-8 for bodies.
+are in the units of the storage: characters for names, bytes of UTF-8 for bodies and metadata.
 """
 
 import re
+from collections.abc import Iterator
+
+import orjson
 
 from infra.errors import FieldError, Invalid
 
 MAX_NAME_CHARACTERS = 255
 MAX_BODY_BYTES = 16 * 1024
+MAX_METADATA_BYTES = 4 * 1024
+#: Objects and lists within each other; the metadata itself is the first.
+MAX_METADATA_LEVELS = 8
+
+#: Numbers beyond these lose digits. JSON parsers read integers beyond 64 bits as such floats.
+_LOWEST_FLOAT, _HIGHEST_FLOAT = -(2.0**63), 2.0**64
 
 _MISSING = object()
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -74,6 +83,43 @@ def clean_body(value: object, field: str = "body") -> str:
         message = f"{field} may have at most {MAX_BODY_BYTES} bytes of UTF-8."
         raise Invalid(FieldError(field, "max_length", message))
     return text
+
+
+def clean_metadata(value: object, field: str = "metadata") -> str:
+    """The object as compact JSON, at most 4 KiB of UTF-8 and 8 levels. Raises Invalid."""
+    if not isinstance(value, dict):
+        raise Invalid(FieldError(field, "type", f"{field} must be a JSON object."))
+    for part in _parts(value, field):
+        if isinstance(part, str):
+            clean_text(part, field)
+        elif isinstance(part, float) and not _LOWEST_FLOAT < part < _HIGHEST_FLOAT:
+            message = f"The numbers in {field} must lie between -2^63 and 2^64."
+            raise Invalid(FieldError(field, "number", message))
+    compact = orjson.dumps(value)
+    if len(compact) > MAX_METADATA_BYTES:
+        message = f"{field} may have at most {MAX_METADATA_BYTES} bytes as compact JSON in UTF-8."
+        raise Invalid(FieldError(field, "max_length", message))
+    return compact.decode()
+
+
+def _parts(value: object, field: str) -> Iterator[object]:
+    """The names and values in a JSON value. Raises Invalid if it is nested too deep."""
+    level, depth = [value], 0
+    while level:
+        inner: list[object] = []
+        for one in level:
+            if isinstance(one, dict):
+                yield from one
+                inner += one.values()
+            elif isinstance(one, list):
+                inner += one
+            else:
+                yield one
+        depth += any(isinstance(one, dict | list) for one in level)
+        if depth > MAX_METADATA_LEVELS:
+            message = f"{field} may have at most {MAX_METADATA_LEVELS} levels."
+            raise Invalid(FieldError(field, "depth", message))
+        level = inner
 
 
 def clean_text(value: object, field: str) -> str:

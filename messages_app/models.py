@@ -7,6 +7,7 @@ from django.db import models
 
 from applications.models import TOKEN_BYTES
 from ingest.models import StoredRecord
+from ingest.text_rules import MAX_NAME_CHARACTERS
 
 
 class MessageKey(NamedTuple):
@@ -18,12 +19,19 @@ class MessageKey(NamedTuple):
 
 
 class Message(StoredRecord):
-    """A message of a chat. See chats.models.Chat for `acceptance` and the missing foreign keys."""
+    """A message of a chat. See chats.models.Chat for `acceptance` and the missing foreign keys.
+
+    `metadata` is compact JSON. An erased message, with `erased_at`, has an empty body, no sender
+    and no metadata.
+    """
 
     application_token = models.CharField(max_length=2 * TOKEN_BYTES)
     chat_number = models.PositiveBigIntegerField()
     message_number = models.PositiveBigIntegerField()
     body = models.TextField()
+    sender = models.CharField(max_length=MAX_NAME_CHARACTERS, null=True)  # noqa: DJ001 - null: nobody is named
+    metadata = models.TextField(null=True)  # noqa: DJ001 - an absent object is not a text
+    erased_at = models.DateTimeField(null=True)
     acceptance = models.UUIDField(default=uuid4, editable=False)
 
     class Meta:
@@ -32,6 +40,16 @@ class Message(StoredRecord):
             models.UniqueConstraint(
                 fields=("application_token", "chat_number", "message_number"),
                 name="messages_natural_key",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("application_token", "sender", "chat_number", "message_number"),
+                name="messages_by_sender",
+            ),
+            models.Index(
+                fields=("application_token", "chat_number", "created_at", "message_number"),
+                name="messages_by_time",
             ),
         )
 

@@ -3,8 +3,15 @@
 from chats.models import Chat, ChatKey
 from chats.records import ChatNotFound
 from infra.errors import NotFound
-from ingest.records import RecordType, TextField
-from ingest.text_rules import MAX_BODY_BYTES, clean_body
+from ingest.fields import METADATA, Field
+from ingest.records import RecordType
+from ingest.text_rules import (
+    MAX_BODY_BYTES,
+    MAX_NAME_CHARACTERS,
+    NAME_PATTERN,
+    clean_body,
+    clean_name,
+)
 from messages_app.models import Message, MessageKey
 
 
@@ -14,11 +21,20 @@ class MessageNotFound(NotFound):
     detail = "There is no such message."
 
 
-BODY = TextField(
+BODY = Field(
     name="body",
     clean=clean_body,
     most=MAX_BODY_BYTES,
     description="At most 16 KiB of UTF-8, kept as it is.",
+)
+#: Whoever wrote a message, as the client system names them.
+SENDER = Field(
+    name="sender",
+    clean=clean_name,
+    most=MAX_NAME_CHARACTERS,
+    description="Who wrote it. Surrounding white space is removed.",
+    pattern=NAME_PATTERN,
+    is_required=False,
 )
 
 MESSAGES = RecordType(
@@ -29,6 +45,7 @@ MESSAGES = RecordType(
     parent=Chat,
     parent_key=ChatKey,
     parent_missing=ChatNotFound,
-    fields=(BODY,),
+    fields=(BODY, SENDER, METADATA),
     count_field="messages_count",
+    is_erasable=True,
 )

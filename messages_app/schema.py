@@ -13,7 +13,7 @@ _CHAT = [openapi.TOKEN, openapi.CHAT_NUMBER]
 _MESSAGE = [*_CHAT, openapi.MESSAGE_NUMBER]
 
 
-class BodyShape(openapi.NewRowShape):
+class NewMessageShape(openapi.NewRowShape):
     """The request that creates or edits."""
 
     record_type = MESSAGES
@@ -22,7 +22,7 @@ class BodyShape(openapi.NewRowShape):
 class BulkShape(serializers.Serializer[object]):
     """The request that creates many."""
 
-    messages = serializers.ListField(child=BodyShape(), min_length=1, max_length=MAX_MESSAGES)
+    messages = serializers.ListField(child=NewMessageShape(), min_length=1, max_length=MAX_MESSAGES)
 
 
 class MessageShape(openapi.RowShape):
@@ -40,7 +40,7 @@ class BulkCreatedShape(serializers.Serializer[object]):
 _edit = extend_schema(
     summary="Edit a message",
     parameters=[*_MESSAGE, *openapi.IF_CURRENT],
-    request=BodyShape,
+    request=NewMessageShape,
     examples=openapi.for_example(body="It left the warehouse today 📦"),
     responses={200: MessageShape, **openapi.problem_responses(*openapi.EDIT_PROBLEMS)},
 )
@@ -58,8 +58,12 @@ describe_collection = extend_schema_view(
     post=extend_schema(
         summary="Create a message",
         parameters=[*_CHAT, openapi.LOCATION, openapi.ETAG, *openapi.IDEMPOTENT],
-        request=BodyShape,
-        examples=openapi.for_example(body="Good morning! Where is my order?"),
+        request=NewMessageShape,
+        examples=openapi.for_example(
+            body="Good morning! Where is my order?",
+            sender="Amira",
+            metadata={"client_id": "b7f3", "attachments": []},
+        ),
         responses={201: MessageShape, **openapi.problem_responses(404, *openapi.CREATE_PROBLEMS)},
     ),
 )
@@ -70,7 +74,10 @@ describe_bulk = extend_schema_view(
         parameters=[*_CHAT, *openapi.IDEMPOTENT],
         request={"application/json": BulkShape},
         examples=openapi.for_example(
-            messages=[{"body": "It left the warehose today 📦"}, {"body": "どうもありがとう"}]
+            messages=[
+                {"body": "It left the warehose today 📦", "sender": "Tom"},
+                {"body": "どうもありがとう"},
+            ]
         ),
         responses={
             201: BulkCreatedShape,

@@ -1,0 +1,68 @@
+"""The filters of lists and searches of messages: bounds in time, and the sender."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Q
+from django.utils.dateparse import parse_datetime
+
+from infra.errors import FieldError, Invalid
+from ingest.text_rules import clean_name
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Messages created between two times, both exclusive, and from one sender; None: any."""
+
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    sender: str | None = None
+
+    def __bool__(self) -> bool:
+        """Whether anything is filtered."""
+        return self != _NONE
+
+    def condition(self) -> Q:
+        """The condition on the columns of messages."""
+        given = {
+            "created_at__gt": self.created_after,
+            "created_at__lt": self.created_before,
+            "sender": self.sender,
+        }
+        return Q(**{lookup: value for lookup, value in given.items() if value is not None})
+
+    def match(self, message: Any) -> bool:
+        """Whether a message fulfils the condition; it may also be a pending one."""
+        return (
+            (self.created_after is None or message.created_at > self.created_after)
+            and (self.created_before is None or message.created_at < self.created_before)
+            and (self.sender is None or message.sender == self.sender)
+        )
+
+
+_NONE = Filters()
+
+
+def read_filters(parameters: Mapping[str, str]) -> Filters:
+    """The filters in query parameters. Raises Invalid."""
+    sender = parameters.get("sender")
+    return Filters(
+        created_after=_time(parameters, "created_after"),
+        created_before=_time(parameters, "created_before"),
+        sender=None if sender is None else clean_name(sender, "sender"),
+    )
+
+
+def _time(parameters: Mapping[str, str], name: str) -> datetime | None:
+    text = parameters.get(name)
+    if text is None:
+        return None
+    with suppress(ValueError, OverflowError):  # the form of a time, and not one
+        at = parse_datetime(text)
+        if at is not None and at.tzinfo is not None:
+            return at.astimezone(UTC)
+    message = f"{name} must be a time with an offset, like 2026-01-31T12:00:00Z (encode + as %2B)."
+    raise Invalid(FieldError(name, "time", message))
