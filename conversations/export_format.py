@@ -1,22 +1,26 @@
 """The lines of an export: an application, its chats, their messages; one JSON object a line.
 
 Exports and converters write these lines, imports read them. Numbers, times and versions are part of
-a line, so an import restores what the API showed. Values follow the rules of the API
-(ingest.text_rules). docs/conversations.md describes the format.
+a line, so an import restores what the API showed. The values of chats and messages follow from
+their record types. docs/conversations.md describes the format.
 """
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import orjson
 
+from chats.records import CHATS
 from infra.errors import FieldError, Invalid
 from infra.versions import FIRST_VERSION
-from ingest.records import timestamp
-from ingest.text_rules import clean_body, clean_metadata, clean_name
+from ingest.fields import Value
+from ingest.records import RecordType, timestamp
+from ingest.text_rules import clean_name
 from ingest.text_rules import field as field_of
+from messages_app.records import MESSAGES
 
 #: Every reader of JSON keeps integers up to here. Above any number in a file there must be room for
 #: the numbers that come later.
@@ -25,6 +29,8 @@ MAX_INTEGER = 2**53 - 1
 #: Characters that JSON permits but terminals obey, or readers take for the end of a line: DEL, C1
 #: controls, line and paragraph separators, directional overrides. JSON has them only in strings.
 _UNSAFE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+_ERASED: Mapping[str, Value] = dict(zip(MESSAGES.field_names, MESSAGES.blank_values, strict=True))
 
 _FIRST_TIME, _LAST_TIME = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -65,56 +71,64 @@ class ApplicationLine:
 
 
 @dataclass(frozen=True, slots=True)
+class InvalidApplication:
+    """An application line that breaks a rule: the lines behind it have no application."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChatLine:
-    """A chat; `metadata` is compact JSON, and messages up to `purged_through` were purged."""
+    """A chat with the values of its fields; messages up to `purged_through` were purged."""
 
     chat_number: int
-    name: str
-    metadata: str | None
+    values: Mapping[str, Value]
     messages_count: int
     purged_through: int
     history: History
 
     def as_line(self) -> str:
         """The line with its newline."""
-        fields = {
-            "chat_number": self.chat_number,
-            "name": self.name,
-            "metadata": _embedded(self.metadata),
-            "messages_count": self.messages_count,
-            "purged_through": self.purged_through,
-        }
-        return _line({"type": "chat", **fields, **self.history.fields()})
+        numbers = {"messages_count": self.messages_count, "purged_through": self.purged_through}
+        return _line(
+            {
+                "type": "chat",
+                "chat_number": self.chat_number,
+                **_shown(CHATS, self.values),
+                **numbers,
+                **self.history.fields(),
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class MessageLine:
-    """A message; an erased one has neither body nor sender nor metadata, which is compact JSON."""
+    """A message with the values of its fields; those of an erased one are blank."""
 
     chat_number: int
     message_number: int
-    body: str
-    sender: str | None
-    metadata: str | None
+    values: Mapping[str, Value]
     erased_at: datetime | None
     history: History
 
     def as_line(self) -> str:
         """The line with its newline."""
-        numbers = {"chat_number": self.chat_number, "message_number": self.message_number}
-        content: dict[str, object] = (
-            {"erased_at": timestamp(self.erased_at)}
-            if self.erased_at
-            else {
-                "body": self.body,
-                "sender": self.sender,
-                "metadata": _embedded(self.metadata),
+        return _line(
+            {
+                "type": "message",
+                "chat_number": self.chat_number,
+                "message_number": self.message_number,
+                **(
+                    {"erased_at": timestamp(self.erased_at)}
+                    if self.erased_at
+                    else _shown(MESSAGES, self.values)
+                ),
+                **self.history.fields(),
             }
         )
-        return _line({"type": "message", **numbers, **content, **self.history.fields()})
 
 
-ExportLine = ApplicationLine | ChatLine | MessageLine
+ExportLine = ApplicationLine | InvalidApplication | ChatLine | MessageLine
 
 
 def has_type(data: object) -> bool:
@@ -123,11 +137,10 @@ def has_type(data: object) -> bool:
 
 
 def read_line(data: Mapping[str, object]) -> ExportLine:
-    """The line of this object. Raises Invalid."""
+    """The line of this object. Raises Invalid for an invalid chat or message."""
     match data.get("type"):
         case "application":
-            name = clean_name(field_of(data, "name"))
-            return ApplicationLine(name, _integer(data, "chats_count", 0, 0), _history(data))
+            return _read_application(data)
         case "chat":
             return _read_chat(data)
         case "message":
@@ -137,11 +150,18 @@ def read_line(data: Mapping[str, object]) -> ExportLine:
             raise Invalid(FieldError("type", "invalid", message))
 
 
+def _read_application(data: Mapping[str, object]) -> ApplicationLine | InvalidApplication:
+    try:
+        name = clean_name(field_of(data, "name"))
+        return ApplicationLine(name, _integer(data, "chats_count", 0, 0), _history(data))
+    except Invalid as invalid:
+        return InvalidApplication(invalid.detail)
+
+
 def _read_chat(data: Mapping[str, object]) -> ChatLine:
     return ChatLine(
         chat_number=_integer(data, "chat_number", 1),
-        name=clean_name(field_of(data, "name")),
-        metadata=_metadata(data),
+        values=CHATS.clean(data),
         messages_count=_integer(data, "messages_count", 0, 0),
         purged_through=_integer(data, "purged_through", 0, 0),
         history=_history(data),
@@ -150,21 +170,13 @@ def _read_chat(data: Mapping[str, object]) -> ChatLine:
 
 def _read_message(data: Mapping[str, object]) -> MessageLine:
     erased_at = _time(data, "erased_at")
-    body, sender, metadata = "", None, None
-    if erased_at is None:
-        given = data.get("sender")
-        body = clean_body(field_of(data, "body"))
-        sender = None if given is None else clean_name(given, "sender")
-        metadata = _metadata(data)
-    elif any(data.get(name) is not None for name in ("body", "sender", "metadata")):
-        message = "An erased message has no body, sender or metadata."
+    if erased_at and any(data.get(name) is not None for name in MESSAGES.field_names):
+        message = f"An erased message has no {', '.join(MESSAGES.field_names)}."
         raise Invalid(FieldError("erased_at", "invalid", message))
     return MessageLine(
         chat_number=_integer(data, "chat_number", 1),
         message_number=_integer(data, "message_number", 1),
-        body=body,
-        sender=sender,
-        metadata=metadata,
+        values=_ERASED if erased_at else MESSAGES.clean(data),
         erased_at=erased_at,
         history=_history(data),
     )
@@ -176,11 +188,6 @@ def _history(data: Mapping[str, object]) -> History:
         _time(data, "updated_at"),
         _integer(data, "version", FIRST_VERSION, FIRST_VERSION),
     )
-
-
-def _metadata(data: Mapping[str, object]) -> str | None:
-    given = data.get("metadata")
-    return None if given is None else clean_metadata(given)
 
 
 def _integer(data: Mapping[str, object], name: str, least: int, default: int | None = None) -> int:
@@ -197,18 +204,20 @@ def _time(data: Mapping[str, object], name: str) -> datetime | None:
     given = data.get(name)
     if given is None:
         return None
-    try:
+    with suppress(ValueError, OverflowError):
         at = datetime.fromisoformat(str(given))
         if at.tzinfo and _FIRST_TIME <= at < _LAST_TIME:
             return at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
     message = f"{name} must be a time from 1970 to 9998, such as 2026-01-31T12:00:00.000000Z."
     raise Invalid(FieldError(name, "invalid", message))
 
 
-def _embedded(metadata: str | None) -> orjson.Fragment | None:
-    return None if metadata is None else orjson.Fragment(metadata)
+def _shown(kind: RecordType, values: Mapping[str, Value]) -> dict[str, object]:
+    """The values of the fields, JSON as JSON."""
+    return {
+        each.name: orjson.Fragment(value) if each.is_json and value is not None else value
+        for each, value in ((each, values[each.name]) for each in kind.fields)
+    }
 
 
 def _line(fields: Mapping[str, object]) -> str:

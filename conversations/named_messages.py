@@ -40,9 +40,7 @@ class NamedMessages:
         self._resolver.remember(self._resolved)
 
 
-def _update_shares(
-    messages: Sequence[NamedMessage], chats: ResolvedChats, import_id: int
-) -> None:
+def _update_shares(messages: Sequence[NamedMessage], chats: ResolvedChats, import_id: int) -> None:
     counts = Counter(chats.keys[message.chat].application_token for message in messages)
     new_chats = Counter(chats.keys[name].application_token for name in chats.new)
     names = {key.application_token: name.application for name, key in chats.keys.items()}

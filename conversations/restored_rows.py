@@ -23,7 +23,7 @@ from django.utils import timezone
 from applications.models import Application, ApplicationKey
 from chats.models import Chat, ChatKey
 from chats.records import CHATS
-from conversations.export_format import ApplicationLine, ChatLine, MessageLine
+from conversations.export_format import ApplicationLine, ChatLine, InvalidApplication, MessageLine
 from conversations.import_lines import Entry, Rejection, rejection
 from conversations.models import Import, ImportedChat, digest_of
 from conversations.shares import add_to_share
@@ -54,12 +54,13 @@ class RestoredRows:
         )
         of_application: list[Entry] = []
         for entry in entries:
-            if isinstance(entry.content, ApplicationLine):
-                writing.write_rows(of_application)
-                writing.create_application(entry.content)
-                of_application = []
-            else:
-                of_application.append(entry)
+            match entry.content:
+                case ApplicationLine() | InvalidApplication() as line:
+                    writing.write_rows(of_application)
+                    writing.begin_application(entry, line)
+                    of_application = []
+                case _:
+                    of_application.append(entry)
         writing.write_rows(of_application)
         of_import.update(application_token=writing.token)
         self._found = writing.found
@@ -88,8 +89,12 @@ class _Writing:
     refused: list[Rejection] = field(default_factory=list)
     now: datetime = field(default_factory=timezone.now)
 
-    def create_application(self, line: ApplicationLine) -> None:
+    def begin_application(self, entry: Entry, line: ApplicationLine | InvalidApplication) -> None:
         """Create the application of the lines that follow."""
+        if isinstance(line, InvalidApplication):
+            self.token = ""
+            self._refuse_all([entry], line.reason)
+            return
         application = Application(
             name=line.name,
             chats_count=line.chats_count,
@@ -164,8 +169,7 @@ class _Writing:
         return Chat(
             application_token=self.token,
             chat_number=chat.chat_number,
-            name=chat.name,
-            metadata=chat.metadata,
+            **chat.values,
             messages_count=chat.messages_count,
             purged_through=chat.purged_through,
             number_ceiling=chat.purged_through,
@@ -178,9 +182,7 @@ class _Writing:
             application_token=self.token,
             chat_number=message.chat_number,
             message_number=message.message_number,
-            body=message.body,
-            sender=message.sender,
-            metadata=message.metadata,
+            **message.values,
             erased_at=message.erased_at,
             **message.history.columns(self.now),
         )

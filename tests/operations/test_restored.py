@@ -20,16 +20,16 @@ from retention.purge import purge
 from search.service import scan
 from tests.api.client import Api
 from tests.audit.results import audit
-from tests.conversations.runs import exported
+from tests.conversations.runs import exported, said_in
 
 pytestmark = pytest.mark.both
 
 
 @dataclass(frozen=True)
 class Cost:
-    """The statements of an export and of an audit without errors, and the lines exported."""
+    """The statements of an export and of an audit without errors, and the bodies exported."""
 
-    lines: list[dict[str, Any]]
+    lines: list[str]
     export: int
     audit: int
 
@@ -37,7 +37,7 @@ class Cost:
 def _cost(application: str) -> Cost:
     _, _, token = application.rpartition("/")
     with CaptureQueriesContext(connection) as of_export:
-        lines = [json.loads(one) for one in exported(token).splitlines()]
+        lines = [one for _, _, one in said_in(exported(token))]
     with CaptureQueriesContext(connection) as of_audit:
         assert audit().ok
     return Cost(lines, len(of_export), len(of_audit))
@@ -80,7 +80,7 @@ class TestSkip:
         call_command("reconcile_counts")
         later = _cost(application)
 
-        assert [one["body"] for one in before.lines] == list("ab") * 5
+        assert [one for one in before.lines] == list("ab") * 5
         assert right_after.lines == before.lines
         assert [one["body"] for one in later.lines] == [*"abcd"] * 5 + [*"cd"]
         # Where a chat is spread, it is looked for and read by itself; 5 chats are, of 6.
