@@ -1,4 +1,4 @@
-"""Errors of import, export and conversion. Each message says what happened, where, and what to do."""
+"""Errors of import, export, conversion. Each message says what happened, where, and what to do."""
 
 from infra.errors import DomainError
 
