@@ -3,7 +3,15 @@
 import pytest
 
 from ingest import erasure
+from ingest.models import NumberAuthority
 from messages_app.models import Message
+from retention.erase import (
+    ErasureResult,
+    ErasureScope,
+    QueuedOutOfSight,
+    count_all,
+    erase_all,
+)
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.pipeline.backlog import Backlog
@@ -90,3 +98,29 @@ def test_a_repeated_create_does_not_bring_it_back(api: Api, backlog: Backlog, ch
     assert (repeat.status_code, repeat.json()) == (201, first.json())
     assert api.get(f"{chat}/messages/1").json()["body"] is None
     assert Message.objects.count() == 1
+
+
+def test_the_command_erases_what_pends_and_is_queued(api: Api, backlog: Backlog, chat: str) -> None:
+    for sender in ("Ada", "Bob"):
+        api.post(f"{chat}/messages", {"body": f"by {sender}", "sender": sender})
+    scope = ErasureScope(chat.split("/")[2], sender="Ada")
+
+    assert count_all(scope) == ErasureResult(pending=1)
+    assert erase_all(scope) == ErasureResult(pending=1)
+    backlog.work()
+
+    assert [*Message.objects.order_by("pk").values_list("body", "sender")] == [
+        ("", None),
+        ("by Bob", "Bob"),
+    ]
+
+
+def test_the_command_tells_of_messages_out_of_sight(api: Api, backlog: Backlog, chat: str) -> None:
+    api.say(chat, TEXT)
+    NumberAuthority.objects.update(is_drained=False)
+
+    with pytest.raises(QueuedOutOfSight):
+        erase_all(ErasureScope(chat.split("/")[2], chat_number=1))
+
+    backlog.work()
+    assert Message.objects.get().body == ""
