@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.utils import timezone
 
 from applications.models import Application
 from chats.models import Chat
@@ -68,8 +67,7 @@ def application(api: Api) -> str:
     rows = Message.objects.filter(application_token=token)
     rows.filter(chat_number=1, message_number__in=(2, 3)).delete()
     rows.filter(chat_number=6, message_number__lte=2).delete()
-    erased = rows.filter(chat_number=2, message_number=5)
-    erased.update(body="", erased_at=timezone.now(), version=2)
+    api.delete(f"{path}/chats/2/messages/5")
     of_purged = rows.filter(chat_number=5, message_number__lte=4)
     of_purged.update(created_at=LONG_AGO)
     purge([token], LONG_AGO + timedelta(days=1))
