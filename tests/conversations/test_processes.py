@@ -12,7 +12,6 @@ import pytest
 from conversations.export_format import (
     ApplicationLine,
     ChatLine,
-    ExportLine,
     History,
     MessageLine,
 )
@@ -62,7 +61,7 @@ def test_killed_at_any_point_and_run_again_each_line_is_stored_once(
 
 def test_an_export_whose_import_was_killed_is_restored_exactly(place: Place) -> None:
     file = place.folder / "export.jsonl"
-    lines: list[ExportLine] = [
+    lines: list[ApplicationLine | ChatLine] = [
         ApplicationLine("a", 1, HISTORY),
         ChatLine(1, CHAT, 3_998, 0, HISTORY),
     ]
