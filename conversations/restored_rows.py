@@ -4,8 +4,8 @@ Each application line creates an application. Rows keep their numbers, times, ve
 so the API shows them as before. The token is new, and there is no key yet.
 
 Numbers are claimed like any others (ingest.database_numbers): under the lock of the parent, each
-once. So clients may write into the application during the import. A line whose number is already
-given to a client, or lent to Redis for clients, is rejected; the client keeps its row.
+once. So clients may write into the application during the import. A line whose number may be a
+client's is rejected; the client keeps its row.
 
 An old message is not a late row (ingest.late_rows): no purge has reached its chat. The next purge
 removes it if it is old enough.
@@ -215,5 +215,5 @@ def _digest_of(chat: ChatKey) -> str:
 def _taken(kind: str, number: int) -> str:
     return (
         f"{kind} {number}: this number, or a higher one, is given already. Numbers rise from line "
-        "to line, and clients that write during the import take the next ones."
+        "to line, and clients that write before the import is done take the next ones."
     )

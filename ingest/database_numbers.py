@@ -47,29 +47,26 @@ def take_numbers(parent: "QuerySet[Parent]", count: int) -> range | None:
 
 
 def claim_numbers(parent: "QuerySet[Parent]", numbers: Sequence[int]) -> list[bool]:
-    """Whether each of these numbers, which rows bring along, is theirs: never given before.
+    """Whether each of these numbers, which rows bring along, is theirs: above all given before.
 
-    A number that is not above all that were given, lent or claimed before is refused. Numbers that
-    are left out are recorded as skipped. What `take_numbers` says of the transaction and of locks
-    holds here too. Without such a parent, all are refused.
+    Numbers that are left out are recorded as skipped. All are refused without such a parent, and
+    once Redis has a lease of it: Redis may give a lower number later, but a row that is stored
+    stands for all numbers below it. What `take_numbers` says of the transaction holds here too.
     """
     _require_transaction()
     if not parent.update(count_state=CountState.CHANGED):
         return [False] * len(numbers)
     row = parent.get()
-    ceiling, lent = row.number_ceiling, row.lease_epoch is not None
+    ceiling = row.number_ceiling
     claims: list[bool] = []
     for number in numbers:
-        claims.append(number > ceiling)
-        if number <= ceiling:
-            continue
-        if lent or number > ceiling + 1:
-            # It is unknown which of the lent numbers were given.
-            skipped_from = None if lent else ceiling + 1
-            record_skip(row.key, number, "numbers of an import", skipped_from=skipped_from)
-        ceiling, lent = number, False
+        claims.append(number > ceiling and row.lease_epoch is None)
+        if claims[-1]:
+            if number > ceiling + 1:
+                record_skip(row.key, number, "numbers of an import", skipped_from=ceiling + 1)
+            ceiling = number
     if ceiling > row.number_ceiling:
-        parent.update(number_ceiling=ceiling, lease_epoch=None)
+        parent.update(number_ceiling=ceiling)
     return claims
 
 
