@@ -11,6 +11,7 @@ from django.core.management import call_command
 from applications.models import Application
 from chats.models import Chat
 from messages_app.models import Message
+from messages_app.records import MESSAGES
 from retention.purge import purge
 from tests.api.client import Api
 from tests.audit.results import audit
@@ -130,6 +131,19 @@ def test_old_messages_are_no_late_rows_and_the_next_purge_removes_them(
     result = purge([token_of(copy)], LONG_AGO + timedelta(days=1))
 
     assert (result.messages, result.chats) == (6, 1)
+
+
+def test_subscribers_hear_of_each_message(application: str, tmp_path: Path) -> None:
+    """So the search index learns of them."""
+    heard: list[Any] = []
+    MESSAGES.subscribers.append(heard.extend)
+    try:
+        copy = copied(application, tmp_path)
+    finally:
+        MESSAGES.subscribers.pop()
+
+    stored = Message.objects.filter(application_token=token_of(copy))
+    assert sorted(heard) == sorted(map(MESSAGES.key_of, stored))
 
 
 def test_an_import_that_is_run_again_adds_nothing(

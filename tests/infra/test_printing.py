@@ -71,6 +71,7 @@ def test_results_for_programs_are_what_they_say(db: None, lines: Path) -> None:
         ("export_conversations", HOSTILE),
         ("purge", "--before", "2020-01-01", "--application", HOSTILE),
         ("import_conversations", HOSTILE),
+        ("convert_export", "slack", HOSTILE, "-"),
         ("operator_key", HOSTILE, "--revoke"),
     ],
 )
