@@ -1,6 +1,9 @@
 """The lines of exports: resumed at any point, mixed formats, and lines that are refused."""
 
+import gzip
 import json
+from codecs import BOM_UTF8
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +82,16 @@ def test_defaults_of_what_a_line_leaves_out(tmp_path: Path) -> None:
     assert (message.sender, message.metadata, message.version) == (None, None, 1)
     assert message.created_at == message.updated_at
     assert Chat.objects.get().number_ceiling == 1
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_byte_order_mark_does_not_hide_the_format(
+    compress: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    file = tmp_path / "marked"
+    file.write_bytes(compress(BOM_UTF8 + as_bytes(APPLICATION, CHAT, MESSAGE)))
+
+    assert imported(file)["messages"] == 1
 
 
 @pytest.mark.parametrize(
