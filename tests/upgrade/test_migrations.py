@@ -148,5 +148,5 @@ def _as_of_today(before: Contents) -> dict[str, list[dict[str, Any]]]:
         row["task"] = RENAMED_TASKS.get(row["task"], row["task"])
     for table, columns in ADDED.items():
         for row in expected[table]:
-            row |= dict.fromkeys(columns)
+            row.update(dict.fromkeys(columns))
     return {table: sorted(rows, key=str) for table, rows in expected.items()}
