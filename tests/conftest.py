@@ -40,7 +40,7 @@ _MARKS = {
 
 
 #: Fixtures of tests that start servers and commands, which take longest.
-_PROCESSES = {"migrated", "checkout", "driver", "newman", "instance", "backed_up"}
+_PROCESSES = {"migrated", "checkout", "driver", "newman", "instance", "procedure", "services"}
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
