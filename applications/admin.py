@@ -180,7 +180,7 @@ class ApplicationAdmin(AddsWithKey, RecordAdmin[Application]):
     form = add_form = ApplicationForm
     add_fields = ("name",)
     fields = ("token", "name", "chats", "created_at", "updated_at", "version")
-    editable = "name"
+    editable = ("name",)
     list_display = ("token", "short_name", "chats", "created_at")
     search_fields = ("token",)
     search_help_text = "Search by TOKEN or its beginning."

@@ -1,6 +1,6 @@
 """The routes of numbered rows of any record type: list, create, read and edit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, ClassVar
 
@@ -11,9 +11,10 @@ from api.idempotency_key import idempotent_request
 from api.responses import conditional_response, created_response, expected_versions, json_response
 from api.views import ApiView
 from ingest.commit import accept
+from ingest.fields import Value
 from ingest.read_your_writes import get, require_parent, update
 from ingest.records import Key, RecordType
-from listing.pages import Pager, query_parameters, read_window
+from listing.pages import Pager, Source, query_parameters, read_window
 from listing.parent_rows import rows_of
 from operations.admin.log import note_added, note_edited
 
@@ -35,13 +36,18 @@ class RecordCollection(ApiView):
         kind, parent = self.record_type, key_of(address)
         parameters = query_parameters(request)
         window = read_window(parameters)
+        rows = self.rows(parent, parameters)
         require_parent(kind, parent)
         pager = Pager[Any](
-            source=rows_of(kind.model, parent),
+            source=rows,
             number_of=attrgetter(kind.number_field),
             represent=kind.as_json,
         )
         return json_response(pager.page(request, parameters, window))
+
+    def rows(self, parent: Key, parameters: Mapping[str, str]) -> Source[Any]:
+        """The rows that the parameters ask for. Raises Invalid."""
+        return rows_of(self.record_type.model, parent)
 
     def post(self, request: Request, **address: str) -> HttpResponse:
         """Create one with the next number."""
@@ -64,13 +70,23 @@ class RecordItem(ApiView):
         return conditional_response(request, row.version, self.record_type.as_json(row))
 
     def put(self, request: Request, **address: str) -> HttpResponse:
-        """Edit it."""
+        """Give all fields new values."""
+        return self._edit(request, address, self.record_type.clean)
+
+    def patch(self, request: Request, **address: str) -> HttpResponse:
+        """Give some fields new values."""
+        return self._edit(request, address, self.record_type.clean_changes)
+
+    def _edit(
+        self,
+        request: Request,
+        address: Mapping[str, str],
+        clean: Callable[[object], dict[str, Value]],
+    ) -> HttpResponse:
         kind = self.record_type
         expected = expected_versions(request)
-        values = kind.clean_changes(request.data)
+        values = clean(request.data)
         row = update(kind, key_of(address), expected, **values)
         if staff := self.staff_user:
             note_edited(staff, row, values)
         return conditional_response(request, row.version, kind.as_json(row))
-
-    patch = put

@@ -8,18 +8,19 @@ from applications.admin import ApplicationTokenField
 from chats.models import Chat
 from chats.records import CHATS
 from operations.admin.cells import list_link, preview
-from operations.admin.fields import NameField
+from operations.admin.fields import MetadataField, NameField
 from operations.admin.records import TIMES, NumberedAdmin
 
 
 class ChatForm(forms.ModelForm[Chat]):
-    """The name is the only editable field."""
+    """Name and metadata are editable."""
 
     name = NameField(label="Name")
+    metadata = MetadataField(label="Metadata")
 
     class Meta:
         model = Chat
-        fields: tuple[str, ...] = ("name",)
+        fields: tuple[str, ...] = ("name", "metadata")
 
 
 class NewChatForm(ChatForm):
@@ -28,7 +29,7 @@ class NewChatForm(ChatForm):
     application_token = ApplicationTokenField(label="Application token")
 
     class Meta(ChatForm.Meta):
-        fields = ("application_token", "name")
+        fields = ("application_token", "name", "metadata")
 
 
 @admin.register(Chat)
@@ -38,9 +39,10 @@ class ChatAdmin(NumberedAdmin[Chat]):
     record_type = CHATS
     form = ChatForm
     add_form = NewChatForm
-    add_fields = ("application_token", "name")
-    fields = ("application", "chat_number", "name", "messages", "conversation", *TIMES)
-    editable = "name"
+    add_fields = ("application_token", "name", "metadata")
+    fields = ("application", "chat_number", "name", "metadata", "messages", "conversation", *TIMES)
+    editable = ("name", "metadata")
+    not_listed = ("metadata",)
     list_display = (
         "chat_number",
         "application",

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from django.db.models import Model, QuerySet
 
 from infra.database import in_transaction
-from infra.errors import Unavailable
+from infra.errors import Conflict, Unavailable
 from infra.redis_client import RedisUnavailable, redis_is_configured
 from infra.versions import Versions, update_if_version
 from ingest.idempotent_insert import store_rows
@@ -28,6 +28,12 @@ class MaybeQueued(Unavailable):
     """The row may be accepted and wait in a queue, where it cannot be seen."""
 
     detail = "It may be in a queue that cannot be read just now."
+
+
+class Erased(Conflict):
+    """The row was erased, so it has no values to change."""
+
+    detail = "It was erased, so it cannot be edited."
 
 
 def may_be_queued(key: Key) -> bool:
@@ -119,7 +125,8 @@ def require_parent(kind: RecordType, parent: Key) -> None:
 def update(kind: RecordType, key: Key, expected: Versions | None = None, **values: Any) -> Any:
     """The row of this key with new values of its fields.
 
-    Raises the type's `missing`, Stale if the row has none of the `expected` versions, MaybeQueued.
+    Raises the type's `missing`, Stale if the row has none of the `expected` versions, Erased,
+    MaybeQueued.
 
     A pending row is stored first. The insert that is still queued is then dropped as a duplicate,
     so the update stays.
@@ -140,7 +147,10 @@ def _update_row(
     kind: RecordType, key: Key, expected: Versions | None, values: dict[str, Any]
 ) -> Model | None:
     rows = kind.rows(key)
-    if not update_if_version(rows, expected, **values):
+    editable = rows.filter(erased_at=None) if kind.is_erasable else rows
+    if not update_if_version(editable, expected, **values):
+        if kind.is_erasable and rows.exclude(erased_at=None).exists():
+            raise Erased
         return None
     for subscriber in kind.subscribers:
         subscriber([key])

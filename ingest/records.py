@@ -136,8 +136,8 @@ class RecordType:
     def _embed(self, shown: dict[str, object]) -> None:
         """Have values that are JSON already copied as they are."""
         for name in self._json_fields:
-            if shown[name] is not None:
-                shown[name] = orjson.Fragment(shown[name])
+            if isinstance(value := shown[name], str):
+                shown[name] = orjson.Fragment(value)
 
     @cached_property
     def _json_names(self) -> tuple[str, ...]:

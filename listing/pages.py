@@ -36,6 +36,12 @@ class Window:
     limit: int = DEFAULT_LIMIT
     descending: bool = False
 
+    def beyond(self, number: int) -> "Window":
+        """The rest of the window, behind this number."""
+        if self.descending:
+            return replace(self, before=number)
+        return replace(self, after=number)
+
 
 class Source(Protocol[Item_co]):
     """Numbered items that can be read from either end."""

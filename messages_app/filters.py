@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from django.db.models import Q
 from django.utils.dateparse import parse_datetime
@@ -25,22 +24,36 @@ class Filters:
         """Whether anything is filtered."""
         return self != _NONE
 
-    def condition(self) -> Q:
-        """The condition on the columns of messages."""
-        given = {
-            "created_at__gt": self.created_after,
-            "created_at__lt": self.created_before,
-            "sender": self.sender,
-        }
-        return Q(**{lookup: value for lookup, value in given.items() if value is not None})
+    @property
+    def has_times(self) -> bool:
+        """Whether there is a bound in time."""
+        return self.created_after is not None or self.created_before is not None
 
-    def match(self, message: Any) -> bool:
-        """Whether a message fulfils the condition; it may also be a pending one."""
-        return (
-            (self.created_after is None or message.created_at > self.created_after)
-            and (self.created_before is None or message.created_at < self.created_before)
-            and (self.sender is None or message.sender == self.sender)
+    @property
+    def by_sender(self) -> Q:
+        """The condition on the sender."""
+        return Q() if self.sender is None else Q(sender=self.sender)
+
+    @property
+    def by_time(self) -> Q:
+        """The condition on the time."""
+        bounds = {"created_at__gt": self.created_after, "created_at__lt": self.created_before}
+        return Q(**{lookup: bound for lookup, bound in bounds.items() if bound is not None})
+
+    @property
+    def conditions(self) -> list[Q]:
+        """Those of both that select anything."""
+        return [each for each in (self.by_time, self.by_sender) if each]
+
+    def includes(self, at: datetime) -> bool:
+        """Whether this time is within the bounds."""
+        return (self.created_after is None or at > self.created_after) and (
+            self.created_before is None or at < self.created_before
         )
+
+    def match(self, at: datetime, sender: str | None) -> bool:
+        """Whether a message of this time and sender is selected."""
+        return self.includes(at) and self.sender in (None, sender)
 
 
 _NONE = Filters()

@@ -44,7 +44,13 @@ class Message(StoredRecord):
         )
         indexes = (
             models.Index(
-                fields=("application_token", "sender", "chat_number", "message_number"),
+                fields=(
+                    "application_token",
+                    "sender",
+                    "chat_number",
+                    "message_number",
+                    "created_at",
+                ),
                 name="messages_by_sender",
             ),
             models.Index(

@@ -1,6 +1,8 @@
 """The routes of messages, whole: one comparison finds each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
 
 from django.http import HttpResponse
 from django.urls import re_path
@@ -8,16 +10,23 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from api.idempotency_key import idempotent_request
-from api.responses import created_many_response
+from api.responses import created_many_response, expected_versions
 from api.views import APPLICATIONS, CHAT_NUMBER, MESSAGE_NUMBER, TOKEN, ApiView
 from applications.record_views import RecordCollection, RecordItem, key_of
 from infra.errors import FieldError, Invalid
 from ingest.commit import accept_all
+from ingest.erasure import erase
+from ingest.fields import Value
+from ingest.records import Key
 from ingest.text_rules import field
+from listing.pages import Source
+from listing.parent_rows import rows_of
+from messages_app.filtered_list import FilteredMessages
+from messages_app.filters import read_filters
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from messages_app.schema import MAX_MESSAGES, describe_bulk, describe_collection, describe_item
-from operations.admin.log import note_added
+from operations.admin.log import note_added, note_erased
 
 _LIST = "messages"
 
@@ -28,6 +37,11 @@ class MessageCollection(RecordCollection):
 
     record_type = MESSAGES
     models = (Message,)
+
+    def rows(self, parent: Key, parameters: Mapping[str, str]) -> Source[Any]:
+        """All of the chat, or those that the filters select. Raises Invalid."""
+        filters = read_filters(parameters)
+        return FilteredMessages(parent, filters) if filters else rows_of(Message, parent)
 
 
 @describe_bulk
@@ -57,8 +71,18 @@ class MessageItem(RecordItem):
     record_type = MESSAGES
     models = (Message,)
 
+    def delete(self, request: Request, **address: str) -> HttpResponse:
+        """Erase it: its number and times stay."""
+        key = key_of(address)
+        is_first = erase(MESSAGES, key, expected_versions(request))
+        if is_first and (staff := self.staff_user):
+            note_erased(staff, MESSAGES.rows(key).get())
+        response = HttpResponse(status=HTTPStatus.NO_CONTENT)
+        del response["Content-Type"]
+        return response
 
-def clean_messages(data: object) -> list[dict[str, str]]:
+
+def clean_messages(data: object) -> list[dict[str, Value]]:
     """The values of `{"messages": [{"body": ...}, ...]}`. Raises Invalid with all that is wrong."""
     messages = field(data, _LIST)
     if not isinstance(messages, list):
@@ -67,7 +91,7 @@ def clean_messages(data: object) -> list[dict[str, str]]:
         message = f"{_LIST} must have 1 to {MAX_MESSAGES} items."
         raise Invalid(FieldError(_LIST, "length", message))
     errors: list[FieldError] = []
-    cleaned: list[dict[str, str]] = []
+    cleaned: list[dict[str, Value]] = []
     for place, one in enumerate(messages):
         try:
             cleaned.append(MESSAGES.clean(one))

@@ -47,6 +47,7 @@ class Event(StrEnum):
     ROWS_FAILED = "rows.failed", "an unexpected error of a worker; the message is redelivered"
     SET_ASIDE = "row.set_aside", "accepted data cannot be stored: a dead letter"
     DISCARDED = "dead_letter.discarded", "an operator discarded a dead letter"
+    ERASED = "row.erased", "a client or an operator erased a row: only its number and times stay"
     PENDING_UNREADABLE = (
         "pending.unreadable",
         "a pending row cannot be read and becomes a dead letter",

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='message',
-            index=models.Index(fields=['application_token', 'sender', 'chat_number', 'message_number'], name='messages_by_sender'),
+            index=models.Index(fields=['application_token', 'sender', 'chat_number', 'message_number', 'created_at'], name='messages_by_sender'),
         ),
         migrations.AddIndex(
             model_name='message',

@@ -55,6 +55,11 @@ def note_edited(user: Any, row: Model, fields: Iterable[str]) -> None:
     write(user, [row], CHANGE, [{"changed": {"fields": labels}}])
 
 
+def note_erased(user: Any, row: Model) -> None:
+    """Log that the user has erased the row, which stays as a tombstone."""
+    write(user, [row], CHANGE, "Erased.")
+
+
 @admin.register(LogEntry)
 class LogEntryAdmin(ReadOnlyAdmin[LogEntry]):
     """All changes made in the admin, including actions."""

@@ -1,7 +1,7 @@
 """The base of the admin of applications, chats and messages.
 
 It writes through the services that the API calls, which take care of numbers, versions and count
-flags. One field of a row can be edited; no row can be deleted.
+flags. No row can be deleted.
 """
 
 import re
@@ -38,7 +38,7 @@ class RecordAdmin(KeysetAdmin[Row]):
     add_form: type[forms.ModelForm[Row]]
     add_fields: ClassVar[tuple[str, ...]]
     fields: ClassVar[tuple[str, ...]]
-    editable: ClassVar[str]
+    editable: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def create(self, values: Mapping[str, Any]) -> Row:
@@ -52,7 +52,7 @@ class RecordAdmin(KeysetAdmin[Row]):
         return self.add_fields if obj is None else self.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Row | None = None) -> tuple[str, ...]:
-        return () if obj is None else tuple(set(self.fields) - {self.editable})
+        return () if obj is None else tuple(set(self.fields) - {*self.editable})
 
     def get_form(
         self, request: HttpRequest, obj: Row | None = None, change: bool = False, **kwargs: Any
@@ -69,7 +69,12 @@ class RecordAdmin(KeysetAdmin[Row]):
         """Save by the service, unless nothing was changed."""
         if change and not form.changed_data:
             return
-        saved = self.edit(obj, form.cleaned_data) if change else self.create(form.cleaned_data)
+        values = form.cleaned_data
+        if change:
+            # Only what the user changed: browsers change line breaks of texts that stay.
+            saved = self.edit(obj, {name: values[name] for name in form.changed_data})
+        else:
+            saved = self.create(values)
         # Django continues with its own instance, for the log entry and the link.
         obj.__dict__.update(saved.__dict__)
 
@@ -121,8 +126,7 @@ class NumberedAdmin(RecordAdmin[Row]):
 
     def edit(self, row: Row, values: Mapping[str, Any]) -> Row:
         kind = self.record_type
-        changed = {name: values[name] for name in kind.field_names if name in values}
-        edited: Row = update(kind, kind.key_of(row), **changed)
+        edited: Row = update(kind, kind.key_of(row), **values)
         return edited
 
 

@@ -80,9 +80,9 @@ class Story:
         for name, members in self.backlog.pending().items():
             for member in members:
                 row = read_member(parent_key(name), member).row
-                rows[_path(*row.parent)][row.number] = row.values[0]
+                rows[_path(*row.parent)][row.number] = str(row.values[0])
         for row in self.backlog.rows:
-            rows[_path(*row.parent)][row.number] = row.values[0]
+            rows[_path(*row.parent)][row.number] = str(row.values[0])
         for parent, found in stored().items():
             rows[parent] |= found
         return rows

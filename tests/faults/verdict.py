@@ -58,4 +58,4 @@ def _pending(chat: Parent) -> dict[int, str]:
     with redis_client() as client:
         members = client.zrange(redis_keys.pending(redis_keys.parent_name(chat)), 0, -1)
     rows = [read_member(chat, member).row for member in members]
-    return {row.number: row.values[0] for row in rows}
+    return {row.number: str(row.values[0]) for row in rows}

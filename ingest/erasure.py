@@ -1,0 +1,96 @@
+"""Erasure: a row loses its values for good, keeps its number, and shows when it was erased.
+
+A pending row is stored first, like for an update, so the insert that is still queued is dropped as
+a duplicate later. A row that is a dead letter is stored without its values. Dead letters of its
+number go in the same transaction.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from infra.database import in_transaction
+from infra.errors import Stale
+from infra.logs import Event, get_logger
+from infra.redis_client import redis_is_configured
+from infra.versions import Versions
+from ingest.dead_letters.replay import rows_in
+from ingest.idempotent_insert import store_rows
+from ingest.message_format import UnknownFormat
+from ingest.models import DeadLetter
+from ingest.post_commit import finish_unqueued
+from ingest.read_your_writes import MaybeQueued, may_be_queued, store_if_pending
+from ingest.records import Key, NumberedRow, RecordType
+from ingest.redis_keys import parent_name
+
+logger = get_logger(__name__)
+
+
+def erase(kind: RecordType, key: Key, expected: Versions | None = None) -> bool:
+    """Erase the row of this key; false if it was erased before.
+
+    Raises the type's `missing`, Stale if the row has none of the `expected` versions, MaybeQueued.
+    """
+    change = partial(in_transaction, partial(_erase_stored, kind, key, expected))
+    erased = change()
+    if erased is None and redis_is_configured():
+        store_if_pending(key)
+        erased = change()
+    if erased is None and _store_dead_letter(kind, key):
+        erased = change()
+    if erased is None:
+        if may_be_queued(key):
+            raise MaybeQueued
+        raise kind.missing()
+    if erased:
+        logger.info(Event.ERASED, kind=kind.name, key=key)
+    return erased
+
+
+def _erase_stored(kind: RecordType, key: Key, expected: Versions | None) -> bool | None:
+    """Whether this erased the row; None if it is not stored. Raises Stale."""
+    rows = kind.rows(key)
+    wanted = rows if expected is None else rows.filter(expected.condition())
+    now = timezone.now()
+    erased = bool(
+        wanted.filter(erased_at=None).update(
+            **dict(zip(kind.field_names, kind.blank_values, strict=True)),
+            erased_at=now,
+            updated_at=now,
+            version=F("version") + 1,
+        )
+    )
+    if not erased and not wanted.exists():
+        if expected is not None and rows.exists():
+            raise Stale
+        return None
+    _letters(kind, key).delete()
+    if erased:
+        for subscriber in kind.subscribers:
+            subscriber([key])
+    return erased
+
+
+def _store_dead_letter(kind: RecordType, key: Key) -> bool:
+    """Store the row of a dead letter without its values, if there is one."""
+    rows = [row for letter in _letters(kind, key) if (row := _row_in(letter, key)) is not None]
+    for row in rows[:1]:
+        blank = replace(row, values=kind.blank_values, encoded=b"")
+        store_rows([blank])
+        finish_unqueued([blank])
+    return bool(rows)
+
+
+def _row_in(letter: DeadLetter, key: Key) -> NumberedRow | None:
+    try:
+        return next((row for row in rows_in(letter) if row.key == key), None)
+    except UnknownFormat:
+        return None
+
+
+def _letters(kind: RecordType, key: Key) -> "QuerySet[DeadLetter]":
+    """The dead letters of this row's number."""
+    *parent, number = key
+    return DeadLetter.objects.filter(kind=kind.name, parent=parent_name(parent), number=number)
