@@ -79,14 +79,8 @@ class ApplicationScan:
     def __init__(self, criteria: Criteria) -> None:
         self._application = criteria.scope
         self._matcher = Matcher(criteria)
-        bounds = {
-            "created_at__gt": criteria.filters.created_after,
-            "created_at__lt": criteria.filters.created_before,
-        }
         # The index by time makes these bounds free, so rows beyond them do not count.
-        self._rows = MESSAGES.rows(criteria.scope).filter(
-            **{lookup: bound for lookup, bound in bounds.items() if bound is not None}
-        )
+        self._rows = MESSAGES.rows(criteria.scope).filter(criteria.filters.by_time)
 
     def older(self, window: TimeWindow) -> Sequence[Message]:
         """The newest hits of the window, newest first."""

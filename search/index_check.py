@@ -127,7 +127,9 @@ def audit_index(cursor: Cursor) -> Iterator[Finding]:
         found = layout()
         if found.live is None:
             if Message.objects.exists():
-                which = "the index is of another release" if found.outdated else "no index is complete"
+                which = (
+                    "the index is of another release" if found.outdated else "no index is complete"
+                )
                 yield info(AUDIT_CHECK, (), f"{which}: the database answers searches")
             return
         yield from _audited_differences(cursor)

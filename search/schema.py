@@ -1,5 +1,6 @@
 """The OpenAPI description of the search routes."""
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
@@ -39,6 +40,11 @@ _BACKEND = OpenApiParameter(
     description="Who answered; the hits are the same.",
 )
 
+_FILTERS = [
+    OpenApiParameter("created_after", OpenApiTypes.DATETIME, description="Only later messages."),
+    OpenApiParameter("created_before", OpenApiTypes.DATETIME, description="Only earlier messages."),
+    OpenApiParameter("sender", str, description="Only messages of this sender."),
+]
 _PROBLEMS = openapi.problem_responses(400, 404, 406, 503)
 
 describe_search = extend_schema_view(
@@ -50,7 +56,7 @@ describe_search = extend_schema_view(
             openapi.CHAT_NUMBER,
             _QUERY,
             *openapi.WINDOW,
-            *FILTERS,
+            *_FILTERS,
             _BACKEND,
         ],
         responses={200: openapi.page_of(HitShape), **_PROBLEMS},
@@ -60,7 +66,7 @@ describe_application_search = extend_schema_view(
     get=extend_schema(
         summary="Search the messages of all chats of an application, newest first",
         operation_id="applications_messages_search",
-        parameters=[openapi.TOKEN, _QUERY, openapi.CURSOR, openapi.LIMIT, *FILTERS, _BACKEND],
+        parameters=[openapi.TOKEN, _QUERY, openapi.CURSOR, openapi.LIMIT, *_FILTERS, _BACKEND],
         responses={200: openapi.page_of(HitShape), **_PROBLEMS},
     )
 )

@@ -43,7 +43,10 @@ Hits = TypeVar("Hits")
 class TooMuchToScan(Unavailable):
     """Only the index could answer this search, and it is unavailable."""
 
-    detail = "There is too much to be searched without the search index, which is unavailable."
+    detail = (
+        "The chat or application is too large to be searched without the search index, which is "
+        "unavailable."
+    )
     retry_after = 5
 
 
@@ -73,7 +76,7 @@ class Criteria:
 
     scope: Key
     query: str
-    filters: Filters = Filters()
+    filters: Filters
 
 
 def search_chat(
@@ -186,7 +189,7 @@ class Matcher:
     def _is_hit(self, row: Row) -> bool:
         return (
             row.erased_at is None
-            and self._filters.match(row)
+            and self._filters.match(row.created_at, row.sender)
             and self._folded_query in fold(row.body)
         )
 

@@ -33,7 +33,9 @@ logger = get_logger(__name__)
 
 Json = dict[str, Any]
 
-_SHOWN: Json = {"includes": [*MESSAGES.key_fields, *MESSAGES.field_names, "created_at", "updated_at"]}
+_SHOWN: Json = {
+    "includes": [*MESSAGES.key_fields, *MESSAGES.field_names, "created_at", "updated_at"]
+}
 
 #: Requests for one page. The first one is enough, unless hits were erased a moment ago.
 MAX_REQUESTS = 10
