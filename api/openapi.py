@@ -197,16 +197,14 @@ IF_KNOWN = [
 ]
 #: One or more tags in double quotes, or *.
 TAGS = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    {"type": "string", "pattern": TAGS},
+    OpenApiParameter.HEADER,
+    description="ETags that the change applies to, or *: 412 if the item has none of them.",
+)
 #: The headers of edits of an item.
-IF_CURRENT = [
-    ETAG,
-    OpenApiParameter(
-        "If-Match",
-        {"type": "string", "pattern": TAGS},
-        OpenApiParameter.HEADER,
-        description="ETags that the edit applies to, or *: 412 if the item has none of them.",
-    ),
-]
+IF_CURRENT = [ETAG, IF_MATCH]
 NOT_MODIFIED = {304: OpenApiResponse(description="The client has the current item.")}
 
 #: The headers of every create.

@@ -1,6 +1,7 @@
 """The routes of numbered rows of any record type: list, create, read and edit."""
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from operator import attrgetter
 from typing import Any, ClassVar
 
@@ -29,6 +30,8 @@ class RecordCollection(ApiView):
     """The rows of one parent."""
 
     record_type: ClassVar[RecordType]
+    #: The parameters that select rows by their values.
+    filters: ClassVar[AbstractSet[str]] = frozenset()
     suspendable_methods = ("POST",)
 
     def get(self, request: Request, **address: str) -> HttpResponse:
@@ -36,7 +39,10 @@ class RecordCollection(ApiView):
         kind, parent = self.record_type, key_of(address)
         parameters = query_parameters(request)
         window = read_window(parameters)
-        rows = self.rows(parent, parameters)
+        if self.filters.isdisjoint(parameters):
+            rows = rows_of(kind.model, parent)
+        else:
+            rows = self.filtered(parent, parameters)
         require_parent(kind, parent)
         pager = Pager[Any](
             source=rows,
@@ -45,9 +51,9 @@ class RecordCollection(ApiView):
         )
         return json_response(pager.page(request, parameters, window))
 
-    def rows(self, parent: Key, parameters: Mapping[str, str]) -> Source[Any]:
-        """The rows that the parameters ask for. Raises Invalid."""
-        return rows_of(self.record_type.model, parent)
+    def filtered(self, parent: Key, parameters: Mapping[str, str]) -> Source[Any]:
+        """The rows that the parameters in `filters` select. Raises Invalid."""
+        raise NotImplementedError
 
     def post(self, request: Request, **address: str) -> HttpResponse:
         """Create one with the next number."""

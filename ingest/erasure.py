@@ -5,8 +5,10 @@ a duplicate later. A row that is a dead letter is stored without its values. Dea
 number go in the same transaction.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from django.db.models import F, QuerySet
 from django.utils import timezone
@@ -14,6 +16,7 @@ from django.utils import timezone
 from infra.database import in_transaction
 from infra.errors import Stale
 from infra.logs import Event, get_logger
+from infra.natural_keys import with_keys
 from infra.redis_client import redis_is_configured
 from infra.versions import Versions
 from ingest.dead_letters.replay import rows_in
@@ -53,24 +56,47 @@ def _erase_stored(kind: RecordType, key: Key, expected: Versions | None) -> bool
     """Whether this erased the row; None if it is not stored. Raises Stale."""
     rows = kind.rows(key)
     wanted = rows if expected is None else rows.filter(expected.condition())
-    now = timezone.now()
-    erased = bool(
-        wanted.filter(erased_at=None).update(
-            **dict(zip(kind.field_names, kind.blank_values, strict=True)),
-            erased_at=now,
-            updated_at=now,
-            version=F("version") + 1,
-        )
-    )
+    erased = bool(_blank(kind, wanted))
     if not erased and not wanted.exists():
         if expected is not None and rows.exists():
             raise Stale
         return None
     _letters(kind, key).delete()
     if erased:
-        for subscriber in kind.subscribers:
-            subscriber([key])
+        _tell(kind, [key])
     return erased
+
+
+def erase_stored(kind: RecordType, keys: Sequence[Key]) -> int:
+    """Erase the stored rows of these keys in one transaction; how many were not erased before."""
+
+    def work() -> int:
+        wanted = with_keys(kind.key_fields, keys)
+        erased = _blank(kind, kind.model._default_manager.filter(wanted))
+        for key in keys:
+            _letters(kind, key).delete()
+        _tell(kind, keys)
+        return erased
+
+    erased = in_transaction(work)
+    logger.info(Event.ERASED, kind=kind.name, key=keys[0], rows=erased)
+    return erased
+
+
+def _blank(kind: RecordType, rows: "QuerySet[Any]") -> int:
+    """Erase those of the rows that are not; their number."""
+    now = timezone.now()
+    return rows.filter(erased_at=None).update(
+        **dict(zip(kind.field_names, kind.blank_values, strict=True)),
+        erased_at=now,
+        updated_at=now,
+        version=F("version") + 1,
+    )
+
+
+def _tell(kind: RecordType, keys: Sequence[Key]) -> None:
+    for subscriber in kind.subscribers:
+        subscriber(keys)
 
 
 def _store_dead_letter(kind: RecordType, key: Key) -> bool:

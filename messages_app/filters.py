@@ -59,6 +59,9 @@ class Filters:
 _NONE = Filters()
 
 
+FILTER_NAMES = frozenset(("created_after", "created_before", "sender"))
+
+
 def read_filters(parameters: Mapping[str, str]) -> Filters:
     """The filters in query parameters. Raises Invalid."""
     sender = parameters.get("sender")
@@ -75,7 +78,8 @@ def _time(parameters: Mapping[str, str], name: str) -> datetime | None:
         return None
     with suppress(ValueError, OverflowError):  # the form of a time, and not one
         at = parse_datetime(text)
-        if at is not None and at.tzinfo is not None:
+        # The parser accepts a NUL at the end.
+        if at is not None and at.tzinfo is not None and text.isprintable():
             return at.astimezone(UTC)
     message = f"{name} must be a time with an offset, like 2026-01-31T12:00:00Z (encode + as %2B)."
     raise Invalid(FieldError(name, "time", message))

@@ -1,13 +1,37 @@
 """The OpenAPI description of the routes of messages."""
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework import serializers
 
 from api import openapi
+from ingest.text_rules import MAX_NAME_CHARACTERS
 from messages_app.records import MESSAGES
 
 #: Messages in one request that creates many.
 MAX_MESSAGES = 500
+
+#: The parameters of lists and searches that messages_app.filters reads.
+FILTERS = [
+    OpenApiParameter(
+        "created_after",
+        OpenApiTypes.DATETIME,
+        description="Only messages created after this time, given with its offset.",
+    ),
+    OpenApiParameter(
+        "created_before", OpenApiTypes.DATETIME, description="Only messages created before it."
+    ),
+    OpenApiParameter(
+        "sender",
+        {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARACTERS},
+        description="Only messages of exactly this sender.",
+    ),
+]
 
 _CHAT = [openapi.TOKEN, openapi.CHAT_NUMBER]
 _MESSAGE = [*_CHAT, openapi.MESSAGE_NUMBER]
@@ -42,14 +66,17 @@ _edit = extend_schema(
     parameters=[*_MESSAGE, *openapi.IF_CURRENT],
     request=NewMessageShape,
     examples=openapi.for_example(body="It left the warehouse today 📦"),
-    responses={200: MessageShape, **openapi.problem_responses(*openapi.EDIT_PROBLEMS)},
+    responses={
+        200: MessageShape,
+        **openapi.problem_responses(409, *openapi.EDIT_PROBLEMS),
+    },
 )
 
 describe_collection = extend_schema_view(
     get=extend_schema(
         summary="List the messages of a chat",
         operation_id="applications_chats_messages_list",
-        parameters=[*_CHAT, *openapi.WINDOW],
+        parameters=[*_CHAT, *openapi.WINDOW, *FILTERS],
         responses={
             200: openapi.page_of(MessageShape),
             **openapi.problem_responses(400, 404, 406, 503),
@@ -97,4 +124,15 @@ describe_item = extend_schema_view(
     ),
     put=_edit,
     patch=_edit,
+    delete=extend_schema(
+        summary="Erase a message",
+        description="Body, sender and metadata are gone for good, also of a message that is not "
+        "stored yet. The number stays taken, and the message shows when it was erased. "
+        "A repeat does nothing.",
+        parameters=[*_MESSAGE, openapi.IF_MATCH],
+        responses={
+            204: OpenApiResponse(description="It is erased."),
+            **openapi.problem_responses(400, 404, 406, 412, 503),
+        },
+    ),
 )

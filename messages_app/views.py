@@ -20,9 +20,8 @@ from ingest.fields import Value
 from ingest.records import Key
 from ingest.text_rules import field
 from listing.pages import Source
-from listing.parent_rows import rows_of
 from messages_app.filtered_list import FilteredMessages
-from messages_app.filters import read_filters
+from messages_app.filters import FILTER_NAMES, read_filters
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from messages_app.schema import MAX_MESSAGES, describe_bulk, describe_collection, describe_item
@@ -37,11 +36,11 @@ class MessageCollection(RecordCollection):
 
     record_type = MESSAGES
     models = (Message,)
+    filters = FILTER_NAMES
 
-    def rows(self, parent: Key, parameters: Mapping[str, str]) -> Source[Any]:
-        """All of the chat, or those that the filters select. Raises Invalid."""
-        filters = read_filters(parameters)
-        return FilteredMessages(parent, filters) if filters else rows_of(Message, parent)
+    def filtered(self, parent: Key, parameters: Mapping[str, str]) -> Source[Any]:
+        """The messages that the filters select. Raises Invalid."""
+        return FilteredMessages(parent, read_filters(parameters))
 
 
 @describe_bulk

@@ -117,6 +117,13 @@ WALK = (
             )
         },
     ),
+    Step("applications_chats_messages_destroy"),
+    Step(
+        "applications_chats_messages_retrieve",
+        "only its number and times are left",
+        holds={"it has no body": "pm.expect(body.body).to.equal(null)"},
+    ),
+    Step("applications_chats_messages_partial_update", "refused since it is erased", 409),
     Step(
         "applications_chats_messages_retrieve",
         "there is no such message",

@@ -49,7 +49,7 @@ ALLOWED = {
     "$chat": {"GET", "PUT", "PATCH"},
     "$chat/messages": {"GET", "POST"},
     "$chat/messages/bulk": {"POST"},
-    "$message": {"GET", "PUT", "PATCH"},
+    "$message": {"GET", "PUT", "PATCH", "DELETE"},
     "$chat/messages/search": {"GET"},
     "/schema": {"GET"},
     "/docs": {"GET"},

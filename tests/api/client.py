@@ -29,6 +29,9 @@ class Api:
     def patch(self, path: str, body: Any = None, **headers: Any) -> Any:
         return self._send("PATCH", path, body, headers)
 
+    def delete(self, path: str, **headers: Any) -> Any:
+        return self.client.delete(self._address(path), headers=headers)
+
     def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> HttpResponse:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         content_type = headers.pop("content_type", JSON)

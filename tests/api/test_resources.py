@@ -36,6 +36,7 @@ def test_chats_are_numbered_from_one_within_each_application(api: Api) -> None:
         "chat_number",
         "application_token",
         "name",
+        "metadata",
         "messages_count",
         "created_at",
         "updated_at",
@@ -59,6 +60,8 @@ def test_messages_are_numbered_from_one_within_each_chat(api: Api) -> None:
         "application_token",
         "chat_number",
         "body",
+        "sender",
+        "metadata",
         "created_at",
         "updated_at",
     ]

@@ -16,11 +16,12 @@ def test_every_field_is_described_and_no_other(api: Api) -> None:
     chat = api.new_chat(application)
     api.say(chat, "hello")
     many = api.post(f"{chat}/messages/bulk", {"messages": [{"body": "hello"}]}).json()
+    api.delete(f"{chat}/messages/2")
     shown = {
         "NewApplicationShape": created,
         "ApplicationShape": api.get(application).json(),
         "ChatShape": api.get(chat).json(),
-        "MessageShape": api.get(f"{chat}/messages/1").json(),
+        "MessageShape": api.get(f"{chat}/messages/2").json(),
         "MessagePage": api.get(f"{chat}/messages").json(),
         "BulkCreatedShape": many,
         "HitShape": api.get(f"{chat}/messages/search", query="hell").json()["results"][0],

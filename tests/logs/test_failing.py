@@ -57,7 +57,7 @@ def test_a_message_of_the_version_before_has_no_request_ids() -> None:
 
     [row] = read_message(orjson.dumps([[envelope], *rest]))
 
-    assert (row.values, row.request_id) == ((BODY,), "")
+    assert (row.values[0], row.request_id) == (BODY, "")
 
 
 def test_a_request_that_succeeds_is_not_logged(api: Api, log: Log) -> None:

@@ -92,7 +92,7 @@ def test_a_bad_row_is_set_aside_and_the_others_are_stored() -> None:
     letter = DeadLetter.objects.get()
     assert letter.acceptance.hex == bad.acceptance
     assert (letter.kind, letter.key) == ("messages", list(bad.key))
-    assert letter.payload[2] == list(bad.values)
+    assert letter.payload[2] == [bad.values[0]]
     assert "DataError" in letter.reason
     assert "DataError" in letter.traceback
 
