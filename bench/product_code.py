@@ -20,7 +20,6 @@ from infra.versions import FIRST_VERSION
 from ingest.message_format import write_message
 from ingest.post_commit import Finished, clear_pending
 from listing.pages import Window
-from messages_app.filters import Filters
 from messages_app.records import MESSAGES
 from operations import counts
 from search.index import lifecycle
@@ -114,7 +113,7 @@ def _change(message: Message) -> Change:
 def search_index(name: str, message: Message, text: str, limit: int) -> list[int]:
     """Numbers of the newest hits in the chat of this message."""
     with _index_named(name):
-        hits = ChatHits(Criteria((message.token, message.chat), text, Filters()))
+        hits = ChatHits(Criteria((message.token, message.chat), text))
         return [hit.message_number for hit in hits.items(Window(limit=limit, descending=True))]
 
 

@@ -79,8 +79,10 @@ class ApplicationScan:
     def __init__(self, criteria: Criteria) -> None:
         self._application = criteria.scope
         self._matcher = Matcher(criteria)
-        # The index by time makes these bounds free, so rows beyond them do not count.
-        self._rows = MESSAGES.rows(criteria.scope).filter(criteria.filters.by_time)
+        self._rows = MESSAGES.rows(criteria.scope)
+        if criteria.filters is not None:
+            # The index by time makes these bounds free, so rows beyond them do not count.
+            self._rows = self._rows.filter(criteria.filters.by_time)
 
     def older(self, window: TimeWindow) -> Sequence[Message]:
         """The newest hits of the window, newest first."""

@@ -24,7 +24,6 @@ from infra.errors import DomainError, Invalid
 from ingest.read_your_writes import get, pending_is_complete
 from listing.pages import MAX_NUMBER, Source, Window, read_window
 from listing.parent_rows import rows_of
-from messages_app.filters import Filters
 from messages_app.models import Message
 from operations.admin.cells import conversation_link, folded
 from search.fold_and_highlight import highlight
@@ -118,7 +117,7 @@ def _hits(request: HttpRequest, chat: Chat) -> dict[str, Any] | None:
     window = _window(request)
     try:
         query = clean_query(request.GET["query"])
-        criteria = Criteria(chat.key, query, Filters())
+        criteria = Criteria(chat.key, query)
         page, backend = search_chat(criteria, lambda hits: read_page(hits, window))
     except DomainError as error:
         messages.warning(request, f"The search failed. {error.detail}")

@@ -1,6 +1,5 @@
 """The OpenAPI description of the search routes."""
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
@@ -10,7 +9,7 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 
 from api import openapi
-from messages_app.schema import MessageShape
+from messages_app.schema import FILTERS, MessageShape
 from search.service import MAX_QUERY_CHARACTERS
 
 
@@ -40,11 +39,6 @@ _BACKEND = OpenApiParameter(
     description="Who answered; the hits are the same.",
 )
 
-_FILTERS = [
-    OpenApiParameter("created_after", OpenApiTypes.DATETIME, description="Only later messages."),
-    OpenApiParameter("created_before", OpenApiTypes.DATETIME, description="Only earlier messages."),
-    OpenApiParameter("sender", str, description="Only messages of this sender."),
-]
 _PROBLEMS = openapi.problem_responses(400, 404, 406, 503)
 
 describe_search = extend_schema_view(
@@ -56,7 +50,7 @@ describe_search = extend_schema_view(
             openapi.CHAT_NUMBER,
             _QUERY,
             *openapi.WINDOW,
-            *_FILTERS,
+            *FILTERS,
             _BACKEND,
         ],
         responses={200: openapi.page_of(HitShape), **_PROBLEMS},
@@ -66,7 +60,7 @@ describe_application_search = extend_schema_view(
     get=extend_schema(
         summary="Search the messages of all chats of an application, newest first",
         operation_id="applications_messages_search",
-        parameters=[openapi.TOKEN, _QUERY, openapi.CURSOR, openapi.LIMIT, *_FILTERS, _BACKEND],
+        parameters=[openapi.TOKEN, _QUERY, openapi.CURSOR, openapi.LIMIT, *FILTERS, _BACKEND],
         responses={200: openapi.page_of(HitShape), **_PROBLEMS},
     )
 )

@@ -69,14 +69,14 @@ def clean_query(value: str | None, field: str = "query") -> str:
 
 @dataclass(frozen=True)
 class Criteria:
-    """What a search looks for: a clean query within a scope, and filters.
+    """What a search looks for: a clean query within a scope, and filters if any are given.
 
     `scope` is the key of a chat or of an application.
     """
 
     scope: Key
     query: str
-    filters: Filters
+    filters: Filters | None = None
 
 
 def search_chat(
@@ -189,7 +189,7 @@ class Matcher:
     def _is_hit(self, row: Row) -> bool:
         return (
             row.erased_at is None
-            and self._filters.match(row.created_at, row.sender)
+            and (self._filters is None or self._filters.match(row.created_at, row.sender))
             and self._folded_query in fold(row.body)
         )
 

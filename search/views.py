@@ -1,6 +1,6 @@
 """The search routes of the API, each as one regular expression so that a single match finds it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from django.http import HttpResponse
 from django.urls import re_path
@@ -10,7 +10,7 @@ from api.responses import json_response
 from api.views import APPLICATIONS, CHAT_NUMBER, TOKEN, ApiView
 from chats.models import Chat
 from listing.pages import Pager, query_parameters, read_window
-from messages_app.filters import read_filters
+from messages_app.filters import FILTER_NAMES, Filters, read_filters
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from search.by_time import TimePager, read_time_window, search_application
@@ -36,7 +36,7 @@ class MessageSearch(_Search):
         query = clean_query(parameters.get("query"))
         window = read_window(parameters, descending=True)
         page, backend = search_chat(
-            Criteria((token, int(chat_number)), query, read_filters(parameters)),
+            Criteria((token, int(chat_number)), query, _filters(parameters)),
             lambda hits: Pager[Message](
                 source=hits,
                 number_of=lambda message: message.message_number,
@@ -56,10 +56,15 @@ class ApplicationSearch(_Search):
         query = clean_query(parameters.get("query"))
         window = read_time_window((token,), parameters)
         page, backend = search_application(
-            Criteria((token,), query, read_filters(parameters)),
+            Criteria((token,), query, _filters(parameters)),
             lambda hits: TimePager((token,), hits, _shown(query)).page(request, parameters, window),
         )
         return json_response(page, headers={"Search-Backend": backend})
+
+
+def _filters(parameters: Mapping[str, str]) -> Filters | None:
+    """The filters, if the parameters name any. Raises Invalid."""
+    return None if FILTER_NAMES.isdisjoint(parameters) else read_filters(parameters)
 
 
 def _shown(query: str) -> Callable[[Message], dict[str, object]]:

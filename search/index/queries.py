@@ -14,7 +14,6 @@ from django.db import InterfaceError, OperationalError
 
 from infra.breaker import Breaker
 from infra.database import database_breaker
-from infra.errors import Unavailable
 from infra.logs import Event, get_logger
 from infra.natural_keys import in_pieces
 from infra.timeouts import SEARCH_ANSWER_SECONDS
@@ -23,7 +22,7 @@ from listing.pages import MAX_LIMIT, Window
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from search.by_time import Position, TimeWindow, just_before, place_of
-from search.errors import IndexUnavailable, RequestRejected
+from search.errors import IndexBehind, IndexUnavailable, RequestRejected
 from search.fold_and_highlight import fold
 from search.index.client import client, failures
 from search.index.layout import Role, alias, document_name
@@ -39,13 +38,6 @@ _SHOWN: Json = {
 
 #: Requests for one page. The first one is enough, unless hits were erased a moment ago.
 MAX_REQUESTS = 10
-
-
-class TooManyErased(Unavailable):
-    """More hits were erased in the last seconds than one search skips."""
-
-    detail = "Many of the messages that were found have just been erased."
-    retry_after = 2
 
 
 def has_messages(scope: Key) -> bool:
@@ -91,7 +83,7 @@ _BY_TIME_UP = ({"created_us": "asc"}, {"chat_number": "asc"}, {"message_number":
 
 
 class ChatHits:
-    """The hits in a chat: one request a page. Raises IndexUnusable, TooManyErased."""
+    """The hits in a chat: one request a page. Raises IndexUnusable."""
 
     def __init__(self, criteria: Criteria) -> None:
         self._scope = criteria.scope
@@ -118,7 +110,7 @@ class ChatHits:
 
 
 class ApplicationHits:
-    """The hits in an application: one request a page. Raises IndexUnusable, TooManyErased."""
+    """The hits in an application: one request a page. Raises IndexUnusable."""
 
     def __init__(self, criteria: Criteria) -> None:
         self._scope = criteria.scope
@@ -164,7 +156,10 @@ def _message(hit: Json) -> Message:
 def _without_erased(
     read: Callable[[Message | None, int], Sequence[Message]], limit: int
 ) -> Sequence[Message]:
-    """The first hits that are not erased; `read` gives at most so many behind the last one."""
+    """The first hits that are not erased; `read` gives at most so many behind the last one.
+
+    Raises IndexBehind where that takes more than MAX_REQUESTS.
+    """
     found: list[Message] = []
     last: Message | None = None
     for _ in range(MAX_REQUESTS):
@@ -175,7 +170,7 @@ def _without_erased(
         if len(found) >= limit or len(hits) < wanted:
             return found[:limit]
         last = hits[-1]
-    raise TooManyErased
+    raise IndexBehind(f"{MAX_REQUESTS} requests found too few messages that are not erased")
 
 
 def _erased(keys: Sequence[Key]) -> set[Key]:
@@ -235,17 +230,18 @@ def _within(scope: Key) -> Json:
 
 
 def _filters(criteria: Criteria) -> list[Json]:
+    filters = [_within(criteria.scope), _containing(fold(criteria.query))]
     asked = criteria.filters
-    after, before = (
-        None if at is None else to_microseconds(at)
-        for at in (asked.created_after, asked.created_before)
-    )
-    return [
-        _within(criteria.scope),
-        _containing(fold(criteria.query)),
-        *_range("created_us", after, before),
-        *([{"term": {"sender": asked.sender}}] if asked.sender is not None else []),
-    ]
+    if asked is not None:
+        after, before = map(_microseconds, (asked.created_after, asked.created_before))
+        filters += _range("created_us", after, before)
+        if asked.sender is not None:
+            filters.append({"term": {"sender": asked.sender}})
+    return filters
+
+
+def _microseconds(at: datetime | None) -> int | None:
+    return None if at is None else to_microseconds(at)
 
 
 def _range(field: str, after: int | None, before: int | None) -> list[Json]:

@@ -14,7 +14,6 @@ from pytest_django import Settings
 
 from ingest.models import NumberSkip
 from listing.pages import Window
-from messages_app.filters import Filters
 from operations import restore
 from operations.management.commands.new_epoch import MAX_SKIP
 from retention.purge import purge
@@ -117,7 +116,7 @@ class TestSkip:
         def hits(most: int) -> list[int]:
             update = {"scanned_messages": most}
             settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=update)
-            criteria = Criteria((token, int(number)), "b", Filters())
+            criteria = Criteria((token, int(number)), "b")
             return list(Scan(criteria).numbers(Window()))
 
         assert hits(4) == [2, 100_004]

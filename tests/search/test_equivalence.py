@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Sequence
 from itertools import product
+from typing import Literal
 from unicodedata import combining, normalize
 
 import pytest
@@ -15,7 +16,7 @@ from tests.api.client import Api
 from tests.api.test_paging import shown
 from tests.search.conftest import Settle
 
-FORMS = ("NFC", "NFD")
+FORMS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 
 #: Query, body, and whether it is a hit, in every form of both.
 CASES = [

@@ -1,6 +1,7 @@
 """No search shows a message from its erasure on, though the index is late."""
 
 import pytest
+from pytest_django import Settings
 
 from infra import database
 from messages_app.models import Message
@@ -13,6 +14,7 @@ from tests.api.test_paging import shown, walk
 from tests.search.conftest import Settle
 from tests.search.index import SearchIndex
 from tests.search.test_application import application_of
+from tests.search.test_bounds import may_read
 from tests.search.test_filters import Address, address
 from tests.search.test_indexing import key_of
 
@@ -83,7 +85,12 @@ class TestIndex:
         assert list(check()) == []
 
     def test_a_page_is_filled_from_further_hits_within_a_bound(
-        self, api: Api, index: SearchIndex, monkeypatch: pytest.MonkeyPatch, address: Address
+        self,
+        api: Api,
+        index: SearchIndex,
+        settings: Settings,
+        monkeypatch: pytest.MonkeyPatch,
+        address: Address,
     ) -> None:
         monkeypatch.setattr(queries, "MAX_LIMIT", 2)
         monkeypatch.setattr(queries, "MAX_REQUESTS", 3)
@@ -95,9 +102,13 @@ class TestIndex:
         assert shown(api.get(address(chat), query="needle", limit=1).json()) == [5]
 
         erase(api, chat, 5, 4)
+        beyond = api.get(address(chat), query="needle", limit=1)
+        assert (beyond["Search-Backend"], shown(beyond.json())) == ("database", [3])
+        may_read(settings, 1)
         refused = api.get(address(chat), query="needle", limit=1)
         assert_problem(refused, 503)
         assert refused["Retry-After"]
+
         index.keep_up()
         assert shown(api.get(address(chat), query="needle").json()) == [3, 2, 1]
 

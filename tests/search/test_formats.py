@@ -3,7 +3,7 @@
 import pytest
 
 from search import health, index_build
-from search.index import layout as layout_module
+from search.fold_and_highlight import FORMAT
 from search.index.layout import layout
 from search.index_check import check
 from search.indexer import run_indexer
@@ -22,7 +22,7 @@ def chat(api: Api, index: SearchIndex, monkeypatch: pytest.MonkeyPatch) -> str:
     chat = api.new_chat()
     api.say(chat, "a needle", "hay")
     index.keep_up()
-    monkeypatch.setattr(layout_module, "FORMAT", layout_module.FORMAT + 1)
+    monkeypatch.setattr("search.index.layout.FORMAT", FORMAT + 1)
     return chat
 
 
@@ -58,6 +58,6 @@ def test_it_stays_as_it_was_until_then(
     api.say(chat, "a needle too")
     assert len(index.names()) == 2
 
-    monkeypatch.setattr(layout_module, "FORMAT", layout_module.FORMAT - 1)
+    monkeypatch.setattr("search.index.layout.FORMAT", FORMAT)
 
     assert search(api, chat) == ("elasticsearch", [1])
