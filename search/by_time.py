@@ -25,7 +25,8 @@ from search.service import Criteria, Matcher, Row, first_answer, found_by_then
 
 Page = TypeVar("Page")
 
-_ORDER = ("created_at", "chat_number", "message_number")
+#: The order of the index application_messages_by_time.
+_ORDER = ("application_token", "created_at", "chat_number", "message_number")
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,12 @@ class ApplicationScan:
     def __init__(self, criteria: Criteria) -> None:
         self._application = criteria.scope
         self._matcher = Matcher(criteria)
-        self._rows = MESSAGES.rows(criteria.scope)
+        # Two bounds in place of an equality: with that, MariaDB reads a large application from its
+        # end up to the start of each step, and not from there on.
+        [token] = criteria.scope
+        self._rows = Message.objects.filter(
+            application_token__gte=token, application_token__lte=token
+        )
         if criteria.filters is not None:
             # The index by time makes these bounds free, so rows beyond them do not count.
             self._rows = self._rows.filter(criteria.filters.by_time)

@@ -7,6 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from messages_app.models import Message
+from search.service import Matcher
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.search.conftest import Settle
@@ -176,8 +177,13 @@ def test_the_database_reads_no_more_than_the_bound(
 
 
 @pytest.mark.both
-def test_the_database_reads_along_the_index_of_times(
-    api: Api, application: str, django_assert_max_num_queries: Any
+def test_the_database_reads_on_from_the_last_row(
+    api: Api, application: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with django_assert_max_num_queries(12):
-        assert found(search(api, application, limit=200).json()) == IN_ORDER
+    monkeypatch.setattr(Matcher, "step", 2)
+
+    first = search(api, application, limit=5).json()
+    second = api.get(first["next"]).json()
+
+    assert found(first) + found(second) == IN_ORDER
+    assert found(api.get(second["previous"]).json()) == found(first)
