@@ -21,6 +21,7 @@ from operations.audit.checks import (
     registered,
     unreachable,
 )
+from operations.audit.tombstones import tombstones_of
 
 JOB = "audit"
 SAVE_SECONDS = 5.0
@@ -58,6 +59,7 @@ def all_checks() -> list[Check]:
         Check("unique keys", integrity.unique_keys),
         *map(numbers.numbers_of, kinds),
         *map(integrity.parents_of, kinds),
+        *[tombstones_of(kind) for kind in kinds if kind.is_erasable],
         Check("pending rows", unstored.pending_rows),
         Check("dead letters", unstored.dead_letters),
         Check("failed messages", unstored.failed_messages),

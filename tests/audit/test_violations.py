@@ -120,6 +120,25 @@ def remember_a_lost_application(used: Place) -> None:
     )
 
 
+def erase_a_message(used: Place) -> None:
+    Api().delete(f"{used.path}/messages/3")
+    assert used.message(3).get().erased_at
+
+
+def erase_in_part(used: Place) -> None:
+    erase_a_message(used)
+    used.message(3).update(sender="somebody")
+
+
+def empty_a_body(used: Place) -> None:
+    used.message(3).update(body="")
+
+
+def set_aside_under_an_erased_number(used: Place) -> None:
+    erase_a_message(used)
+    set_aside(new_message(used.token, used.number, "x").numbered(3), "the number is taken")
+
+
 Plant = Callable[[Place], None]
 
 GAP = {("gaps", ERROR), ("counts", ERROR)}
@@ -150,6 +169,14 @@ VIOLATIONS: list[tuple[Plant, set[tuple[str, str]], str]] = [
         remember_a_row_of_another_time,
         {("idempotency_keys", ERROR)},
         "number 5, but no row",
+    ),
+    (erase_a_message, set(), ""),
+    (erase_in_part, {("tombstones", ERROR)}, "messages 3 has a value left"),
+    (empty_a_body, {("tombstones", ERROR)}, "messages 3 has a value left, or none"),
+    (
+        set_aside_under_an_erased_number,
+        {("dead_letters", ERROR), ("tombstones", ERROR)},
+        "messages 3 is erased, and a dead letter",
     ),
     (remember_a_lost_application, {("idempotency_keys", ERROR)}, "an application that does not"),
 ]

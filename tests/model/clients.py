@@ -254,7 +254,7 @@ class Clients(RuleBasedStateMachine):
         assert found == sorted(set(found), reverse=True)
         assert chat.open or set(found) <= chat.children.keys(), f"{chat} found {found}"
         for number, message in chat.children.items():
-            if self.is_found(message):
+            if message.is_erased or self.is_found(message):
                 assert (number in found) == (fold(query) in fold(message.text)), message
 
     # Editing.
@@ -278,7 +278,7 @@ class Clients(RuleBasedStateMachine):
         old = ['"77777"', *(tag for tag in item.by_etag if tag != item.etag)]
         headers = {"If-Match": old[stale % len(old)]}
         answer = self.api.put(item.path, {item.text_field: self._unique(text)}, **headers)
-        assert_problem(answer, 412)
+        assert_problem(answer, 409 if item.is_erased else 412)
 
     def _edit(self, item: Item, given: str, method: str, etag: str | None = None) -> None:
         text = self._unique(given)
@@ -287,10 +287,33 @@ class Clients(RuleBasedStateMachine):
         answer = send(item.path, {item.text_field: text}, **headers)
         if refused(answer, permitted=lambda: self.may_wait(item)):
             return
+        if item.is_erased:
+            assert_problem(answer, 409)
+            return
         assert answer.status_code == 200, f"{item}: {answer.content}"
         assert answer.json()[item.text_field] == text
         assert answer.json()["created_at"] == item.shown["created_at"]
         item.learn(answer.json(), answer["ETag"])
+        self.latest = item
+
+    # Erasing.
+
+    @rule(pick=picks, as_seen=st.booleans())
+    def erase(self, pick: int, as_seen: bool) -> None:
+        messages = [item for item in self.items() if item.holds is None]
+        if not messages:
+            return
+        item = chosen(messages, pick)
+        headers = {"If-Match": item.etag} if as_seen and item.etag else {}
+        answer = self.api.delete(item.path, **headers)
+        if refused(answer, permitted=lambda: self.may_wait(item)):
+            return
+        assert answer.status_code == 204, f"{item}: {answer.content}"
+        shown = self.api.get(item.path)
+        assert shown.status_code == 200, f"{item}: {shown.content}"
+        assert shown.json()["body"] is None
+        if not item.is_erased:
+            item.learn(shown.json(), shown["ETag"])
         self.latest = item
 
     # What the installation does from time to time.

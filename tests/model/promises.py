@@ -51,8 +51,13 @@ class Item:
 
     @property
     def text(self) -> str:
-        """The name or body."""
-        return str(self.shown[self.text_field])
+        """The name or body; that of an erased message is empty."""
+        return self.shown[self.text_field] or ""
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether it is a message that was erased."""
+        return "erased_at" in self.shown
 
     @property
     def sort(self) -> Sort:

@@ -37,6 +37,8 @@ RENAMED_TASKS = {
     "core.tasks.sweep": "operations.tasks.sweep",
     "messages_app.tasks.purge_old": "retention.tasks.purge_old",
 }
+#: The columns that rows have got since, without a value.
+ADDED = {"messages": ("sender", "metadata", "erased_at"), "chats": ("metadata",)}
 PREFLIGHT = (
     "import django; django.setup(); "
     "from chatsystem.preflight import unapplied_migrations; print(unapplied_migrations())"
@@ -144,4 +146,7 @@ def _as_of_today(before: Contents) -> dict[str, list[dict[str, Any]]]:
         row["app_label"] = MOVED.get((row["app_label"], row["model"]), row["app_label"])
     for row in expected["scheduled_runs"]:
         row["task"] = RENAMED_TASKS.get(row["task"], row["task"])
+    for table, columns in ADDED.items():
+        for row in expected[table]:
+            row.update(dict.fromkeys(columns))
     return {table: sorted(rows, key=str) for table, rows in expected.items()}
