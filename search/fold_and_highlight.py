@@ -42,8 +42,15 @@ _UP, _DOWN = 0x40000, 0x60000
 _LAST_LOW, _FIRST_HIGH = 0x3FFFF, 0xE0000
 #: Stands for the base of marks that begin a text: a surrogate, which no text contains.
 _NO_BASE = "\ud800"
-#: No character beyond these planes has marks.
-_BEFORE_MARKS, _BEHIND_MARKS = 0x300, 0x20000
+#: Marks in a row that are put in order: more occur in no language (Unicode's Annex 15, stream-safe
+#: text), and the time for that rises with the square of their number. Further marks belong to a
+#: joiner, which begins another character.
+_MOST_MARKS = 30
+_JOINER = "\u034f"
+#: The marks of Unicode lie between these code points.
+_BEFORE_MARKS, _BEHIND_LOW_MARKS, _BEHIND_MARKS = 0x300, 0x10000, 0x1F000
+_HIGH_MARKS = re.compile("[\U00010000-\U0001efff]")
+_HANGUL_VOWELS_AND_FINALS = {*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)}
 
 
 class Range(NamedTuple):
@@ -62,23 +69,48 @@ def fold(text: str) -> str:
     one accent a part of "x" with two. The folded text of a body contains the folded text of each of
     its parts that does not cut a whole character.
     """
+    return _bound(_composed(text))
+
+
+class FoldedQuery:
+    """A query, to be looked for in many bodies."""
+
+    def __init__(self, query: str) -> None:
+        self._composed = _composed(query)
+        self._folded = _bound(self._composed)
+
+    def is_in(self, body: str) -> bool:
+        """Whether the folded body contains the folded query.
+
+        Most bodies are decided before their marks are looked at, which takes longer.
+        """
+        composed = _composed(body)
+        return self._composed in composed and self._folded in _bound(composed)
+
+
+def _composed(text: str) -> str:
+    """The text without case, in NFC."""
     if text.isascii():
         return text.lower()
-    composed = normalize("NFC", normalize("NFC", text).casefold())
-    return composed if _tables().every_mark.isdisjoint(composed) else _bound(composed)
+    tables = _tables_for(text)
+    if tables.marks.search(text):
+        text = tables.full_run.sub(f"\\g<0>{_JOINER}", text)
+    return normalize("NFC", normalize("NFC", text).casefold())
 
 
 def _bound(text: str) -> str:
     """The text with each base and its last mark as code points that match nothing else."""
+    if text.isascii():
+        return text
     pieces: list[str] = []
     position = 0
-    for marks in _tables().marks.finditer(text):
+    for marks in _tables_for(text).marks.finditer(text):
         start, end = marks.span()
         base = text[start - 1] if start else _NO_BASE
         pieces += (text[position : max(start - 1, 0)], _shifted(base))
         pieces += (text[start : end - 1], _shifted(text[end - 1]))
         position = end
-    return "".join((*pieces, text[position:]))
+    return "".join((*pieces, text[position:])) if pieces else text
 
 
 def _shifted(character: str) -> str:
@@ -90,39 +122,44 @@ def _shifted(character: str) -> str:
 
 @dataclass(frozen=True)
 class _Tables:
-    """`marks` finds adjacent marks, `joining` what may belong to the character before it.
+    """Patterns made from Unicode's tables.
 
-    `character` is a whole character, `block` about _BLOCK characters that are whole.
+    `marks` finds adjacent marks, `full_run` _MOST_MARKS before another one, `joining` what may
+    belong to the character before it. `character` is a whole character, `block` about _BLOCK
+    characters that are whole.
     """
 
-    every_mark: frozenset[str]
     marks: re.Pattern[str]
+    full_run: re.Pattern[str]
     joining: re.Pattern[str]
     character: re.Pattern[str]
     block: re.Pattern[str]
 
 
+def _tables_for(text: str) -> _Tables:
+    """Patterns of 16-bit characters are ten times as fast, and few texts have other marks."""
+    return _tables(_BEHIND_MARKS if _HIGH_MARKS.search(text) else _BEHIND_LOW_MARKS)
+
+
 @cache
-def _tables() -> _Tables:
-    """Made from Unicode's tables at first use, in some 50 ms."""
-    marks = {code for code in range(_BEFORE_MARKS, _BEHIND_MARKS) if combining(chr(code))}
-    joining = _one_of(marks | _composing())
+def _tables(end: int) -> _Tables:
+    """The tables of characters below `end`; made at first use, in some 50 ms."""
+    marks = {code for code in range(_BEFORE_MARKS, end) if combining(chr(code))}
+    mark, joining = _one_of(marks), _one_of(marks | _composing(end))
     return _Tables(
-        every_mark=frozenset(map(chr, marks)),
-        marks=re.compile(f"{_one_of(marks)}+"),
+        marks=re.compile(f"{mark}+"),
+        full_run=re.compile(f"{mark}{{{_MOST_MARKS}}}(?={mark})"),
         joining=re.compile(joining),
         character=re.compile(f".{joining}*", re.DOTALL),
         block=re.compile(f".{{1,{_BLOCK}}}{joining}*", re.DOTALL),
     )
 
 
-def _composing() -> set[int]:
+def _composing(end: int) -> set[int]:
     """The characters that may become one with the character before them."""
-    pairs = (decomposition(chr(code)).split() for code in range(_BEHIND_MARKS))
-    vowels_and_finals = {*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)}
-    return {int(pair[1], 16) for pair in pairs if len(pair) == 2 and pair[0][0] != "<"} | (
-        vowels_and_finals
-    )
+    pairs = (decomposition(chr(code)).split() for code in range(end))
+    seconds = {int(pair[1], 16) for pair in pairs if len(pair) == 2 and pair[0][0] != "<"}
+    return seconds | _HANGUL_VOWELS_AND_FINALS
 
 
 def _one_of(codes: set[int]) -> str:
@@ -219,7 +256,7 @@ class _Places:
 def _places(body: str) -> _Places:
     if body.isascii():
         return _Places(range(len(body) + 1), range(1, len(body) + 1))
-    tables = _tables()
+    tables = _tables_for(body)
     starts, ends = [0], [0]
     # In most blocks each character folds to one.
     for block in tables.block.findall(body):

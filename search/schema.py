@@ -39,7 +39,8 @@ _BACKEND = OpenApiParameter(
     description="Who answered; the hits are the same.",
 )
 
-_RESPONSES = {200: openapi.page_of(HitShape), **openapi.problem_responses(400, 404, 406, 503)}
+_HITS = openapi.page_of(HitShape)
+_PROBLEMS = openapi.problem_responses(400, 404, 406, 503)
 
 describe_search = extend_schema_view(
     get=extend_schema(
@@ -53,7 +54,7 @@ describe_search = extend_schema_view(
             *FILTERS,
             _BACKEND,
         ],
-        responses=_RESPONSES,
+        responses={200: _HITS, **_PROBLEMS},
     )
 )
 describe_application_search = extend_schema_view(
@@ -61,6 +62,6 @@ describe_application_search = extend_schema_view(
         summary="Search the messages of all chats of an application, newest first",
         operation_id="applications_messages_search",
         parameters=[openapi.TOKEN, _QUERY, openapi.CURSOR, openapi.LIMIT, *FILTERS, _BACKEND],
-        responses=_RESPONSES,
+        responses={200: _HITS, **_PROBLEMS},
     )
 )

@@ -25,7 +25,7 @@ from messages_app.filters import Filters
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from search.errors import IndexUnusable
-from search.fold_and_highlight import fold
+from search.fold_and_highlight import FoldedQuery
 
 MAX_QUERY_CHARACTERS = 256
 
@@ -164,7 +164,7 @@ class Matcher:
     step: ClassVar[int] = 1000
 
     def __init__(self, criteria: Criteria) -> None:
-        self._folded_query = fold(criteria.query)
+        self._query = FoldedQuery(criteria.query)
         self._filters = criteria.filters
         self._messages = settings.ENVIRONMENT.scanned_messages
         self._characters = MAX_SCANNED_CHARACTERS
@@ -190,7 +190,7 @@ class Matcher:
         return (
             row.erased_at is None
             and (self._filters is None or self._filters.match(row.created_at, row.sender))
-            and self._folded_query in fold(row.body)
+            and self._query.is_in(row.body)
         )
 
     def _spend(self, characters: int) -> None:
