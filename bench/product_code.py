@@ -28,7 +28,8 @@ from search.index.bulk_writing import write as write_changes
 from search.index.client import patient_client
 from search.index.documents import Content
 from search.index.layout import layout, pattern
-from search.index.queries import Hits
+from search.index.queries import ChatHits
+from search.service import Criteria
 
 _WRITTEN_AT_ONCE = 1000
 
@@ -105,14 +106,14 @@ def fill_index(name: str, messages: Iterable[Message]) -> tuple[float, int]:
 
 def _change(message: Message) -> Change:
     now = datetime.now(UTC)
-    row = Content(0, *message, now, now, FIRST_VERSION)
+    row = Content(0, *message, None, None, now, now, FIRST_VERSION)
     return Change(row.key, row)
 
 
 def search_index(name: str, message: Message, text: str, limit: int) -> list[int]:
     """Numbers of the newest hits in the chat of this message."""
     with _index_named(name):
-        hits = Hits((message.token, message.chat), text)
+        hits = ChatHits(Criteria((message.token, message.chat), text))
         return [hit.message_number for hit in hits.items(Window(limit=limit, descending=True))]
 
 

@@ -67,7 +67,7 @@ def _pages(client: Client, parent: Parent) -> Iterator[Row]:
 def indexed(tokens: Iterable[str]) -> Stored:
     """The messages in the search index, after a refresh."""
     found: defaultdict[Parent, dict[int, str]] = defaultdict(dict)
-    alias = f"{os.environ.get('ELASTICSEARCH_INDEX', 'messages')}-read"
+    alias = f"{os.environ.get('ELASTICSEARCH_INDEX', 'messages')}-*-read"
     with Elasticsearch(os.environ["ELASTICSEARCH_URL"]) as client:
         client.indices.refresh(index=alias)
         for token in tokens:

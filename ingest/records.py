@@ -346,6 +346,11 @@ def by_record_type(rows: Iterable[NumberedRow]) -> Mapping[RecordType, list[Numb
     return by_type
 
 
+def to_microseconds(at: datetime) -> int:
+    """The microseconds from the beginning of 1970 to this time."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
 def from_microseconds(microseconds: int) -> datetime:
     """The time at so many microseconds after the beginning of 1970, in UTC."""
     return _EPOCH + microseconds * _MICROSECOND

@@ -57,6 +57,10 @@ class Message(StoredRecord):
                 fields=("application_token", "chat_number", "created_at", "message_number"),
                 name="messages_by_time",
             ),
+            models.Index(
+                fields=("application_token", "created_at", "chat_number", "message_number"),
+                name="application_messages_by_time",
+            ),
         )
 
     def __str__(self) -> str:

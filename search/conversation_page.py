@@ -27,7 +27,7 @@ from listing.parent_rows import rows_of
 from messages_app.models import Message
 from operations.admin.cells import conversation_link, folded
 from search.fold_and_highlight import highlight
-from search.service import clean_query, search
+from search.service import Criteria, clean_query, search_chat
 
 #: Messages on a page.
 PAGE_SIZE = 50
@@ -117,7 +117,8 @@ def _hits(request: HttpRequest, chat: Chat) -> dict[str, Any] | None:
     window = _window(request)
     try:
         query = clean_query(request.GET["query"])
-        page, backend = search(chat.key, query, lambda hits: read_page(hits, window))
+        criteria = Criteria(chat.key, query)
+        page, backend = search_chat(criteria, lambda hits: read_page(hits, window))
     except DomainError as error:
         messages.warning(request, f"The search failed. {error.detail}")
         return None

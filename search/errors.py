@@ -33,6 +33,10 @@ class NoIndex(IndexUnusable):
     """Elasticsearch answers, but the index does not exist: it has yet to be built."""
 
 
+class IndexBehind(IndexUnusable):
+    """So many hits were erased in the last seconds that the index cannot fill a page."""
+
+
 class RequestRejected(IndexUnusable):
     """Elasticsearch finds this request invalid: a defect of ours. Other requests may succeed."""
 

@@ -4,6 +4,7 @@ The probe sends the same requests as searches and the search worker, so it notic
 which one of them fails, whatever Elasticsearch reports about its own health.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -72,14 +73,22 @@ def _probe_index() -> None:
             raise probes.ProbeFailed(reason)
         layout(HEALTH_PART_SECONDS)
     except NoIndex:
-        reason = "the search index is not complete, the database answers searches"
-        raise probes.ProbeFailed(reason) from None
+        raise probes.ProbeFailed(f"{_why_none()}, the database answers searches") from None
     except IndexUnusable as error:
         reason = f"the search index is unavailable or rejects requests: {error}"
         raise probes.ProbeFailed(reason) from None
     oldest = _oldest_change()
     if oldest is not None and oldest <= timezone.now() - MAX_LAG:
         raise probes.ProbeFailed(f"changes since {oldest} are not in the search index")
+
+
+def _why_none() -> str:
+    from search.index.layout import layout  # noqa: PLC0415 - see search.index
+
+    with suppress(IndexUnusable):
+        if layout(HEALTH_PART_SECONDS).outdated:
+            return "the search index is of another release and is being replaced"
+    return "the search index is not complete"
 
 
 def _oldest_change() -> datetime | None:

@@ -72,11 +72,13 @@ def rebuild(*, anew: bool, on_progress: Callable[[CopyProgress], object]) -> Non
 
 
 def _begin(*, anew: bool) -> None:
-    found = layout().build
-    if found is not None:
+    found = layout()
+    if found.build is not None:
         if not anew:
             return
-        lifecycle.remove(found)
+        lifecycle.remove(found.build)
+    if found.outdated and found.live is None:
+        logger.warning(Event.INDEX_OUTDATED, index=", ".join(sorted(set(found.outdated.values()))))
     name = settings.ENVIRONMENT.elasticsearch_index
     name = f"{name}-{timezone.now():%Y%m%d%H%M%S}-{uuid4().hex[:6]}"
     lifecycle.remove_unused()
@@ -124,7 +126,7 @@ def _copy(
 
 def _next_rows(progress: CopyProgress) -> list[Content]:
     rest = Message.objects.filter(pk__gt=progress.done, pk__lte=progress.total)
-    return list(contents(rest.order_by("pk")[:ROWS]))
+    return list(contents(rest.filter(erased_at=None).order_by("pk")[:ROWS]))
 
 
 def _last_id() -> int:

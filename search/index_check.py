@@ -3,7 +3,7 @@
 A quick pass compares versions and yields suspects, some of which are only in flight. Each suspect
 is then rechecked: read its row, wait until the backlog as of that moment is worked off, and only
 then read its document. It is a difference if the document is missing or older than that row, or if
-the row is missing or older than the document.
+the row is missing or older than the document. An erased message counts as missing.
 
 The check is also part of the audit (`audit_index`).
 """
@@ -20,7 +20,7 @@ from itertools import groupby, islice
 from operator import attrgetter
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from infra.database import in_transaction
@@ -124,9 +124,13 @@ def audit_index(cursor: Cursor) -> Iterator[Finding]:
         return
     try:
         yield from _overdue_entries()
-        if layout().live is None:
+        found = layout()
+        if found.live is None:
             if Message.objects.exists():
-                yield info(AUDIT_CHECK, (), "no index is complete: the database answers searches")
+                which = (
+                    "the index is of another release" if found.outdated else "no index is complete"
+                )
+                yield info(AUDIT_CHECK, (), f"{which}: the database answers searches")
             return
         yield from _audited_differences(cursor)
     except (IndexUnusable, JobIsRunning) as failure:
@@ -222,13 +226,13 @@ def _versions_in_table(keys: Sequence[Key]) -> Mapping[Key, int]:
     return {
         tuple(key): version
         for wanted in in_pieces(MESSAGES.key_fields, keys)
-        for *key, version in Message.objects.filter(wanted).values_list(*_VERSIONED)
+        for *key, version in _with_documents().filter(wanted).values_list(*_VERSIONED)
     }
 
 
 def _all_rows() -> Iterator[Versioned]:
     """The table in the order of its natural key, page by page along that index."""
-    rows = Message.objects.order_by(*MESSAGES.key_fields).values_list(*_VERSIONED)
+    rows = _with_documents().order_by(*MESSAGES.key_fields).values_list(*_VERSIONED)
     page = rows[:ROWS]
     while found := list(page):
         yield from (Versioned(tuple(key), version) for *key, version in found)
@@ -238,4 +242,9 @@ def _all_rows() -> Iterator[Versioned]:
 def _random_keys_of_table() -> Sequence[Key]:
     last = Message.objects.aggregate(last=Max("pk"))["last"] or 0
     ids: Iterable[int] = {random.randint(1, last) for _ in range(SAMPLE)} if last else ()  # noqa: S311
-    return list(Message.objects.filter(pk__in=ids).values_list(*MESSAGES.key_fields))
+    return list(_with_documents().filter(pk__in=ids).values_list(*MESSAGES.key_fields))
+
+
+def _with_documents() -> "QuerySet[Message]":
+    """The messages that have documents: all that are not erased."""
+    return Message.objects.filter(erased_at=None)

@@ -61,11 +61,14 @@ def index_again(letter: DeadLetter) -> None:
 
 
 def _changes(keys: Sequence[Key]) -> list[Change]:
-    """The changes that bring the documents of these messages up to date with the table."""
+    """The changes that bring the documents of these messages up to date with the table.
+
+    An erased message has no document.
+    """
     rows = {
         row.key: row
         for wanted in in_pieces(MESSAGES.key_fields, keys)
-        for row in contents(Message.objects.filter(wanted))
+        for row in contents(Message.objects.filter(wanted, erased_at=None))
     }
     return [Change(key, rows.get(key)) for key in keys]
 

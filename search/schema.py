@@ -1,4 +1,4 @@
-"""The OpenAPI description of the search route."""
+"""The OpenAPI description of the search routes."""
 
 from drf_spectacular.utils import (
     OpenApiExample,
@@ -9,7 +9,7 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 
 from api import openapi
-from messages_app.schema import MessageShape
+from messages_app.schema import FILTERS, MessageShape
 from search.service import MAX_QUERY_CHARACTERS
 
 
@@ -25,7 +25,8 @@ _QUERY = OpenApiParameter(
     "query",
     {"type": "string", "minLength": 1, "maxLength": MAX_QUERY_CHARACTERS},
     required=True,
-    description="Any part of the text, not trimmed; upper and lower case are alike.",
+    description="Any part of the text, not trimmed; upper and lower case are alike, and so are "
+    "canonically equivalent forms (NFC, NFD).",
     examples=[OpenApiExample("Part of a word", value="hous")],
 )
 _BACKEND = OpenApiParameter(
@@ -38,11 +39,29 @@ _BACKEND = OpenApiParameter(
     description="Who answered; the hits are the same.",
 )
 
+_HITS = openapi.page_of(HitShape)
+_PROBLEMS = openapi.problem_responses(400, 404, 406, 503)
+
 describe_search = extend_schema_view(
     get=extend_schema(
         summary="Search the messages of a chat, newest first",
         operation_id="applications_chats_messages_search",
-        parameters=[openapi.TOKEN, openapi.CHAT_NUMBER, _QUERY, *openapi.WINDOW, _BACKEND],
-        responses={200: openapi.page_of(HitShape), **openapi.problem_responses(400, 404, 406, 503)},
+        parameters=[
+            openapi.TOKEN,
+            openapi.CHAT_NUMBER,
+            _QUERY,
+            *openapi.WINDOW,
+            *FILTERS,
+            _BACKEND,
+        ],
+        responses={200: _HITS, **_PROBLEMS},
+    )
+)
+describe_application_search = extend_schema_view(
+    get=extend_schema(
+        summary="Search the messages of all chats of an application, newest first",
+        operation_id="applications_messages_search",
+        parameters=[openapi.TOKEN, _QUERY, openapi.CURSOR, openapi.LIMIT, *FILTERS, _BACKEND],
+        responses={200: _HITS, **_PROBLEMS},
     )
 )

@@ -1,14 +1,16 @@
-"""Searches the messages of one chat: the backends, their order, and the check of the chat.
+"""Searches the messages of a chat: the criteria, the backends in their order, the database's scan.
 
-All backends agree: a message is a hit exactly if its folded body contains the folded query
-(search.fold_and_highlight.fold). Hits are numbered items and are paged like any list.
+All backends agree: a message is a hit exactly if it is not erased, passes the filters, and its
+folded body contains the folded query (search.fold_and_highlight.fold). The hits of a chat are
+numbered items and are paged like any list. search.by_time searches applications.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
-from typing import ClassVar, TypeVar
+from typing import ClassVar, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -16,13 +18,14 @@ from django.db import InterfaceError, OperationalError
 from infra.database import database_breaker
 from infra.errors import FieldError, Invalid, Unavailable
 from ingest.read_your_writes import require_parent
-from ingest.records import Key
+from ingest.records import Key, record_type_of_parent
 from listing.pages import Source, Window
 from listing.parent_rows import StoredRows
+from messages_app.filters import Filters
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from search.errors import IndexUnusable
-from search.fold_and_highlight import fold
+from search.fold_and_highlight import FoldedQuery
 
 MAX_QUERY_CHARACTERS = 256
 
@@ -34,12 +37,16 @@ STEP_CHARACTERS = 1024 * 1024
 FIRST_STEP = 100
 
 Page = TypeVar("Page")
+Hits = TypeVar("Hits")
 
 
-class ChatTooLarge(Unavailable):
+class TooMuchToScan(Unavailable):
     """Only the index could answer this search, and it is unavailable."""
 
-    detail = "The chat is too large to be searched without the search index, which is unavailable."
+    detail = (
+        "The chat or application is too large to be searched without the search index, which is "
+        "unavailable."
+    )
     retry_after = 5
 
 
@@ -60,138 +67,189 @@ def clean_query(value: str | None, field: str = "query") -> str:
     return value
 
 
-def search(chat: Key, query: str, read_page: Callable[[Source[Message]], Page]) -> tuple[Page, str]:
-    """Apply `read_page` to the messages of this chat that contain the clean query.
+@dataclass(frozen=True)
+class Criteria:
+    """What a search looks for: a clean query within a scope, and filters if any are given.
+
+    `scope` is the key of a chat or of an application.
+    """
+
+    scope: Key
+    query: str
+    filters: Filters | None = None
+
+
+def search_chat(
+    criteria: Criteria, read_page: Callable[[Source[Message]], Page]
+) -> tuple[Page, str]:
+    """Apply `read_page` to the hits in this chat.
 
     Return the page, and the name of the backend for the Search-Backend header. `read_page` is
     called again with the next backend if the first one fails.
 
     Raises ChatNotFound, and Unavailable if no backend can answer.
     """
-    require_searchable(chat)
-    for name, find_hits in backends():
+    finders: dict[str, Callable[[Criteria], Source[Message]]] = {"database": Scan}
+    if settings.ENVIRONMENT.elasticsearch_url:
+        from search.index.queries import ChatHits  # noqa: PLC0415 - see search.index
+
+        finders = {"elasticsearch": ChatHits, **finders}
+    return first_answer(criteria, finders, read_page)
+
+
+def first_answer(
+    criteria: Criteria,
+    finders: dict[str, Callable[[Criteria], Hits]],
+    read_page: Callable[[Hits], Page],
+) -> tuple[Page, str]:
+    """The page of the first backend that can answer, and its name. Raises as `search_chat` does."""
+    require_searchable(criteria.scope)
+    for name, find_hits in finders.items():
         with suppress(IndexUnusable):
-            return read_page(find_hits(chat, query)), name
+            return read_page(find_hits(criteria)), name
     raise SearchUnavailable
 
 
-def backends() -> Iterator[tuple[str, Callable[[Key, str], Source[Message]]]]:
-    """The backends in order of preference: on IndexUnusable, try the next one.
+def require_searchable(scope: Key) -> None:
+    """Check that the chat or application exists. Raises its NotFound, Unavailable.
 
-    Each one gets a chat and a text, and finds the messages of that chat that contain the text.
-    """
-    if settings.ENVIRONMENT.elasticsearch_url:
-        from search.index.queries import Hits  # noqa: PLC0415 - see search.index
-
-        yield "elasticsearch", Hits
-    yield "database", scan
-
-
-def require_searchable(chat: Key) -> None:
-    """Check that the chat exists. Raises ChatNotFound, Unavailable.
-
-    While the database is unavailable, a chat with a message in the index is known to exist.
+    While the database is unavailable, one with a message in the index is known to exist.
     """
     database = database_breaker()
     if not database.is_open:
         try:
-            require_parent(MESSAGES, chat)
+            require_parent(record_type_of_parent(scope), scope)
         except (OperationalError, InterfaceError) as error:
             database.open(error)
         else:
             return
-    if not _is_indexed(chat):
+    if not _is_indexed(scope):
         raise SearchUnavailable
 
 
-def _is_indexed(chat: Key) -> bool:
+def _is_indexed(scope: Key) -> bool:
     if not settings.ENVIRONMENT.elasticsearch_url:
         return False
     from search.index.queries import has_messages  # noqa: PLC0415 - see search.index
 
     try:
-        return has_messages(chat)
+        return has_messages(scope)
     except IndexUnusable:
         return False
 
 
-def scan(chat: Key, query: str) -> "Scan":
-    """Scan the chat from the start of the page, and compare each body; stop when the page is full.
+class Row(NamedTuple):
+    """The columns that decide whether a message is a hit."""
 
-    One search reads at most SCANNED_MESSAGES messages, because a longer scan would hold up other
-    requests. A chat within that limit is always searched to its end; in a larger one the search
-    succeeds if the page is full by then.
+    chat_number: int
+    message_number: int
+    created_at: datetime
+    sender: str | None
+    erased_at: datetime | None
+    body: str
+
+
+#: Reads at most so many rows behind the last one that was read.
+ReadRows = Callable[[Row | None, int], Sequence[Row]]
+
+
+class Matcher:
+    """Finds the hits among rows that are read in steps, within what one search may read.
+
+    One search reads at most SEARCH_SCAN_MESSAGES messages and MAX_SCANNED_CHARACTERS, for its page
+    and the link to the previous page together, because more would hold up other requests. Filters
+    are applied here and not by the database, so that rows without hits count too.
     """
-    allowance = _Allowance(settings.ENVIRONMENT.scanned_messages, MAX_SCANNED_CHARACTERS)
-    return Scan(chat, StoredRows(Message, chat), fold(query), allowance)
 
-
-@dataclass
-class _Allowance:
-    """What one search may still read, for its page and the link to the previous page together."""
-
-    messages: int
-    characters: int
-
-
-@dataclass(frozen=True)
-class Scan:
-    """The hits in the table. Its methods raise ChatTooLarge."""
-
-    chat: Key
-    rows: StoredRows[Message]
-    folded_query: str
-    allowance: _Allowance
     step: ClassVar[int] = 1000
+
+    def __init__(self, criteria: Criteria) -> None:
+        self._query = FoldedQuery(criteria.query)
+        self._filters = criteria.filters
+        self._messages = settings.ENVIRONMENT.scanned_messages
+        self._characters = MAX_SCANNED_CHARACTERS
+
+    def hits(self, read: ReadRows) -> Iterator[Row]:
+        """The hits, in the order of the rows. Raises TooMuchToScan."""
+        last, step = None, min(FIRST_STEP, self.step)
+        while True:
+            # Reading one row more than allowed shows whether the rows end here.
+            limit = min(step, max(self._messages, 0) + 1)
+            rows = read(last, limit)
+            for row in rows:
+                self._spend(len(row.body))
+                if self._is_hit(row):
+                    yield row
+            if len(rows) < limit:
+                return
+            last = rows[-1]
+            size = sum(len(row.body) for row in rows)
+            step = max(1, min(self.step, STEP_CHARACTERS * len(rows) // max(size, 1)))
+
+    def _is_hit(self, row: Row) -> bool:
+        return (
+            row.erased_at is None
+            and (self._filters is None or self._filters.match(row.created_at, row.sender))
+            and self._query.is_in(row.body)
+        )
+
+    def _spend(self, characters: int) -> None:
+        self._messages -= 1
+        self._characters -= characters
+        if self._messages < 0 or self._characters < 0:
+            raise TooMuchToScan
+
+
+def found_by_then(hits: Iterator[Row]) -> list[Row]:
+    """These hits; fewer, but at least one, where too much must be read. Raises TooMuchToScan."""
+    found: list[Row] = []
+    try:
+        for hit in hits:
+            found.append(hit)  # noqa: PERF402 - keeps the hits found before TooMuchToScan
+    except TooMuchToScan:
+        if not found:
+            raise
+    return found
+
+
+class Scan:
+    """The hits of a chat in the table, read from the start of the page until it is full.
+
+    A chat within the bound is always searched to its end; in a larger one the search succeeds if
+    the page is full by then. The methods raise TooMuchToScan.
+    """
+
+    def __init__(self, criteria: Criteria) -> None:
+        self._chat = criteria.scope
+        self._matcher = Matcher(criteria)
+        self._rows = StoredRows(Message, criteria.scope)
 
     def items(self, window: Window) -> Sequence[Message]:
         """The hits of the window."""
         found: list[Message] = []
-        numbers = self._matching(window)
-        # A purge may remove messages after their numbers were read, so read on until it is full.
-        while some := list(islice(numbers, window.limit - len(found))):
-            found += self._read(some)
+        hits = self._hits(window)
+        # A purge may remove messages after they were matched, so read on until it is full.
+        while some := list(islice(hits, window.limit - len(found))):
+            numbers = [hit.message_number for hit in some]
+            rows = MESSAGES.rows(self._chat).filter(message_number__in=numbers, erased_at=None)
+            by_number = {row.message_number: row for row in rows}
+            found += [by_number[number] for number in numbers if number in by_number]
         return found
 
     def numbers(self, window: Window) -> Sequence[int]:
         """The numbers of the hits; fewer, but at least one, where the allowance is used up."""
-        found: list[int] = []
-        try:
-            for number in islice(self._matching(window), window.limit):
-                found.append(number)  # noqa: PERF402 - keeps the numbers found before ChatTooLarge
-        except ChatTooLarge:
-            if not found:
-                raise
-        return found
+        hits = found_by_then(islice(self._hits(window), window.limit))
+        return [hit.message_number for hit in hits]
 
-    def _matching(self, window: Window) -> Iterator[int]:
-        """The numbers of all hits of the window, in its order. Raises ChatTooLarge."""
-        rest, step = window, min(FIRST_STEP, self.step)
-        while True:
-            # Reading one row more than allowed shows whether the window ends here.
-            limit = min(step, max(self.allowance.messages, 0) + 1)
-            rows = self.rows.columns(replace(rest, limit=limit), "message_number", "body")
-            for number, body in rows:
-                self._spend(len(body))
-                if self.folded_query in fold(body):
-                    yield number
-            if len(rows) < limit:
-                return
-            rest = _beyond(rows[-1][0], rest)
-            size = sum(len(body) for _, body in rows)
-            step = max(1, min(self.step, STEP_CHARACTERS * len(rows) // max(size, 1)))
+    def _hits(self, window: Window) -> Iterator[Row]:
+        def read(last: Row | None, limit: int) -> Sequence[Row]:
+            rest = beyond(last.message_number, window) if last else window
+            rows = self._rows.columns(replace(rest, limit=limit), *Row._fields)
+            return list(map(Row._make, rows))
 
-    def _spend(self, characters: int) -> None:
-        self.allowance.messages -= 1
-        self.allowance.characters -= characters
-        if self.allowance.messages < 0 or self.allowance.characters < 0:
-            raise ChatTooLarge
-
-    def _read(self, numbers: Sequence[int]) -> list[Message]:
-        rows = MESSAGES.rows(self.chat).filter(message_number__in=numbers)
-        by_number = {row.message_number: row for row in rows}
-        return [by_number[number] for number in numbers if number in by_number]
+        return self._matcher.hits(read)
 
 
-def _beyond(number: int, window: Window) -> Window:
+def beyond(number: int, window: Window) -> Window:
+    """The rest of the window after this number, in its order."""
     return replace(window, before=number) if window.descending else replace(window, after=number)

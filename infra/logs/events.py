@@ -79,6 +79,10 @@ class Event(StrEnum):
 
     INDEX_BUILT = "index.built", "a new search index is being built"
     INDEX_COMPLETE = "index.complete", "the new search index is complete and answers searches"
+    INDEX_OUTDATED = (
+        "index.outdated",
+        "the search index is of another release; it is replaced, and the database answers",
+    )
     INDEX_WAITS = "index.waits", "the search index cannot be updated now"
     INDEX_UNCHECKED = "index.unchecked", "the daily check of the search index was not possible"
     INDEX_DIFFERS = "index.differs", "the daily check found a document that differs from its row"

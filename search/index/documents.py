@@ -18,7 +18,7 @@ from django_elasticsearch_dsl import Document, fields
 from django_elasticsearch_dsl.registries import registry
 from elasticsearch.dsl import MetaField, analyzer, tokenizer
 
-from ingest.records import Key, timestamp
+from ingest.records import Key, timestamp, to_microseconds
 from messages_app.models import Message
 from search.fold_and_highlight import fold
 from search.index.layout import document_name
@@ -33,12 +33,19 @@ def _ngrams(length: int) -> Any:
 
 @registry.register_document
 class MessageDocument(Document):  # type: ignore[misc] # it has no types
-    """One message. `chat` is the chat's key as one word, for filtering and routing."""
+    """One message; search.fold_and_highlight.FORMAT counts the versions of this declaration.
+
+    `chat` is the chat's key as one word, for filtering and routing. `created_us` is created_at in
+    microseconds since 1970, because Elasticsearch's own times are shorter or end in 2262.
+    """
 
     chat = fields.KeywordField()
     application_token = fields.KeywordField()
     chat_number = fields.LongField(index=False)
     message_number = fields.LongField()
+    created_us = fields.LongField()
+    sender = fields.KeywordField()
+    metadata = fields.KeywordField(index=False, doc_values=False)
     body = fields.KeywordField(index=False, doc_values=False)
     created_at = fields.KeywordField(index=False, doc_values=False)
     updated_at = fields.KeywordField(index=False, doc_values=False)
@@ -82,6 +89,8 @@ class Content(NamedTuple):
     chat_number: int
     message_number: int
     body: str
+    sender: str | None
+    metadata: str | None
     created_at: datetime
     updated_at: datetime
     version: int
@@ -104,6 +113,9 @@ def document(message: Content) -> dict[str, Any]:
         "application_token": message.application_token,
         "chat_number": message.chat_number,
         "message_number": message.message_number,
+        "created_us": to_microseconds(message.created_at),
+        "sender": message.sender,
+        "metadata": message.metadata,
         "body": message.body,
         "created_at": timestamp(message.created_at),
         "updated_at": timestamp(message.updated_at),

@@ -7,7 +7,8 @@ Three aliases give each index its role. They exist in Elasticsearch alone.
     build   an index that is being filled from the table; changes are written to it too
 
 When Elasticsearch loses its data, it loses the aliases as well, so every process sees that an index
-has to be built.
+has to be built. The names contain the format of the index (search.fold_and_highlight.FORMAT), so it
+is the same with an index of another release: it is outdated, and stays until a new one is complete.
 """
 
 from dataclasses import dataclass
@@ -17,11 +18,16 @@ from django.conf import settings
 
 from infra.timeouts import SEARCH_PATIENT_SECONDS
 from ingest.records import Key
+from search.fold_and_highlight import FORMAT
 from search.index.client import client, failures, patient_client
 
 
 def document_name(key: Key) -> str:
-    """A natural key as one word: the document id of a message, or the routing value of a chat."""
+    """A natural key as one word: the document id of a message, or the routing value of a chat.
+
+    Routing by chat keeps a search within a chat on one shard, and spreads an application over all.
+    Routed by application, the largest one would be the load of a single shard.
+    """
     return "/".join(map(str, key))
 
 
@@ -35,7 +41,7 @@ class Role(StrEnum):
 
 def alias(role: Role) -> str:
     """The alias of the index with this role."""
-    return f"{settings.ENVIRONMENT.elasticsearch_index}-{role}"
+    return f"{settings.ENVIRONMENT.elasticsearch_index}-{FORMAT}-{role}"
 
 
 def pattern() -> str:
@@ -53,9 +59,13 @@ class Target:
 
 @dataclass(frozen=True)
 class Layout:
-    """The name of the index with each role; roles without an index are missing."""
+    """The name of the index with each role; roles without an index are missing.
+
+    `outdated` are the aliases of other formats, and their indexes.
+    """
 
     by_role: dict[Role, str]
+    outdated: dict[str, str]
 
     @property
     def live(self) -> str | None:
@@ -81,13 +91,9 @@ def layout(timeout: float = SEARCH_PATIENT_SECONDS) -> Layout:
         # By pattern, since an unknown name would be an error. Restricted to our own indexes, since
         # any blocked index in the cluster would make Elasticsearch reject the request.
         indexes = server.indices.get_alias(index=pattern(), name=pattern())
-    roles = {alias(role): role for role in Role}
-    return Layout({
-        roles[name]: index
-        for index, about in indexes.items()
-        for name in about["aliases"]
-        if name in roles
-    })  # fmt: skip
+    by_alias = {name: index for index, about in indexes.items() for name in about["aliases"]}
+    by_role = {role: by_alias.pop(alias(role)) for role in Role if alias(role) in by_alias}
+    return Layout(by_role, outdated=by_alias)
 
 
 def all_indexes() -> set[str]:

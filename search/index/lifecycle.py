@@ -50,9 +50,8 @@ def make_live(index: str) -> None:
 
 def _alias_actions(index: str, before: Layout) -> list[dict[str, dict[str, str]]]:
     """Elasticsearch applies them all in one step, or none."""
-    actions = [
-        {"remove": {"index": old, "alias": alias(role)}} for role, old in before.by_role.items()
-    ]
+    aliases = {alias(role): old for role, old in before.by_role.items()} | before.outdated
+    actions = [{"remove": {"index": old, "alias": name}} for name, old in aliases.items()]
     return [
         *actions,
         {"add": {"index": index, "alias": alias(Role.WRITE)}},
@@ -61,8 +60,9 @@ def _alias_actions(index: str, before: Layout) -> list[dict[str, dict[str, str]]
 
 
 def remove_unused() -> None:
-    """Remove every index of this installation that has no role. Raises IndexUnusable."""
-    for index in all_indexes() - set(layout().by_role.values()):
+    """Remove every index of this installation that has no alias. Raises IndexUnusable."""
+    found = layout()
+    for index in all_indexes() - {*found.by_role.values(), *found.outdated.values()}:
         remove(index)
 
 

@@ -1,33 +1,48 @@
-"""Search by Elasticsearch: the messages of a chat that contain a text, in either order."""
+"""Search by Elasticsearch: the messages of a chat or an application that contain a text.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+The index may be two seconds late, but an erased message is never shown: the rows of hits are looked
+up before the hits are returned, unless the database is unavailable.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
+
 from infra.breaker import Breaker
+from infra.database import database_breaker
 from infra.logs import Event, get_logger
+from infra.natural_keys import in_pieces
 from infra.timeouts import SEARCH_ANSWER_SECONDS
-from ingest.records import Key
-from listing.pages import Window
+from ingest.records import Key, to_microseconds
+from listing.pages import MAX_LIMIT, Window
 from messages_app.models import Message
 from messages_app.records import MESSAGES
-from search.errors import IndexUnavailable, RequestRejected
+from search.by_time import Position, TimeWindow, just_before, place_of
+from search.errors import IndexBehind, IndexUnavailable, RequestRejected
 from search.fold_and_highlight import fold
 from search.index.client import client, failures
 from search.index.layout import Role, alias, document_name
+from search.service import Criteria, beyond
 
 logger = get_logger(__name__)
 
 Json = dict[str, Any]
 
-_SHOWN: Json = {"includes": ["body", "created_at", "updated_at", "message_number"]}
+_SHOWN: Json = {
+    "includes": [*MESSAGES.key_fields, *MESSAGES.field_names, "created_at", "updated_at"]
+}
+
+#: Requests for one page. The first one is enough, unless hits were erased a moment ago.
+MAX_REQUESTS = 10
 
 
-def has_messages(chat: Key) -> bool:
-    """Whether the index has any message of this chat. Raises IndexUnusable."""
-    return bool(_ask(chat, [], Window(limit=1, descending=True), source=False))
+def has_messages(scope: Key) -> bool:
+    """Whether the index has any message of this chat or application. Raises IndexUnusable."""
+    return bool(_ask(_Question(scope, [_within(scope)], _BY_NUMBER, limit=1), source=False))
 
 
 @cache
@@ -51,52 +66,141 @@ def require_readable(timeout: float = SEARCH_ANSWER_SECONDS) -> None:
 
 
 @dataclass(frozen=True)
-class Hits:
-    """The messages of a chat that contain a text: one request a page. Raises IndexUnusable."""
+class _Question:
+    """A search request: filters, sort order, the sort values behind which to begin, and size."""
 
-    chat: Key
-    query: str
+    scope: Key
+    filters: Sequence[Json]
+    order: Sequence[Mapping[str, str]]
+    after: Sequence[int] | None = None
+    limit: int = MAX_LIMIT
+
+
+_BY_NUMBER = ({"chat": "asc"}, {"message_number": "desc"})
+_BY_NUMBER_UP = ({"chat": "asc"}, {"message_number": "asc"})
+_BY_TIME = ({"created_us": "desc"}, {"chat_number": "desc"}, {"message_number": "desc"})
+_BY_TIME_UP = ({"created_us": "asc"}, {"chat_number": "asc"}, {"message_number": "asc"})
+
+
+class ChatHits:
+    """The hits in a chat: one request a page. Raises IndexUnusable."""
+
+    def __init__(self, criteria: Criteria) -> None:
+        self._scope = criteria.scope
+        self._filters = _filters(criteria)
 
     def items(self, window: Window) -> Sequence[Message]:
         """The hits of the window, made from their documents."""
-        return [self._message(hit["_source"]) for hit in self._ask(window, source=_SHOWN)]
+
+        def read(last: Message | None, limit: int) -> Sequence[Message]:
+            rest = beyond(last.message_number, window) if last else window
+            return list(map(_message, self._ask(replace(rest, limit=limit), source=_SHOWN)))
+
+        return _without_erased(read, window.limit)
 
     def numbers(self, window: Window) -> Sequence[int]:
         """The numbers of the hits of the window."""
         return [int(hit["sort"][-1]) for hit in self._ask(window, source=False)]
 
     def _ask(self, window: Window, *, source: bool | Json) -> Sequence[Json]:
-        return _ask(self.chat, [_containing(fold(self.query))], window, source=source)
-
-    def _message(self, source: Mapping[str, Any]) -> Message:
-        """An unsaved instance that represents the hit; the table is not read."""
-        return Message(
-            **dict(zip(MESSAGES.key_fields, (*self.chat, source["message_number"]), strict=True)),
-            body=source["body"],
-            created_at=datetime.fromisoformat(source["created_at"]),
-            updated_at=datetime.fromisoformat(source["updated_at"]),
-        )
+        # The sort order of the index, so Elasticsearch stops when the page is full.
+        order = _BY_NUMBER if window.descending else _BY_NUMBER_UP
+        filters = [*self._filters, *_range("message_number", window.after, window.before)]
+        return _ask(_Question(self._scope, filters, order, limit=window.limit), source=source)
 
 
-def _ask(
-    chat: Key, filters: Sequence[Json], window: Window, *, source: bool | Json
-) -> Sequence[Json]:
-    """The hits in this window. Raises IndexUnusable; at once while the breaker is open.
+class ApplicationHits:
+    """The hits in an application: one request a page. Raises IndexUnusable."""
 
-    A search is restricted to one chat twice: by routing, so one shard is asked, and by a filter.
+    def __init__(self, criteria: Criteria) -> None:
+        self._scope = criteria.scope
+        self._filters = _filters(criteria)
+
+    def older(self, window: TimeWindow) -> Sequence[Message]:
+        """The newest hits of the window, newest first."""
+
+        def read(last: Message | None, limit: int) -> Sequence[Message]:
+            start = place_of(last) if last else window.start
+            return list(map(_message, self._ask(_BY_TIME, start, limit, source=_SHOWN)))
+
+        return _without_erased(read, window.limit)
+
+    def not_older(self, start: Position, limit: int) -> Sequence[Position]:
+        """The places of the oldest hits that lie at `start` or behind it, oldest first."""
+        hits = self._ask(_BY_TIME_UP, just_before(start), limit, source=False)
+        return [Position(*hit["sort"]) for hit in hits]
+
+    def _ask(
+        self,
+        order: Sequence[Mapping[str, str]],
+        start: Position | None,
+        limit: int,
+        *,
+        source: bool | Json,
+    ) -> Sequence[Json]:
+        after = astuple(start) if start else None
+        return _ask(_Question(self._scope, self._filters, order, after, limit), source=source)
+
+
+def _message(hit: Json) -> Message:
+    """An unsaved instance that represents the hit."""
+    source = hit["_source"]
+    names = (*MESSAGES.key_fields, *MESSAGES.field_names)
+    return Message(
+        **{name: source.get(name) for name in names},
+        created_at=datetime.fromisoformat(source["created_at"]),
+        updated_at=datetime.fromisoformat(source["updated_at"]),
+    )
+
+
+def _without_erased(
+    read: Callable[[Message | None, int], Sequence[Message]], limit: int
+) -> Sequence[Message]:
+    """The first hits that are not erased; `read` gives at most so many behind the last one.
+
+    Raises IndexBehind where that takes more than MAX_REQUESTS.
     """
+    found: list[Message] = []
+    last: Message | None = None
+    for _ in range(MAX_REQUESTS):
+        wanted = MAX_LIMIT if last else limit
+        hits = read(last, wanted)
+        erased = _erased(list(map(MESSAGES.key_of, hits)))
+        found += [hit for hit in hits if MESSAGES.key_of(hit) not in erased]
+        if len(found) >= limit or len(hits) < wanted:
+            return found[:limit]
+        last = hits[-1]
+    raise IndexBehind(f"{MAX_REQUESTS} requests found too few messages that are not erased")
+
+
+def _erased(keys: Sequence[Key]) -> set[Key]:
+    """Those of these messages that are erased; none while the database is unavailable."""
+    database = database_breaker()
+    if database.is_open:
+        return set()
+    erased = Message.objects.exclude(erased_at=None).values_list(*MESSAGES.key_fields)
+    try:
+        return {
+            key for wanted in in_pieces(MESSAGES.key_fields, keys) for key in erased.filter(wanted)
+        }
+    except (OperationalError, InterfaceError) as error:
+        database.open(error)
+        return set()
+
+
+def _ask(question: _Question, *, source: bool | Json) -> Sequence[Json]:
+    """The hits. Raises IndexUnusable; at once while the breaker is open."""
     if breaker().is_open:
         raise IndexUnavailable("the circuit breaker is open")
-    name = document_name(chat)
     try:
         with failures():
             answer = client().search(
                 index=alias(Role.READ),
-                routing=name,
-                query={"bool": {"filter": [{"term": {"chat": name}}, *filters, *_within(window)]}},
-                # The sort order of the index, so Elasticsearch stops when the page is full.
-                sort=[{"chat": "asc"}, {"message_number": "desc" if window.descending else "asc"}],
-                size=window.limit,
+                routing=_routing(question.scope),
+                query={"bool": {"filter": list(question.filters)}},
+                sort=list(question.order),
+                search_after=question.after,
+                size=question.limit,
                 source=source,
                 track_total_hits=False,
                 allow_partial_search_results=False,
@@ -112,10 +216,38 @@ def _ask(
     return hits
 
 
-def _within(window: Window) -> list[Json]:
-    bounds = {"gt": window.after, "lt": window.before}
+def _is_chat(scope: Key) -> bool:
+    return len(scope) == len(MESSAGES.parent_fields)
+
+
+def _routing(scope: Key) -> str | None:
+    """The shard of a chat; the chats of an application are on all shards."""
+    return document_name(scope) if _is_chat(scope) else None
+
+
+def _within(scope: Key) -> Json:
+    return {"term": {"chat" if _is_chat(scope) else "application_token": document_name(scope)}}
+
+
+def _filters(criteria: Criteria) -> list[Json]:
+    filters = [_within(criteria.scope), _containing(fold(criteria.query))]
+    asked = criteria.filters
+    if asked is not None:
+        after, before = map(_microseconds, (asked.created_after, asked.created_before))
+        filters += _range("created_us", after, before)
+        if asked.sender is not None:
+            filters.append({"term": {"sender": asked.sender}})
+    return filters
+
+
+def _microseconds(at: datetime | None) -> int | None:
+    return None if at is None else to_microseconds(at)
+
+
+def _range(field: str, after: int | None, before: int | None) -> list[Json]:
+    bounds = {"gt": after, "lt": before}
     given = {name: bound for name, bound in bounds.items() if bound is not None}
-    return [{"range": {"message_number": given}}] if given else []
+    return [{"range": {field: given}}] if given else []
 
 
 def _containing(folded_query: str) -> Json:

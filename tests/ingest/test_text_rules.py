@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from infra.errors import Invalid
 from ingest.text_rules import MAX_BODY_BYTES, clean_body, clean_name
-from search.fold_and_highlight import fold
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
@@ -89,8 +88,3 @@ def test_half_a_character_is_refused(half: str) -> None:
     for clean in (clean_body, clean_name):
         with pytest.raises(Invalid, match="half a character"):
             clean(half)
-
-
-@given(st.text(), st.text())
-def test_folding_a_whole_is_folding_its_parts(left: str, right: str) -> None:
-    assert fold(left + right) == fold(left) + fold(right)

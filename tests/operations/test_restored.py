@@ -15,7 +15,7 @@ from listing.pages import Window
 from operations import restore
 from operations.management.commands.new_epoch import MAX_SKIP
 from retention.purge import purge
-from search.service import scan
+from search.service import Criteria, Scan
 from tests.api.client import Api
 from tests.audit.results import audit
 from tests.conversations.runs import exported, said_in
@@ -114,7 +114,8 @@ class TestSkip:
         def hits(most: int) -> list[int]:
             update = {"scanned_messages": most}
             settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=update)
-            return list(scan((token, int(number)), "b").numbers(Window()))
+            criteria = Criteria((token, int(number)), "b")
+            return list(Scan(criteria).numbers(Window()))
 
         assert hits(4) == [2, 100_004]
         assert hits(3) == [2]

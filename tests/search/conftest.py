@@ -1,7 +1,7 @@
 """An Elasticsearch for the tests that need one; the other tests have none."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
@@ -13,6 +13,9 @@ from search.index import queries
 from search.index.client import client
 from tests.pipeline.proxy import Proxy, proxy_to, through
 from tests.search.index import SearchIndex
+
+#: Makes everything findable, and returns the backend.
+Settle = Callable[[], str]
 
 
 @pytest.fixture
@@ -59,3 +62,17 @@ def index(no_index: SearchIndex) -> SearchIndex:
     index_build.begin()
     index_build.resume()
     return no_index
+
+
+@pytest.fixture(params=["database", pytest.param("elasticsearch", marks=pytest.mark.stack)])
+def settle(request: pytest.FixtureRequest) -> Settle:
+    """Makes everything findable, and says by which backend."""
+    if request.param == "database":
+        return lambda: "database"
+    index: SearchIndex = request.getfixturevalue("index")
+
+    def keep_up() -> str:
+        index.keep_up()
+        return "elasticsearch"
+
+    return keep_up

@@ -5,8 +5,9 @@ from typing import Any
 from elasticsearch import Elasticsearch
 
 from ingest.records import Key
+from search import index_build
 from search.index import versions
-from search.index.layout import document_name, pattern
+from search.index.layout import Role, alias, document_name, pattern
 from search.indexer import Workload, index_batch
 
 
@@ -34,7 +35,12 @@ class SearchIndex:
     def source(self, key: Key) -> dict[str, Any] | None:
         """The indexed document of a message."""
         [found] = self.server.mget(
-            index=f"{pattern()[:-1]}read",
+            index=alias(Role.READ),
             docs=[{"_id": document_name(key), "routing": document_name(key[:-1])}],
         )["docs"]
         return found["_source"] if found.get("found") else None
+
+    def rebuild(self) -> None:
+        """Replace the index with one that is built from the table."""
+        index_build.begin()
+        index_build.resume()

@@ -202,7 +202,7 @@ def test_a_search_that_is_called_wrong_takes_no_others_with_it(
 
 def test_a_request_that_is_too_large_is_sent_in_parts(settings: Settings) -> None:
     now = timezone.now()
-    rows = [Content(n, "t", 1, n, "x" * 1000, now, now, 1) for n in range(1, 9)]
+    rows = [Content(n, "t", 1, n, "x" * 1000, None, None, now, now, 1) for n in range(1, 9)]
     changes = [bulk_writing.Change(row.key, row) for row in rows]
     target = [Target("messages-write", "messages-1")]
     refusal = {"status": 413, "content": b"", "headers_too": AS_JSON}

@@ -1,32 +1,15 @@
 """Search: which messages match, how they are shown, and that results stay within the chat."""
 
 import random
-from collections.abc import Callable
 
 import pytest
 
 from search.fold_and_highlight import fold, highlight
-from search.service import Scan
+from search.service import Matcher
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.api.test_paging import shown, walk
-from tests.search.index import SearchIndex
-
-Settle = Callable[[], str]
-
-
-@pytest.fixture(params=["database", pytest.param("elasticsearch", marks=pytest.mark.stack)])
-def settle(request: pytest.FixtureRequest) -> Settle:
-    """Makes everything findable, and says by which backend."""
-    if request.param == "database":
-        return lambda: "database"
-    index: SearchIndex = request.getfixturevalue("index")
-
-    def keep_up() -> str:
-        index.keep_up()
-        return "elasticsearch"
-
-    return keep_up
+from tests.search.conftest import Settle
 
 
 @pytest.mark.both
@@ -173,7 +156,7 @@ def test_long_bodies_are_found_by_their_end(api: Api, settle: Settle) -> None:
 def test_a_scan_goes_on_until_its_page_is_full(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     chat = api.new_chat()
     api.say(chat, *("needle" if n % 7 == 0 else "hay" for n in range(50)))
-    monkeypatch.setattr(Scan, "step", 5)
+    monkeypatch.setattr(Matcher, "step", 5)
 
     assert shown(api.get(f"{chat}/messages/search", query="needle").json()) == [
         50, 43, 36, 29, 22, 15, 8, 1,
@@ -186,7 +169,7 @@ def test_a_scan_goes_on_until_its_page_is_full(api: Api, monkeypatch: pytest.Mon
         ("Straße", "ss", "Stra<mark>ß</mark>e"),
         ("ß", "s", "<mark>ß</mark>"),
         ("aaa", "aa", "<mark>aa</mark>a"),
-        ("İstanbul", "i", "<mark>İ</mark>stanbul"),
+        ("İstanbul", "i̇", "<mark>İ</mark>stanbul"),
         ("ﬃx", "fix", "<mark>ﬃx</mark>"),
         ("no hit", "z", "no hit"),
     ],
