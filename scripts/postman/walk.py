@@ -117,6 +117,16 @@ WALK = (
             )
         },
     ),
+    Step(
+        "applications_messages_search",
+        "the newest hit of all chats",
+        given={"limit": "1"},
+        holds={
+            "the hit is marked": (
+                'body.results.forEach((hit) => pm.expect(hit.highlight).to.include("<mark>"))'
+            )
+        },
+    ),
     Step("applications_chats_messages_destroy"),
     Step(
         "applications_chats_messages_retrieve",
