@@ -1,7 +1,8 @@
 """Gunicorn's ASGI worker: one web process, with bounds on its connections.
 
 This module and api.gunicorn_connection are the only users of gunicorn's private API.
-tests/live/test_worker.py shows what breaks after an upgrade, and pyproject.toml bounds the version.
+The tests with tests/live/gunicorn_worker.py show what breaks after an upgrade, and pyproject.toml
+bounds the version.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Errors of import and export. Each message says what happened, where, and what to do."""
+"""Errors of import, export, conversion. Each message says what happened, where, and what to do."""
 
 from infra.errors import DomainError
 
@@ -25,6 +25,10 @@ class ImportOvertaken(DomainError):
 
 class InvalidLine(DomainError):
     """A line that cannot be imported; the detail gives the reason."""
+
+
+class SpoolFailed(DomainError):
+    """The temporary database of a conversion failed, for example for lack of space."""
 
 
 class UnknownApplication(DomainError):

@@ -1,13 +1,13 @@
-"""The lines of an export, chat by chat, in bounded memory.
+"""The lines of an export: the application, then chat by chat with its messages, in bounded memory.
 
 Each step reads a range of the natural key with both bounds: with one bound, MariaDB may read all
 rows from the first one, at each step. Where numbers are not dense the next stored one is looked up,
 so the cost follows the number of rows. Messages written during the export may be missing.
 """
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from django.db.models import Q, Sum
 
@@ -15,15 +15,22 @@ from applications.models import Application
 from chats.models import Chat
 from chats.records import CHATS
 from conversations.errors import UnknownApplication
+from conversations.export_format import (
+    MAX_INTEGER,
+    ApplicationLine,
+    ChatLine,
+    History,
+    MessageLine,
+)
+from ingest.models import StoredRecord
 from listing import parent_rows
 from messages_app.models import Message
-
-#: Characters that JSON permits but terminals obey, or readers take for the end of a line: DEL, C1
-#: controls, line and paragraph separators, directional overrides. JSON has them only in strings.
-_UNSAFE = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+from messages_app.records import MESSAGES
+from operations.counts import count_children
 
 #: Messages in one step.
 STEP = 500
+_HISTORY = ("erased_at", "created_at", "updated_at", "version")
 #: Applications listed in an error message.
 MAX_LISTED = 50
 
@@ -51,26 +58,66 @@ def find_application(token_or_name: str) -> Application:
 
 
 def count_messages(application: Application) -> int:
-    """The approximate number of lines."""
+    """The approximate number of messages."""
     total = CHATS.rows(application.key).aggregate(total=Sum("messages_count"))["total"]
     return int(total or 0)
 
 
 def steps_of(application: Application) -> Iterator[list[str]]:
-    """The lines with their newlines, by chat and message number, a few hundred at a time."""
+    """The lines with their newlines, by chat and message number, a few hundred at a time.
+
+    Counts are those of the rows there are, also where the next count job has yet to correct one.
+    """
+    columns = ("chat_number", "message_number", *MESSAGES.field_names, *_HISTORY)
     messages = Message.objects.filter(application_token=application.token).order_by(
         "chat_number", "message_number"
     )
+    chats_count = count_children(CHATS, [application]).get(application.key, 0)
+    yield [ApplicationLine(application.name, chats_count, _history(application)).as_line()]
     for chats in _chats(application):
-        names = {chat.chat_number: chat.name for chat in chats}
+        counts = count_children(MESSAGES, chats)
+        lines = deque(_chat_line(chat, counts.get(chat.key, 0)) for chat in chats)
+        purged = {chat.chat_number: chat.purged_through for chat in chats}
         for some in _ranges(chats):
-            rows = messages.filter(some).values_list("chat_number", "body")
-            # A message can be stored before its chat; the API does not show it until then either.
-            yield [
-                _line(application.name, names[chat_number], body)
-                for chat_number, body in rows
-                if chat_number in names
-            ]
+            yield list(_in_order(lines, purged, messages.filter(some).values(*columns)))
+        yield [line.as_line() for line in lines]
+
+
+def _in_order(
+    chats: deque[ChatLine], purged: Mapping[int, int], rows: Iterable[Mapping[str, Any]]
+) -> Iterator[str]:
+    """The lines of these messages, each chat's own line before them; takes those from `chats`."""
+    for row in rows:
+        while chats and chats[0].chat_number <= row["chat_number"]:
+            yield chats.popleft().as_line()
+        # A message can be stored before its chat; the API does not show it until then either. An
+        # interrupted purge leaves messages that are not shown any more.
+        if row["message_number"] > purged.get(row["chat_number"], MAX_INTEGER):
+            yield _message_line(row).as_line()
+
+
+def _chat_line(chat: Chat, messages_count: int) -> ChatLine:
+    return ChatLine(
+        chat_number=chat.chat_number,
+        values={name: getattr(chat, name) for name in CHATS.field_names},
+        messages_count=messages_count,
+        purged_through=chat.purged_through,
+        history=_history(chat),
+    )
+
+
+def _message_line(row: Mapping[str, Any]) -> MessageLine:
+    return MessageLine(
+        chat_number=row["chat_number"],
+        message_number=row["message_number"],
+        values={name: row[name] for name in MESSAGES.field_names},
+        erased_at=row["erased_at"],
+        history=History(row["created_at"], row["updated_at"], row["version"]),
+    )
+
+
+def _history(row: StoredRecord) -> History:
+    return History(row.created_at, row.updated_at, row.version)
 
 
 def _chats(application: Application) -> Iterator[list[Chat]]:
@@ -115,9 +162,3 @@ def _parts(chat: Chat) -> Iterator[Q]:
 
 def _whole(chat_numbers: Sequence[int]) -> Q:
     return Q(chat_number__range=(chat_numbers[0], chat_numbers[-1]))
-
-
-def _line(application: str, chat: str, body: str) -> str:
-    fields = {"application": application, "chat": chat, "body": body}
-    line = json.dumps(fields, ensure_ascii=False)
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", line) + "\n"

@@ -1,16 +1,20 @@
-"""The lines of an import: split from a stream in bounded memory, parsed to messages, and batched.
+"""The lines of an import: split from a stream in bounded memory, parsed, and batched.
 
 A line knows its number and a digest of all its bytes. The last line may lack its newline: the
 program that writes the file may not be done with it. A byte order mark at the start of a line is
 not part of its content, because each part of joined files may begin with one; the digest includes
-it. Names and bodies follow the rules of the API (ingest.text_rules), and no others.
+it.
+
+There are two formats: that of exports (conversations.export_format), and the old one, whose lines
+name the application and the chat of a message. The first line tells which one an input has. Names
+and bodies follow the rules of the API (ingest.text_rules), and no others.
 
 A batch is stored in one transaction. It records exactly which lines it covers, and their digest. An
 invalid or empty last line without a newline is reported but not covered: it may be incomplete.
 """
 
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -18,6 +22,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from conversations.errors import InvalidLine, SourceTruncated
+from conversations.export_format import ExportLine, MessageLine, has_type, read_line
 from conversations.models import digest_of
 from infra.errors import Invalid
 from ingest.text_rules import clean_body, clean_name
@@ -59,11 +64,14 @@ class ChatName:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportedMessage:
-    """The message of one line."""
+class NamedMessage:
+    """A message of the old format, which names its chat."""
 
     chat: ChatName
     body: str
+
+
+Content = NamedMessage | ExportLine
 
 
 def split_lines(pieces: Iterable[bytes]) -> Iterator[Line]:
@@ -80,28 +88,60 @@ def split_lines(pieces: Iterable[bytes]) -> Iterator[Line]:
         yield line.build(has_newline=False)
 
 
-def parse(line: Line) -> ImportedMessage:
-    """The message of this line. Raises InvalidLine."""
-    if line.is_too_long:
-        raise InvalidLine(f"is longer than {MAX_LINE_BYTES:,} bytes")
-    data = _parse_json(line.content)
-    if not isinstance(data, dict):
-        raise InvalidLine("is not a JSON object")
+def is_export(first: Line) -> bool:
+    """Whether an input that begins with this line has the format of exports."""
+    try:
+        return has_type(_parse_json(first))
+    except InvalidLine:
+        return False
+
+
+def parse_export_line(line: Line) -> ExportLine:
+    """The application, chat or message of this line. Raises InvalidLine."""
+    data = _parse_object(line)
+    if not has_type(data):
+        raise InvalidLine(
+            "has no type, but the first line of this input has one: import lines of the old format "
+            "as an input of their own"
+        )
+    try:
+        return read_line(data)
+    except Invalid as error:
+        raise InvalidLine(error.detail) from None
+
+
+def parse_named_message(line: Line) -> NamedMessage:
+    """The message of this line of the old format. Raises InvalidLine."""
+    data = _parse_object(line)
+    if has_type(data):
+        raise InvalidLine(
+            "has a type, but the first line of this input has none: an export begins with the line "
+            "of its application"
+        )
     try:
         chat = ChatName(
             application=clean_name(field_of(data, "application"), "application"),
             chat=clean_name(field_of(data, "chat"), "chat"),
         )
-        return ImportedMessage(chat, clean_body(field_of(data, "body")))
+        return NamedMessage(chat, clean_body(field_of(data, "body")))
     except Invalid as error:
         raise InvalidLine(error.detail) from None
 
 
-def _parse_json(content: bytes) -> object:
+def _parse_object(line: Line) -> dict[str, object]:
+    data = _parse_json(line)
+    if not isinstance(data, dict):
+        raise InvalidLine("is not a JSON object")
+    return data
+
+
+def _parse_json(line: Line) -> object:
+    if line.is_too_long:
+        raise InvalidLine(f"is longer than {MAX_LINE_BYTES:,} bytes")
     try:
-        return orjson.loads(content)
+        return orjson.loads(line.content)
     except orjson.JSONDecodeError as error:
-        raise InvalidLine(_json_problem(content, error)) from None
+        raise InvalidLine(_json_problem(line.content, error)) from None
 
 
 def _json_problem(content: bytes, error: orjson.JSONDecodeError) -> str:
@@ -156,14 +196,28 @@ class Rejection:
     raw: bytes
 
 
+def rejection(line: Line, reason: str) -> Rejection:
+    """The rejection of this line."""
+    return Rejection(line.number, reason, line.content[:KEPT_BYTES])
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line and its content."""
+
+    line: Line
+    content: Content
+
+
 @dataclass
 class Batch:
     """The lines after line `before`, up to line `done`; `digest` covers all lines up to `done`."""
 
+    parse: Callable[[Line], Content]
     before: int
     done: int
     digest: str
-    messages: list[ImportedMessage] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
     empty: int = 0
     size: int = 0
@@ -178,41 +232,60 @@ class Batch:
         """Whether the batch covers or reports any line."""
         return self.done > self.before or bool(self.rejected)
 
+    @property
+    def lines(self) -> int:
+        """The number of lines that it covers or reports."""
+        return len(self.entries) + len(self.rejected) + self.empty
+
+    @property
+    def messages(self) -> int:
+        """The number of its messages."""
+        kinds = (NamedMessage, MessageLine)
+        return sum(isinstance(entry.content, kinds) for entry in self.entries)
+
     def add(self, line: Line, digest: "_Hash") -> None:
         """Add the next line."""
-        has_message = self._add_content(line)
-        if has_message or line.has_newline:
+        has_entry = self._add_content(line)
+        if has_entry or line.has_newline:
             digest.update(line.digest)
             self.done = line.number
             self.digest = digest.hexdigest()
+
+    def reject(self, refused: Collection[Rejection]) -> None:
+        """Turn entries that could not be stored into rejections."""
+        numbers = {one.line_number for one in refused}
+        self.entries = [one for one in self.entries if one.line.number not in numbers]
+        self.rejected = sorted([*self.rejected, *refused], key=lambda one: one.line_number)
 
     def _add_content(self, line: Line) -> bool:
         if line.is_empty:
             self.empty += line.has_newline
             return False
         try:
-            self.messages.append(parse(line))
+            self.entries.append(Entry(line, self.parse(line)))
         except InvalidLine as invalid:
-            raw = line.content[:KEPT_BYTES]
-            self.rejected.append(Rejection(line.number, invalid.detail, raw))
-            self.size += len(raw)
+            rejected = rejection(line, invalid.detail)
+            self.rejected.append(rejected)
+            self.size += len(rejected.raw)
             return False
         self.size += len(line.content)
         return True
 
 
-def batches(lines: Iterable[Line], done: int, digest: "_Hash") -> Iterator[Batch]:
+def batches(
+    lines: Iterable[Line], done: int, digest: "_Hash", parse: Callable[[Line], Content]
+) -> Iterator[Batch]:
     """The lines after line `done`, in batches; `digest` covers the lines up to there.
 
     If the input is truncated, the lines before that come first. Raises SourceTruncated then.
     """
-    batch = Batch(done, done, digest.hexdigest())
+    batch = Batch(parse, done, done, digest.hexdigest())
     try:
         for line in lines:
             batch.add(line, digest)
             if batch.is_full:
                 yield batch
-                batch = Batch(batch.done, batch.done, batch.digest)
+                batch = Batch(parse, batch.done, batch.done, batch.digest)
     except SourceTruncated:
         if batch.has_content:
             yield batch

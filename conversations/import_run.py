@@ -1,33 +1,39 @@
 """One run of an import: skip the lines that are done, then store batch after batch.
 
-Each batch is one transaction: messages, new chats, rejected lines and the progress itself. Either
+Each batch is one transaction: its rows, rejected lines and the progress itself. Either
 all of it is stored or nothing, so an import that is killed at any point and run again stores each
 line exactly once. An import is identified by the name of its source and its first line. A later run
 reads the lines that are done again, checks that they are the same, and continues after them.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from conversations.chat_resolver import ChatResolver, ResolvedChats
 from conversations.errors import ImportOvertaken, SourceChanged
-from conversations.import_lines import Batch, ImportedMessage, Line, batches
+from conversations.import_lines import (
+    Batch,
+    Entry,
+    Line,
+    Rejection,
+    batches,
+    is_export,
+    parse_export_line,
+    parse_named_message,
+)
 from conversations.import_source import Source, displayable
-from conversations.models import Import, ImportShare, RejectedLine, digest_of
+from conversations.models import Import, RejectedLine, digest_of
+from conversations.named_messages import NamedMessages
+from conversations.restored_rows import RestoredRows
 from infra.database import in_transaction
-from ingest.database_numbers import number_and_insert
-from messages_app.records import MESSAGES
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -100,6 +106,7 @@ class Outcome:
 
     import_id: int | None = None
     skipped: int = 0
+    handled: int = 0
     messages: int = 0
     rejected: int = 0
     empty: int = 0
@@ -107,18 +114,24 @@ class Outcome:
     @property
     def lines(self) -> int:
         """The lines handled by this run or an earlier one."""
-        return self.skipped + self.messages + self.rejected + self.empty
-
-    @property
-    def handled(self) -> int:
-        """The lines handled by this run."""
-        return self.lines - self.skipped
+        return self.skipped + self.handled
 
     def add(self, batch: Batch) -> None:
         """Count a stored batch."""
-        self.messages += len(batch.messages)
+        self.handled += batch.lines
+        self.messages += batch.messages
         self.rejected += len(batch.rejected)
         self.empty += batch.empty
+
+
+class Storage(Protocol):
+    """Stores the content of lines."""
+
+    def write(self, entries: Sequence[Entry], import_id: int) -> Sequence[Rejection]:
+        """Store it in the caller's transaction; returns the lines that could not be stored."""
+
+    def committed(self) -> None:
+        """Note that the transaction of the last `write` was committed."""
 
 
 class ImportRun:
@@ -158,10 +171,11 @@ class ImportRun:
         rest = skip_done(progress, chain([first], lines), digest)
         self.outcome.import_id = progress.import_id
         self.outcome.skipped = progress.lines_done
-        resolver = ChatResolver()
-        for batch in batches(rest, progress.lines_done, digest):
+        storage: Storage = RestoredRows() if is_export(first) else NamedMessages()
+        parse = parse_export_line if is_export(first) else parse_named_message
+        for batch in batches(rest, progress.lines_done, digest, parse):
             with self._uninterrupted():
-                _store(batch, progress, resolver)
+                _store(batch, progress, storage)
                 self.outcome.add(batch)
             self._on_batch(batch)
 
@@ -174,50 +188,24 @@ class ImportRun:
     wait=wait_random_exponential(multiplier=0.02, max=1),
     reraise=True,
 )
-def _store(batch: Batch, progress: Progress, resolver: ChatResolver) -> None:
+def _store(batch: Batch, progress: Progress, storage: Storage) -> None:
     """Store the batch and its progress. Raises ImportOvertaken."""
-    chats = in_transaction(partial(_write_rows, batch, progress, resolver))
-    resolver.remember(chats)
+    refused = in_transaction(partial(_write, batch, progress, storage))
+    storage.committed()
+    batch.reject(refused)
     progress.lines_done = batch.done
 
 
-def _write_rows(batch: Batch, progress: Progress, resolver: ChatResolver) -> ResolvedChats:
+def _write(batch: Batch, progress: Progress, storage: Storage) -> Sequence[Rejection]:
     progress.advance(batch)
-    chats = resolver.resolve(message.chat for message in batch.messages)
-    _insert_messages(batch.messages, chats)
-    _keep_rejected(batch, progress.import_id)
-    _update_shares(batch.messages, chats, progress.import_id)
-    return chats
-
-
-def _insert_messages(messages: Iterable[ImportedMessage], chats: ResolvedChats) -> None:
-    """Number the messages within each chat in the order of their lines. Raises NotFound."""
-    rows = [MESSAGES.new(chats.keys[message.chat], body=message.body) for message in messages]
-    for outcome in number_and_insert(rows):
-        if isinstance(outcome, Exception):
-            raise outcome
-
-
-def _keep_rejected(batch: Batch, import_id: int) -> None:
+    refused = storage.write(batch.entries, progress.import_id)
     # An earlier run may have rejected a last line without its newline, which has changed since.
-    RejectedLine.objects.filter(of_id=import_id, line_number__gt=batch.before).delete()
+    of_import = RejectedLine.objects.filter(of_id=progress.import_id)
+    of_import.filter(line_number__gt=batch.before).delete()
     RejectedLine.objects.bulk_create(
-        RejectedLine(of_id=import_id, line_number=one.line_number, reason=one.reason, raw=one.raw)
-        for one in batch.rejected
+        RejectedLine(
+            of_id=progress.import_id, line_number=one.line_number, reason=one.reason, raw=one.raw
+        )
+        for one in (*batch.rejected, *refused)
     )
-
-
-def _update_shares(
-    messages: Iterable[ImportedMessage], chats: ResolvedChats, import_id: int
-) -> None:
-    """Add the batch to the totals of this import for each application."""
-    counts = Counter(chats.keys[message.chat].application_token for message in messages)
-    new_chats = Counter(chats.keys[name].application_token for name in chats.new)
-    names = {key.application_token: name.application for name, key in chats.keys.items()}
-    for token, count in counts.items():
-        share, _ = ImportShare.objects.get_or_create(
-            of_id=import_id, application_token=token, defaults={"name": names[token]}
-        )
-        ImportShare.objects.filter(pk=share.pk).update(
-            messages=F("messages") + count, chats=F("chats") + new_chats[token]
-        )
+    return refused

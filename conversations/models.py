@@ -24,13 +24,17 @@ def digest_of(*names: str) -> str:
 
 
 class Import(models.Model):
-    """A source of lines; `lines_done` of them are stored, and `digest` covers exactly these."""
+    """A source of lines; `lines_done` of them are stored, and `digest` covers exactly these.
+
+    `application_token` is the application of the next lines of an export; empty before the first.
+    """
 
     source = models.TextField()
     source_key = models.CharField(max_length=DIGEST_CHARACTERS)
     first_line = models.CharField(max_length=DIGEST_CHARACTERS)
     lines_done = models.PositiveBigIntegerField(default=0)
     digest = models.CharField(max_length=DIGEST_CHARACTERS)
+    application_token = models.CharField(max_length=2 * TOKEN_BYTES, db_default="")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -102,7 +106,7 @@ class ImportedApplication(models.Model):
 
 
 class ImportedChat(models.Model):
-    """The chat that imports created for the names of an application and a chat."""
+    """A chat that an import created: for the names of the old format, or of an export."""
 
     key = models.CharField(max_length=DIGEST_CHARACTERS, unique=True)
     name = models.CharField(max_length=MAX_NAME_CHARACTERS)

@@ -4,16 +4,22 @@ import gzip
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO, cast
 
 from django.core.management.base import OutputWrapper
 
+STANDARD_OUTPUT = "-"
 GZIP_ENDING = ".gz"
 #: The exit status that a shell reports for a program ended by SIGPIPE.
 CLOSED_PIPE_STATUS = 141
+
+
+def open_output(output: str, stdout: OutputWrapper) -> AbstractContextManager[BinaryIO]:
+    """Standard output for `-`, or else a new file of this name."""
+    return standard_output(stdout) if output == STANDARD_OUTPUT else new_file(Path(output))
 
 
 @contextmanager

@@ -31,8 +31,7 @@ def take_numbers(parent: "QuerySet[Parent]", count: int) -> range | None:
     so transactions that number children of several parents must do so in one order. The same write
     marks the parent for the count job.
     """
-    if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError("take_numbers needs the transaction that inserts the rows")
+    _require_transaction()
     # Write first: the write locks the row. After a mere read, a rival could read the same ceiling.
     raised = parent.update(
         number_ceiling=F("number_ceiling") + count, count_state=CountState.CHANGED
@@ -45,6 +44,35 @@ def take_numbers(parent: "QuerySet[Parent]", count: int) -> range | None:
         record_skip(parent.get().key, first, "numbers from the database")
         parent.update(lease_epoch=None)
     return range(first, ceiling + 1)
+
+
+def claim_numbers(parent: "QuerySet[Parent]", numbers: Sequence[int]) -> list[bool]:
+    """Whether each of these numbers, which rows bring along, is theirs: above all given before.
+
+    Numbers that are left out are recorded as skipped. All are refused without such a parent, and
+    once Redis has a lease of it: Redis may give a lower number later, but a row that is stored
+    stands for all numbers below it. What `take_numbers` says of the transaction holds here too.
+    """
+    _require_transaction()
+    if not parent.update(count_state=CountState.CHANGED):
+        return [False] * len(numbers)
+    row = parent.get()
+    ceiling = row.number_ceiling
+    claims: list[bool] = []
+    for number in numbers:
+        claims.append(number > ceiling and row.lease_epoch is None)
+        if claims[-1]:
+            if number > ceiling + 1:
+                record_skip(row.key, number, "numbers of an import", skipped_from=ceiling + 1)
+            ceiling = number
+    if ceiling > row.number_ceiling:
+        parent.update(number_ceiling=ceiling)
+    return claims
+
+
+def _require_transaction() -> None:
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("numbers are given in the transaction that inserts the rows")
 
 
 RowOutcome = NumberedRow | Exception

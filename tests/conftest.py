@@ -39,8 +39,8 @@ _MARKS = {
 }
 
 
-#: Fixtures of tests that start servers and commands, which take longest.
-_PROCESSES = {"migrated", "checkout", "driver", "newman", "instance", "backed_up"}
+#: Fixtures of tests that start servers and commands, which take longest, as costly ones do.
+_PROCESSES = {"migrated", "checkout", "driver", "newman", "instance", "procedure", "services"}
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         used = {*getattr(item, "fixturenames", ())}
         for name in _MARKS.keys() & used:
             item.add_marker(_MARKS[name])
-        if used & _PROCESSES:
+        if used & _PROCESSES or item.get_closest_marker("costly"):
             slow.add(item.path)
     yield
     items.sort(key=lambda item: (item.path not in slow, -count[item.path], item.path))

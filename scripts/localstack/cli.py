@@ -93,6 +93,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         workers=arguments.workers,
         extra=dict(arguments.set),
         elasticsearch_heap=os.environ.get("STACK_ES_HEAP", DEFAULT_HEAP),
+        elasticsearch_option=os.environ.get("STACK_ES_OPTION", ""),
         path=os.environ.get("STACK_PATH", ""),
     )
 

@@ -137,6 +137,7 @@ class Plan:
             root_option="--user=root" if is_root() else "",
             web=str(options.web),
             elasticsearch_heap=options.elasticsearch_heap,
+            elasticsearch_option=options.elasticsearch_option,
             number="$number",
             **{f"{name}_port": str(port) for name, port in self.settings.ports.items()},
             **{f"{name}_secret": secret for name, secret in self.settings.secrets.items()},

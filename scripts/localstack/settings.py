@@ -120,6 +120,7 @@ class Options:
     workers: int = 1
     extra: Mapping[str, str] = field(default_factory=dict)  # settings of the application
     elasticsearch_heap: str = DEFAULT_HEAP
+    elasticsearch_option: str = ""  # one more of its Java virtual machine
     path: str = ""  # folders whose executables are used before those of the system
 
 

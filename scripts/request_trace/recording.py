@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.processes import wait_until
 from scripts.request_trace.recorder import TASK_ENDED, WORKER_READY
 
 
@@ -52,17 +53,15 @@ class Log:
     def wait_until_quiet(self) -> None:
         """Return when there were no calls for a moment. Raises TraceError."""
         quiet = int(_QUIET_SECONDS * 1e9)
-        wait_until(
-            lambda: not self._since(time.monotonic_ns() - quiet), f"{self._path.stem} is idle"
-        )
+        until(lambda: not self._since(time.monotonic_ns() - quiet), f"{self._path.stem} is idle")
 
     def wait_for_worker(self) -> None:
         """Return when the worker takes tasks. Raises TraceError."""
-        wait_until(lambda: WORKER_READY in self._since(0), "the worker takes tasks")
+        until(lambda: WORKER_READY in self._since(0), "the worker takes tasks")
 
     def wait_for_task(self, start: int) -> None:
         """Return when a task has ended since `start`. Raises TraceError."""
-        wait_until(lambda: TASK_ENDED in self._since(start), "the worker has stored the row")
+        until(lambda: TASK_ENDED in self._since(start), "the worker has stored the row")
 
     def _since(self, start: int) -> set[str]:
         self._read()
@@ -81,10 +80,6 @@ class Log:
                 self._lines.append(Line(int(at), what))
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
+def until(condition: Callable[[], object], what: str) -> None:
     """Return as soon as the condition holds. Raises TraceError after half a minute."""
-    limit = time.monotonic() + _LIMIT_SECONDS
-    while not condition():
-        if time.monotonic() > limit:
-            raise TraceError(f"not within {_LIMIT_SECONDS:.0f} s: {what}")
-        time.sleep(_LOOK_SECONDS)
+    wait_until(condition, _LIMIT_SECONDS, what, _LOOK_SECONDS, TraceError)

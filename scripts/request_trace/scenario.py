@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.request_trace.client import Client, Request
-from scripts.request_trace.recording import wait_until
+from scripts.request_trace.recording import until
 from scripts.request_trace.servers import Servers
 
 POST, GET, LIST, SEARCH = "POST message", "GET message", "list messages", "search messages"
@@ -63,7 +63,7 @@ class _Scenario:
         post = Request("POST", self._messages, {"body": "Good morning! Where is my order?"})
         search = Request("GET", f"{self._messages}/search?query=order")
         self._send(post)
-        wait_until(lambda: self._send(search)["results"], "search finds the message")
+        until(lambda: self._send(search)["results"], "search finds the message")
         return {
             POST: self._record(post),
             GET: self._record(self._get),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts.request_trace.client import Client, Request
 from scripts.request_trace.recorder import ROOT
-from scripts.request_trace.recording import Log, TraceError, wait_until
+from scripts.request_trace.recording import Log, TraceError, until
 
 #: The settings that production needs. All others keep the defaults of the profile.
 SERVICES = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "ELASTICSEARCH_URL", "SECRET_KEY")
@@ -105,7 +105,7 @@ def _web(environment: Mapping[str, str], folder: Path) -> Iterator[tuple[int, Lo
         port: int = probe.getsockname()[1]
     command = ("gunicorn", "-c", "gunicorn.conf.py", "--bind", f"127.0.0.1:{port}")
     with _running("web", command, environment, folder) as log:
-        wait_until(lambda: _answers(port), "the web server answers")
+        until(lambda: _answers(port), "the web server answers")
         yield port, log
 
 

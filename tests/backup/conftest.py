@@ -20,6 +20,9 @@ __all__ = ["backlog", "elasticsearch", "index", "no_index", "way"]
 def story(api: Api, backlog: Backlog, index: SearchIndex, monkeypatch: pytest.MonkeyPatch) -> Story:
     """Begun; with leases so short that a backup knows of none of the numbers that follow it."""
     monkeypatch.setattr("ingest.numbering.leases.LEASE_SECONDS", 0)
+    # Commands in this process need not wait for a worker: there is none.
+    monkeypatch.setattr("operations.restore.WORKER_HOLDS_SECONDS", 0)
+    monkeypatch.setattr("operations.audit.checks.WORKER_HOLDS_SECONDS", 0)
     story = Story(api, backlog)
     story.begin()
     return story

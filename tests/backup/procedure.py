@@ -1,20 +1,25 @@
-"""The commands of docs/backup.md, run exactly as written."""
+"""The commands of docs/backup.md, run as they are written there."""
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 from textwrap import dedent
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import connection
 
+from tests.commands import run_as_manage_py
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs" / "backup.md").read_text()
 LIMIT_SECONDS = 180
+_MANAGE = ".venv/bin/python manage.py"
 
 
 def blocks() -> list[str]:
@@ -25,10 +30,15 @@ def blocks() -> list[str]:
 
 @dataclass(frozen=True)
 class Procedure:
-    """An operator's steps, in the folder of the copies, with this process's settings."""
+    """An operator's steps, in the folder of the copies, with this process's settings.
+
+    With `in_process`, manage.py runs in this process, with the arguments that the page has: a
+    process for each command is most of the time that a restore takes.
+    """
 
     folder: Path
     environment: dict[str, str]
+    in_process: bool = True
 
     def back_up(self) -> None:
         """Back up Redis and the database."""
@@ -52,23 +62,27 @@ class Procedure:
 
     def number_on(self, skip: int) -> str:
         """Begin a new epoch after a restore of the database; return the output."""
-        return self._run(".venv/bin/python manage.py new_epoch --restored", SKIP=str(skip))
+        return self._run(f"{_MANAGE} new_epoch --restored", SKIP=str(skip))
 
     def rebuild_index(self) -> None:
         """With what the search worker does left out."""
-        self._run(".venv/bin/python manage.py search")
+        self._run(f"{_MANAGE} search")
 
     def check(self) -> str:
         """Run the count job and the audit; return their output."""
-        return self._run(".venv/bin/python manage.py reconcile_counts")
+        return self._run(f"{_MANAGE} reconcile_counts")
 
     def go_on_with_redis(self) -> str:
         """Begin a new epoch after a restore of Redis alone; return the output."""
-        return self._run(".venv/bin/python manage.py new_epoch --reason")
+        return self._run(f"{_MANAGE} new_epoch --reason")
 
     def _run(self, begin: str, *, lines: slice = slice(None), **variables: str) -> str:
         [block] = [block for block in blocks() if block.startswith(begin)]
         script = "".join(block.splitlines(keepends=True)[lines])
+        if self.in_process and begin.startswith(_MANAGE):
+            return "".join(
+                _manage(Template(line).substitute(variables)) for line in script.splitlines()
+            )
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=self.folder,
@@ -80,6 +94,13 @@ class Procedure:
         )
         assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
         return done.stdout
+
+
+def _manage(line: str) -> str:
+    """The output of a line that runs manage.py, which must succeed."""
+    status, output, errors = run_as_manage_py(*shlex.split(line.removeprefix(_MANAGE)))
+    assert status == 0, f"{line}\n{output}{errors}"
+    return output
 
 
 def prepare(folder: Path, redis_data: Path, environment: Any) -> Procedure:

@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from applications.models import Application
-from tests.conversations.texts import Said
+from tests.conversations.texts import Said, as_lines
 from tests.live.servers import ROOT
 
 
@@ -55,16 +55,26 @@ def exported(application: str) -> bytes:
     return stdout.getvalue().encode()
 
 
-def everything() -> dict[str, bytes]:
-    """The exports of all applications by their names."""
-    tokens = Application.objects.values_list("name", "token")
-    return {name: exported(token) for name, token in tokens}
-
-
 def said_in(export: bytes) -> list[Said]:
-    """The messages of an export."""
-    lines = (json.loads(line) for line in export.splitlines(keepends=True))
-    return [(line["application"], line["chat"], line["body"]) for line in lines]
+    """The messages of an export, by the names of their chats."""
+    lines = [json.loads(line) for line in export.splitlines(keepends=True)]
+    chats = {line["chat_number"]: line["name"] for line in lines if line["type"] == "chat"}
+    return [
+        (lines[0]["name"], chats[line["chat_number"]], line["body"])
+        for line in lines
+        if line["type"] == "message"
+    ]
+
+
+def told(application: str) -> bytes:
+    """The messages that are exported of an application, as lines of the old format."""
+    return as_lines(said_in(exported(application)))
+
+
+def everything() -> dict[str, bytes]:
+    """The messages of all applications by their names, as lines of the old format."""
+    tokens = Application.objects.values_list("name", "token")
+    return {name: told(token) for name, token in tokens}
 
 
 def standard_input(monkeypatch: pytest.MonkeyPatch, content: bytes | RawIOBase) -> None:

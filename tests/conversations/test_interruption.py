@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conversations import import_run
+from conversations import named_messages
 from ingest import database_numbers
 from ingest.database_numbers import RowOutcome
 from ingest.records import NewRow
@@ -52,7 +52,7 @@ def test_while_storing_the_batch_is_finished_first(
         os.kill(os.getpid(), signal.SIGTERM)
         return database_numbers.number_and_insert(rows)
 
-    monkeypatch.setattr(import_run, "number_and_insert", interrupt_and_insert)
+    monkeypatch.setattr(named_messages, "number_and_insert", interrupt_and_insert)
     run = run_import(file)
     assert "interrupted by SIGTERM after line 100" in str(run.error)
     assert Message.objects.count() == 100

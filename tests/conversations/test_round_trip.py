@@ -9,7 +9,7 @@ import pytest
 
 from chats.models import Chat
 from messages_app.models import Message
-from tests.conversations.runs import everything, exported, imported, said_in, standard_input
+from tests.conversations.runs import everything, exported, imported, standard_input, told
 from tests.conversations.texts import SCRIPTS, as_lines, by_application, conversations
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db, pytest.mark.usefixtures("small_batches")]
@@ -55,17 +55,16 @@ def test_what_was_imported_is_flagged_for_the_count_job(file: Path) -> None:
     assert not Chat.objects.filter(count_state=0).exists()
 
 
-def test_an_export_can_be_imported_under_another_name_and_continues_its_chats(
+def test_an_export_imported_beside_its_source_is_another_application(
     file: Path, tmp_path: Path
 ) -> None:
     imported(file)
     before = exported("in thai")
     copy = tmp_path / "thai.jsonl"
     copy.write_bytes(before)
-    imported(copy)
-    after = said_in(exported("in thai"))
-    assert sorted(after) == sorted(said_in(before) * 2)
-    assert Chat.objects.filter(name__startswith=SCRIPTS["thai"][:3]).count() == 2
+    [application] = imported(copy)["applications"]
+    assert exported(application["token"]) == before
+    assert Chat.objects.filter(name__startswith=SCRIPTS["thai"][:3]).count() == 4
 
 
 def test_gzip_is_told_by_its_content_whatever_the_name(tmp_path: Path) -> None:
@@ -112,7 +111,7 @@ def test_a_name_is_stored_without_the_space_around_it(tmp_path: Path) -> None:
     file = tmp_path / "spaced.jsonl"
     file.write_bytes(as_lines([("a", "c", "1"), (" a\t", "\u3000c ", " 2 ")]))
     imported(file)
-    assert exported("a") == as_lines([("a", "c", "1"), ("a", "c", " 2 ")])
+    assert told("a") == as_lines([("a", "c", "1"), ("a", "c", " 2 ")])
 
 
 def test_names_that_differ_in_case_or_accent_are_different_names(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from applications.services import create_application, rename_application
 from chats.models import Chat
 from conversations import chat_resolver
 from messages_app.models import Message
-from tests.conversations.runs import everything, exported, imported
+from tests.conversations.runs import everything, imported, told
 from tests.conversations.texts import Said, as_lines, by_application
 from tests.rows import create_chat, create_message
 
@@ -30,8 +30,8 @@ def test_an_application_of_the_same_name_that_no_import_made_is_left_alone(tmp_p
     create_chat(application_token=token, name="c")
     create_message(application_token=token, chat_number=1, body="mine")
     result = imported(file_of(tmp_path, "file", ("a", "c", "theirs")))
-    assert exported(token) == as_lines([("a", "c", "mine")])
-    assert exported(result["applications"][0]["token"]) == as_lines([("a", "c", "theirs")])
+    assert told(token) == as_lines([("a", "c", "mine")])
+    assert told(result["applications"][0]["token"]) == as_lines([("a", "c", "theirs")])
 
 
 def test_later_files_continue_the_chats_of_earlier_ones(tmp_path: Path) -> None:

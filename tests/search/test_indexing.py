@@ -144,6 +144,7 @@ def test_nothing_is_lost_while_elasticsearch_is_away(
     api: Api, index: SearchIndex, way: Proxy, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("search.index.client.SEARCH_PATIENT_SECONDS", 0.3)
+    monkeypatch.setattr(layout, "__defaults__", (0.3,))
     chat = api.new_chat()
     api.say(chat, "one")
     if how == "closed":

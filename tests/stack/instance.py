@@ -31,6 +31,7 @@ class Instance:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.environ = os.environ | {"STACK_DIR": str(folder), "STACK_ES_HEAP": "256m"}
+        self.environ["STACK_ES_OPTION"] = "-XX:TieredStopAtLevel=1"
 
     def try_to(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one command, whether it fails or not."""

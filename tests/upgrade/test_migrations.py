@@ -37,8 +37,12 @@ RENAMED_TASKS = {
     "core.tasks.sweep": "operations.tasks.sweep",
     "messages_app.tasks.purge_old": "retention.tasks.purge_old",
 }
-#: The columns that rows have got since, without a value.
-ADDED = {"messages": ("sender", "metadata", "erased_at"), "chats": ("metadata",)}
+#: The columns that rows have got since, with their values.
+ADDED: dict[str, dict[str, object]] = {
+    "messages": {"sender": None, "metadata": None, "erased_at": None},
+    "chats": {"metadata": None},
+    "imports": {"application_token": ""},
+}
 PREFLIGHT = (
     "import django; django.setup(); "
     "from chatsystem.preflight import unapplied_migrations; print(unapplied_migrations())"
@@ -148,5 +152,5 @@ def _as_of_today(before: Contents) -> dict[str, list[dict[str, Any]]]:
         row["task"] = RENAMED_TASKS.get(row["task"], row["task"])
     for table, columns in ADDED.items():
         for row in expected[table]:
-            row.update(dict.fromkeys(columns))
+            row.update(columns)
     return {table: sorted(rows, key=str) for table, rows in expected.items()}

@@ -1,8 +1,6 @@
-"""`manage.py export_conversations`: the conversations of an application as JSON lines."""
+"""`manage.py export_conversations`: an application with its chats and messages as JSON lines."""
 
 from argparse import ArgumentParser
-from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.core.management.base import CommandError
@@ -10,17 +8,15 @@ from tqdm import tqdm
 
 from applications.models import Application
 from conversations.export_lines import count_messages, find_application, steps_of
-from conversations.output import exit_on_closed_pipe, new_file, standard_output
+from conversations.output import STANDARD_OUTPUT, exit_on_closed_pipe, open_output
 from infra.commands import Interrupted, LineCommand, interruptible, utf8
-
-STANDARD_OUTPUT = "-"
 
 
 class Command(LineCommand):
     help = (
-        "Export the messages of an application as JSON lines, ordered by chat and message number. "
-        'Each line is {"application": NAME, "chat": NAME, "body": TEXT}, the format that '
-        "import_conversations reads."
+        "Export an application as JSON lines: a line for the application, for each chat and for "
+        "each message, ordered by chat and message number. import_conversations restores them. "
+        "docs/conversations.md describes the format."
     )
     requires_system_checks = ()
 
@@ -39,19 +35,15 @@ class Command(LineCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             application = find_application(options["application"])
-            with exit_on_closed_pipe(), interruptible(), self._open(options["output"]) as output:
-                _write(application, output)
+            output = open_output(options["output"], self.stdout)
+            with exit_on_closed_pipe(), interruptible(), output as file:
+                _write(application, file)
         except Interrupted as interrupted:
             raise CommandError(
                 f"The export was interrupted by {interrupted.name}.", returncode=interrupted.status
             ) from None
         except OSError as error:
             raise CommandError(f"Cannot write to {options['output']}: {error.strerror}") from error
-
-    def _open(self, output: str) -> AbstractContextManager[BinaryIO]:
-        if output == STANDARD_OUTPUT:
-            return standard_output(self.stdout)
-        return new_file(Path(output))
 
 
 def _write(application: Application, output: BinaryIO) -> None:

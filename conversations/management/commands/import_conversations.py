@@ -76,11 +76,13 @@ def rejected_lines(source_name: str | None = None) -> Iterator[RejectedLine]:
 
 class Command(LineCommand):
     help = (
-        'Import messages from JSON lines of {"application": NAME, "chat": NAME, "body": TEXT}, '
-        "plain or gzip. An import that was interrupted resumes when it is run again, and one "
-        "whose file has grown continues with the new lines. Applications and chats are created by "
-        "name; later imports add to them. Applications and chats that were not created by an "
-        "import are never changed. Invalid lines are reported, kept for --rejected, and skipped."
+        "Import JSON lines, plain or gzip. The lines of an export are restored as a new "
+        "application, with all numbers and times. Lines of the old format, "
+        '{"application": NAME, "chat": NAME, "body": TEXT}, are added to applications and chats of '
+        "these names, which imports create. An import that was interrupted resumes when it is run "
+        "again, and one whose file has grown continues with the new lines. Applications and chats "
+        "that were not created by an import are never changed. Invalid lines are reported, kept "
+        "for --rejected, and skipped. docs/conversations.md describes the formats."
     )
     requires_system_checks = ()
 
