@@ -10,6 +10,7 @@ from unicodedata import combining, normalize
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from search.fold_and_highlight import FoldedQuery, fold, highlight
@@ -137,6 +138,7 @@ def is_part(part: Sequence[str], whole: Sequence[str]) -> bool:
     return any(whole[start : start + len(part)] == part for start in starts)
 
 
+@hypothesis_settings(deadline=None)  # the first example makes Unicode's tables
 @given(body=texts, query=texts, start=st.integers(0, 11), length=st.integers(1, 4))
 def test_a_hit_is_a_run_of_whole_characters(body: str, query: str, start: int, length: int) -> None:
     for each in (query[:2], body[start : start + length] or body):
