@@ -1,5 +1,7 @@
 """The OpenAPI description of the search routes."""
 
+from typing import Any
+
 from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
@@ -19,6 +21,12 @@ class HitShape(MessageShape):
     highlight = serializers.CharField(
         help_text="The body as HTML, hits between <mark> tags; of a very long one an excerpt."
     )
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Those of a message that is not erased."""
+        fields = super().get_fields()
+        del fields["erased_at"]
+        return fields
 
 
 _QUERY = OpenApiParameter(
