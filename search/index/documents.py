@@ -61,9 +61,10 @@ class MessageDocument(Document):  # type: ignore[misc] # it has no types
         settings = {
             "auto_expand_replicas": "0-1",
             "refresh_interval": REFRESH_INTERVAL,
-            # The messages of a chat lie together, newest first: the order of a search.
-            "sort.field": ["chat", "message_number"],
-            "sort.order": ["asc", "desc"],
+            # The order of a search in an application, which ends when its page is full. A search in
+            # a chat reads this chat alone (docs/search.md has figures of both orders).
+            "sort.field": ["created_us"],
+            "sort.order": ["desc"],
             # Deleted versions are remembered, so a late write cannot restore a removed message.
             "gc_deletes": "1h",
         }

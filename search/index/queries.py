@@ -76,8 +76,9 @@ class _Question:
     limit: int = MAX_LIMIT
 
 
-_BY_NUMBER = ({"chat": "asc"}, {"message_number": "desc"})
-_BY_NUMBER_UP = ({"chat": "asc"}, {"message_number": "asc"})
+_BY_NUMBER = ({"message_number": "desc"},)
+_BY_NUMBER_UP = ({"message_number": "asc"},)
+#: Begins as the order of the index, so Elasticsearch stops when the page is full.
 _BY_TIME = ({"created_us": "desc"}, {"chat_number": "desc"}, {"message_number": "desc"})
 _BY_TIME_UP = ({"created_us": "asc"}, {"chat_number": "asc"}, {"message_number": "asc"})
 
@@ -103,7 +104,6 @@ class ChatHits:
         return [int(hit["sort"][-1]) for hit in self._ask(window, source=False)]
 
     def _ask(self, window: Window, *, source: bool | Json) -> Sequence[Json]:
-        # The sort order of the index, so Elasticsearch stops when the page is full.
         order = _BY_NUMBER if window.descending else _BY_NUMBER_UP
         filters = [*self._filters, *_range("message_number", window.after, window.before)]
         return _ask(_Question(self._scope, filters, order, limit=window.limit), source=source)
