@@ -243,13 +243,8 @@ class Scan:
 
     def _hits(self, window: Window) -> Iterator[Row]:
         def read(last: Row | None, limit: int) -> Sequence[Row]:
-            rest = beyond(last.message_number, window) if last else window
+            rest = window.beyond(last.message_number) if last else window
             rows = self._rows.columns(replace(rest, limit=limit), *Row._fields)
             return list(map(Row._make, rows))
 
         return self._matcher.hits(read)
-
-
-def beyond(number: int, window: Window) -> Window:
-    """The rest of the window after this number, in its order."""
-    return replace(window, before=number) if window.descending else replace(window, after=number)

@@ -33,4 +33,8 @@ class Migration(migrations.Migration):
             model_name='message',
             index=models.Index(fields=['application_token', 'chat_number', 'created_at', 'message_number'], name='messages_by_time'),
         ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(fields=['application_token', 'created_at', 'chat_number', 'message_number'], name='application_messages_by_time'),
+        ),
     ]

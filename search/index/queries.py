@@ -26,7 +26,7 @@ from search.errors import IndexBehind, IndexUnavailable, RequestRejected
 from search.fold_and_highlight import fold
 from search.index.client import client, failures
 from search.index.layout import Role, alias, document_name
-from search.service import Criteria, beyond
+from search.service import Criteria
 
 logger = get_logger(__name__)
 
@@ -94,7 +94,7 @@ class ChatHits:
         """The hits of the window, made from their documents."""
 
         def read(last: Message | None, limit: int) -> Sequence[Message]:
-            rest = beyond(last.message_number, window) if last else window
+            rest = window.beyond(last.message_number) if last else window
             return list(map(_message, self._ask(replace(rest, limit=limit), source=_SHOWN)))
 
         return _without_erased(read, window.limit)
