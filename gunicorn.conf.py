@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import resource
+import signal
 import socket
 import sys
 from typing import Any
@@ -49,10 +50,17 @@ logconfig_dict["loggers"]["gunicorn.error"] = {"propagate": True}
 
 def on_starting(server: Any) -> None:
     """Refuse to start if the service could not work. Runs once, before any process is forked."""
+    os.register_at_fork(after_in_child=_end_by_signals)
     for address in server.cfg.address:
         _refuse_port_in_use(address)
     _raise_file_limit(server.log)
     _preflight()
+
+
+def _end_by_signals() -> None:
+    """Let signals end a new process until it has handlers: those of the master lose them."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, lambda number, _: os._exit(128 + number))
 
 
 def _refuse_port_in_use(address: Any) -> None:

@@ -8,6 +8,7 @@ bounds the version.
 import asyncio
 import os
 import resource
+import signal
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -42,6 +43,13 @@ class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_ending = asyncio.Event()
+
+    def init_signals(self) -> None:
+        """Also hear signals that arrive before the loop runs: uvloop would lose them."""
+        super().init_signals()
+        signal.signal(signal.SIGTERM, lambda *_: self.handle_exit_signal())
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, lambda *_: self.handle_quit_signal())
 
     def load_wsgi(self) -> None:
         """Load the application, and then what needs Django."""

@@ -1,9 +1,11 @@
-"""A server shuts down while clients keep sending requests."""
+"""A server shuts down while clients keep sending requests, or before it has started."""
 
 import http.client
 import os
 import select
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from bench.product import new_chat
-from tests.live.servers import EmbeddedServer
+from tests.live.servers import ROOT, EmbeddedServer
 
 pytestmark = pytest.mark.costly
 
@@ -34,6 +36,21 @@ def test_whatever_was_sent_before_the_end_is_answered(tmp_path: Path, migrated: 
 
     assert len(were_answered) > CLIENTS
     assert all(were_answered)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_that_still_loads_ends_too(
+    tmp_path: Path, migrated: Path, number: signal.Signals
+) -> None:
+    server = EmbeddedServer(tmp_path, migrated)
+    command = [sys.executable, *server.COMMAND]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=server.environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr
+        assert any("Booting worker" in line for line in process.stderr)
+        process.send_signal(number)
+        process.communicate(timeout=LIMIT_SECONDS)
 
 
 def create_until_closed(base_url: str, path: str) -> Sequence[bool]:
