@@ -4,6 +4,7 @@ Serializers here only describe the API: ingest.text_rules validates requests, an
 the responses. RATE_LIMIT adds the status 429 and headers to each route.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, ClassVar
 
@@ -28,9 +29,11 @@ from api.handler import CSP, CSP_HEADER
 from api.views import OptionsView
 from ingest.fields import NAME, Field
 from ingest.records import RecordType
+from ingest.text_rules import ANY_TEXT_PATTERN
 from listing.pages import DEFAULT_LIMIT, MAX_LIMIT, MAX_NUMBER
 
 PROBLEM = "application/problem+json"
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 Shape = type[serializers.Serializer[object]]
 
 
@@ -54,9 +57,26 @@ class ProblemShape(serializers.Serializer[object]):
     errors = FieldErrorShape(many=True)  # type: ignore[assignment] # a field, not the property
 
 
-def given_field(field: Field) -> serializers.CharField:
+#: What metadata may contain at any depth: numbers that no parser changes, and texts without NUL.
+_JSON_VALUE = "JsonValue"
+_JSON_PARTS = {
+    "propertyNames": {"pattern": ANY_TEXT_PATTERN},
+    "additionalProperties": {"$ref": f"#/components/schemas/{_JSON_VALUE}"},
+}
+_JSON_SCHEMA = {
+    "type": ["object", "array", "string", "number", "boolean", "null"],
+    "description": "Any JSON.",
+    "pattern": ANY_TEXT_PATTERN,
+    "exclusiveMinimum": -(2**63),
+    "exclusiveMaximum": 2**64,
+    "items": {"$ref": f"#/components/schemas/{_JSON_VALUE}"},
+    **_JSON_PARTS,
+}
+
+
+def given_field(field: Field, *, is_required: bool) -> serializers.CharField:
     """Describe a field of a request."""
-    shape: dict[str, object] = {"type": "object"}
+    shape: dict[str, object] = {"type": "object", **_JSON_PARTS}
     if not field.is_json:
         shape = {
             "type": "string",
@@ -71,7 +91,7 @@ def given_field(field: Field) -> serializers.CharField:
     class Given(serializers.CharField):
         pass
 
-    return Given(required=field.is_required)
+    return Given(required=is_required)
 
 
 def shown_field(field: Field, *, is_erasable: bool) -> serializers.Field[Any, Any, Any, Any]:
@@ -82,14 +102,23 @@ def shown_field(field: Field, *, is_erasable: bool) -> serializers.Field[Any, An
     return serializers.CharField(allow_null=is_nullable)
 
 
-class NewRowShape(serializers.Serializer[object]):
-    """The request that creates or edits a row of a record type: its fields."""
+def given_shape(name: str, fields: Iterable[Field], *, is_change: bool = False) -> Shape:
+    """Describe a request that gives these fields; one that changes a row may give some of them."""
+    given = {
+        each.name: given_field(each, is_required=each.is_required and not is_change)
+        for each in fields
+    }
+    about = f"At least one of {', '.join(given)}." if is_change else "The fields of a row."
+    return type(name, (serializers.Serializer,), {"__doc__": about, **given})
 
-    record_type: ClassVar[RecordType]
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        """The fields that clients give."""
-        return {each.name: given_field(each) for each in self.record_type.fields}
+def row_request(name: str, record_type: RecordType, *, is_change: bool = False) -> dict[str, Shape]:
+    """Describe a request that gives the fields of a row, as JSON or as a form without objects."""
+    of_form = [each for each in record_type.fields if not each.is_json]
+    return {
+        JSON: given_shape(f"{name}Shape", record_type.fields, is_change=is_change),
+        FORM: given_shape(f"{name}FormShape", of_form, is_change=is_change),
+    }
 
 
 class RowShape(serializers.Serializer[object]):
@@ -122,10 +151,8 @@ class RowShape(serializers.Serializer[object]):
         return serializers.CharField()
 
 
-class NameShape(serializers.Serializer[object]):
-    """The body of a request that creates or renames."""
-
-    name = given_field(NAME)
+#: The body of a request that creates or renames.
+NameShape = given_shape("NameShape", [NAME])
 
 
 def for_example(**fields: object) -> list[OpenApiExample]:
@@ -257,6 +284,19 @@ def with_limits(result: dict[str, Any], **_: object) -> dict[str, Any]:
     for operations in result["paths"].values():
         for operation in operations.values():
             operation["responses"]["429"] = {"$ref": "#/components/responses/TooManyRequests"}
+    return result
+
+
+def with_changes(result: dict[str, Any], **_: object) -> dict[str, Any]:
+    """Require a field of each change, and add the values of metadata; a hook as well."""
+    schemas = result["components"]["schemas"]
+    for name, schema in schemas.items():
+        if name.startswith("Changed"):
+            schema["anyOf"] = [{"required": [field]} for field in schema["properties"]]
+    for operations in result["paths"].values():
+        if "patch" in operations:
+            operations["patch"]["requestBody"]["required"] = True
+    result["components"]["schemas"] = dict(sorted({**schemas, _JSON_VALUE: _JSON_SCHEMA}.items()))
     return result
 
 

@@ -1,15 +1,11 @@
 """The OpenAPI description of the routes of chats."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
 from api import openapi
 from chats.records import CHATS
-
-
-class NewChatShape(openapi.NewRowShape):
-    """The request that creates or edits."""
-
-    record_type = CHATS
 
 
 class ChatShape(openapi.RowShape):
@@ -18,13 +14,18 @@ class ChatShape(openapi.RowShape):
     record_type = CHATS
 
 
-_edit = extend_schema(
-    summary="Edit a chat",
-    parameters=[openapi.TOKEN, openapi.CHAT_NUMBER, *openapi.IF_CURRENT],
-    request=NewChatShape,
-    examples=openapi.for_example(name="Order 17, delivered"),
-    responses={200: ChatShape, **openapi.problem_responses(*openapi.EDIT_PROBLEMS)},
-)
+_CHAT = openapi.row_request("NewChat", CHATS)
+
+
+def _edit(summary: str, request: dict[str, openapi.Shape]) -> Any:
+    return extend_schema(
+        summary=summary,
+        parameters=[openapi.TOKEN, openapi.CHAT_NUMBER, *openapi.IF_CURRENT],
+        request=request,
+        examples=openapi.for_example(name="Order 17, delivered"),
+        responses={200: ChatShape, **openapi.problem_responses(*openapi.EDIT_PROBLEMS)},
+    )
+
 
 describe_collection = extend_schema_view(
     get=extend_schema(
@@ -39,7 +40,7 @@ describe_collection = extend_schema_view(
     post=extend_schema(
         summary="Create a chat",
         parameters=[openapi.TOKEN, openapi.LOCATION, openapi.ETAG, *openapi.IDEMPOTENT],
-        request=NewChatShape,
+        request=_CHAT,
         examples=openapi.for_example(name="Order 17", metadata={"customer": 4711}),
         responses={201: ChatShape, **openapi.problem_responses(404, *openapi.CREATE_PROBLEMS)},
     ),
@@ -54,6 +55,8 @@ describe_item = extend_schema_view(
             **openapi.problem_responses(404, 406, 503),
         },
     ),
-    put=_edit,
-    patch=_edit,
+    put=_edit("Edit all fields of a chat", _CHAT),
+    patch=_edit(
+        "Edit some fields of a chat", openapi.row_request("ChangedChat", CHATS, is_change=True)
+    ),
 )

@@ -225,6 +225,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "api.openapi.with_tags",
+        "api.openapi.with_changes",
         "api.openapi.with_links",
         "api.openapi.with_limits",
     ],

@@ -1,5 +1,7 @@
 """The OpenAPI description of the routes of messages."""
 
+from typing import Any
+
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiParameter,
@@ -37,16 +39,15 @@ _CHAT = [openapi.TOKEN, openapi.CHAT_NUMBER]
 _MESSAGE = [*_CHAT, openapi.MESSAGE_NUMBER]
 
 
-class NewMessageShape(openapi.NewRowShape):
-    """The request that creates or edits."""
-
-    record_type = MESSAGES
+_NEW = openapi.row_request("NewMessage", MESSAGES)
 
 
 class BulkShape(serializers.Serializer[object]):
     """The request that creates many."""
 
-    messages = serializers.ListField(child=NewMessageShape(), min_length=1, max_length=MAX_MESSAGES)
+    messages = serializers.ListField(
+        child=_NEW[openapi.JSON](), min_length=1, max_length=MAX_MESSAGES
+    )
 
 
 class MessageShape(openapi.RowShape):
@@ -61,16 +62,15 @@ class BulkCreatedShape(serializers.Serializer[object]):
     results = MessageShape(many=True)
 
 
-_edit = extend_schema(
-    summary="Edit a message",
-    parameters=[*_MESSAGE, *openapi.IF_CURRENT],
-    request=NewMessageShape,
-    examples=openapi.for_example(body="It left the warehouse today 📦"),
-    responses={
-        200: MessageShape,
-        **openapi.problem_responses(409, *openapi.EDIT_PROBLEMS),
-    },
-)
+def _edit(summary: str, request: dict[str, openapi.Shape]) -> Any:
+    return extend_schema(
+        summary=summary,
+        parameters=[*_MESSAGE, *openapi.IF_CURRENT],
+        request=request,
+        examples=openapi.for_example(body="It left the warehouse today 📦"),
+        responses={200: MessageShape, **openapi.problem_responses(409, *openapi.EDIT_PROBLEMS)},
+    )
+
 
 describe_collection = extend_schema_view(
     get=extend_schema(
@@ -85,7 +85,7 @@ describe_collection = extend_schema_view(
     post=extend_schema(
         summary="Create a message",
         parameters=[*_CHAT, openapi.LOCATION, openapi.ETAG, *openapi.IDEMPOTENT],
-        request=NewMessageShape,
+        request=_NEW,
         examples=openapi.for_example(
             body="Good morning! Where is my order?",
             sender="Amira",
@@ -122,8 +122,11 @@ describe_item = extend_schema_view(
             **openapi.problem_responses(404, 406, 503),
         },
     ),
-    put=_edit,
-    patch=_edit,
+    put=_edit("Edit all fields of a message", _NEW),
+    patch=_edit(
+        "Edit some fields of a message",
+        openapi.row_request("ChangedMessage", MESSAGES, is_change=True),
+    ),
     delete=extend_schema(
         summary="Erase a message",
         description="Body, sender and metadata are gone for good, also of a message that is not "

@@ -153,7 +153,7 @@ def _of_content(content: Json | None, sent: Json | None) -> Iterator[str]:
     yield "const body = pm.response.json();"
     if sent and sent.keys() <= about["schema"]["properties"].keys():
         fields = json.dumps(sent, ensure_ascii=False)
-        yield _test("it shows what was sent", f"pm.expect(body).to.include({fields})")
+        yield _test("it shows what was sent", f"pm.expect(body).to.deep.include({fields})")
 
 
 def _linked(response: Json) -> dict[str, str]:

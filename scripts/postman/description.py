@@ -70,13 +70,17 @@ class Description:
         return cls(document["info"], document["tags"], operations)
 
 
-def _followed(part: Any, document: Json) -> Any:
-    """The part with each reference replaced by its target."""
+def _followed(part: Any, document: Json, within: frozenset[str] = frozenset()) -> Any:
+    """The part with each reference replaced by its target; one within itself stays."""
     if isinstance(part, list):
-        return [_followed(one, document) for one in part]
+        return [_followed(one, document, within) for one in part]
     if not isinstance(part, dict):
         return part
     if "$ref" in part:
-        names = part["$ref"].removeprefix("#/").split("/")
-        return _followed(reduce(lambda inner, name: inner[name], names, document), document)
-    return {name: _followed(one, document) for name, one in part.items()}
+        reference = part["$ref"]
+        if reference in within:
+            return part
+        names = reference.removeprefix("#/").split("/")
+        target = reduce(lambda inner, name: inner[name], names, document)
+        return _followed(target, document, within | {reference})
+    return {name: _followed(one, document, within) for name, one in part.items()}

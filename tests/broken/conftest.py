@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import operations.audit.unstored  # noqa: F401 - it keeps the limit that is changed here
 from infra.rabbitmq.publisher import Publisher
 from infra.rabbitmq.queues import failed_queue, work_queue
 from ingest import commit

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+import operations.audit.unstored  # noqa: F401 - it keeps the limit that is changed here
 from infra import redis_client
 from infra.rabbitmq.publisher import publisher
 from ingest import commit as acceptor
