@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "retention",
     "conversations",
     "search",
+    "events",
 ]
 
 _REQUEST_ID = "api.handler.RequestIdMiddleware"
@@ -212,6 +213,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "applications", "description": "A client system, known by its token."},
         {"name": "chats", "description": "Of one application, numbered from 1."},
         {"name": "messages", "description": "Of one chat, numbered from 1."},
+        {"name": "events", "description": "What happened in one application."},
     ],
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
