@@ -49,7 +49,9 @@ def _gaps(cursor: Cursor, token: str, lowest: int, last: int) -> Iterator[Findin
             begins = first if begun else found["low"]
             missing = end - begins + 1 - found["n"]
             if missing:
-                yield error("events", (token,), f"{missing} of the events {begins} to {end} missing")
+                yield error(
+                    "events", (token,), f"{missing} of the events {begins} to {end} missing"
+                )
         begun = begun or bool(found["n"])
         cursor.pause()
     highest = events.aggregate(high=Max("event_number"))["high"] or 0

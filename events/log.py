@@ -105,15 +105,18 @@ def _events_of(change: RowChange) -> Iterator[_NewEvent]:
         return
     for key in change.keys:
         token, chat, message = (*key, None, None)[:3]
+        chat_number = None if chat is None else int(chat)
         number = int(message or 0)
         version = change.versions.get(key, FIRST_VERSION)
-        yield _NewEvent(str(token), kind, chat and int(chat), number, number, version)
+        yield _NewEvent(str(token), kind, chat_number, number, number, version)
 
 
 def _runs(kind: str, keys: Iterable[Key]) -> Iterator[_NewEvent]:
     """An event for each run of consecutive messages of a chat."""
     in_order = enumerate(sorted(keys))
-    for (parent, _), members in groupby(in_order, lambda one: (one[1][:-1], int(one[1][-1]) - one[0])):
+    for (parent, _), members in groupby(
+        in_order, lambda one: (one[1][:-1], int(one[1][-1]) - one[0])
+    ):
         token, chat = parent
         numbers = [int(key[-1]) for _, key in members]
         yield _NewEvent(str(token), kind, int(chat), numbers[0], numbers[-1], FIRST_VERSION)

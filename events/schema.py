@@ -1,6 +1,10 @@
 """The OpenAPI description of the route of events."""
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework import serializers
 
 from api import openapi
@@ -8,7 +12,7 @@ from applications.schema import ApplicationShape
 from chats.schema import ChatShape
 from messages_app.schema import MessageShape
 
-_TYPES = [
+TYPES = [
     "application.updated",
     "chat.created",
     "chat.updated",
@@ -28,7 +32,7 @@ class EventShape(serializers.Serializer[object]):
 
     id = serializers.CharField(help_text="For `after`.")
     event_number = serializers.IntegerField(min_value=1)
-    type = serializers.ChoiceField(_TYPES)
+    type = serializers.ChoiceField(TYPES)
     created_at = serializers.DateTimeField(help_text="When it was stored.")
     chat_number = serializers.IntegerField(
         min_value=1, required=False, help_text="Of events of chats and messages."
@@ -51,7 +55,7 @@ describe_events = extend_schema_view(
         parameters=[openapi.TOKEN, openapi.LIMIT, _AFTER],
         responses={
             200: openapi.page_of(EventShape),
-            **openapi.problem_responses(400, 404, 406, 503),
+            **openapi.problem_responses(400, 404, 406, 410, 503),
             (410, openapi.PROBLEM): EventsGoneShape,
         },
     )

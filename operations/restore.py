@@ -2,8 +2,8 @@
 
 `recover` runs the steps in the only safe order: wait until no process gives numbers and the queues
 are empty; store the rows pending in Redis; raise each ceiling above every known number; record the
-lost numbers, so that an audit can tell them from a new loss; run the steps of higher layers; forget which requests Redis remembers;
-begin a new epoch.
+lost numbers, so that an audit can tell them from a new loss; run the steps of higher layers; forget
+which requests Redis remembers; begin a new epoch.
 
 A restored ceiling is that of the backup. Higher numbers given since may still exist in Redis's
 block, among the pending rows and the dead letters, or as a chat of which only messages are left.

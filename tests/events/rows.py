@@ -20,9 +20,7 @@ class Happened:
 def log_of(application: str) -> list[Happened]:
     """The events of the application at this path; fails if their numbers have a gap."""
     token = application.split("/")[2]
-    events = list(
-        ApplicationEvent.objects.filter(application_token=token).order_by("event_number")
-    )
+    events = list(ApplicationEvent.objects.filter(application_token=token).order_by("event_number"))
     numbers = [event.event_number for event in events]
     assert numbers == list(range(1, Application.objects.get(token=token).last_event + 1))
     return [

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Event
 
 import pytest
@@ -56,9 +57,7 @@ def test_numbers_have_no_gap_and_become_visible_in_order(api: Api) -> None:
 
     with ThreadPoolExecutor(WRITERS + 1) as threads:
         reader = threads.submit(closing, read)
-        writers = [
-            threads.submit(closing, lambda writer=writer: write(writer)) for writer in range(WRITERS)
-        ]
+        writers = [threads.submit(closing, partial(write, writer)) for writer in range(WRITERS)]
         try:
             for one in writers:
                 one.result()

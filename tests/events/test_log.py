@@ -7,7 +7,6 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from chats.records import CHATS
 from events.models import ApplicationEvent
 from ingest.dead_letters.replay import replay
 from ingest.dead_letters.set_aside import set_aside
@@ -102,12 +101,11 @@ def test_rows_beside_one_that_is_refused_have_their_events(api: Api) -> None:
     """The batch is halved until the row is found; no attempt that failed leaves a gap."""
     application = api.new_application()
     api.new_chat(application)
-    rows = queued(token_of(application), 1, *range(1, 8))
-    rows[3].values = (object(), None, None)  # type: ignore[assignment] # what no database can hold
+    rows = queued(token_of(application), 1, 1, 2, 3, 2**70, 4, 5, 6)
 
     store_rows(rows)
 
-    assert messages_in(log_of(application)) == [(1, n) for n in (1, 2, 3, 5, 6, 7)]
+    assert messages_in(log_of(application)) == [(1, n) for n in range(1, 7)]
 
 
 def test_rows_of_several_applications_and_kinds_are_stored_together(api: Api) -> None:
@@ -206,15 +204,6 @@ def test_an_imported_application_has_events_like_any_other(api: Api, tmp_path: P
 
     assert [event.chat for event in log if event.type == "chat.created"] == [1, 2]
     assert messages_in(log) == [(1, 1), (1, 2), (2, 1), (2, 2)]
-
-
-def test_the_admin_logs_as_the_api_does(api: Api) -> None:
-    application = api.new_application()
-
-    row = CHATS.new((token_of(application),), name="a chat")
-    store_rows([row.numbered(1)])
-
-    assert log_of(application) == [Happened("chat.created", 1)]
 
 
 def test_the_audit_finds_a_gap(api: Api, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,6 +39,7 @@ RENAMED_TASKS = {
 }
 #: The columns that rows have got since, with their values.
 ADDED: dict[str, dict[str, object]] = {
+    "applications": {"last_event": 0},
     "messages": {"sender": None, "metadata": None, "erased_at": None},
     "chats": {"metadata": None},
     "imports": {"application_token": ""},
