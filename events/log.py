@@ -16,6 +16,7 @@ from itertools import groupby
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 from prometheus_client import Counter
 
@@ -85,15 +86,17 @@ def record(changes: Sequence[RowChange]) -> None:
                 by_token[event.token].append(event)
     if not by_token:
         return
-    last = _raise_counters({token: len(events) for token, events in by_token.items()})
     now = connection.ops.adapt_datetimefield_value(timezone.now())
-    rows = [
-        event.values(number, now)
-        for token, events in by_token.items()
-        if token in last  # rows may outlive an application that a restored database has lost
-        for number, event in enumerate(events, last[token] - len(events) + 1)
-    ]
-    _insert(rows)
+    with connection.cursor() as cursor:
+        counts = {token: len(events) for token, events in by_token.items()}
+        last = _raise_counters(cursor, counts)
+        rows = [
+            event.values(number, now)
+            for token, events in by_token.items()
+            if token in last  # rows may outlive an application that a restored database has lost
+            for number, event in enumerate(events, last[token] - counts[token] + 1)
+        ]
+        _insert(cursor, rows)
     transaction.on_commit(partial(WRITTEN.inc, len(rows)), robust=True)
 
 
@@ -122,25 +125,23 @@ def _runs(kind: str, keys: Iterable[Key]) -> Iterator[_NewEvent]:
         yield _NewEvent(str(token), kind, int(chat), numbers[0], numbers[-1], FIRST_VERSION)
 
 
-def _raise_counters(counts: Mapping[str, int]) -> dict[str, int]:
+def _raise_counters(cursor: CursorWrapper, counts: Mapping[str, int]) -> dict[str, int]:
     """Raise `last_event` of each application by its count; the new values of those that exist."""
     quote = connection.ops.quote_name
     table, token, last = map(quote, (Application._meta.db_table, "token", "last_event"))
     raising = f"UPDATE {table} SET {last} = {last} + %s WHERE {token} = %s"  # noqa: S608 - all names
+    cursor.executemany(raising, [(counts[one], one) for one in sorted(counts)])
     places = ", ".join(["%s"] * len(counts))
-    reading = f"SELECT {token}, {last} FROM {table} WHERE {token} IN ({places})"  # noqa: S608 - all names
-    with connection.cursor() as cursor:
-        cursor.executemany(raising, [(counts[one], one) for one in sorted(counts)])
-        cursor.execute(reading, list(counts))
-        return dict(cursor.fetchall())
+    cursor.execute(
+        f"SELECT {token}, {last} FROM {table} WHERE {token} IN ({places})",  # noqa: S608 - all names
+        list(counts),
+    )
+    return dict(cursor.fetchall())
 
 
-def _insert(rows: Sequence[tuple[Any, ...]]) -> None:
+def _insert(cursor: CursorWrapper, rows: Sequence[tuple[Any, ...]]) -> None:
     quote = connection.ops.quote_name
-    names = ", ".join(map(quote, _COLUMNS))
-    table = quote(ApplicationEvent._meta.db_table)
+    table, names = quote(ApplicationEvent._meta.db_table), ", ".join(map(quote, _COLUMNS))
     places = ", ".join(["%s"] * len(_COLUMNS))
-    inserting = f"INSERT INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - all names
-    with connection.cursor() as cursor:
-        # MariaDB's driver makes statements of many rows of it.
-        cursor.executemany(inserting, rows)
+    # MariaDB's driver makes few statements of it.
+    cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", rows)  # noqa: S608 - all names
