@@ -7,6 +7,10 @@ Numbers are claimed like any others (ingest.database_numbers): under the lock of
 once. So clients may write into the application during the import. A line whose number may be a
 client's is rejected; the client keeps its row.
 
+The application is locked before its chats, and all other writers lock chats first. So an import may
+deadlock with a client that writes into one of its chats; the database ends one of the two, and its
+transaction is repeated.
+
 An old message is not a late row (ingest.late_rows): no purge has reached its chat. The next purge
 removes it if it is old enough.
 """

@@ -38,8 +38,7 @@ def _lowest(tokens: Sequence[str]) -> Mapping[str, int]:
 
 def _gaps(cursor: Cursor, token: str, lowest: int, last: int) -> Iterator[Finding]:
     events = ApplicationEvent.objects.filter(application_token=token).order_by()
-    #: False until an event is found: the lowest ones may be removed meanwhile.
-    begun = False
+    begun = False  # until an event is found: the lowest ones may be removed meanwhile
     for first in range(lowest, last + 1, PIECE):
         end = min(first + PIECE - 1, last)
         found = events.filter(event_number__gte=first, event_number__lte=end).aggregate(
