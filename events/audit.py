@@ -42,15 +42,14 @@ def _gaps(cursor: Cursor, token: str, lowest: int, last: int) -> Iterator[Findin
     for first in range(lowest, last + 1, PIECE):
         end = min(first + PIECE - 1, last)
         found = events.filter(event_number__gte=first, event_number__lte=end).aggregate(
-            n=Count("pk"), low=Min("event_number"), high=Max("event_number")
+            n=Count("pk"), low=Min("event_number")
         )
         if begun or found["n"]:
             begins = first if begun else found["low"]
             missing = end - begins + 1 - found["n"]
             if missing:
-                yield error(
-                    "events", (token,), f"{missing} of the events {begins} to {end} missing"
-                )
+                what = f"{missing} of the events {begins} to {end} are missing"
+                yield error("events", (token,), what)
         begun = begun or bool(found["n"])
         cursor.pause()
     highest = events.aggregate(high=Max("event_number"))["high"] or 0

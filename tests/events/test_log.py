@@ -214,4 +214,4 @@ def test_the_audit_finds_a_gap(api: Api, capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit):
         call_command("audit")
 
-    assert "1 of the events 1 to 4 missing" in capsys.readouterr().out
+    assert "1 of the events 1 to 4 are missing" in capsys.readouterr().out
