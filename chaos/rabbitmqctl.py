@@ -8,7 +8,8 @@ import psutil
 from chaos import stack
 from chaos.errors import ChaosError, NotHere
 
-_COMMAND_SECONDS = 60.0
+#: It starts a virtual machine of its own, on a machine that may be busy.
+_COMMAND_SECONDS = 180.0
 
 
 class Node:
