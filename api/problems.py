@@ -23,6 +23,7 @@ from infra.errors import (
     Conflict,
     DomainError,
     FieldError,
+    Gone,
     Invalid,
     Malformed,
     NotFound,
@@ -43,6 +44,7 @@ CONTENT_TYPE = "application/problem+json"
 STATUS_OF: Mapping[type[DomainError], int] = {
     NotFound: 404,
     Conflict: 409,
+    Gone: 410,
     KeyReused: 422,
     Invalid: 400,
     Malformed: 400,
@@ -71,15 +73,20 @@ def problem(
     detail: str = "",
     *,
     errors: Sequence[FieldError] = (),
+    members: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """Build a problem document, which explains the error to programs and to people."""
+    """Build a problem document, which explains the error to programs and to people.
+
+    `members` are further ones of this kind of error.
+    """
     content = _document(
         status,
         detail or f"{HTTPStatus(status).phrase}.",
         instance=request.path,
         request_id=request_id_var.get(),
         errors=errors,
+        members=members,
     )
     return HttpResponse(content, status=status, content_type=CONTENT_TYPE, headers=headers)
 
@@ -91,6 +98,7 @@ def _document(
     instance: str | None,
     request_id: str,
     errors: Sequence[FieldError] = (),
+    members: Mapping[str, object] | None = None,
 ) -> bytes:
     """The problem document of RFC 9457, as JSON."""
     document: dict[str, object] = {
@@ -101,6 +109,7 @@ def _document(
         "instance": instance,
         "request_id": request_id,
         "errors": [vars(error) for error in errors],
+        **(members or {}),
     }
     # A path may contain what UTF-8 cannot encode, and the error must be shown.
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
@@ -147,7 +156,8 @@ def _domain_problem(request: HttpRequest | Request, error: DomainError) -> HttpR
         return problem(request, 500)
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else {}
     errors = error.errors if isinstance(error, Invalid) else ()
-    return problem(request, status, error.detail, errors=errors, headers=headers)
+    members = error.members if isinstance(error, Gone) else None
+    return problem(request, status, error.detail, errors=errors, members=members, headers=headers)
 
 
 def _api_problem(request: Request, error: APIException) -> HttpResponse:

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from api.idempotency_key import REPLAYED_HEADER
+from api.requests import REPLAYED_HEADER
 from infra.errors import Malformed
 from infra.versions import FIRST_VERSION, Versions
 from ingest.idempotency import IdempotentRequest

@@ -29,8 +29,8 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from api.parsing import MAX_REQUEST_BYTES
 from api.rate_limits.throttle import RateLimit
+from api.requests import MAX_REQUEST_BYTES
 from infra import database
 from infra.errors import TooLarge, Unavailable
 from infra.timeouts import DATABASE_RETRY_AFTER_SECONDS

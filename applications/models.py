@@ -27,12 +27,14 @@ class ApplicationKey(NamedTuple):
 class Application(Parent):
     """A client system; numbers and counts its chats.
 
-    `key_hash`: see applications.identities; null if it has no key yet.
+    `key_hash`: see applications.identities; null if it has no key yet. `last_event` is the number
+    of its newest event (see events.log); 0 before the first.
     """
 
     token = models.CharField(max_length=2 * TOKEN_BYTES, default=new_token, unique=True)
     key_hash = models.CharField(max_length=KEY_HASH_CHARACTERS, unique=True, null=True, blank=True)
     chats_count = models.PositiveBigIntegerField(default=0)
+    last_event = models.PositiveBigIntegerField(default=0, db_default=0)
 
     class Meta:
         db_table = "applications"

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from api.idempotency_key import idempotent_request
+from api.requests import idempotent_request
 from api.responses import conditional_response, created_response, expected_versions, json_response
 from api.views import ApiView
 from ingest.commit import accept

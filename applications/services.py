@@ -33,6 +33,7 @@ from ingest.idempotency import IdempotentRequest, KeyReused, RequestKey
 from ingest.idempotency.records import KEPT_FOR
 from ingest.models import IdempotencyKey, Source
 from ingest.numbering.authority import begin_epoch, lock_authority, read_authority
+from ingest.records import Action, RowChange, announce
 
 #: Such a request belongs to no application.
 _NO_APPLICATION = ""
@@ -202,7 +203,11 @@ def rename_application(*, token: str, name: str, expected: Versions | None = Non
         rows = Application.objects.filter(token=token)
         if not update_if_version(rows, expected, name=name):
             raise ApplicationNotFound
-        return rows.get()
+        application = rows.get()
+        key = application.key
+        table = Application._meta.db_table
+        announce(RowChange(table, Action.UPDATED, [key], {key: application.version}))
+        return application
 
     return in_transaction(rename)
 

@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.urls import re_path
 from rest_framework.request import Request
 
-from api.idempotency_key import REPLAYED_HEADER, idempotent_request
+from api.requests import REPLAYED_HEADER, idempotent_request
 from api.responses import conditional_response, created_response, expected_versions, json_response
 from api.views import APPLICATIONS, TOKEN, ApiView
 from applications import services

@@ -25,6 +25,9 @@ def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
         # Several times a night: a run that takes too long ends, and the next one goes on.
         night = crontab(hour="1-5", minute=30)
         schedule["purge"] = _entry("retention.tasks.purge_old", night, expires=_HOUR // 2)
+    if environment.events_days:
+        night = crontab(hour="1-5", minute=15)
+        schedule["remove-events"] = _entry("events.tasks.remove_old", night, expires=_HOUR // 2)
     if environment.redis_url:
         schedule["sweep"] = _entry("operations.tasks.sweep", _MINUTE, expires=_MINUTE)
     if environment.broker_url:

@@ -88,6 +88,7 @@ class Environment(BaseSettings):
     log_format: str = ""
     reconcile_every_seconds: int = 3600
     retention_days: int = 0
+    events_days: int = 7
 
     @field_validator(*_SCHEMES)
     @classmethod
@@ -168,6 +169,7 @@ class Environment(BaseSettings):
             ("web_request_bytes", 16 * 1024 * 1024, 64 * 1024**3),
             ("reconcile_every_seconds", 1, 86400),
             ("retention_days", 0, 36_500),
+            ("events_days", 0, 36_500),
             ("elasticsearch_shards", 1, 1024),
             ("search_scan_messages", 0, 10_000_000),
         ):

@@ -45,6 +45,7 @@ INSTALLED_APPS = [
     "retention",
     "conversations",
     "search",
+    "events",
 ]
 
 _REQUEST_ID = "api.handler.RequestIdMiddleware"
@@ -197,7 +198,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["applications.authentication.KeyOpens"],
     "UNAUTHENTICATED_USER": None,
-    "DEFAULT_PARSER_CLASSES": ["api.parsing.JsonParser", "api.parsing.FormParser"],
+    "DEFAULT_PARSER_CLASSES": ["api.requests.JsonParser", "api.requests.FormParser"],
     "DEFAULT_RENDERER_CLASSES": ["api.responses.JsonRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "api.problems.exception_handler",
@@ -212,7 +213,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "applications", "description": "A client system, known by its token."},
         {"name": "chats", "description": "Of one application, numbered from 1."},
         {"name": "messages", "description": "Of one chat, numbered from 1."},
+        {"name": "events", "description": "What happened in one application."},
     ],
+    "ENUM_NAME_OVERRIDES": {"EventType": "events.schema.TYPES"},
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_PATCH": False,

@@ -10,6 +10,7 @@ from api.openapi import DocsView, SchemaView
 from api.views import CHAT_NUMBER, TOKEN
 from applications.views import urlpatterns as applications
 from chats.views import urlpatterns as chats
+from events.views import urlpatterns as events
 from messages_app.views import urlpatterns as messages
 from operations import dashboard, health
 from operations.admin import logins
@@ -32,6 +33,7 @@ urlpatterns = [
     *search,
     *chats,
     *applications,
+    *events,
     re_path(r"^api/v1/schema/?\Z", SchemaView.as_view(), name="schema"),
     re_path(r"^api/v1/docs/?\Z", DocsView.as_view(url_name="schema"), name="docs"),
     re_path(r"^health/live/?\Z", health.Live.as_view()),

@@ -7,6 +7,10 @@ Numbers are claimed like any others (ingest.database_numbers): under the lock of
 once. So clients may write into the application during the import. A line whose number may be a
 client's is rejected; the client keeps its row.
 
+The application is locked before its chats, and all other writers lock chats first. So an import may
+deadlock with a client that writes into one of its chats; the database ends one of the two, and its
+transaction is repeated.
+
 An old message is not a late row (ingest.late_rows): no purge has reached its chat. The next purge
 removes it if it is old enough.
 """
@@ -29,7 +33,7 @@ from conversations.models import Import, ImportedChat, digest_of
 from conversations.shares import add_to_share
 from ingest.database_numbers import claim_numbers
 from ingest.models import CountState
-from ingest.records import RecordType
+from ingest.records import Action, RecordType, RowChange, announce
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 
@@ -194,8 +198,9 @@ class _Writing:
 def _insert(record_type: RecordType, rows: Sequence[Any]) -> None:
     """Insert rows that are complete, unlike accepted ones, which have one time and no version."""
     record_type.model._default_manager.bulk_create(rows)
-    for subscriber in record_type.subscribers if rows else ():
-        subscriber([record_type.key_of(row) for row in rows])
+    if rows:
+        keys = [record_type.key_of(row) for row in rows]
+        announce(RowChange(record_type.name, Action.CREATED, keys))
 
 
 def _imported_chat(row: Chat) -> ImportedChat:

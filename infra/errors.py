@@ -3,7 +3,7 @@
 An error says what happened and knows nothing of HTTP; api.problems gives it a status.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -28,6 +28,14 @@ class DomainError(Exception):
 
 class NotFound(DomainError):
     """The requested object does not exist."""
+
+
+class Gone(DomainError):
+    """The requested object was removed for good; `members` are added to the problem document."""
+
+    def __init__(self, detail: str, **members: object) -> None:
+        super().__init__(detail)
+        self.members: Mapping[str, object] = members
 
 
 class Invalid(DomainError):

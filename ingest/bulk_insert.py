@@ -15,7 +15,16 @@ from uuid import UUID
 from django.db import DataError, connections
 from django.db.models import AutoField, Field, IntegerField
 
-from ingest.records import NumberedRow, RecordType, by_record_type, from_microseconds, record_types
+from ingest.records import (
+    Action,
+    NumberedRow,
+    RecordType,
+    RowChange,
+    announce,
+    by_record_type,
+    from_microseconds,
+    record_types,
+)
 
 _SECOND = 1_000_000
 _is_plain = re.compile("[0-9a-f]{32}").fullmatch
@@ -78,14 +87,17 @@ def bulk_insert(rows: Sequence[NumberedRow]) -> None:
     Raises DataError for a value that the database cannot hold, and whatever the database raises.
     """
     by_type = by_record_type(rows)
+    changes: list[RowChange] = []
     for record_type in record_types().values():
         # Transactions that insert in the same order cannot deadlock.
-        for part in _parts(
-            record_type, sorted(by_type.get(record_type, ()), key=lambda row: row.key)
-        ):
+        in_order = sorted(by_type.get(record_type, ()), key=lambda row: row.key)
+        for part in _parts(record_type, in_order):
             _execute_insert(record_type, part)
-            for subscriber in record_type.subscribers:
-                subscriber([row.key for row in part])
+        if in_order:
+            keys = [row.key for row in in_order]
+            changes.append(RowChange(record_type.name, Action.CREATED, keys))
+    if changes:
+        announce(*changes)
 
 
 def _parts(record_type: RecordType, rows: Sequence[NumberedRow]) -> Iterator[Sequence[NumberedRow]]:

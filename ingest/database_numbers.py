@@ -201,8 +201,9 @@ def _number_rows(rows: Sequence[NewRow]) -> list[RowOutcome]:
     for position, row in enumerate(rows):
         waiting[row.record_type.parent._meta.db_table, row.parent].append(position)
     outcomes: dict[int, RowOutcome] = {}
-    # Transactions that lock in the same order cannot deadlock.
-    for table, parent in sorted(waiting):
+    # Transactions that lock in the same order cannot deadlock. Applications come last, because
+    # subscribers of changes lock them in transactions that have locked chats or messages.
+    for table, parent in sorted(waiting, key=lambda one: (-len(one[1]), one)):
         positions = waiting[table, parent]
         record_type = rows[positions[0]].record_type
         numbers = take_numbers(record_type.parent_row(parent), len(positions))

@@ -5,7 +5,7 @@ a duplicate later. A row that is a dead letter is stored without its values. Dea
 number go in the same transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -25,7 +25,7 @@ from ingest.message_format import UnknownFormat
 from ingest.models import DeadLetter
 from ingest.post_commit import finish_unqueued
 from ingest.read_your_writes import MaybeQueued, may_be_queued, store_if_pending
-from ingest.records import Key, NumberedRow, RecordType
+from ingest.records import Action, Key, NumberedRow, RecordType, RowChange, announce
 from ingest.redis_keys import parent_name
 
 logger = get_logger(__name__)
@@ -56,15 +56,14 @@ def _erase_stored(kind: RecordType, key: Key, expected: Versions | None) -> bool
     """Whether this erased the row; None if it is not stored. Raises Stale."""
     rows = kind.rows(key)
     wanted = rows if expected is None else rows.filter(expected.condition())
-    erased = bool(_blank(kind, wanted))
+    erased = _blank(kind, wanted)
     if not erased and not wanted.exists():
         if expected is not None and rows.exists():
             raise Stale
         return None
     _letters(kind, key).delete()
-    if erased:
-        _tell(kind, [key])
-    return erased
+    _announce(kind, erased)
+    return bool(erased)
 
 
 def erase_stored(kind: RecordType, keys: Sequence[Key]) -> int:
@@ -75,28 +74,35 @@ def erase_stored(kind: RecordType, keys: Sequence[Key]) -> int:
         erased = _blank(kind, kind.model._default_manager.filter(wanted))
         for key in keys:
             _letters(kind, key).delete()
-        _tell(kind, keys)
-        return erased
+        _announce(kind, erased)
+        return len(erased)
 
     erased = in_transaction(work)
     logger.info(Event.ERASED, kind=kind.name, key=keys[0], rows=erased)
     return erased
 
 
-def _blank(kind: RecordType, rows: "QuerySet[Any]") -> int:
-    """Erase those of the rows that are not; their number."""
-    now = timezone.now()
-    return rows.filter(erased_at=None).update(
-        **dict(zip(kind.field_names, kind.blank_values, strict=True)),
-        erased_at=now,
-        updated_at=now,
-        version=F("version") + 1,
-    )
+def _blank(kind: RecordType, rows: "QuerySet[Any]") -> Mapping[Key, int]:
+    """Erase those of the rows that are not; their versions afterwards, by key."""
+    # A rival may erase some of them, so they are locked before their versions are read.
+    locked = rows.filter(erased_at=None).select_for_update().order_by(*kind.key_fields)
+    versions: dict[Key, int] = {
+        tuple(key): version + 1 for *key, version in locked.values_list(*kind.key_fields, "version")
+    }
+    if versions:
+        now = timezone.now()
+        kind.model._default_manager.filter(with_keys(kind.key_fields, versions)).update(
+            **dict(zip(kind.field_names, kind.blank_values, strict=True)),
+            erased_at=now,
+            updated_at=now,
+            version=F("version") + 1,
+        )
+    return versions
 
 
-def _tell(kind: RecordType, keys: Sequence[Key]) -> None:
-    for subscriber in kind.subscribers:
-        subscriber(keys)
+def _announce(kind: RecordType, erased: Mapping[Key, int]) -> None:
+    if erased:
+        announce(RowChange(kind.name, Action.ERASED, list(erased), erased))
 
 
 def _store_dead_letter(kind: RecordType, key: Key) -> bool:

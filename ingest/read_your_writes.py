@@ -21,7 +21,7 @@ from ingest.numbering.fencing import is_verified
 from ingest.numbering.leases import ceiling_of
 from ingest.pending import find_pending
 from ingest.post_commit import finish_unqueued
-from ingest.records import Key, RecordType
+from ingest.records import Action, Key, RecordType, RowChange, announce
 
 
 class MaybeQueued(Unavailable):
@@ -152,7 +152,7 @@ def _update_row(
         if kind.is_erasable and rows.exclude(erased_at=None).exists():
             raise Erased
         return None
-    for subscriber in kind.subscribers:
-        subscriber([key])
-    row: Model = rows.get()
-    return row
+    row = rows.get()
+    announce(RowChange(kind.name, Action.UPDATED, [key], {key: row.version}))
+    changed: Model = row
+    return changed

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import cached_property
 from secrets import token_hex
 from typing import Any
@@ -31,9 +32,6 @@ _MICROSECOND = timedelta(microseconds=1)
 _ACCEPTED = ("created_at", "updated_at", "acceptance")
 _LEASE = ("number_ceiling", "lease_epoch", "lease_first", "lease_last", "lease_at")
 
-#: Gets the keys of rows that the transaction under way stores or edits; each at least once.
-Subscriber = Callable[[Sequence[Key]], None]
-
 
 @dataclass(frozen=True, eq=False)
 class RecordType:
@@ -44,8 +42,7 @@ class RecordType:
     `missing` and `parent_missing` make the errors for a row, or a parent, that does not exist.
     `count_field` is the column of the parent that counts such rows, `child_count_field` the one of
     the row itself, if it has children. A row of a type with `is_erasable` can lose its values for
-    good and keep its number; its model has `erased_at`. `subscribers` hear of each row that is
-    stored or edited, in the same transaction: what they write is there exactly if the row is.
+    good and keep its number; its model has `erased_at`.
     """
 
     name: str
@@ -59,7 +56,6 @@ class RecordType:
     count_field: str
     child_count_field: str | None = None
     is_erasable: bool = False
-    subscribers: list[Subscriber] = field(default_factory=list)
 
     @cached_property
     def key_fields(self) -> tuple[str, ...]:
@@ -208,6 +204,42 @@ def record_types() -> Mapping[str, RecordType]:
 def record_type_of_parent(parent: Key) -> RecordType:
     """The type of the rows that this parent numbers. Keys of different types differ in length."""
     return next(each for each in _record_types.values() if len(each.parent_fields) == len(parent))
+
+
+class Action(StrEnum):
+    """What a transaction does to rows."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    ERASED = "erased"
+    PURGED = "purged"
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """What a transaction does to rows of one table.
+
+    `versions` are those that updated and erased rows have afterwards, by key.
+    """
+
+    table: str
+    action: Action
+    keys: Sequence[Key]
+    versions: Mapping[Key, int] = field(default_factory=dict)
+
+
+#: Each gets all changes that are announced. Owners of higher layers add theirs in ready().
+subscribers: list[Callable[[Sequence[RowChange]], None]] = []
+
+
+def announce(*changes: RowChange) -> None:
+    """Pass the changes of the transaction under way to all subscribers.
+
+    What they write is there exactly if the changes are. They may lock applications, in the order of
+    the tokens, so a transaction announces all its changes at once, when it has locked all rows.
+    """
+    for subscriber in subscribers:
+        subscriber(changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from django.urls import re_path
 from django.utils import timezone
 from rest_framework.request import Request
 
-from api.idempotency_key import idempotent_request
+from api.requests import idempotent_request
 from api.responses import created_many_response, expected_versions
 from api.views import APPLICATIONS, CHAT_NUMBER, MESSAGE_NUMBER, TOKEN, ApiView
 from applications.record_views import RecordCollection, RecordItem, key_of

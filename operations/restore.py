@@ -2,8 +2,8 @@
 
 `recover` runs the steps in the only safe order: wait until no process gives numbers and the queues
 are empty; store the rows pending in Redis; raise each ceiling above every known number; record the
-lost numbers, so that an audit can tell them from a new loss; forget which requests Redis remembers;
-begin a new epoch.
+lost numbers, so that an audit can tell them from a new loss; run the steps of higher layers; forget
+which requests Redis remembers; begin a new epoch.
 
 A restored ceiling is that of the backup. Higher numbers given since may still exist in Redis's
 block, among the pending rows and the dead letters, or as a chat of which only messages are left.
@@ -45,6 +45,13 @@ _NO_EPOCH = 0
 
 Highest = dict[Key, int]
 
+_registered: list[Callable[[], object]] = []
+
+
+def register(step: Callable[[], object]) -> None:
+    """Add a step, to be run when ceilings are raised; its owner calls this in ready()."""
+    _registered.append(step)
+
 
 class StillInUse(Unavailable):
     """A process still gives numbers, or rows are still queued or pending."""
@@ -71,6 +78,8 @@ def recover(reason: str, *, skip: int, notice: Callable[[int], object]) -> Recov
     stored = _store_pending() if redis_is_configured() else 0
     raised = raise_ceilings(skip, notice)
     lost = record_losses(reason, notice)
+    for step in _registered:
+        step()
     if redis_is_configured():
         # A repeat of a lost request must be executed again, not answered as if its row existed.
         forget_requests_in_redis()

@@ -24,6 +24,7 @@ from ingest.idempotency.records import forget_old_keys
 from ingest.late_rows import PURGE_JOB, raise_horizon
 from ingest.models import CountState
 from ingest.read_your_writes import pending_is_complete
+from ingest.records import Action, RowChange, announce
 from ingest.redis_keys import parent_name
 from listing import parent_rows
 from messages_app.models import Message
@@ -233,5 +234,5 @@ def _remove_range(chat: ChatKey, after: int, end: int, numbers: Sequence[int]) -
     rows = _stored(chat).filter(message_number__gt=after, message_number__lte=end)
     rows.order_by().delete()
     if numbers:
-        for subscriber in MESSAGES.subscribers:
-            subscriber([(*chat, number) for number in numbers])
+        keys = [(*chat, number) for number in numbers]
+        announce(RowChange(MESSAGES.name, Action.PURGED, keys))

@@ -14,15 +14,15 @@ class SearchConfig(AppConfig):
     name = "search"
 
     def ready(self) -> None:
-        """Subscribe to stored and edited messages; register the audit, the replay and health."""
+        """Subscribe to changes of rows; register the audit, the replay and health."""
         from ingest.dead_letters import replay
-        from messages_app.records import MESSAGES
+        from ingest.records import subscribers
         from operations.audit import checks
         from search import health
-        from search.backlog import record
+        from search.backlog import record_changes
 
         if settings.ENVIRONMENT.elasticsearch_url:
-            MESSAGES.subscribers.append(record)
+            subscribers.append(record_changes)
         checks.register(checks.Check("index", _late("search.index_check.audit_index")))
         replay.register_replay("search", _late("search.indexer.index_again"))
         health.register()

@@ -26,7 +26,8 @@ from infra.metrics import registry
 from infra.rabbitmq.connection import BrokerUnavailable
 from infra.rabbitmq.publisher import publisher, task_message
 from infra.rabbitmq.queues import SEARCH
-from ingest.records import Key
+from ingest.records import Key, RowChange
+from messages_app.records import MESSAGES
 from search.models import BacklogEntry
 
 logger = get_logger(__name__)
@@ -60,6 +61,13 @@ class Entries:
     def are_all(self) -> bool:
         """Whether the backlog had no further entries."""
         return len(self.ids) < MAX_ENTRIES and len(self.keys) < MAX_KEYS
+
+
+def record_changes(changes: Sequence[RowChange]) -> None:
+    """Add the messages among these changes, in the transaction that makes them."""
+    keys = [key for one in changes if one.table == MESSAGES.name for key in one.keys]
+    if keys:
+        record(keys)
 
 
 def record(keys: Sequence[Key]) -> None:

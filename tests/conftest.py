@@ -17,8 +17,8 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from infra import database
 from infra.redis_client import redis_breaker, redis_client, redis_pool
-from messages_app.records import MESSAGES
-from search.backlog import record
+from ingest.records import subscribers
+from search.backlog import record_changes
 from tests.api.client import Api
 from tests.live.servers import NO_TLS, EmbeddedServer, migrated_database, stack_url
 from tests.redis_server import RedisServer
@@ -65,8 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def backlog_is_subscribed() -> None:
     """As in a process that has Elasticsearch at its start: some tests switch it on later."""
-    if record not in MESSAGES.subscribers:
-        MESSAGES.subscribers.append(record)
+    if record_changes not in subscribers:
+        subscribers.append(record_changes)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -74,6 +74,7 @@ class Event(StrEnum):
     TAKEN_OVER = "failed.taken_over", "messages of `failed` were stored or became dead letters"
     FAILED_STAY = "failed.stay", "messages stay in the queue `failed` until the next run"
     KEYS_FORGOTTEN = "keys.forgotten", "idempotency keys older than a day were removed"
+    EVENTS_REMOVED = "events.removed", "a run that removes old events ended"
     PURGE_DONE = "purge.done", "the nightly purge ended"
     PURGE_ENDED = "purge.ended", "a purge ended early or did not start; the next one continues"
 

@@ -140,4 +140,5 @@ WALK = (
         404,
         given={"message_number": "1000000"},
     ),
+    Step("applications_events_list", given={"limit": "2"}),
 )

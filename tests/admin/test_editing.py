@@ -95,6 +95,7 @@ def test_only_one_field_can_be_edited(admin_client: Client, row: Any) -> None:
         "number_ceiling": 9,
         "count_state": 9,
         "version": 90,
+        "last_event": 9,
         "created_at": "2020-01-01",
     }
     change(admin_client, row, **{**smuggled, field_of(row): "new"})
@@ -102,6 +103,8 @@ def test_only_one_field_can_be_edited(admin_client: Client, row: Any) -> None:
     expected = {**vars(row), field_of(row): "new", "version": row.version + 1}
     for name in ("_state", "updated_at"):
         expected.pop(name)
+    if "last_event" in expected:
+        expected["last_event"] += 1
     assert {name: vars(after)[name] for name in expected} == expected
 
 

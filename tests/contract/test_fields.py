@@ -17,6 +17,7 @@ def test_every_field_is_described_and_no_other(api: Api) -> None:
     api.say(chat, "hello")
     many = api.post(f"{chat}/messages/bulk", {"messages": [{"body": "hello"}]}).json()
     api.delete(f"{chat}/messages/2")
+    api.put(application, {"name": "another"})
     shown = {
         "NewApplicationShape": created,
         "ApplicationShape": api.get(application).json(),
@@ -25,6 +26,10 @@ def test_every_field_is_described_and_no_other(api: Api) -> None:
         "MessagePage": api.get(f"{chat}/messages").json(),
         "BulkCreatedShape": many,
         "HitShape": api.get(f"{chat}/messages/search", query="hell").json()["results"][0],
+        "EventShape": {
+            name for entry in api.get(f"{application}/events").json()["results"] for name in entry
+        },
+        "EventPage": api.get(f"{application}/events").json(),
         "ProblemShape": api.get(f"{chat}/messages/9").json(),
     }
 

@@ -10,6 +10,7 @@ from django.core.management import call_command
 
 from applications.models import Application
 from chats.models import Chat
+from ingest.records import RowChange, subscribers
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from retention.purge import purge
@@ -135,15 +136,16 @@ def test_old_messages_are_no_late_rows_and_the_next_purge_removes_them(
 
 def test_subscribers_hear_of_each_message(application: str, tmp_path: Path) -> None:
     """So the search index learns of them."""
-    heard: list[Any] = []
-    MESSAGES.subscribers.append(heard.extend)
+    heard: list[RowChange] = []
+    subscribers.append(heard.extend)
     try:
         copy = copied(application, tmp_path)
     finally:
-        MESSAGES.subscribers.pop()
+        subscribers.pop()
 
+    keys = [key for change in heard if change.table == MESSAGES.name for key in change.keys]
     stored = Message.objects.filter(application_token=token_of(copy))
-    assert sorted(heard) == sorted(map(MESSAGES.key_of, stored))
+    assert sorted(keys) == sorted(map(MESSAGES.key_of, stored))
 
 
 def test_an_import_that_is_run_again_adds_nothing(

@@ -1,4 +1,4 @@
-"""The sessions of the embedded profile in README.md and docs/api.md show the real output."""
+"""The sessions of the embedded profile in README.md and docs show the real output."""
 
 from pathlib import Path
 
@@ -19,6 +19,11 @@ def test_the_session_of_the_api_goes_as_shown(checkout: Path, migrated: Path) ->
     settings = {"REQUIRE_KEYS": "1", "RATE_LIMIT": "100/s"}
     with EmbeddedServer(checkout, migrated, **settings) as running:
         assert_shown("docs/api.md", running, checkout)
+
+
+def test_the_session_of_events_goes_as_shown(checkout: Path, migrated: Path) -> None:
+    with EmbeddedServer(checkout, migrated) as running:
+        assert_shown("docs/events.md", running, checkout)
 
 
 def assert_shown(page: str, running: EmbeddedServer, checkout: Path) -> None:

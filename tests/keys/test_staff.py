@@ -36,6 +36,7 @@ NEEDED: dict[tuple[str, str], str] = {
     ("GET", "/applications/{token}/chats"): "view_chat",
     ("POST", "/applications/{token}/chats"): "add_chat",
     ("GET", "/applications/{token}/messages/search"): "view_chat view_message",
+    ("GET", "/applications/{token}/events"): "view_chat view_message",
     ("GET", "/applications/{token}/chats/{chat_number}"): "view_chat",
     ("PUT", "/applications/{token}/chats/{chat_number}"): "change_chat",
     ("PATCH", "/applications/{token}/chats/{chat_number}"): "change_chat",
@@ -140,7 +141,7 @@ def test_a_superuser_does_everything(owner: Owner, operation: tuple[str, str]) -
 
 def test_one_of_two_permissions_is_not_enough(owner: Owner) -> None:
     several = [(one, needed) for one, needed in NEEDED.items() if " " in needed]
-    assert len(several) == 2
+    assert len(several) == 3
     for operation, needed in several:
         for permission in needed.split():
             User.objects.all().delete()

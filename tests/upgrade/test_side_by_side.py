@@ -183,6 +183,7 @@ def test_workers_know_the_tasks_of_before_and_of_today() -> None:
         "operations.tasks.consume_failed",
         "operations.tasks.sweep",
         "retention.tasks.purge_old",
+        "events.tasks.remove_old",
     } <= set(app.tasks)
 
 
