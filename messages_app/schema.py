@@ -12,7 +12,7 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 
 from api import openapi
-from ingest.text_rules import MAX_NAME_CHARACTERS
+from ingest.text_rules import MAX_NAME_CHARACTERS, NAME_PATTERN
 from messages_app.records import MESSAGES
 
 #: Messages in one request that creates many.
@@ -30,7 +30,12 @@ FILTERS = [
     ),
     OpenApiParameter(
         "sender",
-        {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARACTERS},
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_NAME_CHARACTERS,
+            "pattern": NAME_PATTERN,
+        },
         description="Only messages of exactly this sender.",
     ),
 ]
