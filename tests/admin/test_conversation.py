@@ -15,6 +15,7 @@ from messages_app.models import Message
 from search import conversation_page
 from tests.admin.pages import address, new_messages, notices, text
 from tests.admin.test_permissions import staff_client
+from tests.api.client import Api
 from tests.search.conftest import forget
 
 
@@ -133,6 +134,14 @@ def test_an_edited_message_says_so_and_each_leads_to_its_page(
     Message.objects.update(version=2)
 
     assert "edited" in text(read(admin_client, chat))
+
+
+def test_an_erased_message_says_so(admin_client: Client, api: Api, message: Message) -> None:
+    api.delete(f"/applications/{message.application_token}/chats/1/messages/1")
+
+    page = text(read(admin_client, Chat.objects.get()))
+    assert "<span>erased 20" in page
+    assert "edited" not in page
 
 
 def test_chats_and_messages_lead_to_their_conversation(
