@@ -20,10 +20,6 @@ class Filters:
     created_before: datetime | None = None
     sender: str | None = None
 
-    def __bool__(self) -> bool:
-        """Whether anything is filtered."""
-        return self != _NONE
-
     @property
     def has_times(self) -> bool:
         """Whether there is a bound in time."""
@@ -54,9 +50,6 @@ class Filters:
     def match(self, at: datetime, sender: str | None) -> bool:
         """Whether a message of this time and sender is selected."""
         return self.includes(at) and self.sender in (None, sender)
-
-
-_NONE = Filters()
 
 
 FILTER_NAMES = frozenset(("created_after", "created_before", "sender"))

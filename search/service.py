@@ -149,7 +149,7 @@ class Row(NamedTuple):
     body: str
 
 
-#: Reads at most so many rows behind the last one that was read.
+#: Reads rows after this one, or from the start; at most this number of them.
 ReadRows = Callable[[Row | None, int], Sequence[Row]]
 
 

@@ -5,18 +5,16 @@ from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, InterfaceError
-from tqdm import tqdm
 
 from api.views import CHAT_NUMBER
 from applications.models import Application
 from chats.records import CHATS
-from infra.commands import Interrupted, LineCommand, interruptible, utf8
+from infra.commands import LineCommand, utf8
 from infra.errors import Invalid
-from infra.redis_client import RedisUnavailable
 from ingest.read_your_writes import get
 from ingest.text_rules import clean_name
-from retention.erase import ErasureResult, ErasureScope, QueuedOutOfSight, count_all, erase_all
+from retention.erase import ErasureScope, count_all, erase_all
+from retention.resumable import resumable_work
 
 
 class Command(LineCommand):
@@ -50,7 +48,8 @@ class Command(LineCommand):
         if chat is not None:
             get(CHATS, (token, chat))
         scope = ErasureScope(token, sender=_sender(options["sender"]), chat_number=chat)
-        result = _erase(scope, is_dry_run=options["dry_run"])
+        with resumable_work() as show:
+            result = count_all(scope) if options["dry_run"] else erase_all(scope, show)
         if options["json"]:
             self.print_json({**vars(result), "dry_run": options["dry_run"]})
             return
@@ -73,32 +72,3 @@ def _sender(name: str | None) -> str | None:
         return None if name is None else clean_name(name, "The sender")
     except Invalid as invalid:
         raise CommandError(invalid.detail) from None
-
-
-def _erase(scope: ErasureScope, *, is_dry_run: bool) -> ErasureResult:
-    with interruptible() as interruption, tqdm(unit=" messages", disable=None, leave=False) as bar:
-
-        def show(messages: int) -> None:
-            # Between two transactions an erasure can end safely.
-            interruption.give_way()
-            bar.update(messages)
-
-        try:
-            with interruption.held():
-                return count_all(scope) if is_dry_run else erase_all(scope, show)
-        except RedisUnavailable as error:
-            raise CommandError(
-                f"Redis is unavailable, so it is unknown which messages are pending: {error}"
-            ) from None
-        except QueuedOutOfSight as error:
-            raise CommandError(error.detail) from None
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(
-                f"The database failed: {error}. Run the same command again to continue."
-            ) from None
-        except Interrupted as interrupted:
-            raise CommandError(
-                f"Interrupted by {interrupted.name} after {bar.n} messages. "
-                "Run the same command again to continue.",
-                returncode=interrupted.status,
-            ) from None

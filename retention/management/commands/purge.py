@@ -5,14 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
-from tqdm import tqdm
 
 from applications.models import Application
-from infra.commands import Interrupted, LineCommand, interruptible, utf8
-from infra.redis_client import RedisUnavailable
-from retention.purge import PurgeResult, dry_run, purge
+from infra.commands import LineCommand, utf8
+from retention.purge import dry_run, purge
+from retention.resumable import resumable_work
 
 
 class Command(LineCommand):
@@ -43,7 +41,9 @@ class Command(LineCommand):
         token = options["application"]
         if not Application.objects.filter(token=token).exists():
             raise CommandError(f"No application has the token {token}.")
-        result = _purge(token, options["before"], is_dry_run=options["dry_run"])
+        work = dry_run if options["dry_run"] else purge
+        with resumable_work() as show:
+            result = work([token], options["before"], show)
         if options["json"]:
             self.print_json({**vars(result), "dry_run": options["dry_run"]})
             return
@@ -65,30 +65,3 @@ def moment(text: str) -> datetime:
     if found > timezone.now():
         raise ArgumentTypeError(f"{text} is in the future")
     return found
-
-
-def _purge(token: str, before: datetime, *, is_dry_run: bool) -> PurgeResult:
-    with interruptible() as interruption, tqdm(unit=" messages", disable=None, leave=False) as bar:
-
-        def show(messages: int) -> None:
-            # Between two transactions a purge can end safely.
-            interruption.give_way()
-            bar.update(messages)
-
-        try:
-            with interruption.held():
-                return (dry_run if is_dry_run else purge)([token], before, show)
-        except RedisUnavailable as error:
-            raise CommandError(
-                f"Redis is unavailable, so it is unknown which messages are pending: {error}"
-            ) from None
-        except (DatabaseError, InterfaceError) as error:
-            raise CommandError(
-                f"The database failed: {error}. Run the same command again to continue."
-            ) from None
-        except Interrupted as interrupted:
-            raise CommandError(
-                f"Interrupted by {interrupted.name} after {bar.n} messages. "
-                "Run the same command again to continue.",
-                returncode=interrupted.status,
-            ) from None
