@@ -10,10 +10,8 @@ Numbers have no gaps, so each page is a range of numbers that is known in advanc
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from django.db.models import Min, QuerySet
-from rest_framework.request import Request
 
 from applications.models import Application
 from events.models import ApplicationEvent
@@ -145,21 +143,6 @@ def read_page(application: Application, after: Position | None, limit: int) -> E
         if len(before) < limit:
             preceding["limit"] = len(before)
     return EventPage(entries, following, preceding)
-
-
-def page_json(
-    request: Request,
-    parameters: Mapping[str, str],
-    page: EventPage,
-    results: Sequence[Mapping[str, object]],
-) -> dict[str, object]:
-    """The JSON of a page with these results."""
-    address = request.build_absolute_uri(request.path)
-
-    def link(to: Mapping[str, object] | None) -> str | None:
-        return None if to is None else f"{address}?{urlencode({**parameters, **to})}"
-
-    return {"results": results, "next": link(page.following), "previous": link(page.preceding)}
 
 
 def read_position(parameters: Mapping[str, str]) -> Position | None:

@@ -9,9 +9,9 @@ from api.views import APPLICATIONS, TOKEN, ApiView
 from applications.services import get_application
 from chats.models import Chat
 from events.items import entries_json
-from events.pages import page_json, read_limit, read_page, read_position
+from events.pages import read_limit, read_page, read_position
 from events.schema import describe_events
-from listing.pages import query_parameters
+from listing.pages import page_json, query_parameters
 from messages_app.models import Message
 
 
@@ -28,7 +28,9 @@ class EventCollection(ApiView):
         application = get_application(token=token)
         page = read_page(application, after, limit)
         results = entries_json(application, page.entries)
-        return json_response(page_json(request, parameters, page, results))
+        return json_response(
+            page_json(request, parameters, results, page.following, page.preceding)
+        )
 
 
 urlpatterns = [re_path(rf"{APPLICATIONS}/{TOKEN}/events/?\Z", EventCollection.as_view())]

@@ -128,18 +128,30 @@ class Pager(Generic[Item]):
         items = one_more[: window.limit]
         cursor = "before" if window.descending else "after"
         following = {cursor: self.number_of(items[-1])} if len(one_more) > len(items) else None
-        address = request.build_absolute_uri(request.path)
+        preceding = _preceding(window, self.source)
+        return page_json(
+            request,
+            parameters,
+            [self.represent(item) for item in items],
+            None if following is None else self.as_parameters(following),
+            None if preceding is None else self.as_parameters(preceding),
+        )
 
-        def link(bounds: Mapping[str, int] | None) -> str | None:
-            if bounds is None:
-                return None
-            return f"{address}?{urlencode({**parameters, **self.as_parameters(bounds)})}"
 
-        return {
-            "results": [self.represent(item) for item in items],
-            "next": link(following),
-            "previous": link(_preceding(window, self.source)),
-        }
+def page_json(
+    request: Request,
+    parameters: Mapping[str, str],
+    results: Sequence[Mapping[str, object]],
+    following: Mapping[str, object] | None,
+    preceding: Mapping[str, object] | None,
+) -> dict[str, object]:
+    """The JSON of any page; the last two are the parameters of its neighbours, None at an end."""
+    address = request.build_absolute_uri(request.path)
+
+    def link(to: Mapping[str, object] | None) -> str | None:
+        return None if to is None else f"{address}?{urlencode({**parameters, **to})}"
+
+    return {"results": results, "next": link(following), "previous": link(preceding)}
 
 
 def _preceding(window: Window, source: Source[Item]) -> dict[str, int] | None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import islice
 from typing import Protocol, TypeVar
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
@@ -18,7 +17,7 @@ from rest_framework.request import Request
 from infra.errors import FieldError, Invalid
 from infra.natural_keys import in_pieces
 from ingest.records import Key, from_microseconds, to_microseconds
-from listing.pages import read_window
+from listing.pages import page_json, read_window
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from search.service import Criteria, Matcher, Row, first_answer, found_by_then
@@ -181,16 +180,8 @@ class TimePager:
         one_more = self.hits.older(replace(window, limit=window.limit + 1))
         shown = one_more[: window.limit]
         following = self._starting(place_of(shown[-1])) if len(one_more) > len(shown) else None
-        address = request.build_absolute_uri(request.path)
-
-        def link(to: Mapping[str, object] | None) -> str | None:
-            return None if to is None else f"{address}?{urlencode({**parameters, **to})}"
-
-        return {
-            "results": [self.represent(message) for message in shown],
-            "next": link(following),
-            "previous": link(self._preceding(window)),
-        }
+        results = [self.represent(message) for message in shown]
+        return page_json(request, parameters, results, following, self._preceding(window))
 
     def _preceding(self, window: TimeWindow) -> Mapping[str, object] | None:
         """The parameters of the page that ends where this one begins; None if there is none."""
