@@ -136,9 +136,13 @@ class Committer:
             before=lambda: hold_authority(Source.DATABASE),
             missing=_parent_missing,
         )
-        for position, outcome in zip(positions, outcomes, strict=True):
-            group.settle(position, outcome)
         self._failing_since = None
+        for position, outcome in zip(positions, outcomes, strict=True):
+            if not isinstance(outcome, AuthorityChanged):
+                group.settle(position, outcome)
+        if group.waiting():
+            # The group's transaction was in time; those that follow it one by one were not.
+            raise AuthorityChanged
 
     def _verify(self, doubt: Untrusted) -> None:
         """Verify that this is still the Redis that holds the leases."""

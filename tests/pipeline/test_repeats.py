@@ -1,5 +1,6 @@
 """Idempotency keys with numbers from Redis: while queued, once stored, and after data loss."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -7,10 +8,12 @@ import pytest
 from django.core.management import call_command
 
 from infra import database
-from ingest import commit
+from ingest import commit, database_numbers
 from ingest.group_commit import GroupCommit
 from ingest.idempotency import IdempotentRequest, KeyReused, RequestKey
-from ingest.models import IdempotencyKey
+from ingest.models import IdempotencyKey, Source
+from ingest.numbering.authority import take_over_for_database
+from ingest.numbering.fencing import begin_epoch_by_hand
 from ingest.submission import Submission
 from tests.api.client import Api
 from tests.api.problems import assert_problem
@@ -85,6 +88,30 @@ def test_repeats_within_one_group_are_one(api: Api, backlog: Backlog, chat: str)
     ]  # fmt: skip
     backlog.work()
     assert stored() == [1, 2, 3, 4]
+
+
+def test_a_repeat_whose_turn_comes_after_numbers_have_moved_to_redis(
+    api: Api, backlog: Backlog, chat: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = IdempotentRequest(RequestKey(digest("a"), digest("1")))
+    group = [Submission([new_message(chat.split("/")[2], 1, "x")], request) for _ in range(2)]
+    agent = backlog.pipeline._agent
+    take_over_for_database(agent.authority().generation.epoch, "a test")
+    agent.refresh()
+
+    def then_moving(work: Callable[[], Any]) -> Any:
+        outcome = database.in_transaction(work)
+        monkeypatch.undo()
+        begin_epoch_by_hand("a test")
+        return outcome
+
+    monkeypatch.setattr(database_numbers, "in_transaction", then_moving)
+
+    first, repeat = backlog.pipeline.commit(group)
+
+    assert [row.number for row in first] == [row.number for row in repeat]  # type: ignore[union-attr]
+    assert agent.authority().source == Source.REDIS
+    assert len(stored()) == 1
 
 
 def test_a_repeat_completes_what_the_first_left_undone(
