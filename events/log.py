@@ -23,6 +23,7 @@ from prometheus_client import Counter
 from applications.models import Application
 from chats.records import CHATS
 from events.models import ApplicationEvent
+from events.wake_ups import wake
 from infra.metrics import registry
 from infra.versions import FIRST_VERSION
 from ingest.records import Action, Key, RowChange
@@ -97,7 +98,12 @@ def record(changes: Sequence[RowChange]) -> None:
             for number, event in enumerate(events, last[token] - counts[token] + 1)
         ]
         _insert(cursor, rows)
-    transaction.on_commit(partial(WRITTEN.inc, len(rows)), robust=True)
+    transaction.on_commit(partial(_committed, list(last), len(rows)), robust=True)
+
+
+def _committed(tokens: Sequence[str], rows: int) -> None:
+    WRITTEN.inc(rows)
+    wake(tokens)
 
 
 def _events_of(change: RowChange) -> Iterator[_NewEvent]:

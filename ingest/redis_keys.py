@@ -13,6 +13,8 @@ PENDING_PARENTS = "pending"
 EVERY_PENDING = "pending:*"
 #: Pattern of all `request` keys.
 EVERY_REQUEST = "request:*"
+#: The channel of wake-ups; a message is the tokens of applications, separated by spaces.
+EVENTS_CHANNEL = "events"
 
 
 def parent_name(parent: Sequence[str | int]) -> str:

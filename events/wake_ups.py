@@ -1,0 +1,24 @@
+"""Wake-ups: whoever waits for the events of an application hears of new ones after the commit.
+
+Waiting code of this process is called directly. Other processes hear it through Redis, by one
+message for each transaction. Nothing may depend on a wake-up, which can be lost: whoever waits also
+looks at the table now and then.
+"""
+
+from collections.abc import Callable, Collection
+from contextlib import suppress
+
+from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
+from ingest import redis_keys
+
+#: Called with the tokens of applications that have new events. They must return at once.
+listeners: list[Callable[[Collection[str]], object]] = []
+
+
+def wake(tokens: Collection[str]) -> None:
+    """Tell this process and the others that these applications have new events."""
+    for listener in listeners:
+        listener(tokens)
+    if redis_is_configured():
+        with suppress(RedisUnavailable):
+            ask_redis(lambda server: server.publish(redis_keys.EVENTS_CHANNEL, " ".join(tokens)))
