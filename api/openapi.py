@@ -1,6 +1,6 @@
 """The OpenAPI description: parts that routes share, hooks for all routes, and its two views.
 
-Serializers here only describe the API: ingest.text_rules validates requests, and the views build
+Serializers here only describe the API: ingest.fields validates requests, and the views build
 the responses. RATE_LIMIT adds the status 429 and headers to each route.
 """
 
@@ -27,9 +27,8 @@ from rest_framework.response import Response
 
 from api.handler import CSP, CSP_HEADER
 from api.views import OptionsView
-from ingest.fields import NAME, Field
+from ingest.fields import ANY_TEXT_PATTERN, NAME, Field
 from ingest.records import RecordType
-from ingest.text_rules import ANY_TEXT_PATTERN
 from listing.pages import DEFAULT_LIMIT, MAX_LIMIT, MAX_NUMBER
 
 PROBLEM = "application/problem+json"

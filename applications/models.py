@@ -6,8 +6,8 @@ from typing import NamedTuple
 from django.db import models
 
 from infra.errors import NotFound
+from ingest.fields import MAX_NAME_CHARACTERS
 from ingest.models import Parent
-from ingest.text_rules import MAX_NAME_CHARACTERS
 
 TOKEN_BYTES = 12
 KEY_HASH_CHARACTERS = 64

@@ -1,4 +1,4 @@
-"""Reads and writes of applications and keys. Names are clean already (ingest.text_rules).
+"""Reads and writes of applications and keys. Names are clean already (ingest.fields).
 
 Replacing or revoking a key works at once, also while the database is unavailable. Redis learns it
 before the database: if the database then fails, the old key is merely refused during outages. If

@@ -21,8 +21,8 @@ from applications.identities import new_key
 from applications.models import Application
 from applications.schema import describe_collection, describe_item, describe_key
 from infra.errors import FieldError, Invalid
+from ingest.fields import clean_name, required_value
 from ingest.records import timestamp
-from ingest.text_rules import clean_name, field
 from listing.pages import Pager, QuerySetSource, Window, query_parameters, read_window
 from operations.admin.log import note_edited, note_stored, write
 
@@ -89,7 +89,7 @@ class ApplicationCollection(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Create one; only this answer shows its key, and not to who repeats the request."""
         once = idempotent_request(request)
-        name = clean_name(field(request.data, "name"))
+        name = clean_name(required_value(request.data, "name"))
         key = new_key()
         application = services.create_application(name=name, key=key, request=once)
         if staff := self.staff_user:
@@ -116,7 +116,7 @@ class ApplicationItem(ApiView):
         """Rename it."""
         application = services.rename_application(
             token=token,
-            name=clean_name(field(request.data, "name")),
+            name=clean_name(required_value(request.data, "name")),
             expected=expected_versions(request),
         )
         if staff := self.staff_user:

@@ -16,10 +16,8 @@ import orjson
 from chats.records import CHATS
 from infra.errors import FieldError, Invalid
 from infra.versions import FIRST_VERSION
-from ingest.fields import Value
+from ingest.fields import Value, clean_name, required_value
 from ingest.records import RecordType, timestamp
-from ingest.text_rules import clean_name
-from ingest.text_rules import field as field_of
 from messages_app.records import MESSAGES
 
 #: Every reader of JSON keeps integers up to here. Above any number in a file there must be room for
@@ -152,7 +150,7 @@ def read_line(data: Mapping[str, object]) -> ExportLine:
 
 def _read_application(data: Mapping[str, object]) -> ApplicationLine | InvalidApplication:
     try:
-        name = clean_name(field_of(data, "name"))
+        name = clean_name(required_value(data, "name"))
         return ApplicationLine(name, _integer(data, "chats_count", 0, 0), _history(data))
     except Invalid as invalid:
         return InvalidApplication(invalid.detail)
@@ -192,7 +190,7 @@ def _history(data: Mapping[str, object]) -> History:
 
 def _integer(data: Mapping[str, object], name: str, least: int, default: int | None = None) -> int:
     """An integer field; required without a default. Raises Invalid."""
-    given = field_of(data, name) if default is None else data.get(name, default)
+    given = required_value(data, name) if default is None else data.get(name, default)
     if type(given) is not int or not least <= given <= MAX_INTEGER:
         message = f"{name} must be an integer from {least} to {MAX_INTEGER}."
         raise Invalid(FieldError(name, "invalid", message))

@@ -7,7 +7,7 @@ it.
 
 There are two formats: that of exports (conversations.export_format), and the old one, whose lines
 name the application and the chat of a message. The first line tells which one an input has. Names
-and bodies follow the rules of the API (ingest.text_rules), and no others.
+and bodies follow the rules of the API (ingest.fields), and no others.
 
 A batch is stored in one transaction. It records exactly which lines it covers, and their digest. An
 invalid or empty last line without a newline is reported but not covered: it may be incomplete.
@@ -25,8 +25,7 @@ from conversations.errors import InvalidLine, SourceTruncated
 from conversations.export_format import ExportLine, MessageLine, has_type, read_line
 from conversations.models import digest_of
 from infra.errors import Invalid
-from ingest.text_rules import clean_body, clean_name
-from ingest.text_rules import field as field_of
+from ingest.fields import clean_body, clean_name, required_value
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -120,10 +119,10 @@ def parse_named_message(line: Line) -> NamedMessage:
         )
     try:
         chat = ChatName(
-            application=clean_name(field_of(data, "application"), "application"),
-            chat=clean_name(field_of(data, "chat"), "chat"),
+            application=clean_name(required_value(data, "application"), "application"),
+            chat=clean_name(required_value(data, "chat"), "chat"),
         )
-        return NamedMessage(chat, clean_body(field_of(data, "body")))
+        return NamedMessage(chat, clean_body(required_value(data, "body")))
     except Invalid as error:
         raise InvalidLine(error.detail) from None
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from django.db import models
 
 from applications.models import TOKEN_BYTES
-from ingest.text_rules import MAX_NAME_CHARACTERS
+from ingest.fields import MAX_NAME_CHARACTERS
 
 DIGEST_CHARACTERS = 64
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from django.db import models
 
-from ingest.text_rules import MAX_NAME_CHARACTERS
+from ingest.fields import MAX_NAME_CHARACTERS
 
 #: The epoch of an installation that has never numbered a row.
 FIRST_EPOCH = 1

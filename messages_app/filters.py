@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.dateparse import parse_datetime
 
 from infra.errors import FieldError, Invalid
-from ingest.text_rules import clean_name
+from ingest.fields import clean_name
 
 
 @dataclass(frozen=True)

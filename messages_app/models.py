@@ -6,8 +6,8 @@ from uuid import uuid4
 from django.db import models
 
 from applications.models import TOKEN_BYTES
+from ingest.fields import MAX_NAME_CHARACTERS
 from ingest.models import StoredRecord
-from ingest.text_rules import MAX_NAME_CHARACTERS
 
 
 class MessageKey(NamedTuple):

@@ -3,15 +3,16 @@
 from chats.models import Chat, ChatKey
 from chats.records import ChatNotFound
 from infra.errors import NotFound
-from ingest.fields import METADATA, Field
-from ingest.records import RecordType
-from ingest.text_rules import (
+from ingest.fields import (
     MAX_BODY_BYTES,
     MAX_NAME_CHARACTERS,
+    METADATA,
     NAME_PATTERN,
+    Field,
     clean_body,
     clean_name,
 )
+from ingest.records import RecordType
 from messages_app.models import Message, MessageKey
 
 

@@ -12,7 +12,7 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 
 from api import openapi
-from ingest.text_rules import MAX_NAME_CHARACTERS, NAME_PATTERN
+from ingest.fields import MAX_NAME_CHARACTERS, NAME_PATTERN
 from messages_app.records import MESSAGES
 
 #: Messages in one request that creates many.

@@ -16,9 +16,8 @@ from applications.record_views import RecordCollection, RecordItem, key_of
 from infra.errors import FieldError, Invalid
 from ingest.commit import accept_all
 from ingest.erasure import erase
-from ingest.fields import Value
+from ingest.fields import Value, required_value
 from ingest.records import Key
-from ingest.text_rules import field
 from listing.pages import Source
 from messages_app.filtered_list import FilteredMessages
 from messages_app.filters import FILTER_NAMES, read_filters
@@ -83,7 +82,7 @@ class MessageItem(RecordItem):
 
 def clean_messages(data: object) -> list[dict[str, Value]]:
     """The values of `{"messages": [{"body": ...}, ...]}`. Raises Invalid with all that is wrong."""
-    messages = field(data, _LIST)
+    messages = required_value(data, _LIST)
     if not isinstance(messages, list):
         raise Invalid(FieldError(_LIST, "type", f"{_LIST} must be a list."))
     if not 1 <= len(messages) <= MAX_MESSAGES:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from infra.errors import Invalid
-from ingest.text_rules import MAX_BODY_BYTES, MAX_NAME_CHARACTERS, clean_metadata, clean_name
+from ingest.fields import MAX_BODY_BYTES, MAX_NAME_CHARACTERS, clean_metadata, clean_name
 
 Json = Mapping[str, object]
 

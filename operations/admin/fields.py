@@ -1,4 +1,4 @@
-"""Form fields that validate by ingest.text_rules, like the API, and allow for browsers.
+"""Form fields that validate by ingest.fields, like the API, and allow for browsers.
 
 A browser does not return a text as it was shown: an input loses line breaks, and a text area turns
 all line breaks into CR LF. Such a difference alone is not a change.
@@ -14,12 +14,11 @@ from django.core.exceptions import ValidationError
 from django.utils.text import capfirst
 
 from infra.errors import FieldError, Invalid
-from ingest.fields import Value
-from ingest.text_rules import clean_body, clean_metadata, clean_name
+from ingest.fields import Value, clean_body, clean_metadata, clean_name
 
 
 class RuledField(forms.CharField):
-    """A value validated by a rule of ingest.text_rules and by none of Django's."""
+    """A value validated by a rule of ingest.fields and by none of Django's."""
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         return {**super().widget_attrs(widget), "dir": "auto"}

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from applications.services import create_application
-from ingest.text_rules import MAX_NAME_CHARACTERS
+from ingest.fields import MAX_NAME_CHARACTERS
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.api.test_errors import UNKNOWN

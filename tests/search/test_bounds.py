@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from ingest.text_rules import MAX_BODY_BYTES
+from ingest.fields import MAX_BODY_BYTES
 from search import service
 from search.fold_and_highlight import MAX_BYTES, MAX_MARKS, fold, highlight
 from tests.api.client import Api

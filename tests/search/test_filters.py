@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from ingest.text_rules import MAX_NAME_CHARACTERS
+from ingest.fields import MAX_NAME_CHARACTERS
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.api.test_paging import shown

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 
 from applications.services import make_operator_key, revoke_operator_key
 from infra.commands import LineCommand
-from ingest.text_rules import clean_name
+from ingest.fields import clean_name
 
 
 class Command(LineCommand):

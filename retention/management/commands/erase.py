@@ -11,8 +11,8 @@ from applications.models import Application
 from chats.records import CHATS
 from infra.commands import LineCommand, utf8
 from infra.errors import Invalid
+from ingest.fields import clean_name
 from ingest.read_your_writes import get
-from ingest.text_rules import clean_name
 from retention.erase import ErasureScope, count_all, erase_all
 from retention.resumable import resumable_work
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.errors import Invalid
-from ingest.text_rules import MAX_BODY_BYTES, clean_body, clean_name
+from ingest.fields import MAX_BODY_BYTES, clean_body, clean_name
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
