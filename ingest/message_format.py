@@ -1,8 +1,12 @@
-"""The task message of numbered rows: ranges of consecutive numbers, each with its parent once.
+"""The format of rows on their way through Redis and the queue.
 
-The format has a version, because old and new processes run side by side during a deploy:
+A row travels as a short payload: everything but its key, as JSON. It does not depend on the number.
+A task message carries ranges of consecutive numbers, each with its parent once:
 `{"format": 1, "kind": "messages", "ranges": [[parent, first number, [payload, ...]], ...],
 "requests": [[request id, number of rows], ...]}`. The requests are for logs; they may be missing.
+
+Processes of two releases read the same rows during a deploy. So payloads only grow at the end, and
+messages have a version.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +16,9 @@ from typing import Any
 import orjson
 
 from infra.rabbitmq.publisher import task_message
-from ingest.records import NumberedRow, from_payload, record_types
+from ingest.fields import Values
+from ingest.idempotency import RequestKey
+from ingest.records import Key, Lease, NewRow, NumberedRow, RecordType, record_types
 
 FORMAT_VERSION = 1
 #: The task's name in messages; processes of the previous release know no other.
@@ -23,6 +29,77 @@ NEXT_STORE_ROWS_TASK = "ingest.writer.store_queued_rows"
 
 class UnknownFormat(ValueError):
     """A message that this release cannot read."""
+
+
+def payload_of(row: NumberedRow) -> bytes:
+    """The payload of a row with a number, made now unless it was made before."""
+    return row.encoded or new_payload(row, row.lease, row.request)
+
+
+def new_payload(
+    row: NewRow | NumberedRow, lease: Lease | None, request: RequestKey | None
+) -> bytes:
+    """The payload of a row with this lease and this idempotency key."""
+    values = _without_trailing_nulls(row.values)
+    numbers = lease and (lease.epoch, lease.first, lease.last)
+    if request is None:
+        return orjson.dumps((row.accepted_us, row.acceptance, values, numbers))
+    keys = (request.name, request.fingerprint)
+    return orjson.dumps((row.accepted_us, row.acceptance, values, numbers, keys))
+
+
+def from_payload(
+    record_type: RecordType, key: Key, payload: Sequence[Any], request_id: str = ""
+) -> NumberedRow:
+    """The row of a payload that was read from JSON. Raises ValueError or TypeError if it is none.
+
+    Types are checked here, once for all readers: a list in place of a text may be nested too deep
+    for the code that handles the row next. A payload of a release that knew fewer fields has no
+    values of the others.
+    """
+    accepted_us, acceptance, values, lease, *rest = payload
+    if _types(accepted_us, *(lease or ())) != {int}:
+        raise ValueError("numbers of a row are of another type")
+    if _types(acceptance, *(rest[0] if rest else ())) != {str}:
+        raise ValueError("texts of a row are of another type")
+    return NumberedRow(
+        record_type,
+        key,
+        accepted_us,
+        acceptance,
+        _checked_values(record_type, values),
+        Lease(*lease) if lease else None,
+        RequestKey(*rest[0]) if rest else None,
+        request_id=request_id,
+    )
+
+
+def _checked_values(record_type: RecordType, values: Sequence[Any]) -> Values:
+    fields = record_type.fields
+    if len(values) > len(fields):
+        raise ValueError(f"{len(values)} values for {len(fields)} fields")
+    given = (*values, *[None] * (len(fields) - len(values)))
+    for each, value in zip(fields, given, strict=True):
+        if not each.accepts(value):
+            raise ValueError(f"{each.name} is of another type")
+        if each.is_json and value is not None:
+            orjson.loads(value)  # it is spliced into responses as it is
+    return given
+
+
+def _types(*values: object) -> set[type]:
+    return set(map(type, values))
+
+
+def _without_trailing_nulls(values: Values) -> Values:
+    """The values that a payload carries.
+
+    A worker of the release before, which does not know a new field, stores rows without it.
+    """
+    count = len(values)
+    while values[count - 1] is None:
+        count -= 1
+    return values[:count]
 
 
 def write_message(rows: Sequence[NumberedRow]) -> tuple[dict[str, Any], bytes]:
@@ -78,5 +155,5 @@ def _ranges(in_order: Iterable[NumberedRow]) -> Iterable[tuple[Any, int, list[or
     by_range = groupby(enumerate(in_order), key=lambda one: (one[1].parent, one[1].number - one[0]))
     for (parent, _), numbered in by_range:
         range_rows = [row for _, row in numbered]
-        payloads = [orjson.Fragment(row.payload()) for row in range_rows]
+        payloads = [orjson.Fragment(payload_of(row)) for row in range_rows]
         yield parent, range_rows[0].number, payloads

@@ -15,7 +15,8 @@ import orjson
 from infra.logs import Event, get_logger
 from infra.redis_client import RedisUnavailable, ask_redis
 from ingest import redis_keys
-from ingest.records import Key, NumberedRow, from_payload, record_type_of_parent
+from ingest.message_format import from_payload
+from ingest.records import Key, NumberedRow, record_type_of_parent
 
 logger = get_logger(__name__)
 

@@ -1,8 +1,4 @@
-"""Record types, and rows on their way in: first without a number, then with one.
-
-A numbered row travels through Redis and the queue as a short payload. Processes of two releases
-read the same payloads during a deploy, so its format only grows at the end.
-"""
+"""Record types, and rows on their way in: first without a number, then with one."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -164,17 +160,6 @@ class RecordType:
         return shown
 
 
-def _without_trailing_nulls(values: Values) -> Values:
-    """The values that a payload carries.
-
-    A worker of the release before, which does not know a new field, stores rows without it.
-    """
-    count = len(values)
-    while values[count - 1] is None:
-        count -= 1
-    return values[:count]
-
-
 def _random_uuid() -> str:
     """A UUID of version 4 (RFC 9562) in hexadecimal. uuid4() takes more than twice as long."""
     digits = token_hex(15)
@@ -276,10 +261,6 @@ class NewRow:
         """When it was accepted, in microseconds since 1970."""
         return (self.accepted_at - _EPOCH) // _MICROSECOND
 
-    def payload(self, lease: Lease | None = None, request: RequestKey | None = None) -> bytes:
-        """Everything but the key, as JSON; it does not depend on the number."""
-        return _payload(self, lease, request)
-
     def numbered(
         self,
         number: int,
@@ -341,10 +322,6 @@ class NumberedRow:
         """When it was accepted."""
         return from_microseconds(self.accepted_us)
 
-    def payload(self) -> bytes:
-        """Everything but the key, as JSON; it does not depend on the number."""
-        return self.encoded or _payload(self, self.lease, self.request)
-
     def column_values(
         self, time: Callable[[int], Any], uuid: Callable[[str], Any]
     ) -> tuple[Any, ...]:
@@ -391,55 +368,3 @@ def from_microseconds(microseconds: int) -> datetime:
 def timestamp(at: datetime) -> str:
     """A time as every route shows it: 2026-01-31T12:00:00.000000Z."""
     return at.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
-
-
-def _payload(row: NewRow | NumberedRow, lease: Lease | None, request: RequestKey | None) -> bytes:
-    values = _without_trailing_nulls(row.values)
-    numbers = lease and (lease.epoch, lease.first, lease.last)
-    if request is None:
-        return orjson.dumps((row.accepted_us, row.acceptance, values, numbers))
-    keys = (request.name, request.fingerprint)
-    return orjson.dumps((row.accepted_us, row.acceptance, values, numbers, keys))
-
-
-def from_payload(
-    record_type: RecordType, key: Key, payload: Sequence[Any], request_id: str = ""
-) -> NumberedRow:
-    """The row of a payload that was read from JSON. Raises ValueError or TypeError if it is none.
-
-    Types are checked here, once for all readers: a list in place of a text may be nested too deep
-    for the code that handles the row next. A payload of a release that knew fewer fields has no
-    values of the others.
-    """
-    accepted_us, acceptance, values, lease, *rest = payload
-    if _types(accepted_us, *(lease or ())) != {int}:
-        raise ValueError("numbers of a row are of another type")
-    if _types(acceptance, *(rest[0] if rest else ())) != {str}:
-        raise ValueError("texts of a row are of another type")
-    return NumberedRow(
-        record_type,
-        key,
-        accepted_us,
-        acceptance,
-        _checked_values(record_type, values),
-        Lease(*lease) if lease else None,
-        RequestKey(*rest[0]) if rest else None,
-        request_id=request_id,
-    )
-
-
-def _checked_values(record_type: RecordType, values: Sequence[Any]) -> Values:
-    fields = record_type.fields
-    if len(values) > len(fields):
-        raise ValueError(f"{len(values)} values for {len(fields)} fields")
-    given = (*values, *[None] * (len(fields) - len(values)))
-    for each, value in zip(fields, given, strict=True):
-        if not each.accepts(value):
-            raise ValueError(f"{each.name} is of another type")
-        if each.is_json and value is not None:
-            orjson.loads(value)  # it is spliced into responses as it is
-    return given
-
-
-def _types(*values: object) -> set[type]:
-    return set(map(type, values))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ingest.idempotency import IdempotentRequest, KeyReused, Record, RequestKey
+from ingest.message_format import new_payload
 from ingest.records import Key, Lease, NewRow, NumberedRow, RecordType
 
 
@@ -33,7 +34,8 @@ class Submission:
     def payloads(self, lease: Lease | None = None) -> list[bytes]:
         """The payloads of the rows; they do not depend on the numbers."""
         head, *tail = self.rows
-        return [head.payload(lease, self._key), *(row.payload(lease) for row in tail)]
+        first = new_payload(head, lease, self._key)
+        return [first, *(new_payload(row, lease, None) for row in tail)]
 
     def numbered(
         self, first: int, lease: Lease | None = None, payloads: Sequence[bytes] = ()

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from infra.database import in_transaction
 from infra.logs import Event, get_logger
+from ingest.message_format import payload_of
 from ingest.metrics import SET_ASIDE
 from ingest.models import DeadLetter
 from ingest.records import Key, NumberedRow
@@ -41,7 +42,7 @@ def set_aside(row: NumberedRow, reason: str, error: BaseException | None = None)
         kind=row.record_type.name,
         queue=row.record_type.name,
         key=row.key,
-        payload=orjson.loads(row.payload()),
+        payload=orjson.loads(payload_of(row)),
         place=(row.parent, row.number),
     )
     keep(UUID(row.acceptance), letter, reason, error, row.request_id)

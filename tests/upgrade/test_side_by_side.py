@@ -19,7 +19,7 @@ from infra import redis_client
 from ingest import redis_keys
 from ingest.idempotency import RequestKey
 from ingest.idempotent_insert import store_rows
-from ingest.message_format import read_message, write_message
+from ingest.message_format import payload_of, read_message, write_message
 from ingest.models import Generation, IdempotencyKey
 from ingest.numbering.blocks import script_digest
 from ingest.pending import read_member
@@ -125,7 +125,7 @@ def test_the_same_message_is_written(name: str, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("name", MESSAGES)
 def test_the_same_payloads_are_written(name: str) -> None:
-    payloads = [row.payload().decode() for row in _rows(MESSAGES[name])]
+    payloads = [payload_of(row).decode() for row in _rows(MESSAGES[name])]
 
     assert payloads == MESSAGES[name]["payloads"]
 
