@@ -23,7 +23,7 @@ from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
 from api.views import TOKEN
-from applications.identities import new_key
+from applications.authentication import new_key
 from applications.models import TOKEN_BYTES, Application, ApplicationNotFound, OperatorKey
 from applications.services import (
     create_application,

@@ -4,13 +4,21 @@ An application's key opens the addresses of that application, an operator's key 
 member of the staff with the admin's session needs the permissions that the admin asks for. A key of
 another application gets the answer for one that does not exist, before anything else is read, so
 nothing tells the two apart. Where keys are not required, keys and sessions are ignored.
+
+A key is 256 random bits, shown once. Only its SHA-256 is stored: nobody guesses 256 bits, so a fast
+hash without salt is enough, and an index finds it. Each process remembers whose key it is until the
+present second ends. So a busy key costs little, guessing costs little, and a replaced key opens
+nothing a second later.
 """
 
 import re
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from copy import copy
+from hashlib import sha256
 from importlib import import_module
-from secrets import compare_digest
+from secrets import compare_digest, token_hex
 from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
@@ -23,12 +31,67 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from applications.identities import Identity, KeyHash, hash_of, identify
+from applications.key_holders import Identity, KeyHash, KeysUnavailable, find_holder
 from applications.models import ApplicationNotFound
+from infra.redis_client import redis_is_configured
 from operations.admin.sessions import extend_session
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
+
+KEY_BYTES = 32
+
+
+def new_key() -> str:
+    """64 hexadecimal digits."""
+    return token_hex(KEY_BYTES)
+
+
+def hash_of(key: str) -> KeyHash:
+    """The stored form of a key: its SHA-256, 64 hexadecimal digits."""
+    return KeyHash(sha256(key.encode()).hexdigest())
+
+
+REMEMBERED_SECONDS = 1
+#: Keys remembered in a second; any more are looked up each time.
+MAX_REMEMBERED = 10_000
+
+
+def identify(key_hash: KeyHash) -> Identity | None:
+    """The holder of the key with this hash; None if there is none. Raises KeysUnavailable."""
+    learnt = _learnt_now()
+    if key_hash in learnt:
+        return learnt[key_hash]
+    identity = find_holder(key_hash)
+    if len(learnt) < MAX_REMEMBERED:
+        learnt[key_hash] = identity
+    return identity
+
+
+def forget_identities() -> None:
+    """Forget all holders after a key was replaced; other processes do within a second."""
+    global _learnt  # noqa: PLW0603 - see there
+    _learnt = (0, {})
+
+
+def remember_in_redis(key_hash: KeyHash) -> None:
+    """Let Redis learn a new key, so that it works even if the database fails right now."""
+    if redis_is_configured():
+        with suppress(KeysUnavailable):
+            identify(key_hash)
+
+
+#: The second of the clock, and the holders that were learnt in it.
+_learnt: tuple[int, dict[KeyHash, Identity | None]] = (0, {})
+
+
+def _learnt_now() -> dict[KeyHash, Identity | None]:
+    """The identities found in this second. Call it before a lookup, whose result belongs there."""
+    global _learnt  # noqa: PLW0603 - one memory for the whole process
+    second, learnt = int(time.monotonic() / REMEMBERED_SECONDS), _learnt
+    if learnt[0] != second:
+        _learnt = learnt = (second, {})
+    return learnt[1]
 
 
 #: The permission to change includes the permission to view, as in Django's ModelAdmin.

@@ -27,8 +27,8 @@ class ApplicationKey(NamedTuple):
 class Application(Parent):
     """A client system; numbers and counts its chats.
 
-    `key_hash`: see applications.identities; null if it has no key yet. `last_event` is the number
-    of its newest event (see events.log); 0 before the first.
+    `key_hash`: see applications.authentication; null if it has no key yet. `last_event` is the
+    number of its newest event (see events.log); 0 before the first.
     """
 
     token = models.CharField(max_length=2 * TOKEN_BYTES, default=new_token, unique=True)

@@ -16,14 +16,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-from applications.identities import (
-    KeyHash,
-    forget_identities,
-    hash_of,
-    new_key,
-    remember_in_redis,
-    revoke_in_redis,
-)
+from applications.authentication import forget_identities, hash_of, new_key, remember_in_redis
+from applications.key_holders import KeyHash, revoke_in_redis
 from applications.models import Application, ApplicationNotFound, OperatorKey
 from infra.database import in_transaction
 from infra.errors import Conflict, NotFound

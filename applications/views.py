@@ -17,7 +17,7 @@ from api.requests import REPLAYED_HEADER, idempotent_request
 from api.responses import conditional_response, created_response, expected_versions, json_response
 from api.views import APPLICATIONS, TOKEN, ApiView
 from applications import services
-from applications.identities import new_key
+from applications.authentication import new_key
 from applications.models import Application
 from applications.schema import describe_collection, describe_item, describe_key
 from infra.errors import FieldError, Invalid

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.test import Client
 
 from applications import admin
-from applications.identities import hash_of
+from applications.authentication import hash_of
 from applications.models import Application, OperatorKey
 from applications.services import create_application
 from operations.admin import confirmation

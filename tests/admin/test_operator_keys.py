@@ -4,7 +4,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from applications.identities import hash_of
+from applications.authentication import hash_of
 from applications.models import OperatorKey
 from applications.services import (
     make_operator_key,

@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
-from applications.identities import hash_of
+from applications.authentication import hash_of
 from applications.models import Application
 from applications.services import find_application
 from chats.models import Chat

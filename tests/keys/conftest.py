@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django import Settings
 
-from applications.identities import forget_identities
+from applications.authentication import forget_identities
 from applications.services import make_operator_key
 from infra import database
 from ingest.numbering.authority import latest_epoch

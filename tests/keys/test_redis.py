@@ -6,8 +6,9 @@ from contextlib import contextmanager
 import pytest
 
 from api.views import ApiView
-from applications import identities
-from applications.identities import forget_identities, hash_of, remember_holder
+from applications import key_holders
+from applications.authentication import forget_identities, hash_of
+from applications.key_holders import remember_holder
 from applications.services import revoke_operator_key, rotate_key
 from infra import database
 from infra.redis_client import redis_breaker
@@ -129,7 +130,7 @@ def test_every_entry_expires(owner: Owner, redis_server: RedisServer) -> None:
 
     kept, refused = server.ttl(entry), server.ttl(revoked)
 
-    assert 0 < kept <= identities.KEPT_FOR.total_seconds() < refused
+    assert 0 < kept <= key_holders.KEPT_FOR.total_seconds() < refused
 
 
 def test_a_key_replaced_while_redis_is_away_opens_nothing_when_it_is_back(

@@ -8,8 +8,9 @@ import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from applications import identities
-from applications.identities import KeyHash, hash_of, new_key
+from applications import authentication, key_holders
+from applications.authentication import hash_of, new_key
+from applications.key_holders import KeyHash
 from applications.models import Application
 from applications.services import make_operator_key, rotate_key
 from infra import database
@@ -24,7 +25,7 @@ from tests.live.servers import eventually
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The time that identities are remembered by."""
     clock = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr(identities, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(authentication, "time", SimpleNamespace(monotonic=lambda: clock.now))
     return clock
 
 
@@ -57,7 +58,7 @@ def test_what_another_process_replaced_stops_within_a_second(
     assert owner.api.get(owner.path).status_code == 200
     Application.objects.filter(token=owner.token).update(key_hash=hash_of(new_key()))
 
-    clock.now += identities.REMEMBERED_SECONDS
+    clock.now += authentication.REMEMBERED_SECONDS
 
     assert_problem(owner.api.get(owner.path), 401)
 
@@ -66,7 +67,7 @@ def test_a_busy_key_is_looked_up_once_a_second(owner: Owner, clock: SimpleNamesp
     owner.api.get(owner.path)
     assert lookups(owner.api, owner.path, times=5) == 0
 
-    clock.now += identities.REMEMBERED_SECONDS
+    clock.now += authentication.REMEMBERED_SECONDS
 
     assert lookups(owner.api, owner.path, times=5) == 1
 
@@ -81,8 +82,8 @@ def test_guessing_costs_no_lookup_for_each_try(owner: Owner, clock: SimpleNamesp
 def test_not_more_than_so_many_are_remembered(
     owner: Owner, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(identities, "MAX_REMEMBERED", 3)
-    clock.now += identities.REMEMBERED_SECONDS
+    monkeypatch.setattr(authentication, "MAX_REMEMBERED", 3)
+    clock.now += authentication.REMEMBERED_SECONDS
 
     for guess in range(5):
         assert lookups(with_key(f"{guess:064x}"), owner.path, times=1) == 1
@@ -97,18 +98,18 @@ def test_threads_that_ask_at_the_same_time_ask_the_database_together(
 ) -> None:
     others = 7
     asked: list[int] = []
-    ask_database = identities._from_database
+    ask_database = key_holders._from_database
 
-    def slowly(key_hashes: Collection[KeyHash]) -> dict[KeyHash, identities.Identity] | None:
+    def slowly(key_hashes: Collection[KeyHash]) -> dict[KeyHash, key_holders.Identity] | None:
         asked.append(len(key_hashes))
         if len(asked) == 1:
-            eventually(lambda: len(identities._together._waiting) == others, 5, "all have come")
+            eventually(lambda: len(key_holders._together._waiting) == others, 5, "all have come")
         return ask_database(key_hashes)
 
-    monkeypatch.setattr(identities, "_from_database", slowly)
+    monkeypatch.setattr(key_holders, "_from_database", slowly)
     hashes = [hash_of(new_key()) for _ in range(1 + others)]
     with ThreadPoolExecutor(1 + others) as pool:
-        found = list(pool.map(identities.identify, hashes))
+        found = list(pool.map(authentication.identify, hashes))
 
     assert found == [None] * (1 + others)
     assert asked == [1, others]
@@ -140,8 +141,8 @@ def test_without_redis_a_database_that_is_away_is_a_503(
         raise OperationalError(2006, "Server has gone away")
 
     monkeypatch.setattr(Breaker, "_watch", lambda _: None)
-    identities.forget_identities()
-    monkeypatch.setattr(identities, "_rows", fail)
+    authentication.forget_identities()
+    monkeypatch.setattr(key_holders, "_rows", fail)
 
     answer = owner.api.get(owner.path)
 

@@ -1,23 +1,15 @@
-"""Identities: which application or operator a key belongs to.
+"""The holders of keys: which application or operator the key with a hash belongs to.
 
-A key is 256 random bits, shown once. Only its SHA-256 is stored: nobody guesses 256 bits, so a fast
-hash without salt is enough, and an index finds it.
-
-The database knows the holders. Each process remembers an answer until the present second ends. So a
-busy key costs little, guessing costs little, and a replaced key opens nothing a second later.
-Requests that look up keys at the same time share one query. While the database is unavailable Redis
-answers, which learns each key that is made or used. A Redis entry names the epoch in which it was
-read, and one of an earlier epoch does not count. A replaced key is marked as revoked, so a late
-entry for it does not count either.
+The database knows them. Requests that look up keys at the same time share one query. While the
+database is unavailable Redis answers, which learns each key that is made or used. A Redis entry
+names the epoch in which it was read, and one of an earlier epoch does not count. A replaced key is
+marked as revoked, so a late entry for it does not count either.
 """
 
-import secrets
-import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import sha256
 from secrets import compare_digest
 from typing import Any, NewType
 
@@ -29,26 +21,13 @@ from django.db.models.functions import Coalesce
 from applications.models import Application, OperatorKey
 from infra.database import database_breaker, renew_connection
 from infra.errors import Unavailable
-from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
+from infra.redis_client import RedisUnavailable, ask_redis
 from ingest import redis_keys
 from ingest.group_commit import GroupCommit, OutcomeOpen, QueueIsFull
 from ingest.models import FIRST_EPOCH, NumberAuthority
 from ingest.numbering.authority import latest_epoch
 
-KEY_BYTES = 32
-
 KeyHash = NewType("KeyHash", str)
-
-
-def new_key() -> str:
-    """64 hexadecimal digits."""
-    return secrets.token_hex(KEY_BYTES)
-
-
-def hash_of(key: str) -> KeyHash:
-    """The stored form of a key: its SHA-256, 64 hexadecimal digits."""
-    return KeyHash(sha256(key.encode()).hexdigest())
-
 
 KEPT_FOR = timedelta(days=7)
 #: Longer than any entry of the same key, even one that is written after the replacement.
@@ -68,10 +47,6 @@ def remember_holder(key_hash: str, holder: str, epoch: int) -> None:
 def revoke_in_redis(key_hash: str) -> None:
     """Mark the key as revoked in Redis. Raises RedisUnavailable."""
     ask_redis(lambda server: server.set(redis_keys.revoked_key(key_hash), 1, ex=REVOKED_FOR))
-
-
-REMEMBERED_SECONDS = 1
-MAX_REMEMBERED = 10_000
 
 
 class KeysUnavailable(Unavailable):
@@ -99,44 +74,12 @@ OPERATOR = Identity(None)
 _OPERATOR = "operator"
 
 
-def identify(key_hash: KeyHash) -> Identity | None:
+def find_holder(key_hash: KeyHash) -> Identity | None:
     """The holder of the key with this hash; None if there is none. Raises KeysUnavailable."""
-    learnt = _learnt_now()
-    if key_hash in learnt:
-        return learnt[key_hash]
     try:
-        identity = _together.submit(key_hash)
+        return _together.submit(key_hash)
     except (QueueIsFull, OutcomeOpen) as error:
         raise KeysUnavailable from error
-    if len(learnt) < MAX_REMEMBERED:
-        learnt[key_hash] = identity
-    return identity
-
-
-def forget_identities() -> None:
-    """Forget all holders after a key was replaced; other processes do within a second."""
-    global _learnt  # noqa: PLW0603 - see there
-    _learnt = (0, {})
-
-
-def remember_in_redis(key_hash: KeyHash) -> None:
-    """Let Redis learn a new key, so that it works even if the database fails right now."""
-    if redis_is_configured():
-        with suppress(KeysUnavailable):
-            identify(key_hash)
-
-
-#: The second of the clock, and the holders that were learnt in it.
-_learnt: tuple[int, dict[KeyHash, Identity | None]] = (0, {})
-
-
-def _learnt_now() -> dict[KeyHash, Identity | None]:
-    """The identities found in this second. Call it before a lookup, whose result belongs there."""
-    global _learnt  # noqa: PLW0603 - one memory for the whole process
-    second, learnt = int(time.monotonic() / REMEMBERED_SECONDS), _learnt
-    if learnt[0] != second:
-        _learnt = learnt = (second, {})
-    return learnt[1]
 
 
 def _look_up(key_hashes: Sequence[KeyHash]) -> list[Identity | Exception | None]:
