@@ -1,7 +1,8 @@
 """The format of rows on their way through Redis and the queue.
 
 A row travels as a short payload: everything but its key, as JSON. It does not depend on the number.
-A task message carries ranges of consecutive numbers, each with its parent once:
+A member of Redis's set of pending rows is a number, a time of acceptance and a payload. A task
+message carries ranges of consecutive numbers, each with its parent once:
 `{"format": 1, "kind": "messages", "ranges": [[parent, first number, [payload, ...]], ...],
 "requests": [[request id, number of rows], ...]}`. The requests are for logs; they may be missing.
 
@@ -10,6 +11,7 @@ messages have a version.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain, groupby, repeat
 from typing import Any
 
@@ -18,7 +20,15 @@ import orjson
 from infra.rabbitmq.publisher import task_message
 from ingest.fields import Values
 from ingest.idempotency import RequestKey
-from ingest.records import Key, Lease, NewRow, NumberedRow, RecordType, record_types
+from ingest.records import (
+    Key,
+    Lease,
+    NewRow,
+    NumberedRow,
+    RecordType,
+    record_type_of_parent,
+    record_types,
+)
 
 FORMAT_VERSION = 1
 #: The task's name in messages; processes of the previous release know no other.
@@ -157,3 +167,29 @@ def _ranges(in_order: Iterable[NumberedRow]) -> Iterable[tuple[Any, int, list[or
         range_rows = [row for _, row in numbered]
         payloads = [orjson.Fragment(payload_of(row)) for row in range_rows]
         yield parent, range_rows[0].number, payloads
+
+
+class Undecodable(ValueError):
+    """A member that this release cannot read."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRow:
+    """A row and the time of its acceptance."""
+
+    row: NumberedRow
+    accepted_ms: int
+
+
+def read_member(parent: Key, member: bytes) -> PendingRow:
+    """The row of a member. Raises Undecodable, and nothing else."""
+    try:
+        number, accepted_ms, payload = member.split(b" ", 2)
+        row = from_payload(
+            record_type_of_parent(parent), (*parent, int(number)), orjson.loads(payload)
+        )
+        # Valid JSON may still not be a row.
+        row.columns()
+        return PendingRow(row, int(accepted_ms))
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise Undecodable(f"{type(error).__name__}: {error}") from error

@@ -1,9 +1,11 @@
 """Reading and updating rows that may be pending: accepted and not stored yet.
 
-A missing row is looked up among the pending ones, and then in the table again, because it may have
-moved in between.
+Redis has a sorted set of the pending rows of each parent, by number. A missing row is looked up
+there, and then in the table again, because it may have moved in between.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -11,17 +13,21 @@ from django.db.models import Model, QuerySet
 
 from infra.database import in_transaction
 from infra.errors import Conflict, Unavailable
-from infra.redis_client import RedisUnavailable, redis_is_configured
+from infra.logs import Event, get_logger
+from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
 from infra.versions import Versions, update_if_version
+from ingest import redis_keys
 from ingest.idempotent_insert import store_rows
 from ingest.late_rows import is_purged
+from ingest.message_format import Undecodable, read_member
 from ingest.models import Source
 from ingest.numbering.authority import read_authority
 from ingest.numbering.fencing import is_verified
 from ingest.numbering.leases import ceiling_of
-from ingest.pending import find_pending
 from ingest.post_commit import finish_unqueued
-from ingest.records import Action, Key, RecordType, RowChange, announce
+from ingest.records import Action, Key, NumberedRow, RecordType, RowChange, announce
+
+logger = get_logger(__name__)
 
 
 class MaybeQueued(Unavailable):
@@ -34,6 +40,59 @@ class Erased(Conflict):
     """The row was erased, so it has no values to change."""
 
     detail = "It was erased, so it cannot be edited."
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRange:
+    """Pending rows of a range, and whether the parent has no pending rows at all."""
+
+    rows: Sequence[NumberedRow]
+    nothing_pends: bool
+
+
+def find_pending(key: Key) -> NumberedRow | None:
+    """The row if Redis shows it as pending; `key` ends in its number. Never raises."""
+    *parent, number = key
+    name = redis_keys.pending(redis_keys.parent_name(parent))
+    try:
+        members = ask_redis(lambda server: server.zrangebyscore(name, number, number))
+    except RedisUnavailable:
+        return None
+    return next(iter(_readable_members(tuple(parent), members)), None)
+
+
+def pending_in_range(
+    parent: Key, *, after: int | None, before: int | None, limit: int, descending: bool
+) -> PendingRange:
+    """The first `limit` pending rows between these numbers, both exclusive; none without Redis."""
+    name = redis_keys.pending(redis_keys.parent_name(parent))
+    low = "-inf" if after is None else f"({after}"
+    high = "+inf" if before is None else f"({before}"
+
+    def see(server: Any) -> Any:
+        pipeline = server.pipeline(transaction=False)
+        if descending:
+            pipeline.zrevrangebyscore(name, high, low, start=0, num=limit)
+        else:
+            pipeline.zrangebyscore(name, low, high, start=0, num=limit)
+        return pipeline.zcard(name).execute()
+
+    try:
+        members, count = ask_redis(see)
+    except RedisUnavailable:
+        return PendingRange([], nothing_pends=True)
+    return PendingRange(_readable_members(parent, members), nothing_pends=count == 0)
+
+
+def _readable_members(parent: Key, members: Sequence[bytes]) -> list[NumberedRow]:
+    rows = []
+    for member in members:
+        try:
+            rows.append(read_member(parent, member).row)
+        except Undecodable as error:
+            # The sweeper makes it a dead letter.
+            logger.warning(Event.PENDING_UNREADABLE, parent=parent, error=error)
+    return rows
 
 
 def may_be_queued(key: Key) -> bool:

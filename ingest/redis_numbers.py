@@ -12,12 +12,12 @@ from infra.database import database_breaker
 from infra.errors import DomainError, Unavailable
 from ingest import redis_keys
 from ingest.idempotency import Record, records
+from ingest.message_format import Undecodable, read_member
 from ingest.metrics import ACCEPT_SECONDS
 from ingest.models import Generation, NumberAuthority
 from ingest.numbering.agent import NumberingAgent
 from ingest.numbering.blocks import BlockAnswer, BlockDemand, KnownRequest, RequestNumbers
 from ingest.numbering.leases import FIRST_LEASE, extend_block
-from ingest.pending import Undecodable, read_member
 from ingest.read_your_writes import MaybeQueued, may_be_queued, store_if_pending
 from ingest.records import Key, Lease, NumberedRow, from_microseconds, record_type_of_parent
 from ingest.redis_keys import parent_name

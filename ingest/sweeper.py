@@ -15,13 +15,14 @@ from django.utils import timezone
 from infra.jobs import Run, only_run
 from infra.logs import Event, get_logger
 from infra.rabbitmq.connection import BrokerUnavailable, messages_waiting
-from ingest import pending as pending_rows
+from ingest import pending_index
 from ingest.dead_letters.set_aside import Letter, keep
 from ingest.idempotent_insert import store_rows
+from ingest.message_format import Undecodable, read_member
 from ingest.metrics import STORED
 from ingest.models import NumberAuthority
 from ingest.numbering.fencing import verify_if_restarted
-from ingest.pending import Undecodable, read_member, remove_member
+from ingest.pending_index import remove_member
 from ingest.post_commit import finish_unqueued
 from ingest.records import NumberedRow, record_type_of_parent, record_types
 from ingest.redis_keys import parent_key
@@ -93,10 +94,10 @@ def sweep(*, of_any_age: bool = False) -> Swept:
 
 
 def _sweep(run: Run, swept: Swept, *, of_any_age: bool) -> None:
-    accepted_by = pending_rows.redis_time() - (0 if of_any_age else AGE_MS)
+    accepted_by = pending_index.redis_time() - (0 if of_any_age else AGE_MS)
     end = time.monotonic() + LIMIT_SECONDS
-    while parents := pending_rows.parents_with_pending(accepted_by, swept.left, PARENTS):
-        progress = {} if of_any_age else pending_rows.writer_progress(record_types())
+    while parents := pending_index.parents_with_pending(accepted_by, swept.left, PARENTS):
+        progress = {} if of_any_age else pending_index.writer_progress(record_types())
         due = {kind: min(accepted_by, progress.get(kind, accepted_by)) for kind in record_types()}
         for rows in _batches(_due_rows(parents, due, swept, run)):
             run.still_alive()
@@ -107,7 +108,7 @@ def _sweep(run: Run, swept: Swept, *, of_any_age: bool) -> None:
             if time.monotonic() > end:
                 break  # one parent may have more rows than a sweep has time for
         run.still_alive()
-        swept.left += pending_rows.tidy_index(parents, accepted_by)
+        swept.left += pending_index.tidy_index(parents, accepted_by)
         if time.monotonic() > end:
             swept.is_complete = False
             return
@@ -117,7 +118,7 @@ def _due_rows(
     parents: Sequence[str], due: Mapping[str, int], swept: Swept, run: Run
 ) -> Iterator[NumberedRow]:
     """The rows of these parents that are due, by the due time of their record type."""
-    for parent, first in pending_rows.first_pending_of_each(parents, FIRST_ROWS).items():
+    for parent, first in pending_index.first_pending_of_each(parents, FIRST_ROWS).items():
         key = parent_key(parent)
         for member in _members(parent, first):
             try:
@@ -132,7 +133,7 @@ def _due_rows(
             yield pending.row
 
 
-def _members(parent: str, first: Sequence[pending_rows.ScoredMember]) -> Iterator[bytes]:
+def _members(parent: str, first: Sequence[pending_index.ScoredMember]) -> Iterator[bytes]:
     """All pending rows of the parent, page by page; `first` is the first page."""
     page, asked = first, FIRST_ROWS
     while page:
@@ -140,7 +141,7 @@ def _members(parent: str, first: Sequence[pending_rows.ScoredMember]) -> Iterato
         if len(page) < asked:
             return
         asked = FURTHER_ROWS
-        page = pending_rows.pending_after(parent, page[-1][1], asked)
+        page = pending_index.pending_after(parent, page[-1][1], asked)
 
 
 def _batches(rows: Iterable[NumberedRow]) -> Iterator[list[NumberedRow]]:

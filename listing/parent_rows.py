@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Model, QuerySet
 
-from ingest.pending import pending_in_range
+from ingest.read_your_writes import pending_in_range
 from ingest.records import Key, NumberedRow, RecordType, record_type_of_parent
 from listing.pages import MAX_NUMBER, Source, Window, in_window
 

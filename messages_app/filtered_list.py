@@ -14,7 +14,7 @@ from django.db.models import F
 
 from infra.errors import Unavailable
 from infra.redis_client import redis_is_configured
-from ingest.pending import pending_in_range
+from ingest.read_your_writes import pending_in_range
 from ingest.records import Key, NumberedRow
 from listing.pages import Window, in_window
 from messages_app.filters import Filters

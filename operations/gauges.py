@@ -21,7 +21,7 @@ from infra.timeouts import HEALTH_SECONDS
 from ingest.models import DeadLetter
 from ingest.models import Source as NumberSource
 from ingest.numbering.authority import read_authority
-from ingest.pending import pending_stats
+from ingest.pending_index import pending_stats
 from operations.counts import COUNT_JOB
 from operations.probes import ParallelCalls
 from operations.schedule import scheduled

@@ -16,9 +16,9 @@ from infra.natural_keys import batches_by_pk, behind
 from infra.redis_client import redis_is_configured
 from ingest.dead_letters.replay import rows_in
 from ingest.erasure import erase, erase_stored
-from ingest.message_format import UnknownFormat
+from ingest.message_format import Undecodable, UnknownFormat, read_member
 from ingest.models import DeadLetter
-from ingest.pending import Undecodable, pending_after, read_member
+from ingest.pending_index import pending_after
 from ingest.read_your_writes import pending_is_complete
 from ingest.records import Key, NumberedRow
 from ingest.redis_keys import parent_key

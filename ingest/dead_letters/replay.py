@@ -15,11 +15,10 @@ from infra.logs import Event, get_logger
 from ingest.dead_letters.consumer import MESSAGE, readable_rows
 from ingest.dead_letters.set_aside import MAX_NUMBER, MAX_REASON_CHARACTERS
 from ingest.idempotent_insert import rows_not_stored, store_rows
-from ingest.message_format import UnknownFormat, from_payload
+from ingest.message_format import Undecodable, UnknownFormat, from_payload, read_member
 from ingest.metrics import SET_ASIDE
 from ingest.models import DeadLetter
 from ingest.numbering.leases import record_skip
-from ingest.pending import Undecodable, read_member
 from ingest.post_commit import finish_unqueued
 from ingest.records import Key, NumberedRow, record_type_of_parent, record_types
 

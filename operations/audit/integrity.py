@@ -19,7 +19,7 @@ from infra.redis_client import redis_is_configured
 from ingest.idempotency.records import KEPT_FOR
 from ingest.late_rows import may_be_purged
 from ingest.models import DeadLetter, IdempotencyKey, PurgeableParent
-from ingest.pending import find_pending
+from ingest.read_your_writes import find_pending
 from ingest.records import Key, RecordType, record_type_of_parent, record_types
 from ingest.redis_keys import parent_name
 from operations.audit.checks import (

@@ -16,12 +16,12 @@ from infra.natural_keys import batches_by_pk, in_pieces
 from infra.rabbitmq.connection import messages_waiting
 from infra.rabbitmq.queues import FAILED
 from infra.redis_client import redis_is_configured
-from ingest import pending as pending_set
+from ingest import pending_index
 from ingest.dead_letters.consumer import CONSUME_JOB
 from ingest.late_rows import is_purged
+from ingest.message_format import PendingRow, Undecodable, read_member
 from ingest.models import DeadLetter
 from ingest.numbering.leases import ceiling_of
-from ingest.pending import PendingRow, Undecodable, read_member
 from ingest.records import Key, RecordType, record_type_of_parent, record_types
 from ingest.redis_keys import parent_key
 from ingest.sweeper import AGE_MS
@@ -78,19 +78,19 @@ def pending_rows(cursor: Cursor) -> Iterator[Finding]:
 
 
 def _pending_of_parent(cursor: Cursor, name: str, key: Key, kind: RecordType) -> Iterator[Finding]:
-    now = pending_set.redis_time()
+    now = pending_index.redis_time()
     # While workers are busy, they may still reach every row accepted after those they store now.
-    is_busy = kind.name in pending_set.writer_progress(record_types())
+    is_busy = kind.name in pending_index.writer_progress(record_types())
     parent = _PendingParent(name, key, kind, now - AGE_MS, -1 if is_busy else now - LATE_MS)
     above = 0.0
-    while members := pending_set.pending_after(name, above, PENDING_PAGE):
+    while members := pending_index.pending_after(name, above, PENDING_PAGE):
         above = members[-1][1]
         yield from _check_members(parent, members)
         cursor.reached(None, len(members))
 
 
 def _check_members(
-    parent: _PendingParent, members: Sequence[pending_set.ScoredMember]
+    parent: _PendingParent, members: Sequence[pending_index.ScoredMember]
 ) -> Iterator[Finding]:
     rows: list[PendingRow] = []
     for member, number in members:
@@ -123,7 +123,7 @@ def _check_row(parent: _PendingParent, one: PendingRow, stored: Any) -> Iterator
 def _is_still_pending(parent: _PendingParent, one: PendingRow) -> bool:
     """Whether the row was not stored and removed since it was read."""
     number = one.row.number
-    members = pending_set.pending_after(parent.name, number - 1, 1)
+    members = pending_index.pending_after(parent.name, number - 1, 1)
     return bool(members) and int(members[0][1]) == number
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from chats.models import Chat
-from ingest.pending import read_member
+from ingest.message_format import read_member
 from ingest.redis_keys import parent_key
 from messages_app.models import Message
 from tests.api.client import Api

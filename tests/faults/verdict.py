@@ -15,7 +15,7 @@ from chaos.parent import Parent
 from chaos.stack import redis_client
 from chaos.waiting import until
 from ingest import redis_keys
-from ingest.pending import read_member
+from ingest.message_format import read_member
 from tests.faults.load import Load
 
 #: Rows whose message was lost are a minute old before they are swept, which is done each minute.

@@ -19,10 +19,9 @@ from infra import redis_client
 from ingest import redis_keys
 from ingest.idempotency import RequestKey
 from ingest.idempotent_insert import store_rows
-from ingest.message_format import payload_of, read_message, write_message
+from ingest.message_format import payload_of, read_member, read_message, write_message
 from ingest.models import Generation, IdempotencyKey
 from ingest.numbering.blocks import script_digest
-from ingest.pending import read_member
 from ingest.records import Lease, NumberedRow, record_types
 from messages_app.models import Message
 from tests.live.servers import eventually

@@ -1,8 +1,8 @@
-"""Pending rows: accepted and not stored yet. Redis has a sorted set of them for each parent.
+"""All pending rows: accepted and not stored yet, for the sweeper, the audit and the gauges.
 
-A member holds the row's number, the time of its acceptance and its payload. Numbering adds the rows
-(ingest/numbering/blocks.lua); nothing here does. Times are milliseconds since 1970 by Redis's
-clock. Functions raise RedisUnavailable unless they say otherwise.
+Redis has a sorted set of them for each parent, and an index of the parents. Numbering adds the rows
+(ingest/numbering/blocks.lua); nothing here does. ingest.read_your_writes reads those of a request.
+Times are milliseconds since 1970 by Redis's clock. Functions raise RedisUnavailable.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,95 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from infra.logs import Event, get_logger
-from infra.redis_client import RedisUnavailable, ask_redis
+from infra.redis_client import ask_redis
 from ingest import redis_keys
-from ingest.message_format import from_payload
-from ingest.records import Key, NumberedRow, record_type_of_parent
-
-logger = get_logger(__name__)
-
-
-class Undecodable(ValueError):
-    """A member that this release cannot read."""
-
-
-@dataclass(frozen=True, slots=True)
-class PendingRow:
-    """A row and the time of its acceptance."""
-
-    row: NumberedRow
-    accepted_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class PendingRange:
-    """Pending rows of a range, and whether the parent has no pending rows at all."""
-
-    rows: Sequence[NumberedRow]
-    nothing_pends: bool
-
-
-def find_pending(key: Key) -> NumberedRow | None:
-    """The row if Redis shows it as pending; `key` ends in its number. Never raises."""
-    *parent, number = key
-    name = redis_keys.pending(redis_keys.parent_name(parent))
-    try:
-        members = ask_redis(lambda server: server.zrangebyscore(name, number, number))
-    except RedisUnavailable:
-        return None
-    return next(iter(_readable_members(tuple(parent), members)), None)
-
-
-def pending_in_range(
-    parent: Key, *, after: int | None, before: int | None, limit: int, descending: bool
-) -> PendingRange:
-    """The first `limit` pending rows between these numbers, both exclusive; none without Redis."""
-    name = redis_keys.pending(redis_keys.parent_name(parent))
-    low = "-inf" if after is None else f"({after}"
-    high = "+inf" if before is None else f"({before}"
-
-    def see(server: Any) -> Any:
-        pipeline = server.pipeline(transaction=False)
-        if descending:
-            pipeline.zrevrangebyscore(name, high, low, start=0, num=limit)
-        else:
-            pipeline.zrangebyscore(name, low, high, start=0, num=limit)
-        return pipeline.zcard(name).execute()
-
-    try:
-        members, count = ask_redis(see)
-    except RedisUnavailable:
-        return PendingRange([], nothing_pends=True)
-    return PendingRange(_readable_members(parent, members), nothing_pends=count == 0)
-
-
-def read_member(parent: Key, member: bytes) -> PendingRow:
-    """The row of a member. Raises Undecodable, and nothing else."""
-    try:
-        number, accepted_ms, payload = member.split(b" ", 2)
-        row = from_payload(
-            record_type_of_parent(parent), (*parent, int(number)), orjson.loads(payload)
-        )
-        # Valid JSON may still not be a row.
-        row.columns()
-        return PendingRow(row, int(accepted_ms))
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        raise Undecodable(f"{type(error).__name__}: {error}") from error
-
-
-def _readable_members(parent: Key, members: Sequence[bytes]) -> list[NumberedRow]:
-    rows = []
-    for member in members:
-        try:
-            rows.append(read_member(parent, member).row)
-        except Undecodable as error:
-            # The sweeper makes it a dead letter.
-            logger.warning(Event.PENDING_UNREADABLE, parent=parent, error=error)
-    return rows
-
 
 _TIDY = (Path(__file__).parent / "tidy_index.lua").read_text()
 
