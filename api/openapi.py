@@ -1,32 +1,22 @@
-"""The OpenAPI description: parts that routes share, hooks for all routes, and its two views.
+"""Parts of the OpenAPI description that routes share: shapes, parameters, headers, problems.
 
-Serializers here only describe the API: ingest.fields validates requests, and the views build
-the responses. RATE_LIMIT adds the status 429 and headers to each route.
+Serializers here only describe the API: ingest.fields validates requests, and the views build the
+responses. api.openapi_document puts the whole document together.
 """
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Any, ClassVar
 
-from django.http import HttpResponse
-from django.utils.decorators import method_decorator
-from django.views.decorators.csrf import requires_csrf_token
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
     OpenApiResponse,
-    extend_schema,
     extend_schema_field,
     inline_serializer,
 )
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
-from api.handler import CSP, CSP_HEADER
-from api.views import OptionsView
 from ingest.fields import ANY_TEXT_PATTERN, NAME, Field
 from ingest.records import RecordType
 from listing.pages import DEFAULT_LIMIT, MAX_LIMIT, MAX_NUMBER
@@ -57,18 +47,18 @@ class ProblemShape(serializers.Serializer[object]):
 
 
 #: What metadata may contain at any depth: numbers that no parser changes, and texts without NUL.
-_JSON_VALUE = "JsonValue"
+JSON_VALUE = "JsonValue"
 _JSON_PARTS = {
     "propertyNames": {"pattern": ANY_TEXT_PATTERN},
-    "additionalProperties": {"$ref": f"#/components/schemas/{_JSON_VALUE}"},
+    "additionalProperties": {"$ref": f"#/components/schemas/{JSON_VALUE}"},
 }
-_JSON_SCHEMA = {
+JSON_SCHEMA = {
     "type": ["object", "array", "string", "number", "boolean", "null"],
     "description": "Any JSON.",
     "pattern": ANY_TEXT_PATTERN,
     "exclusiveMinimum": -(2**63),
     "exclusiveMaximum": 2**64,
-    "items": {"$ref": f"#/components/schemas/{_JSON_VALUE}"},
+    "items": {"$ref": f"#/components/schemas/{JSON_VALUE}"},
     **_JSON_PARTS,
 }
 
@@ -258,146 +248,3 @@ MESSAGE_NUMBER = OpenApiParameter("message_number", {"type": "integer", "minimum
 
 CREATE_PROBLEMS = (400, 406, 413, 415, 422, 503)
 EDIT_PROBLEMS = (400, 404, 406, 412, 413, 415, 503)
-
-
-_LIMIT_HEADERS = {
-    "RateLimit-Limit": "The number of requests that a client may send at once.",
-    "RateLimit-Remaining": "The number of them that is left now.",
-    "RateLimit-Reset": "Seconds until all of them are available again.",
-    "Retry-After": "Seconds until one more is admitted.",
-}
-_TOO_MANY_REQUESTS = {
-    "description": "Too many requests; if a limit is set, each response has RateLimit headers.",
-    "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemShape"}}},
-    "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in _LIMIT_HEADERS},
-}
-
-
-def with_limits(result: dict[str, Any], **_: object) -> dict[str, Any]:
-    """Add 429 and the headers of limits to each route; a hook of drf-spectacular."""
-    result["components"]["headers"] = {
-        name: {"schema": {"type": "integer"}, "description": description}
-        for name, description in _LIMIT_HEADERS.items()
-    }
-    result["components"]["responses"] = {"TooManyRequests": _TOO_MANY_REQUESTS}
-    for operations in result["paths"].values():
-        for operation in operations.values():
-            operation["responses"]["429"] = {"$ref": "#/components/responses/TooManyRequests"}
-    return result
-
-
-def with_changes(result: dict[str, Any], **_: object) -> dict[str, Any]:
-    """Require a field of each change, and add the values of metadata; a hook as well."""
-    schemas = result["components"]["schemas"]
-    for name, schema in schemas.items():
-        if name.startswith("Changed"):
-            schema["anyOf"] = [{"required": [field]} for field in schema["properties"]]
-    for operations in result["paths"].values():
-        if "patch" in operations:
-            operations["patch"]["requestBody"]["required"] = True
-    result["components"]["schemas"] = dict(sorted({**schemas, _JSON_VALUE: _JSON_SCHEMA}.items()))
-    return result
-
-
-Endpoint = tuple[str, str, str, Any]
-
-
-def without_trailing_slash(endpoints: list[Endpoint]) -> list[Endpoint]:
-    """Show each path without the trailing slash, which is optional on every route."""
-    return [(path.rstrip("/"), *rest) for path, *rest in endpoints]
-
-
-def with_tags(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Group each operation under the resource that its path names last."""
-    tags = [tag["name"] for tag in result["tags"]]
-    for path, operations in result["paths"].items():
-        for operation in operations.values():
-            operation["tags"] = [max(tags, key=path.rfind)]
-    return result
-
-
-#: For each create, the path parameters of the operations on the new item, and the response fields
-#: that their values come from.
-_LINKED_FIELDS = {
-    "applications_create": {"token": "token"},
-    "applications_chats_create": {"token": "application_token", "chat_number": "chat_number"},
-    "applications_chats_messages_create": {
-        "token": "application_token",
-        "chat_number": "chat_number",
-        "message_number": "message_number",
-    },
-}
-
-
-def with_links(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Link the response of a create to the operations on the new item (OpenAPI links)."""
-    operations = [
-        operation
-        for path in result["paths"].values()
-        for operation in path.values()
-        if "operationId" in operation
-    ]
-    for operation in operations:
-        fields = _LINKED_FIELDS.get(operation["operationId"])
-        if fields is not None:
-            operation["responses"]["201"]["links"] = {
-                leads_to["operationId"]: {
-                    "operationId": leads_to["operationId"],
-                    "parameters": {name: f"$response.body#/{of}" for name, of in fields.items()},
-                }
-                for leads_to in operations
-                if _path_parameters(leads_to) == set(fields)
-            }
-    return result
-
-
-def _path_parameters(operation: dict[str, Any]) -> set[str]:
-    return {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
-
-
-@cache
-def _rendered(media_type: str) -> bytes:
-    schema = SpectacularAPIView.generator_class().get_schema(public=True)  # type: ignore[no-untyped-call] # the library's
-    renderers = (renderer() for renderer in SpectacularAPIView.renderer_classes)
-    renderer = next(one for one in renderers if one.media_type == media_type)
-    content = renderer.render(schema, renderer_context={})
-    return content.encode() if isinstance(content, str) else content
-
-
-def render_schemas() -> None:
-    """Render the description in each format. Call this before the process serves requests.
-
-    The first rendering takes a tenth of a second, and the library then loads modules in a way that
-    fails if several threads do so at once.
-    """
-    for renderer in SpectacularAPIView.renderer_classes:
-        _rendered(renderer.media_type)
-
-
-class SchemaView(OptionsView):
-    """The OpenAPI document."""
-
-    authentication_classes = ()
-    permission_classes = ()
-    renderer_classes = SpectacularAPIView.renderer_classes
-
-    @extend_schema(exclude=True)
-    def get(self, request: Request) -> HttpResponse:
-        """Return it in the format that the client accepts, by default YAML."""
-        media_type = request.accepted_renderer.media_type
-        return HttpResponse(_rendered(media_type), content_type=media_type)
-
-
-# A request that an operator tries out needs the CSRF token from the cookie of the login. The API
-# has no middleware that reads it.
-@method_decorator(requires_csrf_token, name="dispatch")
-class DocsView(OptionsView, SpectacularSwaggerSplitView):
-    """The documentation page, where each operation can be tried out."""
-
-    def finalize_response(
-        self, request: Request, response: Response, *args: Any, **kwargs: Any
-    ) -> Response:
-        """Add the same content security policy as in the admin."""
-        response = super().finalize_response(request, response, *args, **kwargs)
-        response[CSP_HEADER] = CSP
-        return response

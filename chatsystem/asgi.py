@@ -16,7 +16,7 @@ from django.conf import settings  # noqa: E402 - needs Django set up
 
 from api.asgi import Application  # noqa: E402
 from api.handler import SiteHandler  # noqa: E402
-from api.openapi import render_schemas  # noqa: E402
+from api.openapi_document import render_schemas  # noqa: E402
 from operations import sampler  # noqa: E402
 
 application = Application(

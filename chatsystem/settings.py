@@ -225,13 +225,13 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "PREPROCESSING_HOOKS": ["api.openapi.without_trailing_slash"],
+    "PREPROCESSING_HOOKS": ["api.openapi_document.without_trailing_slash"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "api.openapi.with_tags",
-        "api.openapi.with_changes",
-        "api.openapi.with_links",
-        "api.openapi.with_limits",
+        "api.openapi_document.with_tags",
+        "api.openapi_document.with_changes",
+        "api.openapi_document.with_links",
+        "api.openapi_document.with_limits",
     ],
 }
 

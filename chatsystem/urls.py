@@ -6,7 +6,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
 from api import problems
-from api.openapi import DocsView, SchemaView
+from api.openapi_document import DocsView, SchemaView
 from api.views import CHAT_NUMBER, TOKEN
 from applications.views import urlpatterns as applications
 from chats.views import urlpatterns as chats

@@ -14,7 +14,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from api.openapi import SchemaView
+from api.openapi_document import SchemaView
 from api.rate_limits.limiter import limiter
 from api.rate_limits.throttle import client_name
 from api.views import APPLICATIONS, ApiView
