@@ -1,22 +1,31 @@
-"""Reads requests: their bodies as plain values, and the header Idempotency-Key.
+"""Reads requests: their bodies as plain values, and the headers with keys, versions and origins.
 
-The size of a body is checked before it is parsed. With a key, a repeated request gets the first
-response again. A key is valid for one path. The values of the two requests are compared, not their
-bytes, so a repeat may send them as JSON or as a form.
+The size of a body is checked before it is parsed. With an Idempotency-Key, a repeated request gets
+the first response again. A key is valid for one path. The values of the two requests are compared,
+not their bytes, so a repeat may send them as JSON or as a form. If-Match and If-None-Match name the
+versions that a request applies to (RFC 9110, section 13). A tag in another format matches nothing.
+
+Where no key is required, changes from pages of other sites are refused: a browser near the service
+reaches it, and any page can make it send a form there. Browsers state the origin of a request in
+headers that no page can set. Other programs send neither header.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import IO, Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import orjson
-from django.http import UnreadablePostError
+from django.conf import settings
+from django.http import HttpRequest, UnreadablePostError
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from infra.errors import FieldError, Invalid, Malformed, TooLarge
+from infra.versions import Versions
 from ingest.idempotency import IdempotentRequest, RequestKey
 from listing.pages import parse_urlencoded
 
@@ -119,3 +128,87 @@ def _pieces(value: object) -> Iterator[bytes]:
 def _digest(content: bytes) -> str:
     """Return a UUID in hexadecimal, of version 5: those that are made from content."""
     return UUID(bytes=blake2b(content, digest_size=16).digest(), version=5).hex
+
+
+#: An edit compares all tags in one SQL statement, which bounds their number.
+MAX_TAGS = 100
+
+#: The tag list that matches any tag.
+ANY_TAG = ["*"]
+
+_TAG_SYNTAX = re.compile(r'(?:W/)?"[^"]*"')
+_OWN_TAG = re.compile(r'"([1-9][0-9]{0,17})"\Z')
+
+
+def expected_versions(request: Request) -> Versions | None:
+    """Read the versions that an edit applies to from its headers; None is any. Raises Malformed."""
+    if_match, if_none_match = _tags(request, "If-Match"), _tags(request, "If-None-Match")
+    if if_match == []:
+        # Without a tag it would never match anything, and the client would not learn why.
+        raise Malformed('If-Match must be "*" or tags in double quotes, such as "1".')
+    if if_none_match == ANY_TAG:
+        return Versions(seen=frozenset())  # no existing item may be changed
+    if not if_none_match and if_match in (None, ANY_TAG):
+        return None  # an item that does not exist cannot be changed anyway
+    return Versions(
+        # If-Match compares strongly: a weak tag never matches.
+        seen=None if if_match is None or if_match == ANY_TAG else _versions(if_match),
+        known=_versions(tag.removeprefix("W/") for tag in if_none_match or ()),
+    )
+
+
+def _tags(request: Request, header: str) -> Sequence[str] | None:
+    """Read the tags of a header, or ANY_TAG; None without the header. Raises Malformed."""
+    value = request.META.get(f"HTTP_{header.upper().replace('-', '_')}")
+    if value is None:
+        return None
+    tags = _parse_tags(value)
+    if len(tags) > MAX_TAGS:
+        raise Malformed(f"{header} may name at most {MAX_TAGS} tags.")
+    return tags
+
+
+def _parse_tags(header: str) -> Sequence[str]:
+    """Read the tags, or ANY_TAG. Django's own function cuts a tag at a comma in it."""
+    return ANY_TAG if header.strip() == "*" else _TAG_SYNTAX.findall(header)
+
+
+def names_tag(if_none_match: str, tag: str) -> bool:
+    """Whether the value of If-None-Match names this tag, by weak comparison."""
+    tags = _parse_tags(if_none_match)
+    return tags == ANY_TAG or tag in (known.removeprefix("W/") for known in tags)
+
+
+def _versions(tags: Iterable[str]) -> frozenset[int]:
+    return frozenset(int(match[1]) for match in map(_OWN_TAG.match, tags) if match)
+
+
+_READ_METHODS = ("GET", "HEAD", "OPTIONS")
+#: Sec-Fetch-Site of requests by this service's own pages, or by the user directly. Another port of
+#: this machine is "same-site", which is not enough.
+_OWN_SITES = ("same-origin", "none")
+
+
+def refuse_other_sites(request: HttpRequest) -> None:
+    """Raise PermissionDenied for a change that a page of another site requests."""
+    if request.method in _READ_METHODS:
+        return
+    origin = request.META.get("HTTP_ORIGIN")
+    if origin in getattr(settings, "CORS_ALLOWED_ORIGINS", ()):
+        return
+    site = request.META.get("HTTP_SEC_FETCH_SITE")
+    is_foreign = (
+        _is_foreign_origin(origin, request.get_host()) if site is None else site not in _OWN_SITES
+    )
+    if is_foreign:
+        raise PermissionDenied("Pages of other sites may not do this: see CORS_ORIGINS.")
+
+
+def _is_foreign_origin(origin: str | None, own: str) -> bool:
+    """Whether Origin names another site, or hides it. A value without "://" is no browser's."""
+    if origin is None or "://" not in origin:
+        return origin == "null"
+    try:
+        return urlsplit(origin).netloc.lower() != own.lower()
+    except ValueError:
+        return True

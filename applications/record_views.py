@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from api.requests import idempotent_request
-from api.responses import conditional_response, created_response, expected_versions, json_response
-from api.views import ApiView
+from api.requests import expected_versions, idempotent_request
+from api.views import ApiView, conditional_response, created_response, json_response
 from ingest.commit import accept
 from ingest.fields import Value
 from ingest.read_your_writes import get, require_parent, update

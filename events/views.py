@@ -4,8 +4,7 @@ from django.http import HttpResponse
 from django.urls import re_path
 from rest_framework.request import Request
 
-from api.responses import json_response
-from api.views import APPLICATIONS, TOKEN, ApiView
+from api.views import APPLICATIONS, TOKEN, ApiView, json_response
 from applications.services import get_application
 from chats.models import Chat
 from events.items import entries_json

@@ -9,9 +9,15 @@ from django.urls import re_path
 from django.utils import timezone
 from rest_framework.request import Request
 
-from api.requests import idempotent_request
-from api.responses import created_many_response, expected_versions
-from api.views import APPLICATIONS, CHAT_NUMBER, MESSAGE_NUMBER, TOKEN, ApiView
+from api.requests import expected_versions, idempotent_request
+from api.views import (
+    APPLICATIONS,
+    CHAT_NUMBER,
+    MESSAGE_NUMBER,
+    TOKEN,
+    ApiView,
+    created_many_response,
+)
 from applications.record_views import RecordCollection, RecordItem, key_of
 from infra.errors import FieldError, Invalid
 from ingest.commit import accept_all

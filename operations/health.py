@@ -20,8 +20,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from rest_framework.request import Request
 
 from api.problems import problem
-from api.responses import json_response
-from api.views import ApiView
+from api.views import ApiView, json_response
 from infra.addresses import networks
 from infra.logs import Event, get_logger
 from infra.metrics import collect_all

@@ -6,8 +6,7 @@ from django.http import HttpResponse
 from django.urls import re_path
 from rest_framework.request import Request
 
-from api.responses import json_response
-from api.views import APPLICATIONS, CHAT_NUMBER, TOKEN, ApiView
+from api.views import APPLICATIONS, CHAT_NUMBER, TOKEN, ApiView, json_response
 from chats.models import Chat
 from listing.pages import Pager, query_parameters, read_window
 from messages_app.filters import FILTER_NAMES, Filters, read_filters
