@@ -9,11 +9,9 @@ notifications in between is safe: a notified worker keeps looking for longer tha
 (search.indexer). Celery beat repeats a notification that is lost.
 """
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from threading import Lock
 
 from django.conf import settings
 from django.db import transaction
@@ -21,16 +19,12 @@ from django.db.models import Max
 from django.utils import timezone
 from prometheus_client import Counter
 
-from infra.logs import Event, get_logger
 from infra.metrics import registry
-from infra.rabbitmq.connection import BrokerUnavailable
-from infra.rabbitmq.publisher import publisher, task_message
+from infra.rabbitmq.publisher import WakeUp
 from infra.rabbitmq.queues import SEARCH
 from ingest.records import Key, RowChange
 from messages_app.records import MESSAGES
 from search.models import BacklogEntry
-
-logger = get_logger(__name__)
 
 INDEXED = Counter(
     "chatsystem_messages_indexed",
@@ -38,16 +32,13 @@ INDEXED = Counter(
     registry=registry,
 )
 
-INDEX_TASK = "search.tasks.index"
-NOTIFY_EVERY_SECONDS = 0.5
+#: Wakes the search worker.
+notify_indexer = WakeUp(SEARCH, "search.tasks.index").send
 
 #: Messages indexed in one request, approximately.
 MAX_KEYS = 1000
 #: Entries read from the backlog at a time.
 MAX_ENTRIES = 50
-
-_lock = Lock()
-_notified_at = float("-inf")
 
 
 @dataclass(frozen=True)
@@ -103,25 +94,6 @@ def last_id() -> int:
 def is_worked_off(up_to: int) -> bool:
     """Whether all entries up to this id are indexed."""
     return not BacklogEntry.objects.filter(pk__lte=up_to).exists()
-
-
-def notify_indexer(*, at_once: bool = False) -> None:
-    """Queue the indexing task, unless this process has done so within NOTIFY_EVERY_SECONDS."""
-    if settings.ENVIRONMENT.broker_url and (at_once or _is_due()):
-        try:
-            publisher().publish(SEARCH, *task_message(INDEX_TASK))
-        except BrokerUnavailable as error:
-            logger.debug(Event.WAKE_LOST, error=error)
-
-
-def _is_due() -> bool:
-    global _notified_at  # noqa: PLW0603 - one time for the whole process
-    with _lock:
-        now = time.monotonic()
-        if now - _notified_at < NOTIFY_EVERY_SECONDS:
-            return False
-        _notified_at = now
-        return True
 
 
 def _ranges(keys: Iterable[Key]) -> Iterator[list[str | int]]:

@@ -16,12 +16,13 @@ from enum import Enum, auto
 from infra import worker_shutdown
 from infra.jobs import JobIsRunning
 from infra.natural_keys import in_pieces
+from infra.rabbitmq.publisher import WAKE_EVERY_SECONDS
 from ingest.models import DeadLetter
 from ingest.records import Key
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from search import backlog, index_build
-from search.backlog import NOTIFY_EVERY_SECONDS, notify_indexer
+from search.backlog import notify_indexer
 from search.errors import NoIndex
 from search.index.bulk_writing import Change, write_changes
 from search.index.documents import contents
@@ -75,7 +76,7 @@ def _changes(keys: Sequence[Key]) -> list[Change]:
 
 POLL_SECONDS = 0.2
 #: How long the backlog must stay empty before the loop ends.
-IDLE_SECONDS = 2 * NOTIFY_EVERY_SECONDS
+IDLE_SECONDS = 2 * WAKE_EVERY_SECONDS
 #: Duration of one piece of a build.
 BUILD_PIECE_SECONDS = 1.0
 #: After this time the task ends and queues itself again.

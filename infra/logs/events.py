@@ -91,4 +91,13 @@ class Event(StrEnum):
         "search.refused",
         "Elasticsearch rejects a search, a defect; the database answers",
     )
-    WAKE_LOST = "wake.lost", "a notification of the search worker was lost; beat sends one"
+    WAKE_LOST = "wake.lost", "a wake-up of a worker was lost; beat sends one"
+
+    WEBHOOK_FAILING = "webhook.failing", "an endpoint of a webhook failed; it is tried again"
+    WEBHOOK_BACK = "webhook.back", "an endpoint of a webhook accepts deliveries again"
+    WEBHOOK_DISABLED = (
+        "webhook.disabled",
+        "a webhook gets nothing more: 410, three days of failures, or an operator",
+    )
+    WEBHOOK_MISSED = "webhook.missed", "events were removed before a webhook got them"
+    WEBHOOKS_WAIT = "webhooks.wait", "no webhook can be delivered now"

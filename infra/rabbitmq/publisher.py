@@ -1,9 +1,11 @@
 """Confirmed publishes of task messages, one at a time, on a connection that is dropped on doubt.
 
 py-amqp takes any confirm for the one it waits for, hence the drop. Task messages follow Celery's
-protocol, version 2, and are written without Celery, which costs four times as much.
+protocol, version 2, and are written without Celery, which costs four times as much. `WakeUp` is for
+messages that are all alike and may be lost.
 """
 
+import time
 from collections.abc import Mapping
 from functools import cache
 from threading import Lock
@@ -12,9 +14,11 @@ from uuid import uuid4
 
 import orjson
 from amqp.exceptions import ChannelError
+from django.conf import settings
 from kombu import Connection, Producer
 
 from infra.breaker import Breaker
+from infra.logs import Event, get_logger
 from infra.metrics import PUBLISHES
 from infra.rabbitmq.connection import (
     BrokerUnavailable,
@@ -24,6 +28,8 @@ from infra.rabbitmq.connection import (
 )
 from infra.service_errors import Meaning, meaning_of
 from infra.timeouts import BROKER_CONFIRM_SECONDS
+
+logger = get_logger(__name__)
 
 
 def task_message(name: str, *arguments: object) -> tuple[dict[str, Any], bytes]:
@@ -93,6 +99,43 @@ class Publisher:
 def publisher() -> Publisher:
     """The publisher that all threads share."""
     return Publisher()
+
+
+#: A process sends a wake-up at most this often.
+WAKE_EVERY_SECONDS = 0.5
+
+
+class WakeUp:
+    """Queues a task that looks for work, at most once in WAKE_EVERY_SECONDS by each process.
+
+    Wake-ups in between are left out, so a task must go on looking for longer than that. Without a
+    broker, or while it is unavailable, nothing is sent: beat repeats what is lost.
+    """
+
+    def __init__(self, queue: str, task: str) -> None:
+        self._queue, self._task = queue, task
+        self._lock = Lock()
+        self._sent_at = float("-inf")
+
+    def send(self, *, at_once: bool = False) -> None:
+        """Queue the task if it is due, or in any case."""
+        if settings.ENVIRONMENT.broker_url and (at_once or self._is_due()):
+            try:
+                publisher().publish(self._queue, *task_message(self._task))
+            except BrokerUnavailable as error:
+                logger.debug(Event.WAKE_LOST, task=self._task, error=error)
+
+    def __call__(self, *_: object) -> None:
+        """The same, for subscriptions that pass arguments."""
+        self.send()
+
+    def _is_due(self) -> bool:
+        with self._lock:
+            now = time.monotonic()
+            if now - self._sent_at < WAKE_EVERY_SECONDS:
+                return False
+            self._sent_at = now
+            return True
 
 
 def _publish_confirmed(

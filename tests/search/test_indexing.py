@@ -5,6 +5,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
+from infra.rabbitmq.publisher import WakeUp
+from infra.rabbitmq.queues import SEARCH
 from ingest.bulk_insert import bulk_insert
 from ingest.idempotent_insert import store_rows
 from ingest.models import DeadLetter
@@ -194,8 +196,9 @@ def test_the_worker_is_woken_after_the_commit_and_seldom(
         def publish(self, queue: str, headers: dict[str, str], _body: bytes) -> None:
             sent.append(f"{queue} {headers['task']}")
 
-    monkeypatch.setattr(backlog, "publisher", Publisher)
-    monkeypatch.setattr(backlog, "_notified_at", float("-inf"))
+    monkeypatch.setattr("infra.rabbitmq.publisher.publisher", Publisher)
+    wake_up = WakeUp(SEARCH, "search.tasks.index")
+    monkeypatch.setattr(backlog, "notify_indexer", wake_up.send)
     chat = api.new_chat()
     with django_capture_on_commit_callbacks(execute=False) as callbacks:
         api.say(chat, *("x" for _ in range(20)))
