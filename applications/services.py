@@ -23,8 +23,8 @@ from infra.database import in_transaction
 from infra.errors import Conflict, NotFound
 from infra.redis_client import RedisUnavailable, redis_is_configured
 from infra.versions import Versions, update_if_version
-from ingest.idempotency import IdempotentRequest, KeyReused, RequestKey
-from ingest.idempotency.records import KEPT_FOR
+from ingest.idempotency import IdempotentRequest, RequestKey
+from ingest.idempotency.records import claim_request, find_request
 from ingest.models import IdempotencyKey, Source
 from ingest.numbering.authority import begin_epoch, lock_authority, read_authority
 from ingest.records import Action, RowChange, announce
@@ -35,26 +35,12 @@ _NO_APPLICATION = ""
 
 def find_application(key: RequestKey) -> IdempotencyKey | None:
     """The first request with this key, if there was one: its application. Raises KeyReused."""
-    row = _idempotency_keys(key).filter(accepted_at__gt=timezone.now() - KEPT_FOR).first()
-    if row and row.fingerprint.hex != key.fingerprint:
-        raise KeyReused
-    return row
+    return find_request(_NO_APPLICATION, key)
 
 
 def claim_application(key: RequestKey, token: str, accepted_at: datetime) -> None:
     """Remember it, in the transaction that makes it. Raises IntegrityError if a rival has."""
-    _idempotency_keys(key).filter(accepted_at__lte=timezone.now() - KEPT_FOR).delete()
-    IdempotencyKey.objects.create(
-        application_token=_NO_APPLICATION,
-        name=key.name,
-        fingerprint=key.fingerprint,
-        token=token,
-        accepted_at=accepted_at,
-    )
-
-
-def _idempotency_keys(key: RequestKey) -> "QuerySet[IdempotencyKey]":
-    return IdempotencyKey.objects.filter(application_token=_NO_APPLICATION, name=key.name)
+    claim_request(_NO_APPLICATION, key, token, accepted_at)
 
 
 class _Repeated(Exception):

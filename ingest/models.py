@@ -212,7 +212,7 @@ class DeadLetter(models.Model):
 class IdempotencyKey(models.Model):
     """A request that succeeded. `name` is the digest of path and key, `fingerprint` of the content.
 
-    It made the rows from `first_number` on, or the application with this `token`.
+    It made the rows from `first_number` on, or the application or webhook with this `token`.
     """
 
     application_token = models.CharField(max_length=24)

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from django.db import connection
+from django.db.models import QuerySet
 from django.db.models.constants import OnConflict
 from django.utils import timezone
 
 from infra.natural_keys import in_pieces
-from ingest.idempotency import Record, RequestKey
+from ingest.idempotency import KeyReused, Record, RequestKey
 from ingest.models import IdempotencyKey
 from ingest.records import NumberedRow
 
@@ -83,6 +84,33 @@ def _requests(rows: Iterable[NumberedRow]) -> Iterator[tuple[NumberedRow, Reques
     for row in rows:
         if row.request is not None:
             yield row, row.request
+
+
+def find_request(application_token: str, key: RequestKey) -> IdempotencyKey | None:
+    """The first request with this key that made something without a number. Raises KeyReused."""
+    fresh = _same_name(application_token, key).filter(accepted_at__gt=timezone.now() - KEPT_FOR)
+    row = fresh.first()
+    if row and row.fingerprint.hex != key.fingerprint:
+        raise KeyReused
+    return row
+
+
+def claim_request(
+    application_token: str, key: RequestKey, made: str, accepted_at: datetime
+) -> None:
+    """Remember what the request made, in that transaction. Raises IntegrityError if a rival has."""
+    _same_name(application_token, key).filter(accepted_at__lte=timezone.now() - KEPT_FOR).delete()
+    IdempotencyKey.objects.create(
+        application_token=application_token,
+        name=key.name,
+        fingerprint=key.fingerprint,
+        token=made,
+        accepted_at=accepted_at,
+    )
+
+
+def _same_name(application_token: str, key: RequestKey) -> "QuerySet[IdempotencyKey]":
+    return IdempotencyKey.objects.filter(application_token=application_token, name=key.name)
 
 
 def any_key_from_before(moment: datetime) -> bool:
