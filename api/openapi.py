@@ -237,7 +237,7 @@ IDEMPOTENT = [
         OpenApiTypes.STR,
         OpenApiParameter.HEADER,
         enum=["true"],
-        response=[200, 201],
+        response=[200, 201, 202],
         description="Present if the response is that of the first request.",
     ),
 ]

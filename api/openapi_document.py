@@ -79,6 +79,7 @@ def with_tags(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 #: that their values come from.
 _LINKED_FIELDS = {
     "applications_create": {"token": "token"},
+    "applications_webhooks_create": {"token": "application_token", "webhook_id": "id"},
     "applications_chats_create": {"token": "application_token", "chat_number": "chat_number"},
     "applications_chats_messages_create": {
         "token": "application_token",

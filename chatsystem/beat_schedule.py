@@ -33,6 +33,9 @@ def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
     if environment.broker_url:
         task = "operations.tasks.consume_failed"
         schedule["take-over-failed"] = _entry(task, _MINUTE, expires=_MINUTE)
+    # A lost wake-up delays deliveries this long; without a broker there are none.
+    often = 3 if environment.broker_url else 1
+    schedule["deliver-webhooks"] = _entry("webhooks.tasks.deliver", often, expires=10)
     if environment.elasticsearch_url:
         # A lost notification delays indexing this long; without a broker there are none.
         often = 10 if environment.broker_url else 1

@@ -89,6 +89,7 @@ class Environment(BaseSettings):
     reconcile_every_seconds: int = 3600
     retention_days: int = 0
     events_days: int = 7
+    webhook_allowed_networks: str | None = None
 
     @field_validator(*_SCHEMES)
     @classmethod
@@ -138,6 +139,12 @@ class Environment(BaseSettings):
     @classmethod
     def _networks_are_networks(cls, value: str | None) -> str | None:
         networks(value or "")
+        return value
+
+    @field_validator("webhook_allowed_networks")
+    @classmethod
+    def _inside_is_networks(cls, value: str | None) -> str | None:
+        networks(value or "", "WEBHOOK_ALLOWED_NETWORKS")
         return value
 
     @field_validator("log_level")
@@ -227,6 +234,13 @@ class Environment(BaseSettings):
         if self.operator_networks is None:
             return LOOPBACK if self.profile is Profile.EMBEDDED else ""
         return self.operator_networks
+
+    @property
+    def webhooks_inside(self) -> str:
+        """WEBHOOK_ALLOWED_NETWORKS; by default this machine in the embedded profile, else none."""
+        if self.webhook_allowed_networks is None:
+            return LOOPBACK if self.profile is Profile.EMBEDDED else ""
+        return self.webhook_allowed_networks
 
     @property
     def logs_json(self) -> bool:

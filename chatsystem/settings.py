@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "conversations",
     "search",
     "events",
+    "webhooks",
 ]
 
 _REQUEST_ID = "api.handler.RequestIdMiddleware"
@@ -166,7 +167,10 @@ CELERY_IMPORTS = ("ingest.writer",)
 CELERY_TASK_QUEUES = list(queues.WORK.values()) if ENVIRONMENT.broker_url else None
 CELERY_TASK_DEFAULT_QUEUE = queues.MAINTENANCE
 CELERY_TASK_DEFAULT_EXCHANGE = ""  # AMQP's own: it routes by the queue's name
-CELERY_TASK_ROUTES = {"search.tasks.index": {"queue": queues.SEARCH}}
+CELERY_TASK_ROUTES = {
+    "search.tasks.index": {"queue": queues.SEARCH},
+    "webhooks.tasks.deliver": {"queue": queues.WEBHOOKS},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_ACKS_ON_FAILURE = False
 CELERY_TASK_ACKS_ON_TIMEOUT = False
@@ -213,6 +217,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         {"name": "chats", "description": "Of one application, numbered from 1."},
         {"name": "messages", "description": "Of one chat, numbered from 1."},
         {"name": "events", "description": "What happened in one application."},
+        {"name": "webhooks", "description": "Where the events of one application are sent."},
     ],
     "ENUM_NAME_OVERRIDES": {"EventType": "events.schema.TYPES"},
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,

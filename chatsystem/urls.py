@@ -17,6 +17,7 @@ from operations.admin import logins
 from operations.health import MetricsView
 from search.conversation_page import conversation
 from search.views import urlpatterns as search
+from webhooks.views import urlpatterns as webhooks
 
 admin.site.site_header = admin.site.site_title = "Chat system"
 admin.site.site_url = None  # there are no other pages
@@ -34,6 +35,7 @@ urlpatterns = [
     *chats,
     *applications,
     *events,
+    *webhooks,
     re_path(r"^api/v1/schema/?\Z", SchemaView.as_view(), name="schema"),
     re_path(r"^api/v1/docs/?\Z", DocsView.as_view(url_name="schema"), name="docs"),
     re_path(r"^health/live/?\Z", health.Live.as_view()),

@@ -25,11 +25,11 @@ def network_of(text: str) -> str:
 
 
 @cache
-def networks(value: str) -> list[IPv4Network | IPv6Network]:
-    """Parse a comma-separated list of networks. Raises ValueError."""
+def networks(value: str, setting: str = "OPERATOR_NETWORKS") -> list[IPv4Network | IPv6Network]:
+    """Parse a comma-separated list of networks, the value of this setting. Raises ValueError."""
     try:
         return [ip_network(name.strip()) for name in value.split(",") if name.strip()]
     except ValueError as error:
         raise ValueError(
-            f"OPERATOR_NETWORKS must be networks like 10.0.0.0/8 or 127.0.0.1: {error}"
+            f"{setting} must be networks like 10.0.0.0/8 or 127.0.0.1: {error}"
         ) from None

@@ -94,6 +94,22 @@ SEARCH_PATIENT_SECONDS = 30.0
 #: Nothing is repeated: a search has another way, and the search worker starts again by itself.
 SEARCH_RETRIES = 0
 
+# --- Webhooks ---------------------------------------------------------------------------------
+
+#: A whole delivery: name, connection, TLS, request and answer.
+WEBHOOK_DELIVERY_SECONDS = 15.0
+#: Of these, for one address: a name may have others.
+WEBHOOK_CONNECT_SECONDS = 5.0
+#: A worker that does not end its delivery within this time has died, and another one may begin:
+#: a delivery, and the writes before and after it.
+WEBHOOK_LEASE_SECONDS = 60.0
+#: After this time a worker begins no delivery, and queues its task again.
+WEBHOOK_RUN_SECONDS = 60.0
+#: Celery then interrupts the task, which had a run and a delivery's time to end.
+WEBHOOK_TASK_SECONDS = 120
+#: Celery then kills the process; the leases end by themselves.
+WEBHOOK_TASK_KILL_SECONDS = 150
+
 # --- Requests ---------------------------------------------------------------------------------
 
 #: A dead service is probed this often.

@@ -1,8 +1,8 @@
 """The queues, each a quorum queue: on disk and, in a cluster, on several nodes.
 
 Libraries declare none of them by themselves (`no_declare`): a queue that another release declared
-with other arguments would end their connection. Messages in `search` only wake the search worker,
-so the oldest are dropped if there are too many; beat sends one again.
+with other arguments would end their connection. Messages in `search` and `webhooks` only wake a
+worker, so the oldest are dropped if there are too many; beat sends one again.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from kombu import Queue
 
 SEARCH = "search"
+WEBHOOKS = "webhooks"
 MAINTENANCE = "maintenance"
 FAILED = "failed"
 
@@ -60,5 +61,5 @@ def failed_queue(name: str = FAILED) -> Queue:
 
 
 WORK = {name: work_queue(name) for name in ("chats", "messages", MAINTENANCE)}
-WORK[SEARCH] = wake_up_queue(SEARCH)
+WORK |= {name: wake_up_queue(name) for name in (SEARCH, WEBHOOKS)}
 QUEUES = (*WORK.values(), failed_queue())

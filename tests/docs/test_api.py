@@ -26,7 +26,7 @@ def test_each_error_is_in_its_table() -> None:
 
 
 def test_each_parameter_and_header_is_named() -> None:
-    in_path = {"token", "chat_number", "message_number"}
+    in_path = {"token", "chat_number", "message_number", "webhook_id"}
     parameters = {one["name"] for each in operations() for one in each.get("parameters", ())}
     headers = {
         name

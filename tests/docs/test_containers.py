@@ -18,7 +18,7 @@ from tests.programs import needed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SERVICES = {"mariadb", "redis", "rabbitmq", "elasticsearch"}
-APPLICATION = {"web", "worker", "search", "background", "beat", "migrate"}
+APPLICATION = {"web", "worker", "search", "webhooks", "background", "beat", "migrate"}
 SETTINGS = {name.upper() for name in Environment.model_fields}
 SECRETS = {
     "SECRET_KEY": "0c4f1ba2d6e8937501a2f4b6c8d0e1f3",
@@ -160,7 +160,7 @@ def test_every_value_of_the_example_can_be_chosen(compose: Any) -> None:
 def test_every_queue_has_a_worker_and_none_stores_and_searches(compose: Any) -> None:
     queues = [
         queue
-        for name in ("worker", "search", "background")
+        for name in ("worker", "search", "webhooks", "background")
         for queue in compose["services"][name]["command"]
         .split("--queues ")[1]
         .split()[0]
@@ -227,7 +227,7 @@ def test_every_queue_is_on_disk_on_a_broker_that_has_quorum_queues(compose: Any)
 
 def test_what_was_begun_is_ended_before_a_container_is_killed(compose: Any) -> None:
     services = compose["services"]
-    parts = {"web": "web", "worker": "worker", "search": "worker"} | {
+    parts = {"web": "web", "worker": "worker", "search": "worker", "webhooks": "worker"} | {
         name: name for name in SERVICES
     }
     for name, part in parts.items():
@@ -251,12 +251,14 @@ def test_nothing_is_reached_from_outside_but_the_web_server_of_this_machine(comp
     assert published == {"web": ["127.0.0.1:${PORT:-8000}:8000"]}
 
 
-def test_only_the_web_server_is_on_a_network_that_leads_outside(compose: Any) -> None:
+def test_only_web_server_and_webhooks_are_on_networks_that_lead_outside(compose: Any) -> None:
     outside = {name for name, one in compose["networks"].items() if not (one or {}).get("internal")}
-    reached = {name for name, one in compose["services"].items() if outside & {*one["networks"]}}
+    reached = {name: [*outside & {*one["networks"]}] for name, one in compose["services"].items()}
 
-    assert outside == {"front"}
-    assert reached == {"web"}
+    assert {name: ways for name, ways in reached.items() if ways} == {
+        "web": ["front"],
+        "webhooks": ["out"],
+    }
     assert all("data" in service["networks"] for service in compose["services"].values())
 
 

@@ -26,6 +26,11 @@ def test_the_session_of_events_goes_as_shown(checkout: Path, migrated: Path) -> 
         assert_shown("docs/events.md", running, checkout)
 
 
+def test_the_session_of_webhooks_goes_as_shown(checkout: Path, migrated: Path) -> None:
+    with EmbeddedServer(checkout, migrated) as running:
+        assert_shown("docs/webhooks.md", running, checkout)
+
+
 def assert_shown(page: str, running: EmbeddedServer, checkout: Path) -> None:
     """Run the page's commands against this server."""
     assert_goes_as_shown(

@@ -6,6 +6,9 @@ from django.test import Client
 
 from tests.api.client import Api
 
+#: Of the webhook of an owner.
+WEBHOOK_ID = 24 * "0"
+
 
 @dataclass(frozen=True)
 class Owner:

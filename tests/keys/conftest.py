@@ -10,7 +10,8 @@ from applications.services import make_operator_key
 from infra import database
 from ingest.numbering.authority import latest_epoch
 from tests.api.client import Api
-from tests.keys.clients import Owner, new_owner, with_key
+from tests.keys.clients import WEBHOOK_ID, Owner, new_owner, with_key
+from webhooks.models import Webhook
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +33,11 @@ def operator(db: None) -> Api:
 
 @pytest.fixture
 def owner(operator: Api) -> Owner:
-    """An application with a chat and a message in it."""
+    """An application with a webhook, a chat, and a message in it."""
     owner = new_owner(operator)
     owner.api.say(owner.api.new_chat(owner.path), "hello")
+    made = owner.api.post(f"{owner.path}/webhooks", {"url": "https://hooks.example.org"})
+    Webhook.objects.filter(webhook_id=made.json()["id"]).update(webhook_id=WEBHOOK_ID)
     return owner
 
 

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.api.client import JSON, Api
 from tests.api.problems import assert_problem
 from tests.api.test_errors import UNKNOWN
-from tests.keys.clients import Owner
+from tests.keys.clients import WEBHOOK_ID, Owner
 
 OPENAPI = Path(__file__).resolve().parent.parent.parent / "docs" / "openapi.yaml"
 ROUTES = [path for path in yaml.safe_load(OPENAPI.read_text())["paths"] if "{token}" in path]
@@ -94,8 +94,8 @@ def test_nothing_that_another_key_sends_is_done(owner: Owner, stranger: Owner) -
 
 
 def ask(api: Api, method: str, route: str, token: str, sent: str, **query: str) -> Any:
-    """The answer to such a request at the route of this application's first chat and message."""
-    path = route.format(token=token, chat_number=1, message_number=1)
+    """The answer to such a request at the route of the application's chat, message and webhook."""
+    path = route.format(token=token, chat_number=1, message_number=1, webhook_id=WEBHOOK_ID)
     path += f"?query={query['query']}" if query else ""
     return api.client.generic(method, path, **SENT[sent])
 

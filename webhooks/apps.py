@@ -1,0 +1,20 @@
+"""The Django application of webhooks."""
+
+from django.apps import AppConfig
+from django.conf import settings
+
+
+class WebhooksConfig(AppConfig):
+    """Signed deliveries of events to endpoints of clients."""
+
+    name = "webhooks"
+
+    def ready(self) -> None:
+        """Wake the worker after commits that write events; register the gauges."""
+        from events import wake_ups
+        from webhooks import gauges
+        from webhooks.runner import wake_up
+
+        if settings.ENVIRONMENT.broker_url:
+            wake_ups.listeners.append(wake_up)
+        gauges.register()
