@@ -13,7 +13,7 @@ from events.pages import Position, read_position
 from events.schema import TYPES
 from infra.addresses import networks
 from infra.errors import FieldError, Invalid
-from ingest.text_rules import field
+from ingest.fields import required_value
 from webhooks.models import MAX_URL_CHARACTERS
 from webhooks.network import Destinations
 
@@ -130,7 +130,7 @@ _CLEAN: Mapping[str, Callable[[object], Any]] = {
 
 def clean_new(data: object) -> dict[str, Any]:
     """The values of a new webhook. Raises Invalid with all errors."""
-    field(data, "url")
+    required_value(data, "url")
     return _clean(data)
 
 
@@ -163,7 +163,7 @@ def clean_after(data: object, *, is_required: bool) -> Position | None:
     None if it may be missing and is. Raises Invalid.
     """
     given = isinstance(data, dict) and "after" in data
-    value = field(data, "after") if is_required or given else None
+    value = required_value(data, "after") if is_required or given else None
     if type(value) is int:
         value = str(value)
     if value is None and not is_required:

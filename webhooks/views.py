@@ -8,9 +8,15 @@ from django.http import HttpResponse
 from django.urls import re_path
 from rest_framework.request import Request
 
-from api.requests import REPLAYED_HEADER, idempotent_request
-from api.responses import conditional_response, created_response, expected_versions, json_response
-from api.views import APPLICATIONS, TOKEN, ApiView
+from api.requests import REPLAYED_HEADER, expected_versions, idempotent_request
+from api.views import (
+    APPLICATIONS,
+    TOKEN,
+    ApiView,
+    conditional_response,
+    created_response,
+    json_response,
+)
 from applications.views import as_cursor, window_at_cursor
 from events.pages import Position
 from ingest.idempotency import IdempotentRequest
