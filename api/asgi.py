@@ -18,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
+from api.streaming import Stream
 from infra import event_loop
 from infra.timeouts import REQUEST_TURN_SECONDS
 
@@ -52,11 +53,12 @@ class RequestPlan:
 
 
 class RawResponse(NamedTuple):
-    """A whole response as bytes."""
+    """A whole response as bytes, or the head of one that goes on as a stream."""
 
     status: int
     headers: Sequence[tuple[bytes, bytes]]
     body: bytes
+    stream: Stream | None = None
 
 
 class RequestRefused(Exception):
@@ -168,6 +170,12 @@ class Application:
             response = self._site.error_response(environ, status, detail)
         if response is None:
             return
+        if response.stream and scope["method"] != "HEAD":
+            if connection:
+                await connection.stream(response.status, response.headers, response.stream)
+                return
+            status, detail = HTTPStatus.NOT_IMPLEMENTED, "This server cannot send streams."
+            response = self._site.error_response(environ, status, detail)
         body = b"" if scope["method"] == "HEAD" else response.body
         if connection:
             await connection.respond(response.status, response.headers, body)

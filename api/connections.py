@@ -51,6 +51,13 @@ class Closable(Protocol):
         """Close it at once, without a response."""
 
 
+class Streaming(Protocol):
+    """A connection with a response that goes on."""
+
+    def end_stream(self) -> None:
+        """End that response."""
+
+
 @dataclass(eq=False)
 class Address:
     """One client's connections and bytes."""
@@ -74,6 +81,8 @@ class Connections:
         self._idle: dict[Closable, float] = {}
         self._count = 0
         self._held_bytes = 0
+        #: Connections with a response that goes on.
+        self.streaming: set[Streaming] = set()
         self._logged: dict[Bound, float] = defaultdict(lambda: -_LOG_EVERY_SECONDS)
 
     def open(self, peer: str) -> Address:

@@ -19,6 +19,7 @@ from infra.timeouts import CLIENT_STALLED_SECONDS
 if TYPE_CHECKING:
     from api.connections import Address, Bound
     from api.gunicorn_worker import Worker
+    from api.streaming import Stream
 
 #: The parser gets its input in pieces of this size. Bytes behind a whole request stay unparsed.
 _PIECE_BYTES = 16 * 1024
@@ -44,6 +45,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._has_arrival_timeout = False
         self._has_response_begun = False
         self._has_client_finished = False
+        self._stream: Stream | None = None
         #: Whether the whole request has arrived: false from its first byte to its last.
         self.is_request_whole = True
         #: There are too many connections: this one serves health alone.
@@ -79,10 +81,17 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self._discard_input()
         if self._request_ready is not None:
             self._request_ready.set()  # gunicorn's loop waits for it
+        if self._flow_control is not None:
+            self._flow_control.resume_writing()  # a response may wait for it
+        self.end_stream()
 
     def eof_received(self) -> bool:
-        """Note that the client sends no more. It still gets a response to each whole request."""
+        """Note that the client sends no more. It still gets a response to each whole request.
+
+        A stream ends: it has no end that the client could wait for.
+        """
         self._has_client_finished = True
+        self.end_stream()
         if self._closed:
             self.transport.close()
         self._close_if_finished()
@@ -278,7 +287,13 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         return False
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
-        if self._closed or self.is_spare or not self.is_request_whole or _must_close(request):
+        if (
+            self._stream
+            or self._closed
+            or self.is_spare
+            or not self.is_request_whole
+            or _must_close(request)
+        ):
             return True
         if (
             self._has_client_finished
@@ -293,8 +308,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
         self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
     ) -> None:
         """Send a whole response by one system call: ASGI's two messages cost as much as a view."""
-        if self._closed:
-            return
+        if not self._closed:
+            self._respond(status, headers, body)
+            await self.drain()
+
+    def _respond(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
         request = self._current_request
         self._has_response_begun = True
         if status == HTTPStatus.NO_CONTENT:
@@ -309,6 +327,38 @@ class Connection(ASGIProtocol):  # type: ignore[misc] # gunicorn has no types
                 body,
             ))
         )  # fmt: skip
+
+    async def stream(
+        self, status: int, headers: Sequence[tuple[bytes, bytes]], stream: "Stream"
+    ) -> None:
+        """Send a response that goes on until the stream or the connection ends."""
+        if self._closed:
+            return
+        self._stream = stream
+        self._connections.streaming.add(self)
+        try:
+            self._respond(status, headers, b"")
+            await stream.serve(self)
+        finally:
+            self._connections.streaming.discard(self)
+
+    def end_stream(self) -> None:
+        """End the response that goes on, if there is one."""
+        if self._stream is not None:
+            self._stream.end()
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of a response that goes on."""
+        if not self._closed:
+            self._safe_write(data)
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether more is buffered than the client has taken in time."""
+        return bool(self._flow_control.write_paused)
+
+    async def drain(self) -> None:
+        """Return when the buffer has room again, or the connection is closed."""
         if self._flow_control.write_paused:
             await self._flow_control.drain()
 

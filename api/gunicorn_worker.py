@@ -11,6 +11,7 @@ import resource
 import signal
 from contextlib import suppress
 from functools import partial
+from random import uniform
 from typing import Any
 
 from django.conf import settings
@@ -20,7 +21,12 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 from api.gunicorn_connection import Connection
 from infra.event_loop import TimeoutQueue
-from infra.timeouts import CLIENT_LINGER_SECONDS, REQUEST_ARRIVAL_SECONDS, SERVER_KEEPALIVE_SECONDS
+from infra.timeouts import (
+    CLIENT_LINGER_SECONDS,
+    REQUEST_ARRIVAL_SECONDS,
+    SERVER_KEEPALIVE_SECONDS,
+    STREAMS_FAREWELL_SECONDS,
+)
 
 #: File descriptors that a process needs besides connections: services, database, logs, metrics.
 OTHER_FILES = 256
@@ -100,6 +106,9 @@ class Worker(ASGIWorker):  # type: ignore[misc] # gunicorn has no types
             server.close()
         for client in accepted:
             await self.loop.connect_accepted_socket(partial(Connection, self), client)
+        for streaming in self.connections.streaming:
+            # Spread over some seconds, since each client connects to another process at once.
+            self.loop.call_later(uniform(0, STREAMS_FAREWELL_SECONDS), streaming.end_stream)  # noqa: S311
         # From here on each response closes its connection. Not before: its client would reconnect.
         self.alive = False
         if self.nr_conns:

@@ -30,6 +30,7 @@ from django.utils.module_loading import import_string
 from api.asgi import Executor, RawResponse, RequestPlan
 from api.problems import problem
 from api.request_metrics import count_request
+from api.streaming import StreamResponse
 from api.views import ApiView
 from infra.logs import request_id_var
 
@@ -273,10 +274,11 @@ class ApiHandler:
         headers = _encoded(items)
         common = self._headers[request.is_secure()]
         headers += [header for name, header in common.items() if name not in given]
-        if "content-length" not in given:
+        stream = response.stream if isinstance(response, StreamResponse) else None
+        if stream is None and "content-length" not in given:
             headers.append((b"Content-Length", b"%d" % len(response.content)))
         count_request(request, response.status_code, time.perf_counter() - began)
-        return RawResponse(response.status_code, headers, response.content)
+        return RawResponse(response.status_code, headers, response.content, stream)
 
     def _with_middleware(self, get_response: _GetResponse) -> _GetResponse:
         wrapped: _GetResponse = convert_exception_to_response(self._checked(get_response))

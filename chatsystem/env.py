@@ -81,6 +81,9 @@ class Environment(BaseSettings):
     web_connections: int = 10_000
     web_connections_per_address: int = 2_000
     web_request_bytes: int = 64 * 1024 * 1024
+    web_streams: int = 8_000
+    web_streams_per_application: int = 8_000
+    web_streams_per_address: int = 2_000
     log_level: str = "INFO"
     metrics_token: str = ""
     operator_networks: str | None = None
@@ -173,6 +176,9 @@ class Environment(BaseSettings):
             ("web_queue", 1, 100_000),
             ("web_connections", 1, 1_000_000),
             ("web_connections_per_address", 1, 1_000_000),
+            ("web_streams", 0, 1_000_000),
+            ("web_streams_per_application", 0, 1_000_000),
+            ("web_streams_per_address", 0, 1_000_000),
             ("web_request_bytes", 16 * 1024 * 1024, 64 * 1024**3),
             ("reconcile_every_seconds", 1, 86400),
             ("retention_days", 0, 36_500),

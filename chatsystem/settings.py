@@ -79,6 +79,7 @@ if ENVIRONMENT.cors_origins:
         "idempotency-key",
         "if-match",
         "if-none-match",
+        "last-event-id",
         "x-request-id",
     )
     CORS_EXPOSE_HEADERS = (

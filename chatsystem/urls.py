@@ -10,6 +10,7 @@ from api.openapi_document import DocsView, SchemaView
 from api.views import CHAT_NUMBER, TOKEN
 from applications.views import urlpatterns as applications
 from chats.views import urlpatterns as chats
+from events.streams.views import urlpatterns as streams
 from events.views import urlpatterns as events
 from messages_app.views import urlpatterns as messages
 from operations import dashboard, health
@@ -35,6 +36,7 @@ urlpatterns = [
     *chats,
     *applications,
     *events,
+    *streams,
     *webhooks,
     re_path(r"^api/v1/schema/?\Z", SchemaView.as_view(), name="schema"),
     re_path(r"^api/v1/docs/?\Z", DocsView.as_view(url_name="schema"), name="docs"),

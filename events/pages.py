@@ -10,6 +10,7 @@ Numbers have no gaps, so each page is a range of numbers that is known in advanc
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from django.db.models import Min, QuerySet
 
@@ -17,6 +18,9 @@ from applications.models import Application
 from events.models import ApplicationEvent
 from infra.errors import FieldError, Gone, Invalid
 from listing.pages import read_window
+
+#: A search for the events of one chat looks at this many events at a time.
+_EVENTS_LOOKED_AT = 5000
 
 _POSITION = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.([1-9][0-9]{0,17}))?", re.ASCII)
 
@@ -40,6 +44,11 @@ class Position:
 
     def __str__(self) -> str:
         return f"{self.event_number}" if self.item is None else f"{self.event_number}.{self.item}"
+
+    @property
+    def order(self) -> tuple[int, float]:
+        """A value by which places are compared."""
+        return self.event_number, inf if self.item is None else self.item
 
     @property
     def next_event(self) -> int:
@@ -79,7 +88,7 @@ class EventLog:
         self._last = application.last_event
         self._events: QuerySet[ApplicationEvent] = ApplicationEvent.objects.filter(
             application_token=application.token
-        )
+        ).order_by("event_number")
 
     def lowest_number(self) -> int:
         """The number of the first event that is kept, or of the next one if there is none."""
@@ -91,14 +100,24 @@ class EventLog:
         first = position.next_event
         # The first event may have nothing behind the place; each other one has an entry or more.
         events = self._events.filter(event_number__gte=first, event_number__lte=first + limit)
-        entries: list[Entry] = []
-        for event in events.order_by("event_number"):
-            begin = 0
-            if event.event_number == position.event_number:
-                begin = position.item or 0
-            end = min(event.size, begin + limit - len(entries))
-            entries += [Entry(event, item) for item in range(begin + 1, end + 1)]
-        return entries
+        return _first_entries(events, position, limit)
+
+    def after_in_chat(
+        self, position: Position, limit: int, chat_number: int
+    ) -> tuple[list[Entry], Position]:
+        """The first entries of one chat among the next events, and the place read up to.
+
+        It looks at a bounded number of events, so an empty result is not the end of the log.
+        """
+        first = position.next_event
+        last = min(first + _EVENTS_LOOKED_AT - 1, self._last)
+        events = self._events.filter(
+            event_number__gte=first, event_number__lte=last, chat_number=chat_number
+        )
+        entries = _first_entries(events[:limit], position, limit)
+        if len(entries) == limit:
+            return entries, entries[-1].position
+        return entries, max(position, Position(last), key=lambda place: place.order)
 
     def until(self, position: Position, limit: int) -> list[Entry]:
         """The last entries before this place, the last one first."""
@@ -114,6 +133,19 @@ class EventLog:
             begin = max(0, end - limit + len(entries))
             entries += [Entry(event, item) for item in range(end, begin, -1)]
         return entries
+
+
+def _first_entries(
+    events: QuerySet[ApplicationEvent], position: Position, limit: int
+) -> list[Entry]:
+    entries: list[Entry] = []
+    for event in events:
+        begin = 0
+        if event.event_number == position.event_number:
+            begin = position.item or 0
+        end = min(event.size, begin + limit - len(entries))
+        entries += [Entry(event, item) for item in range(begin + 1, end + 1)]
+    return entries
 
 
 @dataclass(frozen=True)
@@ -148,12 +180,15 @@ def read_page(application: Application, after: Position | None, limit: int) -> E
 def read_position(parameters: Mapping[str, str]) -> Position | None:
     """The parameter `after`; None if it is missing. Raises Invalid."""
     text = parameters.get("after")
-    if text is None:
-        return None
+    return None if text is None else parse_position(text, "after")
+
+
+def parse_position(text: str, field: str) -> Position:
+    """The place behind the event with this id. Raises Invalid, which names the field."""
     match = _POSITION.fullmatch(text)
     if not match:
-        message = "after must be the id of an event, or 0."
-        raise Invalid(FieldError("after", "invalid", message))
+        message = f"{field} must be the id of an event, or 0."
+        raise Invalid(FieldError(field, "invalid", message))
     return Position(int(match[1]), int(match[2]) if match[2] else None)
 
 

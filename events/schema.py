@@ -20,9 +20,10 @@ TYPES = [
     "message.updated",
     "message.erased",
 ]
-_AFTER = OpenApiParameter(
+POSITION_PATTERN = r"^(0|[1-9][0-9]{0,17})(\.[1-9][0-9]{0,17})?$"
+AFTER = OpenApiParameter(
     "after",
-    {"type": "string", "pattern": r"^(0|[1-9][0-9]{0,17})(\.[1-9][0-9]{0,17})?$"},
+    {"type": "string", "pattern": POSITION_PATTERN},
     description="The id of an event: only events after it; 0: from the first one on.",
 )
 
@@ -52,7 +53,7 @@ describe_events = extend_schema_view(
     get=extend_schema(
         summary="List what happened in an application, oldest first",
         operation_id="applications_events_list",
-        parameters=[openapi.TOKEN, openapi.LIMIT, _AFTER],
+        parameters=[openapi.TOKEN, openapi.LIMIT, AFTER],
         responses={
             200: openapi.page_of(EventShape),
             **openapi.problem_responses(400, 404, 406, 410, 503),

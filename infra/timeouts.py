@@ -150,6 +150,24 @@ SERVER_SILENT_SECONDS = 60
 #: Longer than the 60 s for which proxies keep idle connections, so that the proxies close them.
 SERVER_KEEPALIVE_SECONDS = 75
 
+# --- Streams ----------------------------------------------------------------------------------
+
+#: A wake-up may be lost: each process with open streams looks at its applications this often, and
+#: ends the streams of replaced keys.
+STREAMS_LOOK_SECONDS = 1.0
+#: A comment keeps proxies from closing a silent stream; the shortest of their limits is 30 s.
+STREAM_HEARTBEAT_SECONDS = 15
+#: A stream ends after a time between these two: proxies keep the connections of dead browsers open.
+STREAM_SHORTEST_SECONDS = 300
+#: Its clients connect again, and should not do so all at once.
+STREAM_LONGEST_SECONDS = 360
+#: A client that takes nothing for this long is dropped, and resumes when it is back.
+STREAM_STALLED_SECONDS = 30.0
+#: The pause that clients are told to make before they connect again, with a random part.
+STREAM_RETRY_SECONDS = 2.0
+#: A stopping server ends its streams over this time; well below the time for its requests.
+STREAMS_FAREWELL_SECONDS = 15.0
+
 # --- Restore ----------------------------------------------------------------------------------
 
 #: For web servers to be gone, and for workers to empty the queues.

@@ -75,6 +75,8 @@ class Event(StrEnum):
     FAILED_STAY = "failed.stay", "messages stay in the queue `failed` until the next run"
     KEYS_FORGOTTEN = "keys.forgotten", "idempotency keys older than a day were removed"
     EVENTS_REMOVED = "events.removed", "a run that removes old events ended"
+    STREAMS_WAIT = "streams.wait", "the database is unavailable; streams go on when it is back"
+    STREAMS_DEAF = "streams.deaf", "no wake-ups from Redis; streams look at the table each second"
     PURGE_DONE = "purge.done", "the nightly purge ended"
     PURGE_ENDED = "purge.ended", "a purge ended early or did not start; the next one continues"
 

@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import chain
 
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.db.models import QuerySet
 from django.db.models.constants import OnConflict
 from django.utils import timezone
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
+from infra.database import in_transaction
 from infra.natural_keys import in_pieces
-from ingest.idempotency import KeyReused, Record, RequestKey
+from ingest.idempotency import IdempotentRequest, KeyReused, Record, RequestKey
 from ingest.models import IdempotencyKey
 from ingest.records import NumberedRow
 
@@ -107,6 +109,26 @@ def claim_request(
         token=made,
         accepted_at=accepted_at,
     )
+
+
+# If a rival makes the same request at the same time, the next attempt finds its record.
+@retry(retry=retry_if_exception_type(IntegrityError), stop=stop_after_attempt(3), reraise=True)
+def first_made_at(application_token: str, request: IdempotentRequest) -> datetime:
+    """The time of the first such request, which may be now. Raises KeyReused.
+
+    It is for requests whose answer follows from their content and this time.
+    """
+
+    def find_or_claim() -> datetime:
+        first = find_request(application_token, request.key)
+        if first is None:
+            now = timezone.now()
+            claim_request(application_token, request.key, "", now)
+            return now
+        request.is_repeat = True
+        return first.accepted_at
+
+    return in_transaction(find_or_claim)
 
 
 def _same_name(application_token: str, key: RequestKey) -> "QuerySet[IdempotencyKey]":
