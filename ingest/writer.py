@@ -74,13 +74,15 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 #: Twice as many are prefetched: one batch is being stored, the next one is on its way. Not more:
 #: all of them come again if this process is killed, and may then be suspect.
 MAX_BATCH_MESSAGES = 200
-#: A batch waits this long for more messages: several cost hardly more than one, and no client waits
-#: for the table.
+#: A batch waits this long for more messages: several cost hardly more than one. The first message
+#: after a pause of this length is stored at once, since somebody may wait for its event.
 COMPANY_SECONDS = 0.1
 #: A task works on a backlog for this long; then it is the other queue's turn.
 TURN_SECONDS = 1.0
 
 _drain = QueueDrain()
+#: When this process last stored a batch, in time.monotonic.
+_stored_at = 0.0
 _stored = STORED.labels("worker")
 
 
@@ -93,7 +95,7 @@ class _Batch:
         self.taken: list[Delivery] = []
         #: This message ended the batch; it is handled alone.
         self.suspect: Delivery | None = None
-        #: Whether no prefetched message is left.
+        #: Whether no message follows in this turn.
         self.is_last = False
         self._size = 0
         self._add(rows)
@@ -143,12 +145,17 @@ shared_task(bind=True, name=NEXT_STORE_ROWS_TASK)(_store_queued_rows)
 
 
 def _store_with_more(queue: str, rows: list[NumberedRow]) -> None:
+    global _stored_at  # noqa: PLW0603 - one for the whole process
     over = time.monotonic() + TURN_SECONDS
     batch = _Batch(rows)
-    _drain.send_ahead(queue, 2 * MAX_BATCH_MESSAGES)
+    batch.is_last = time.monotonic() - _stored_at >= COMPANY_SECONDS
+    if not batch.is_last:
+        _drain.send_ahead(queue, 2 * MAX_BATCH_MESSAGES)
     while True:
-        _take_more(queue, batch, 0 if worker_shutdown.wait_for_shutdown(0) else over)
+        if not batch.is_last:
+            _take_more(queue, batch, 0 if worker_shutdown.wait_for_shutdown(0) else over)
         _store_batch(queue, batch)
+        _stored_at = time.monotonic()
         if batch.is_last:
             return
         batch = _Batch()

@@ -91,6 +91,7 @@ describe_stream_tokens = extend_schema_view(
         summary="Make a stream token",
         parameters=[openapi.TOKEN, *openapi.IDEMPOTENT],
         request=NewStreamTokenShape,
+        examples=openapi.for_example(chat_number=1, seconds=600),
         responses={
             201: StreamTokenShape,
             **openapi.problem_responses(404, *openapi.CREATE_PROBLEMS),

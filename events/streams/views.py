@@ -12,10 +12,9 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from api.requests import REPLAYED_HEADER, FormParser, idempotent_request
-from api.responses import json_response
 from api.streaming import StreamResponse
-from api.views import APPLICATIONS, CHAT_NUMBER, TOKEN, ApiView
-from applications.identities import Identity
+from api.views import APPLICATIONS, CHAT_NUMBER, TOKEN, ApiView, json_response
+from applications.key_holders import Identity
 from applications.models import Application
 from applications.services import get_application
 from chats.models import Chat

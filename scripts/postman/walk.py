@@ -156,4 +156,8 @@ WALK = (
     ),
     Step("applications_webhooks_destroy"),
     Step("applications_webhooks_test_create", "there is no such webhook", 404),
+    Step("applications_stream_tokens_create"),
+    # A stream has no end that the collection could wait for.
+    Step("applications_stream", "refused with a wrong token", 401, {"access_token": "wrong"}),
+    Step("applications_chats_stream", "refused with a wrong token", 401, {"access_token": "wrong"}),
 )

@@ -12,10 +12,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WITHIN_S = 120
-#: What differs from run to run: keys, ids and tokens, times, durations, addresses, letters.
+#: What differs from run to run: keys, ids, signed tokens, times, durations, addresses, letters.
 VOLATILE = re.compile(
     r"\b[0-9a-f]{24}\b|\b[0-9a-f]{32}\b|\b[0-9a-f]{64}\b"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.]*Z?|\b\d{16}\b|\d+(\.\d+)? ?s\b"
+    r"|\bWy[IJ][\w-]+:[\w-]{43}"
     r"|127\.0\.0\.1:\d+|^\d+(?=: |  \d{4}-)",
     re.MULTILINE,
 )

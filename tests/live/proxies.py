@@ -82,7 +82,8 @@ def _nginx(proxy: Proxy) -> list[str]:
     proxy.adapted(
         "nginx/chatsystem.conf",
         ("listen 80;", f"listen 127.0.0.1:{proxy.plain_port};"),
-        ("listen 443 ssl;", f"listen 127.0.0.1:{proxy.port} ssl;"),
+        ("listen 443 ssl http2;", f"listen 127.0.0.1:{proxy.port} ssl http2;"),
+        ("/var/log/nginx", str(proxy.folder)),
         (f"/etc/ssl/{NAME}", str(proxy.folder)),
     )
     main = proxy.folder / "nginx.conf"

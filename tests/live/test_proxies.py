@@ -165,6 +165,28 @@ def test_what_is_for_operators_is_not_passed_on(front: Proxy, path: str) -> None
     assert answer.status == 404
 
 
+def test_a_stream_comes_through_at_once_and_its_token_is_in_no_log(
+    front: Proxy, owners: tuple[Owner, Owner]
+) -> None:
+    owner, _ = owners
+    application = f"{front.url}/api/v1/applications/{owner.token}"
+    headers = {"Host": NAME, "Authorization": f"Bearer {owner.key}"}
+    with httpx.Client(headers=headers, verify=front.tls) as http:
+        token = http.post(f"{application}/stream-tokens", json={}).json()["token"]
+    parameters = {"access_token": token, "after": "0"}
+
+    with (
+        httpx.Client(headers={"Host": NAME}, verify=front.tls) as page,
+        page.stream("GET", f"{application}/stream", params=parameters) as answer,
+    ):
+        # It has no end, so only what is not held back on the way is ever read.
+        found = next(line for line in answer.iter_lines() if line.startswith("data:"))
+
+    assert '"chat.created"' in found or '"message.created"' in found
+    logs = [path.read_text() for path in front.folder.glob("*.log")]
+    assert not any(token[:24] in text for text in logs)
+
+
 def test_a_tag_comes_through_as_it_is_and_can_be_compared(
     front: Proxy, owners: tuple[Owner, Owner]
 ) -> None:
