@@ -55,7 +55,7 @@ class Listener:
         self._thread = Thread(target=self._follow, daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,6 +70,10 @@ class Listener:
     def is_open(self) -> bool:
         """Whether the stream has begun: the server has told its place."""
         return self.connects > 0
+
+    def start(self) -> None:
+        """Begin to follow the stream."""
+        self._thread.start()
 
     def cut(self) -> None:
         """Break the connection."""

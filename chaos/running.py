@@ -12,6 +12,7 @@ from chaos.evidence import NEVER, Evidence, Sort, Violation
 from chaos.healing import Watch, heal, until_settled
 from chaos.inspection import audit_errors, inspect
 from chaos.journal import Journal
+from chaos.listening import Listeners, log_differs
 from chaos.load import Load
 from chaos.outcome import Outcome
 from chaos.parent import Parent
@@ -50,6 +51,18 @@ def _run(case: Case, seconds: float, journal: Journal) -> Outcome:
     load = Load(
         homes(journal), interval=INTERVAL_SECONDS, journal=journal, padding="x" * case.padding
     )
+    with Listeners(load.homes) as listeners:
+        return _outcome(load, case, seconds, journal, known, listeners)
+
+
+def _outcome(
+    load: Load,
+    case: Case,
+    seconds: float,
+    journal: Journal,
+    known: frozenset[str],
+    listeners: Listeners,
+) -> Outcome:
     violations: list[Violation] = []
     broken_at, mended_at, watch = _under_load(load, case, seconds)
     sent = load.journal
@@ -66,6 +79,7 @@ def _run(case: Case, seconds: float, journal: Journal) -> Outcome:
     late = (broken_at, mended_at + (healed_after or _HEALED_WITHIN_SECONDS))
     evidence = _evidence(case, journal, late)
     violations += [*judge(evidence), *inspect(evidence, known)]
+    violations += [*listeners.violations(), *log_differs(evidence.texts)]
     return Outcome(
         case=case.name,
         load_seconds=seconds,
@@ -77,6 +91,7 @@ def _run(case: Case, seconds: float, journal: Journal) -> Outcome:
         shares=shares,
         healed_after=healed_after,
         skips=sum(map(len, evidence.skips.values())),
+        resumed=listeners.resumed,
         violations=violations,
     )
 

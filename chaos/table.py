@@ -21,6 +21,10 @@ _HEADER = (
     "doubled",
     "renumbered",
     "gaps",
+    "resumed",
+    "unheard",
+    "invented",
+    "unordered",
     "verdict",
 )
 
@@ -39,6 +43,8 @@ def line(outcome: Outcome) -> list[str]:
         *(f"{100 * outcome.shares[group]:.2f}" for group in GROUPS),
         "-" if healed is None else f"{healed:.1f}",
         *(str(sorts[sort]) for sort in (Sort.LOST, Sort.DOUBLED, Sort.RENUMBERED, Sort.GAP)),
+        str(outcome.resumed),
+        *(str(sorts[sort]) for sort in (Sort.UNHEARD, Sort.INVENTED, Sort.UNORDERED)),
         outcome.verdict,
     ]
 

@@ -203,7 +203,7 @@ def test_there_is_a_bound_of_streams(server: LoggingServer, owner: Owner) -> Non
     stream = f"{owner.path}/stream"
     open_ones = [Listener(server.url, stream, key=owner.key) for _ in range(MOST)]
     for listener in open_ones:
-        listener.__enter__()
+        listener.start()
         eventually(lambda: listener.is_open, WITHIN, "it is open")  # noqa: B023
 
     answer = owner.http.get(stream)
@@ -240,7 +240,7 @@ def test_streams_end_with_the_process_and_go_on_in_the_next(tmp_path: Path, migr
             http.post(f"{path}/chats", json={"name": "x"})
             listeners = [Listener(first.url, f"{path}/stream", after="0") for _ in range(10)]
             for listener in listeners:
-                listener.__enter__()
+                listener.start()
             eventually(lambda: all(one.received for one in listeners), WITHIN, "all listen")
         first.process.terminate()
         first.process.wait(40)

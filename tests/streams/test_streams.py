@@ -109,7 +109,7 @@ def test_listeners_that_are_cut_at_random_miss_and_repeat_nothing(
                 random.choice(listeners).cut()
 
     for listener in listeners:
-        listener.__enter__()
+        listener.start()
     try:
         with ThreadPoolExecutor(writers) as pool:
             list(pool.map(write, range(writers)))
