@@ -51,6 +51,7 @@ _MEANINGS: Mapping[str, str] = {
     "turns": "in which each page is asked for once",
     "sizes": "messages in each index",
     "chats": "in all",
+    "streams": "open at the same time",
     "requests": "to one web process, more than 10,000",
 }
 
@@ -102,6 +103,21 @@ COMMANDS: Mapping[str, Command] = {
         "search:search",
         "a search in one chat, by the number of messages in the index",
         {"sizes": ((10_000, 100_000, 1_000_000), (10_000, 100_000)), "rounds": (3, 1)},
+    ),
+    "streams": Command(
+        "streams:streams",
+        "time from an answered create to its frame, with so many open streams; beside polling",
+        {"seconds": (30.0, 10.0), "streams": (1000, 200), **_CONNECTIONS},
+    ),
+    "listeners": Command(
+        "streams:listeners",
+        "many listeners of one chat with ten messages a second",
+        {"seconds": (30.0, 10.0), "streams": (1000, 200)},
+    ),
+    "idle": Command(
+        "streams:idle",
+        "idle streams of one web process: memory, processor time, opening, ending",
+        {"seconds": (60.0, 10.0), "streams": (10_000, 1000)},
     ),
     "counts": Command(
         "counts:counts",
