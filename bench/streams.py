@@ -16,6 +16,7 @@ from pathlib import Path
 from random import Random
 from statistics import quantiles
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from bench import BenchError, report, texts
 from bench.processes import MIB, Server, family, product_server
@@ -129,13 +130,15 @@ class _Probes:
         self.seconds: list[float] = []
         self._url, self._chats = url, chats
         self._random = Random(_SEED)
+        # A poller also gets the messages of the measurement before.
+        self._run = uuid4().hex
         self._accepted: dict[bytes, float] = {}
         self._arrived: dict[bytes, float] = {}
         self._sent = 0
 
     def heard(self, frame: bytes, at: float) -> None:
         """A frame has arrived; only those of probes count."""
-        _, found, rest = frame.partition(b'"body":"probe ')
+        _, found, rest = frame.partition(f'"body":"{self._run} '.encode())
         if found:
             self._arrived.setdefault(rest.partition(b'"')[0], at)
 
@@ -146,7 +149,7 @@ class _Probes:
         while (now := time.monotonic()) < end:
             name = str(self._sent)
             chat = self._random.choice(self._chats)
-            await requests.send("POST", chat.messages_path, {"body": f"probe {name}"})
+            await requests.send("POST", chat.messages_path, {"body": f"{self._run} {name}"})
             self._accepted[name.encode()] = time.monotonic()
             self._sent += 1
             await asyncio.sleep(max(0, now + 1 / a_second - time.monotonic()))
