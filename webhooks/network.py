@@ -28,24 +28,22 @@ from infra.timeouts import WEBHOOK_CONNECT_SECONDS
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-#: Reachable by everybody's routing tables, but not by strangers: IPv4 in IPv6 by translation,
-#: tunnels or notation, and the address by which virtual machines of Azure reach their host.
-_INDIRECT = tuple(
-    ip_network(one)
-    for one in (
-        "::/96",
-        "::ffff:0:0/96",
-        "::ffff:0:0:0/96",
-        "64:ff9b::/96",
-        "64:ff9b:1::/48",
-        "100::/64",
-        "2001::/23",
-        "2002::/16",
-        "3fff::/20",
-        "5f00::/16",
-        "fec0::/10",
-        "192.88.99.0/24",
-        "168.63.129.16/32",
+#: All of IPv6 that strangers can reach. Outside are also the notations and translations of IPv4.
+_IPV6_UNICAST = ip_network("2000::/3")
+#: Versions of Python differ in these: protocol assignments, tunnels to IPv4, documentation, and the
+#: address by which virtual machines of Azure reach their host.
+_NOT_PUBLIC = tuple(
+    map(
+        ip_network,
+        (
+            "192.0.0.0/24",
+            "192.88.99.0/24",
+            "168.63.129.16/32",
+            "2001::/23",
+            "2001:db8::/32",
+            "2002::/16",
+            "3fff::/20",
+        ),
     )
 )
 #: A name may have many addresses; this many are tried.
@@ -71,7 +69,9 @@ class Destinations:
 
 def _is_public(address: Address) -> bool:
     """Whether strangers on the internet reach it, and it cannot stand for another address."""
-    if any(address in network for network in _INDIRECT):
+    if address.version == 6 and address not in _IPV6_UNICAST:
+        return False
+    if any(address in network for network in _NOT_PUBLIC):
         return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 

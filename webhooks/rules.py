@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -19,7 +20,7 @@ from webhooks.network import Destinations
 
 _MAX_NUMBER = 10**18 - 1
 _VISIBLE_ASCII = re.compile(r"[!-~]+")
-_HOST = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9])?\.?|[0-9a-f:.]*:[0-9a-f:.]*")
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,252}[a-z0-9])?\.?")
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -67,7 +68,7 @@ def parse_url(value: object) -> Endpoint:
         raise _error("url", "credentials", message)
     if "#" in value:
         raise _error("url", "fragment", "url may not contain a fragment.")
-    if not _HOST.fullmatch(host) or port == 0:
+    if not _is_host(host, in_brackets="[" in parts.netloc) or port == 0:
         raise _error("url", "host", "url must name a host, and a port from 1 to 65535 if any.")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     endpoint = Endpoint(
@@ -75,6 +76,15 @@ def parse_url(value: object) -> Endpoint:
     )
     _refuse_address(endpoint)
     return endpoint
+
+
+def _is_host(host: str, *, in_brackets: bool) -> bool:
+    """Whether it is a name or an address; an IPv6 address is in brackets, and nothing else is."""
+    if not in_brackets:
+        return _NAME.fullmatch(host) is not None
+    with suppress(ValueError):
+        return "%" not in host and ip_address(host).version == 6
+    return False
 
 
 def _refuse_address(endpoint: Endpoint) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -100,8 +101,16 @@ class Receiver:
         """Answer nothing until the end of the test."""
         self.released.wait(60)
 
+    def use_tls(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from now on; the handshake is left to the thread of the connection."""
+        self._server.socket = context.wrap_socket(
+            self._server.socket, server_side=True, do_handshake_on_connect=False
+        )
+
     def close(self) -> None:
-        """End the server."""
+        """End the server, once."""
+        if self.released.is_set():
+            return
         self.released.set()
         self._server.shutdown()
         self._server.server_close()
