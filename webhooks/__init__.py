@@ -2,5 +2,6 @@
 
 `models` is the table, `rules` what a client may ask for, `services` the changes that it asks for.
 A delivery is claimed in `leases`, read in `batches`, signed by `signatures`, sent by `sending` over
-`network`, and settled in `leases`; `runner` does that for many endpoints at once.
+`network` to what `destinations` permits, and settled in `leases`. `runner` does that for many
+endpoints at once.
 """

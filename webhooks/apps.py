@@ -13,7 +13,7 @@ class WebhooksConfig(AppConfig):
         """Wake the worker after commits that write events; register the gauges."""
         from events import wake_ups
         from webhooks import gauges
-        from webhooks.runner import wake_up
+        from webhooks.services import wake_up
 
         if settings.ENVIRONMENT.broker_url:
             wake_ups.listeners.append(wake_up)

@@ -21,9 +21,8 @@ from infra.errors import Stale
 from infra.logs import Event, get_logger
 from infra.timeouts import WEBHOOK_LEASE_SECONDS
 from infra.versions import Versions, update_if_version
-from webhooks.models import Outcome, State, Webhook
+from webhooks.models import Answer, Outcome, State, Webhook
 from webhooks.retries import is_hopeless, pause_after
-from webhooks.sending import Answer
 
 logger = get_logger(__name__)
 

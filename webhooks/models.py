@@ -1,6 +1,7 @@
 """The table of webhooks. Deliveries have no rows: a webhook is a place in the log of events."""
 
 import secrets
+from dataclasses import dataclass
 
 from django.db import models
 
@@ -43,6 +44,29 @@ class Outcome(models.TextChoices):
     TIMEOUT = "timeout"
     #: The answer is not HTTP.
     PROTOCOL = "protocol"
+
+
+_GONE = 410
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a request ended; `retry_after` in seconds, `text` the beginning of the answer."""
+
+    outcome: Outcome
+    status: int | None = None
+    text: str = ""
+    retry_after: float | None = None
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the events are delivered."""
+        return self.outcome is Outcome.DELIVERED
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the endpoint wants nothing more."""
+        return self.status == _GONE
 
 
 def new_id() -> str:

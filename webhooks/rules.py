@@ -8,15 +8,12 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
-
 from events.pages import Position, read_position
 from events.schema import TYPES
-from infra.addresses import networks
 from infra.errors import FieldError, Invalid
 from ingest.fields import required_value
+from webhooks.destinations import destinations
 from webhooks.models import MAX_URL_CHARACTERS
-from webhooks.network import Destinations
 
 _MAX_NUMBER = 10**18 - 1
 _VISIBLE_ASCII = re.compile(r"[!-~]+")
@@ -38,12 +35,6 @@ class Endpoint:
     def is_encrypted(self) -> bool:
         """Whether the connection uses TLS."""
         return self.scheme == "https"
-
-
-def destinations() -> Destinations:
-    """The addresses that the settings permit."""
-    value = settings.ENVIRONMENT.webhooks_inside
-    return Destinations(tuple(networks(value, "WEBHOOK_ALLOWED_NETWORKS")))
 
 
 def parse_url(value: object) -> Endpoint:

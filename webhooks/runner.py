@@ -5,6 +5,9 @@ its own thread, and the loop goes on with the others. After a delivery an endpoi
 all others that are due, so one with a long backlog gets its turn and no more.
 
 The loop goes on until nothing is due for longer than a process holds back its next wake-up.
+
+Few processes need the client of HTTP, which is slow to import, so nothing imports this module but
+the task, when it runs.
 """
 
 import time
@@ -20,14 +23,15 @@ from infra import worker_shutdown
 from infra.errors import Invalid
 from infra.logs import Event, get_logger
 from infra.metrics import registry
-from infra.rabbitmq.publisher import WAKE_EVERY_SECONDS, WakeUp
-from infra.rabbitmq.queues import WEBHOOKS
+from infra.rabbitmq.publisher import WAKE_EVERY_SECONDS
 from infra.timeouts import WEBHOOK_DELIVERY_SECONDS, WEBHOOK_RUN_SECONDS
 from webhooks import leases
 from webhooks.batches import Batch, read_batch
-from webhooks.models import Outcome, Webhook
-from webhooks.rules import destinations, parse_url
-from webhooks.sending import Answer, send
+from webhooks.destinations import destinations
+from webhooks.models import Answer, Outcome, Webhook
+from webhooks.rules import parse_url
+from webhooks.sending import send
+from webhooks.services import wake_up
 from webhooks.signatures import message_id, signed_headers
 
 logger = get_logger(__name__)
@@ -38,6 +42,8 @@ DELIVERIES = Counter(
     ("outcome",),
     registry=registry,
 )
+for _outcome in Outcome:
+    DELIVERIES.labels(_outcome)
 EVENTS = Counter(
     "chatsystem_webhook_events",
     "Events that endpoints of webhooks have accepted.",
@@ -49,9 +55,6 @@ SECONDS = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0),
     registry=registry,
 )
-
-#: Wakes the webhook worker.
-wake_up = WakeUp(WEBHOOKS, "webhooks.tasks.deliver")
 
 #: Requests at the same time, by one process.
 SLOTS = 32

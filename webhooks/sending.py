@@ -9,19 +9,18 @@ import ssl
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpcore
 
 from infra.logs.formatting import visible
-from webhooks.models import MAX_ANSWER_CHARACTERS, Outcome
-from webhooks.network import AddressRefused, CheckedBackend, Destinations, tls_context
+from webhooks.destinations import Destinations
+from webhooks.models import MAX_ANSWER_CHARACTERS, Answer, Outcome
+from webhooks.network import AddressRefused, CheckedBackend, tls_context
 from webhooks.rules import Endpoint
 
 MAX_ANSWER_BYTES = 4096
-_GONE = 410
 #: The statuses that may tell when to come back.
 _LATER = (429, 503)
 _HEADERS: Mapping[str, str] = {
@@ -41,26 +40,6 @@ _OUTCOMES: Mapping[type[Exception], Outcome] = {
     OSError: Outcome.CONNECTION,
 }
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """How a request ended; `retry_after` in seconds, `text` the beginning of the answer."""
-
-    outcome: Outcome
-    status: int | None = None
-    text: str = ""
-    retry_after: float | None = None
-
-    @property
-    def is_success(self) -> bool:
-        """Whether the events are delivered."""
-        return self.outcome is Outcome.DELIVERED
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the endpoint wants nothing more."""
-        return self.status == _GONE
 
 
 def send(

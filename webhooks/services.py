@@ -15,15 +15,19 @@ from events.pages import EventLog, EventsGone, Position
 from infra.database import in_transaction
 from infra.errors import Conflict, FieldError, Invalid
 from infra.logs import Event, get_logger
+from infra.rabbitmq.publisher import WakeUp
+from infra.rabbitmq.queues import WEBHOOKS
 from infra.versions import Versions, update_if_version
 from ingest.idempotency import IdempotentRequest
 from ingest.idempotency.records import claim_request, find_request
 from webhooks.leases import named
 from webhooks.models import State, Webhook, WebhookNotFound, new_id
-from webhooks.runner import wake_up
 from webhooks.signatures import FORMER_SECRET_SIGNS_FOR, new_salt, secret_of
 
 logger = get_logger(__name__)
+
+#: Wakes the webhook worker.
+wake_up = WakeUp(WEBHOOKS, "webhooks.tasks.deliver")
 
 #: Webhooks of an application.
 MAX_WEBHOOKS = 20

@@ -7,7 +7,6 @@ from infra import worker_shutdown
 from infra.logs import Event, get_logger
 from infra.timeouts import WEBHOOK_TASK_KILL_SECONDS, WEBHOOK_TASK_SECONDS
 from operations.schedule import ScheduledTask
-from webhooks.runner import run
 
 logger = get_logger(__name__)
 
@@ -23,6 +22,8 @@ PAUSE_SECONDS = 1.0
 )
 def deliver() -> None:
     """Deliver what is due; after a failure the next wake-up tries again."""
+    from webhooks.runner import run  # noqa: PLC0415 - see webhooks.runner
+
     close_old_connections()
     try:
         run()

@@ -14,9 +14,8 @@ from tests.api.client import Api
 from tests.webhooks.conftest import make_due, row, subscribe
 from tests.webhooks.receiver import Receiver, Reply, reset
 from webhooks import batches, leases
-from webhooks.models import Outcome, Webhook
+from webhooks.models import Answer, Outcome, Webhook
 from webhooks.runner import run
-from webhooks.sending import Answer
 
 
 def ids_of(api: Api, application: str) -> list[str]:

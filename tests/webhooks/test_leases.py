@@ -16,9 +16,8 @@ from tests.api.client import Api
 from tests.webhooks.conftest import row, subscribe
 from tests.webhooks.receiver import Receiver, receiver
 from webhooks import leases, runner
-from webhooks.models import Outcome, Webhook
+from webhooks.models import Answer, Outcome, Webhook
 from webhooks.runner import run
-from webhooks.sending import Answer
 
 
 def test_an_endpoint_is_claimed_once(api: Api, application: str) -> None:

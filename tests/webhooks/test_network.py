@@ -15,10 +15,10 @@ import pytest
 
 from tests.webhooks.receiver import Receiver, Reply, reset
 from webhooks import network
-from webhooks.models import Outcome
-from webhooks.network import Destinations
+from webhooks.destinations import Destinations
+from webhooks.models import Answer, Outcome
 from webhooks.rules import Endpoint
-from webhooks.sending import MAX_ANSWER_BYTES, Answer, send
+from webhooks.sending import MAX_ANSWER_BYTES, send
 
 PUBLIC = "93.184.215.14"
 INSIDE = Destinations((ip_network("127.0.0.0/8"),))
