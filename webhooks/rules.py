@@ -38,7 +38,7 @@ class Endpoint:
 
 
 def parse_url(value: object) -> Endpoint:
-    """The parts of an URL. Raises Invalid."""
+    """The parts of a URL. Raises Invalid."""
     if not isinstance(value, str):
         raise _error("url", "type", "url must be a string.")
     if len(value) > MAX_URL_CHARACTERS:
@@ -51,7 +51,7 @@ def parse_url(value: object) -> Endpoint:
         parts = urlsplit(value)
         port, host = parts.port, (parts.hostname or "").lower()
     except ValueError:
-        raise _error("url", "invalid", "url is not an URL.") from None
+        raise _error("url", "invalid", "url is not a URL.") from None
     if parts.scheme not in _PORTS:
         raise _error("url", "scheme", "url must begin with https://.")
     if "@" in parts.netloc:
