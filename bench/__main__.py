@@ -93,6 +93,7 @@ COMMANDS: Mapping[str, Command] = {
     "contract": Command(
         "web_servers:contract", "what keys, idempotency and limits cost", _rounds(rounds=5)
     ),
+    "log": Command("log_cost:log", "what the log of events costs a create", _rounds(rounds=5)),
     "list": Command(
         "reads:pages",
         "a page of a long chat, by where it lies",

@@ -28,8 +28,8 @@ _PER_INSERT = 1000
 _INSERT = """INSERT INTO bench_messages (application_token, chat_number, message_number, body,
  created_at, updated_at, version, acceptance) VALUES """
 _ROW = "(%s, %s, %s, %s, %s, %s, 1, %s)"
-# As the stack's worker, for the queues of rows alone.
-_WORKER = (
+#: As the worker of the stack, for the queues of rows alone.
+WORKER = (
     *("-m", "celery", "--quiet", "-A", "chatsystem", "worker", "--hostname", "bench@%h"),
     *("--queues", "chats,messages", "--without-gossip", "--without-mingle"),
 )
@@ -85,7 +85,7 @@ def _drained(database: Database, chat: Chat, bodies: Sequence[str], size: int) -
     plain = _plain_inserts(database, chat, bodies)
     for start in range(0, len(bodies), size):
         publish_rows(chat.token, chat.number, start + 1, bodies[start : start + size])
-    with running("worker", _WORKER, {}):
+    with running("worker", WORKER, {}):
         stored = _stored_per_s(database, chat, len(bodies))
     # The numbers are made up here, not given by the product.
     chat.raise_ceiling(database, len(bodies))
