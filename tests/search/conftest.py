@@ -11,6 +11,7 @@ from pytest_django import Settings
 from search import index_build
 from search.index import queries
 from search.index.client import client
+from search.index.layout import layout
 from tests.pipeline.proxy import Proxy, proxy_to, through
 from tests.search.index import SearchIndex
 
@@ -64,12 +65,40 @@ def index(no_index: SearchIndex) -> SearchIndex:
     return no_index
 
 
+@pytest.fixture(scope="session")
+def shared_name() -> Iterator[str]:
+    """The name of indexes that tests share; they are removed at the end."""
+    name = f"test_{uuid4().hex}"
+    yield name
+    with Elasticsearch(os.environ["ELASTICSEARCH_URL"]) as server:
+        for index in server.indices.get(index=f"{name}-*"):
+            server.indices.delete(index=index)
+
+
+@pytest.fixture
+def shared_index(
+    db: None, elasticsearch: None, shared_name: str, settings: Settings
+) -> Iterator[SearchIndex]:
+    """A complete index that has what other tests have said in their own applications.
+
+    A new one costs Elasticsearch more than all that a test asks of it.
+    """
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(
+        update={"elasticsearch_index": shared_name}
+    )
+    with Elasticsearch(os.environ["ELASTICSEARCH_URL"]) as server:
+        index = SearchIndex(server)
+        if layout().live is None:
+            index.rebuild()
+        yield index
+
+
 @pytest.fixture(params=["database", pytest.param("elasticsearch", marks=pytest.mark.stack)])
 def settle(request: pytest.FixtureRequest) -> Settle:
     """Makes everything findable, and says by which backend."""
     if request.param == "database":
         return lambda: "database"
-    index: SearchIndex = request.getfixturevalue("index")
+    index: SearchIndex = request.getfixturevalue("shared_index")
 
     def keep_up() -> str:
         index.keep_up()
