@@ -51,6 +51,15 @@ PREFLIGHT = (
     "import django; django.setup(); "
     "from chatsystem.preflight import unapplied_migrations; print(unapplied_migrations())"
 )
+#: Each step also makes the content types and permissions of the apps that are there by then.
+STEPS = """
+import django
+from django.core.management import call_command
+
+django.setup()
+for step in (["infra"], ["ingest"], ["conversations"], ["operations", "0001"]):
+    call_command("migrate", *step, interactive=False)
+"""
 PERMISSION = (
     "SELECT auth_permission.id, app_label, codename FROM auth_group_permissions "
     "JOIN auth_permission ON auth_permission.id = permission_id "
@@ -139,12 +148,13 @@ def test_the_schema_is_that_of_a_new_database(
 
 
 def test_an_upgrade_that_stopped_halfway_ends_the_same(
-    upgraded: Upgraded, database_of_before: Callable[[str], Database], migrate: Migrate
+    upgraded: Upgraded,
+    database_of_before: Callable[[str], Database],
+    migrate: Migrate,
+    folder: Path,
 ) -> None:
     database = database_of_before("interrupted")
-    for step in (("infra",), ("ingest",), ("conversations",), ("operations", "0001")):
-        # Each also makes the content types and permissions of the apps that are there by now.
-        migrate(database, *step)
+    run(database, folder, "-c", STEPS, settings=TODAY)
 
     migrate(database)
 
