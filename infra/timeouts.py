@@ -100,9 +100,9 @@ SEARCH_RETRIES = 0
 WEBHOOK_DELIVERY_SECONDS = 15.0
 #: Of these, for one address: a name may have others.
 WEBHOOK_CONNECT_SECONDS = 5.0
-#: A worker that does not end its delivery within this time has died, and another one may begin:
-#: a delivery, and the writes before and after it.
-WEBHOOK_LEASE_SECONDS = 60.0
+#: A worker that does not release an endpoint within this time has died, and another one may begin.
+#: No request lasts so long, also if the clocks of two hosts differ by seconds.
+WEBHOOK_LEASE_SECONDS = 30.0
 #: After this time a worker begins no delivery, and queues its task again.
 WEBHOOK_RUN_SECONDS = 60.0
 #: Celery then interrupts the task, which had a run and a delivery's time to end.

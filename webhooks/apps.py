@@ -10,11 +10,14 @@ class WebhooksConfig(AppConfig):
     name = "webhooks"
 
     def ready(self) -> None:
-        """Wake the worker after commits that write events; register the gauges."""
+        """Wake the worker after commits that write events; register audit and gauges."""
         from events import wake_ups
+        from operations.audit import checks
         from webhooks import gauges
+        from webhooks.audit import CHECK
         from webhooks.services import wake_up
 
         if settings.ENVIRONMENT.broker_url:
             wake_ups.listeners.append(wake_up)
+        checks.register(CHECK)
         gauges.register()

@@ -17,6 +17,7 @@ from pytest_django import Settings
 from events.models import ApplicationEvent
 from tests.admin.pages import act, address, confirm, listing, notices, rows, text
 from tests.api.client import Api
+from tests.audit.results import audit
 from tests.webhooks.conftest import row, subscribe
 from tests.webhooks.receiver import Receiver, Reply
 from webhooks.gauges import webhook_gauges
@@ -187,3 +188,18 @@ def test_gauges_tell_how_far_the_worst_endpoint_is_behind(
     run()
     found = readings()
     assert {found[name, "ok"] for name in ("webhook_lag_events", "webhook_lag_seconds")} == {0}
+
+
+def test_the_audit_finds_webhooks_that_would_leave_out_events(
+    api: Api, application: str, hook: Receiver
+) -> None:
+    webhook = subscribe(api, application, hook.url)
+    run()
+    assert audit().ok
+
+    Webhook.objects.update(event_number=2)
+    found = audit()
+    assert ("webhooks", "error") in found.sorts
+    assert webhook["id"] in found.details("webhooks")
+    Webhook.objects.update(event_number=1, application_token="0" * 24)
+    assert "does not exist" in audit().details("webhooks")
