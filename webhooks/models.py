@@ -44,6 +44,8 @@ class Outcome(models.TextChoices):
     TIMEOUT = "timeout"
     #: The answer is not HTTP.
     PROTOCOL = "protocol"
+    #: An error on this side, which the log describes.
+    ERROR = "error"
 
 
 _GONE = 410

@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import orjson
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
 
@@ -116,7 +117,7 @@ class _Flying:
         is_any = False
         for webhook in leases.claim(slots, held) if slots else ():
             is_any = True
-            delivery = _prepare(webhook)
+            delivery = _prepare_safely(webhook)
             if delivery is not None:
                 self._by_future[self._threads.submit(_send, delivery)] = delivery
         return is_any
@@ -129,6 +130,25 @@ class _Flying:
         for one in done:
             _settle(self._by_future.pop(one), one.result())
         return True
+
+
+def _prepare_safely(webhook: Webhook) -> Delivery | None:
+    """The next delivery; an unexpected error is a failure of this webhook and of no other.
+
+    Raises OperationalError and InterfaceError, which concern all.
+    """
+    try:
+        return _prepare(webhook)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, others go on
+        _note_unforeseen(webhook, error)
+        leases.settle(webhook, webhook.position, Answer(Outcome.ERROR))
+        return None
+
+
+def _note_unforeseen(webhook: Webhook, error: Exception) -> None:
+    logger.error(Event.WEBHOOK_UNFORESEEN, **leases.named(webhook), exc_info=error)
 
 
 def _prepare(webhook: Webhook) -> Delivery | None:
@@ -182,21 +202,20 @@ def _test_body(webhook: Webhook) -> bytes:
 def _send(delivery: Delivery) -> Answer:
     """Send it, in a thread without a database. An URL may be refused by new settings."""
     webhook = delivery.webhook
-    began = time.monotonic()
     try:
-        endpoint = parse_url(webhook.url)
+        with SECONDS.time():
+            return send(
+                parse_url(webhook.url),
+                signed_headers(webhook, delivery.message, delivery.body, timezone.now()),
+                delivery.body,
+                destinations=destinations(),
+                deadline=delivery.deadline,
+            )
     except Invalid:
         return Answer(Outcome.ADDRESS)
-    headers = signed_headers(webhook, delivery.message, delivery.body, timezone.now())
-    answer = send(
-        endpoint,
-        headers,
-        delivery.body,
-        destinations=destinations(),
-        deadline=delivery.deadline,
-    )
-    SECONDS.observe(time.monotonic() - began)
-    return answer
+    except Exception as error:  # noqa: BLE001 - whatever it is, others go on
+        _note_unforeseen(webhook, error)
+        return Answer(Outcome.ERROR)
 
 
 def _settle(delivery: Delivery, answer: Answer) -> None:

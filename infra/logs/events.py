@@ -102,4 +102,8 @@ class Event(StrEnum):
         "a webhook gets nothing more: 410, three days of failures, or an operator",
     )
     WEBHOOK_MISSED = "webhook.missed", "events were removed before a webhook got them"
+    WEBHOOK_UNFORESEEN = (
+        "webhook.unforeseen",
+        "an unknown error of a delivery, or a defect here; only its webhook is affected",
+    )
     WEBHOOKS_WAIT = "webhooks.wait", "no webhook can be delivered now"

@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
                 ('leased_until', models.DateTimeField(null=True)),
                 ('test_requested_at', models.DateTimeField(null=True)),
                 ('last_attempt_at', models.DateTimeField(null=True)),
-                ('last_outcome', models.CharField(blank=True, choices=[('delivered', 'Delivered'), ('status', 'Status'), ('address', 'Address'), ('connection', 'Connection'), ('tls', 'Tls'), ('timeout', 'Timeout'), ('protocol', 'Protocol')], max_length=10)),
+                ('last_outcome', models.CharField(blank=True, choices=[('delivered', 'Delivered'), ('status', 'Status'), ('address', 'Address'), ('connection', 'Connection'), ('tls', 'Tls'), ('timeout', 'Timeout'), ('protocol', 'Protocol'), ('error', 'Error')], max_length=10)),
                 ('last_status', models.PositiveSmallIntegerField(null=True)),
                 ('last_answer', models.CharField(blank=True, max_length=300)),
             ],
