@@ -1,6 +1,7 @@
 """The routes of streams and of their tokens."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -33,6 +34,7 @@ from events.streams.tokens import (
     read_stream_token,
 )
 from infra.addresses import network_of
+from infra.errors import Malformed
 from ingest import read_your_writes
 from ingest.idempotency.records import first_made_at
 from ingest.records import timestamp
@@ -58,7 +60,10 @@ class ApplicationStream(ApiView):
 
     def perform_authentication(self, request: Request) -> None:
         """Take a stream token for a key. Raises AuthenticationFailed, ApplicationNotFound."""
-        self._stream_token = read_stream_token(query_parameters(request), self.kwargs["token"])
+        # A broken query says nothing before the key is known: `get` refuses it.
+        with suppress(Malformed):
+            parameters = query_parameters(request)
+            self._stream_token = read_stream_token(parameters, self.kwargs["token"])
         if self._stream_token is None:
             super().perform_authentication(request)
         else:
