@@ -66,6 +66,7 @@ class Environment(BaseSettings):
 
     secret_key: str = ""
     debug: bool = False
+    demo: bool | None = None
     allowed_hosts: str = "127.0.0.1,localhost,[::1]"
     require_keys: bool | None = None
     https: bool = False
@@ -233,6 +234,13 @@ class Environment(BaseSettings):
         if self.require_keys is None:
             return self.profile is Profile.PRODUCTION
         return self.require_keys
+
+    @property
+    def shows_demo(self) -> bool:
+        """DEMO; by default on in the embedded profile and with DEBUG."""
+        if self.demo is None:
+            return self.profile is Profile.EMBEDDED or self.debug
+        return self.demo
 
     @property
     def operators_from(self) -> str:

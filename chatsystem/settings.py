@@ -67,6 +67,9 @@ MIDDLEWARE = [
 #: The part of MIDDLEWARE that requests to the API pass; api.handler does the rest for them.
 API_MIDDLEWARE = [_REQUEST_ID]
 
+if ENVIRONMENT.shows_demo:
+    INSTALLED_APPS.append("demo")
+
 if ENVIRONMENT.cors_origins:
     INSTALLED_APPS.append("corsheaders")
     for chain in MIDDLEWARE, API_MIDDLEWARE:

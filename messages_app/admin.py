@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest, HttpResponse
@@ -27,6 +28,11 @@ _ERASE = Confirmation(
     title="Erase messages",
     warning="Body, sender and metadata are gone for good. The numbers and times stay.",
 )
+
+
+def may_read_conversations(user: User | AnonymousUser) -> bool:
+    """Whether the user may read chats with their messages."""
+    return all(map(user.has_perm, ("chats.view_chat", "messages_app.view_message")))
 
 
 class MessageForm(forms.ModelForm[Message]):

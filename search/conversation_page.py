@@ -22,10 +22,13 @@ from chats.models import Chat
 from chats.records import CHATS
 from infra.errors import DomainError, Invalid
 from ingest.read_your_writes import get, pending_is_complete
+from ingest.records import Key
 from listing.pages import MAX_NUMBER, Source, Window, read_window
 from listing.parent_rows import rows_of
+from messages_app.admin import may_read_conversations
 from messages_app.models import Message
 from operations.admin.cells import conversation_link, folded
+from operations.admin.sessions import polled
 from search.fold_and_highlight import highlight
 from search.service import Criteria, clean_query, search_chat
 
@@ -57,7 +60,7 @@ class RenderedMessage:
 @require_GET
 def conversation(request: HttpRequest, token: str, chat_number: str) -> HttpResponse:
     """The page; with the parameter `query`, hits instead of the conversation."""
-    if not all(map(request.user.has_perm, ("chats.view_chat", "messages_app.view_message"))):
+    if not may_read_conversations(request.user):
         raise PermissionDenied
     try:
         chat: Chat = get(CHATS, (token, int(chat_number)))
@@ -71,9 +74,19 @@ def conversation(request: HttpRequest, token: str, chat_number: str) -> HttpResp
         "chat": chat,
         "query": request.GET.get("query", ""),
         "sees_all": pending_is_complete(),
-        **(hits or _conversation(request, chat)),
+        **(hits or _conversation(request, chat.key)),
     }
     return TemplateResponse(request, "search/admin/conversation.html", context)
+
+
+@polled
+@require_GET
+def conversation_part(request: HttpRequest, token: str, chat_number: str) -> HttpResponse:
+    """The messages of a page alone, for a conversation that is open."""
+    if not may_read_conversations(request.user):
+        raise PermissionDenied
+    context = _conversation(request, (token, int(chat_number)))
+    return TemplateResponse(request, "search/admin/conversation_messages.html", context)
 
 
 def read_page(source: Source[Message], window: Window) -> MessagePage:
@@ -97,8 +110,8 @@ def read_page(source: Source[Message], window: Window) -> MessagePage:
     return MessagePage(found, first if before else None, last if after else None)
 
 
-def _conversation(request: HttpRequest, chat: Chat) -> dict[str, Any]:
-    page = read_page(rows_of(Message, chat.key), _window(request))
+def _conversation(request: HttpRequest, chat: Key) -> dict[str, Any]:
+    page = read_page(rows_of(Message, chat), _window(request))
     shown = [RenderedMessage(one, _edit_link(one), folded(one.body)) for one in page.messages]
     return {"page": page, "shown": shown}
 

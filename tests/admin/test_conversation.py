@@ -8,9 +8,11 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import Settings
 
 from chats.models import Chat
+from events.streams.tokens import read_stream_token
 from messages_app.models import Message
 from search import conversation_page
 from tests.admin.pages import address, new_messages, notices, text
@@ -227,16 +229,55 @@ def test_a_chat_that_does_not_exist_leads_to_the_list(admin_client: Client, chat
     assert notices(answer) == ["There is no such chat."]
 
 
-def test_it_takes_permission_to_see_chats_and_messages(chat: Chat) -> None:
-    assert staff_client("view_chat").get(path_of(chat)).status_code == 403
+#: The page, and what its script loads while it is open.
+PAGES = pytest.mark.parametrize("page", ["", "messages", "stream-token"])
 
 
-def test_who_may_see_chats_and_messages_reads_it(chat: Chat) -> None:
-    assert staff_client("view_chat", "view_message").get(path_of(chat)).status_code == 200
+@PAGES
+def test_it_takes_permission_to_see_chats_and_messages(chat: Chat, page: str) -> None:
+    assert staff_client("view_chat").get(path_of(chat) + page).status_code == 403
 
 
-def test_who_is_not_logged_in_is_asked_to(client: Client, chat: Chat) -> None:
-    assert client.get(path_of(chat)).status_code == 302
+@PAGES
+def test_who_may_see_chats_and_messages_reads_it(chat: Chat, page: str) -> None:
+    client = staff_client("view_chat", "view_message")
+    assert client.get(path_of(chat) + page).status_code == 200
+
+
+@PAGES
+def test_who_is_not_logged_in_is_asked_to(client: Client, chat: Chat, page: str) -> None:
+    assert client.get(path_of(chat) + page).status_code == 302
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_an_open_page_loads_messages_as_the_page_shows_them(
+    admin_client: Client, chat: Chat
+) -> None:
+    new_messages(chat, 7, "<b>hello")
+
+    part = admin_client.get(f"{path_of(chat)}messages", {"after": 4}).content.decode()
+
+    assert re.findall('<li id="m([0-9]+)"', part) == ["5", "6", "7"]
+    assert part.strip() in read(admin_client, chat).content.decode()
+
+
+def test_its_stream_is_that_of_the_chat_for_a_short_time(admin_client: Client, chat: Chat) -> None:
+    token, number = chat.application_token, chat.chat_number
+
+    made = admin_client.get(f"{path_of(chat)}stream-token").json()
+
+    address, _, text = made["address"].partition("?access_token=")
+    assert address == f"/api/v1/applications/{token}/chats/{number}/stream"
+    found = read_stream_token({"access_token": text}, token)
+    assert found is not None
+    assert found.chat_number == number
+    left = (found.expires_at - timezone.now()).total_seconds()
+    assert left <= made["seconds"] == 300
+
+
+def test_there_is_no_stream_of_an_application_that_does_not_exist(admin_client: Client) -> None:
+    path = f"/admin/conversations/{'0' * 24}/1/stream-token"
+    assert admin_client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize("query", [{}, {"after": "50"}, {"before": "70"}, {"query": "hello"}])

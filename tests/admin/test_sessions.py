@@ -46,10 +46,11 @@ def test_one_that_was_not_used_for_so_long_is_over(admin_client: Client) -> None
     assert admin_client.get("/admin/dashboard/data").status_code == 302
 
 
-def test_a_page_that_asks_by_itself_puts_off_nothing(admin_client: Client) -> None:
+@pytest.mark.parametrize("path", ["dashboard/data", f"conversations/{'0' * 24}/1/messages"])
+def test_a_page_that_asks_by_itself_puts_off_nothing(admin_client: Client, path: str) -> None:
     set_left(timedelta(minutes=1))
 
-    assert admin_client.get("/admin/dashboard/data").status_code == 200
+    assert admin_client.get(f"/admin/{path}").status_code == 200
     assert left() < timedelta(minutes=2)
 
     admin_client.get("/admin/dashboard/")

@@ -25,7 +25,7 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 SERVICES = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "ELASTICSEARCH_URL", "SECRET_KEY")
 #: Settings of the stack's own web server (scripts/stack env), which no server of a test inherits.
 OF_THE_STACK = (
-    *("BASE_URL", "PORT", "DEBUG", "ALLOWED_HOSTS", "REQUIRE_KEYS", "RATE_LIMIT"),
+    *("BASE_URL", "PORT", "DEBUG", "DEMO", "ALLOWED_HOSTS", "REQUIRE_KEYS", "RATE_LIMIT"),
     *("WEB_CONCURRENCY", "OPERATOR_NETWORKS"),
 )
 

@@ -118,6 +118,31 @@ def test_keys_are_required_by_default_where_a_service_is_set(
     assert env.read().keys_required is required
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({}, True),
+        ({"DEMO": "0"}, False),
+        ({"DEMO": "0", "DEBUG": "1"}, False),
+        ({"REDIS_URL": "redis://h/0", "SECRET_KEY": KEY}, False),
+        ({"REDIS_URL": "redis://h/0", "SECRET_KEY": KEY, "DEMO": "1"}, True),
+        (
+            {"REDIS_URL": "redis://h/0", "SECRET_KEY": KEY, "DEBUG": "1", "REQUIRE_KEYS": "0"},
+            True,
+        ),
+    ],
+)
+def test_the_demo_is_off_in_production_unless_it_is_switched_on(
+    given: dict[str, str], shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (*SERVICES, "REQUIRE_KEYS", "DEBUG", "DEMO"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    assert env.read().shows_demo is shown
+
+
 @pytest.mark.parametrize("key", [KEY, "7301948265" * 3 + "19", "Kq" + "u7_-x!Zp" * 4])
 def test_a_random_secret_key_is_taken(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in SERVICES:
