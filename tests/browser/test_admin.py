@@ -3,10 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
+from selenium.webdriver.common.by import By
 
 from tests.browser.site import Said, Site, new_chat
 from tests.browser.window import Window
 from tests.live.servers import eventually
+from tests.pipeline.proxy import proxy_to, through
 
 LONG = "The parcel was weighed, packed and handed over; here is what the carrier says. " * 60
 BODIES = [
@@ -67,6 +69,60 @@ def test_a_conversation_is_walked_from_its_end_to_its_beginning(window: Window, 
         seen.insert(0, window.texts("#conversation .said"))
 
     assert [text for page in seen for text in page] == [f"message {n}" for n in range(1, 121)]
+
+
+def test_an_open_conversation_goes_on_by_itself(window: Window, site: Site, chat: Said) -> None:
+    eventually_stored(window, chat)
+    window.wait(lambda _: "by themselves" in window.see("#live").text, "the stream is open")
+    window.driver.execute_script("window.isSamePage = true")
+    window.click("details.long summary")
+    path = f"/applications/{chat.token}/chats/1/messages"
+    hostile = "<img src=x onerror=alert(1)>\nnew"
+
+    def shown(css: str) -> str:
+        found = window.driver.find_elements(By.CSS_SELECTOR, css)
+        return found[0].text if found else ""
+
+    with site.api() as api:
+        assert api.post(path, json={"body": hostile}).status_code == 201
+        window.wait(lambda _: hostile in shown(f"#m{len(BODIES) + 1}"), "the new message")
+        assert api.patch(f"{path}/1", json={"body": "Good evening!"}).status_code == 200
+        window.wait(lambda _: "Good evening!" in shown("#m1 .said"), "the edit")
+        assert api.delete(f"{path}/2").status_code == 204
+        window.wait(lambda _: "erased" in shown("#m2 .meta"), "the erasure")
+
+    assert "edited" in shown("#m1 .meta")
+    assert not window.texts("#m2 .said")
+    items = window.driver.find_elements(By.CSS_SELECTOR, "#conversation li")
+    assert [one.get_attribute("id") for one in items] == [
+        f"m{number}" for number in range(1, len(BODIES) + 2)
+    ]
+    assert LONG.strip() in window.page()
+    assert window.driver.execute_script("return window.isSamePage") is True
+
+
+def test_an_open_conversation_misses_nothing_while_it_is_cut_off(
+    window: Window, site: Site
+) -> None:
+    chat = new_chat(site, "An empty one", [])
+    window.requests()
+    with proxy_to(site.url) as proxy:
+        near = Window(window.driver, through(proxy, site.url))
+        near.open(chat.address)
+        near.wait(lambda _: "by themselves" in near.see("#live").text, "the stream is open")
+        assert near.texts("#conversation .empty") == ["This chat has no messages."]
+        proxy.close()
+        near.wait(lambda _: "connecting again" in near.see("#live").text, "the stream is cut")
+        with site.api() as api:
+            many = [{"body": f"message {number}"} for number in range(1, 61)]
+            path = f"/applications/{chat.token}/chats/1/messages/bulk"
+            assert api.post(path, json={"messages": many}).status_code == 201
+        proxy.open()
+        expected = [one["body"] for one in many]
+        near.wait(lambda _: near.texts("#conversation .said") == expected, "all messages")
+        near.open("/health/live")  # closes its stream
+        assert not [one for one in near.complaints() if "net::ERR_" not in one]
+        assert not [address for address in near.requests() if near.is_elsewhere(address)]
 
 
 def test_a_search_marks_its_hits_and_leads_to_their_place(window: Window, chat: Said) -> None:

@@ -237,8 +237,9 @@ async function openChat(number) {
 }
 
 async function load() {
+  const known = Math.max(0, ...shown.keys()); // the stream has more later, from now on
   await loadChats();
-  if (chat) await loadMessages();
+  if (chat) await loadMessages({ known });
 }
 
 async function loadApplications() {
@@ -282,20 +283,22 @@ function putOption(id, value, text) {
 const pathOf = (number) => `/chats/${chat}/messages/${number}`;
 const lowestShown = () => Math.min(...shown.keys());
 
-// The latest messages, or those before a number.
-async function loadMessages(before = 0) {
+// The messages before a number, or else the latest; all those up to `known` were shown.
+async function loadMessages({ before = 0, known = 0 }) {
   const [from, number] = [api, chat];
   at("log").setAttribute("aria-busy", "true");
   const bound = before ? `&before=${before}` : "";
-  const path = `/chats/${chat}/messages?limit=${PAGE_SIZE}&order=desc${bound}`;
+  const limit = known ? LISTED : PAGE_SIZE;
+  const path = `/chats/${chat}/messages?limit=${limit}&order=desc${bound}`;
   const { data } = await from.request("GET", path).finally(() => at("log").removeAttribute("aria-busy"));
   if (from !== api || number !== chat) return;
   const lowest = data.results.at(-1)?.message_number ?? 0;
-  // Between older messages that are shown and this page some may be missing.
-  if (!before) for (const old of [...shown.keys()]) if (old < lowest) take(old);
-  at("earlier").hidden = !data.next;
+  const isNewPage = !before && lowest > known + 1;
+  // Some may be missing between older messages that are shown and this page.
+  if (isNewPage) for (const old of [...shown.keys()]) if (old < lowest) take(old);
+  if (before || isNewPage) at("earlier").hidden = !data.next;
   for (const message of data.results) put(message);
-  if (!before) scrollToEnd();
+  if (isNewPage) scrollToEnd();
 }
 
 function take(number) {
@@ -492,7 +495,7 @@ at("application")?.addEventListener("change", (event) => {
   if (event.target.value) attempt(() => openApplication(event.target.value));
 });
 at("chat").addEventListener("change", (event) => attempt(() => openChat(Number(event.target.value))));
-at("earlier").addEventListener("click", () => attempt(() => loadMessages(lowestShown())));
+at("earlier").addEventListener("click", () => attempt(() => loadMessages({ before: lowestShown() })));
 at("close-search").addEventListener("click", closeSearch);
 for (const button of document.querySelectorAll("dialog .cancel")) {
   button.addEventListener("click", () => button.closest("dialog").close());
