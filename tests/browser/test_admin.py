@@ -80,8 +80,7 @@ def test_an_open_conversation_goes_on_by_itself(window: Window, site: Site, chat
     hostile = "<img src=x onerror=alert(1)>\nnew"
 
     def shown(css: str) -> str:
-        found = window.driver.find_elements(By.CSS_SELECTOR, css)
-        return found[0].text if found else ""
+        return "".join(window.contents(css))
 
     with site.api() as api:
         assert api.post(path, json={"body": hostile}).status_code == 201
@@ -119,7 +118,7 @@ def test_an_open_conversation_misses_nothing_while_it_is_cut_off(
             assert api.post(path, json={"messages": many}).status_code == 201
         proxy.open()
         expected = [one["body"] for one in many]
-        near.wait(lambda _: near.texts("#conversation .said") == expected, "all messages")
+        near.wait(lambda _: near.contents("#conversation .said") == expected, "all messages")
         near.open("/health/live")  # closes its stream
         assert not [one for one in near.complaints() if "net::ERR_" not in one]
         assert not [address for address in near.requests() if near.is_elsewhere(address)]

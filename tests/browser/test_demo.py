@@ -39,9 +39,6 @@ new MutationObserver(() => {
   }
 }).observe(list, { childList: true, subtree: true, characterData: true });
 """
-_TEXTS = """
-return [...document.querySelectorAll("#messages .text")].map((element) => element.textContent);
-"""
 _CONTAINS = """
 const texts = [location.href, document.cookie];
 for (const store of [localStorage, sessionStorage]) texts.push(JSON.stringify(store));
@@ -113,7 +110,7 @@ def pair(window: Window, site: Site, said: Said) -> Iterator[Pair]:
 
 def await_texts(window: Window, texts: list[str]) -> None:
     """Until the window shows exactly these messages, in this order."""
-    window.wait(lambda driver: driver.execute_script(_TEXTS) == texts, f"{texts}")
+    window.wait(lambda _: window.contents("#messages .text") == texts, f"{texts}")
 
 
 def is_cut(driver: Chrome) -> bool:
@@ -208,7 +205,7 @@ def test_a_search_marks_its_hits(pair: Pair) -> None:
         left.fill("#query", text)
         left.click("#search-form button")
         left.see("#count")
-        return left.texts("#hits mark")
+        return left.contents("#hits mark")
 
     eventually(lambda: found("ORDER") == ["order"], 60, "it is found")
     with left.sized(*WIDE):
@@ -249,6 +246,26 @@ def test_a_cut_stream_whose_page_is_used_on_is_renewed(pair: Pair) -> None:
         await_texts(window, [*BODIES, "still there"])
         window.see("#stream.is-live")
     assert [one for one in pair.window.complaints() if "net::ERR_" not in one] == []
+
+
+def test_a_stream_whose_token_is_refused_goes_on_with_another(pair: Pair, site: Site) -> None:
+    expected = [*BODIES]
+    application = f"/applications/{pair.said.token}"
+    with site.api() as api:
+        for text in ("before any event", "after an event"):
+            assert api.post(f"{application}/key").status_code == 200  # which ends all tokens
+            for window in pair.both():
+                window.wait(is_cut, "the stream is closed")
+            made = api.post(f"{application}/chats/1/messages", json={"body": text})
+            assert made.status_code == 201
+            expected.append(text)
+            for window in pair.both():
+                window.see("#stream.is-live")
+                await_texts(window, expected)
+
+    refused = pair.window.complaints()
+    assert refused
+    assert [one for one in refused if "401" not in one] == []
 
 
 def test_all_is_made_in_the_page_and_fits_a_phone(window: Window, site: Site) -> None:

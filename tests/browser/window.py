@@ -58,6 +58,11 @@ class Window:
         """The current texts of these elements."""
         return [element.text for element in self.driver.find_elements(By.CSS_SELECTOR, css)]
 
+    def contents(self, css: str) -> list[str]:
+        """The texts of these elements at one moment; a script may replace them at any other."""
+        script = "return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent)"
+        return list(self.driver.execute_script(script, css))
+
     def reload_until(self, css: str, texts: list[str]) -> None:
         """Reload the page until these elements have these texts."""
 
