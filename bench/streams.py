@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -135,15 +135,22 @@ class _Probes:
         self._accepted: dict[bytes, float] = {}
         self._arrived: dict[bytes, float] = {}
         self._sent = 0
+        self._is_sent = False
+        self._complete = asyncio.Event()
 
     def heard(self, frame: bytes, at: float) -> None:
         """A frame has arrived; only those of probes count."""
         _, found, rest = frame.partition(f'"body":"{self._run} '.encode())
         if found:
             self._arrived.setdefault(rest.partition(b'"')[0], at)
+            self._note_completion()
+
+    def _note_completion(self) -> None:
+        if self._is_sent and self._accepted.keys() <= self._arrived.keys():
+            self._complete.set()
 
     async def send(self, seconds: float, a_second: float) -> None:
-        """Send probes at this rate, then wait for the last ones."""
+        """Send probes at this rate, then wait until all have arrived."""
         requests = await _connected(self._url)
         end = time.monotonic() + seconds
         while (now := time.monotonic()) < end:
@@ -154,7 +161,10 @@ class _Probes:
             self._sent += 1
             await asyncio.sleep(max(0, now + 1 / a_second - time.monotonic()))
         requests.writer.close()
-        await asyncio.sleep(_SETTLE_SECONDS)
+        self._is_sent = True
+        self._note_completion()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._complete.wait(), _END_SECONDS)
 
     def latencies(self) -> list[float]:
         """Milliseconds of all probes. Raises BenchError if one did not arrive."""
@@ -174,10 +184,11 @@ async def _poll(url: str, chat: Chat, heard: Callable[[bytes, float], object]) -
     await asyncio.sleep(Random(chat.number).random())
     while True:
         began = time.monotonic()
-        page = json.loads(await requests.send("GET", f"{chat.messages_path}?after={last}"))
-        for message in page["results"]:
-            last = message["message_number"]
-            heard(json.dumps(message, separators=(",", ":")).encode(), time.monotonic())
+        with suppress(BenchError):  # too busy: the next turn asks again
+            page = json.loads(await requests.send("GET", f"{chat.messages_path}?after={last}"))
+            for message in page["results"]:
+                last = message["message_number"]
+                heard(json.dumps(message, separators=(",", ":")).encode(), time.monotonic())
         await asyncio.sleep(max(0, began + 1 - time.monotonic()))
 
 

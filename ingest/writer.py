@@ -76,7 +76,7 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_BATCH_MESSAGES = 200
 #: A batch waits this long for more messages: several cost hardly more than one. The first message
 #: after a pause of this length is stored at once, since somebody may wait for its event.
-COMPANY_SECONDS = 0.1
+COMPANY_SECONDS = 0.05
 #: A task works on a backlog for this long; then it is the other queue's turn.
 TURN_SECONDS = 1.0
 
