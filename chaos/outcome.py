@@ -14,7 +14,7 @@ class Outcome:
     """`silences`: seconds, by kind. `shares`: of creates, reads, edits. `healed_after`: seconds.
 
     `at`: the time of the run. `load_seconds`: the duration of the load. `not_run`: why the case was
-    not run. `resumed`: how often a listener opened its stream again.
+    not run. `resumed`: how often a listener opened its stream again; None if nobody listened.
     """
 
     case: str
@@ -29,7 +29,7 @@ class Outcome:
     shares: Mapping[str, float] = field(default_factory=dict)
     healed_after: float | None = None
     skips: int = 0
-    resumed: int = 0
+    resumed: int | None = None
     violations: Sequence[Violation] = ()
 
     @property

@@ -43,10 +43,17 @@ def line(outcome: Outcome) -> list[str]:
         *(f"{100 * outcome.shares[group]:.2f}" for group in GROUPS),
         "-" if healed is None else f"{healed:.1f}",
         *(str(sorts[sort]) for sort in (Sort.LOST, Sort.DOUBLED, Sort.RENUMBERED, Sort.GAP)),
-        str(outcome.resumed),
-        *(str(sorts[sort]) for sort in (Sort.UNHEARD, Sort.INVENTED, Sort.UNORDERED)),
+        *_listened(outcome),
         outcome.verdict,
     ]
+
+
+def _listened(outcome: Outcome) -> list[str]:
+    """What listeners found, if there were any."""
+    sorts = (Sort.UNHEARD, Sort.INVENTED, Sort.UNORDERED)
+    if outcome.resumed is None:
+        return ["-"] * (1 + len(sorts))
+    return [str(outcome.resumed), *(str(outcome.sorts[sort]) for sort in sorts)]
 
 
 def show(outcome: Outcome) -> str:
