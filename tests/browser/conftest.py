@@ -56,5 +56,6 @@ def window(
     window.open("/admin/")
     window.see("#user-tools")
     yield window
+    window.leave()
     assert window.complaints() == []
     assert not [address for address in window.requests() if window.is_elsewhere(address)]

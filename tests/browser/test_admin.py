@@ -47,10 +47,9 @@ def test_lists_lead_from_an_application_to_its_messages(window: Window, chat: Sa
 
 
 def test_a_conversation_is_read_in_order_and_folded(window: Window, chat: Said) -> None:
-    window.open(chat.address)
-    window.see("#conversation li")
+    eventually_stored(window, chat)
 
-    shown = window.texts("#conversation li > .said")
+    shown = window.contents("#conversation li > .said")
     assert shown == [body for body in BODIES if body != LONG]
     assert not window.is_too_wide()
     assert window.driver.title != "owned"
@@ -63,10 +62,10 @@ def test_a_conversation_is_read_in_order_and_folded(window: Window, chat: Said) 
 def test_a_conversation_is_walked_from_its_end_to_its_beginning(window: Window, site: Site) -> None:
     chat = new_chat(site, "A long one", [f"message {number}" for number in range(1, 121)])
     window.open(chat.address)
-    seen = [window.texts("#conversation .said")]
+    seen = [window.contents("#conversation .said")]
     while window.texts(".paginator a[rel=prev]"):
         window.press(".paginator a[rel=prev]")
-        seen.insert(0, window.texts("#conversation .said"))
+        seen.insert(0, window.contents("#conversation .said"))
 
     assert [text for page in seen for text in page] == [f"message {n}" for n in range(1, 121)]
 
@@ -119,7 +118,7 @@ def test_an_open_conversation_misses_nothing_while_it_is_cut_off(
         proxy.open()
         expected = [one["body"] for one in many]
         near.wait(lambda _: near.contents("#conversation .said") == expected, "all messages")
-        near.open("/health/live")  # closes its stream
+        near.leave()
         assert not [one for one in near.complaints() if "net::ERR_" not in one]
         assert not [address for address in near.requests() if near.is_elsewhere(address)]
 
@@ -265,6 +264,6 @@ def eventually_stored(window: Window, chat: Said) -> None:
 
     def is_stored() -> bool:
         window.open(chat.address)
-        return not window.texts("#conversation .pending")
+        return not window.contents("#conversation .pending")
 
     eventually(is_stored, 60, "all messages are stored")

@@ -106,6 +106,7 @@ def pair(window: Window, site: Site, said: Said) -> Iterator[Pair]:
             driver.switch_to.window(second)
             driver.close()
             driver.switch_to.window(first)
+            near.leave()
 
 
 def await_texts(window: Window, texts: list[str]) -> None:
@@ -212,7 +213,7 @@ def test_a_search_marks_its_hits(pair: Pair) -> None:
         left.picture("demo-search")
     write(left, HOSTILE)
     eventually(lambda: found("<SCRIPT>") == ["<script>"], 60, "it is found")
-    assert left.texts("#hits .text") == [HOSTILE]
+    assert left.contents("#hits .text") == [HOSTILE]
     assert left.driver.title == "Chat system demo"
     left.click("#close-search")
     assert not left.driver.find_element(By.ID, "found").is_displayed()
@@ -343,3 +344,4 @@ def test_where_keys_are_required_the_page_keeps_the_key_to_itself(
     assert not [address for address in asked if key in address or page.is_elsewhere(address)]
     assert page.see("#key").get_attribute("value") == ""
     assert page.driver.execute_script(_CONTAINS, key) is False
+    page.leave()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -32,6 +32,10 @@ class Window:
         """Go to a page of the site."""
         self.driver.get(f"{self.url}{path}")
 
+    def leave(self) -> None:
+        """Go to an empty page: one with a stream would connect again after its server has ended."""
+        self.driver.get("about:blank")
+
     def log_in(self, name: str, password: str) -> None:
         """As an operator does it."""
         self.open("/admin/")
@@ -42,7 +46,10 @@ class Window:
 
     def wait(self, condition: Callable[[Chrome], Any], what: str) -> Any:
         """The condition's value as soon as it is true."""
-        return WebDriverWait(self.driver, SEEN_S).until(condition, f"not seen: {what}")
+        # A script of the page may replace an element at any time.
+        ignored = [StaleElementReferenceException]
+        waiting = WebDriverWait(self.driver, SEEN_S, ignored_exceptions=ignored)
+        return waiting.until(condition, f"not seen: {what}")
 
     def see(self, css: str) -> WebElement:
         """The first such element, once it is visible."""

@@ -413,9 +413,14 @@ async function eraseChosen() {
 
 // --- Search
 
+// Counts searches and closings: an answer to an earlier search is not shown.
+let searches = 0;
+
 async function search() {
+  const own = ++searches;
   const query = new URLSearchParams({ query: at("query").value, limit: FOUND_SIZE });
   const { data } = await api.request("GET", `/chats/${chat}/messages/search?${query}`);
+  if (own !== searches) return;
   const count = data.results.length;
   const found = count === 1 ? "1 message contains" : `${count || "No"} messages contain`;
   at("count").textContent = data.next ? `The newest ${count} messages with this text:` : `${found} this text.`;
@@ -439,6 +444,7 @@ function hitItem(hit) {
 }
 
 function closeSearch() {
+  searches += 1;
   at("found").hidden = true;
   at("hits").replaceChildren();
 }

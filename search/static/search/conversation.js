@@ -66,9 +66,11 @@ function put(item) {
   if (shown && rendered.get(item.id) === item.outerHTML) return;
   rendered.set(item.id, item.outerHTML);
   if (!shown) return isAtEnd && numberOf(item) > firstNumber() ? add(item) : undefined;
+  // The element stays: it may be the target of the address, and its text unfolded.
   const isOpen = shown.querySelector("details")?.open;
-  shown.replaceWith(item);
-  if (isOpen) item.querySelector("details")?.setAttribute("open", "");
+  shown.className = item.className;
+  shown.replaceChildren(...item.childNodes);
+  if (isOpen) shown.querySelector("details")?.setAttribute("open", "");
 }
 
 const firstNumber = () => (items().length ? numberOf(items()[0]) : 0);
