@@ -12,10 +12,10 @@ from chaos.evidence import NEVER, Evidence, Sort, Violation
 from chaos.healing import Watch, heal, until_settled
 from chaos.inspection import audit_errors, inspect
 from chaos.journal import Journal
-from chaos.listening import Listeners, log_differs
 from chaos.load import Load
 from chaos.outcome import Outcome
 from chaos.parent import Parent
+from chaos.receivers import Audience
 from chaos.repeating import repeat
 from chaos.requests import Kind, Request
 from chaos.verdict import judge
@@ -51,8 +51,8 @@ def _run(case: Case, seconds: float, journal: Journal) -> Outcome:
     load = Load(
         homes(journal), interval=INTERVAL_SECONDS, journal=journal, padding="x" * case.padding
     )
-    with Listeners(load.homes) as listeners:
-        return _outcome(load, case, seconds, journal, known, listeners)
+    with Audience(load.homes) as audience:
+        return _outcome(load, case, seconds, journal, known, audience)
 
 
 def _outcome(
@@ -61,7 +61,7 @@ def _outcome(
     seconds: float,
     journal: Journal,
     known: frozenset[str],
-    listeners: Listeners,
+    audience: Audience,
 ) -> Outcome:
     violations: list[Violation] = []
     broken_at, mended_at, watch = _under_load(load, case, seconds)
@@ -79,7 +79,7 @@ def _outcome(
     late = (broken_at, mended_at + (healed_after or _HEALED_WITHIN_SECONDS))
     evidence = _evidence(case, journal, late)
     violations += [*judge(evidence), *inspect(evidence, known)]
-    violations += [*listeners.violations(), *log_differs(evidence.texts)]
+    violations += audience.violations(evidence.texts)
     return Outcome(
         case=case.name,
         load_seconds=seconds,
@@ -91,7 +91,7 @@ def _outcome(
         shares=shares,
         healed_after=healed_after,
         skips=sum(map(len, evidence.skips.values())),
-        resumed=listeners.resumed,
+        resumed=audience.resumed,
         violations=violations,
     )
 
