@@ -11,7 +11,6 @@ Statements are written by hand: this runs for each batch, and the ORM costs seve
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -98,12 +97,13 @@ def record(changes: Sequence[RowChange]) -> None:
             for number, event in enumerate(events, last[token] - counts[token] + 1)
         ]
         _insert(cursor, rows)
-    transaction.on_commit(partial(_committed, list(last), len(rows)), robust=True)
 
+    def committed() -> None:
+        WRITTEN.inc(len(rows))
+        wake(last)
 
-def _committed(tokens: Sequence[str], rows: int) -> None:
-    WRITTEN.inc(rows)
-    wake(tokens)
+    # Not a `partial`: Django cannot name one in its log when it fails.
+    transaction.on_commit(committed, robust=True)
 
 
 def _events_of(change: RowChange) -> Iterator[_NewEvent]:

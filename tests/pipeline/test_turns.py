@@ -1,5 +1,6 @@
 """A worker stores a backlog batch by batch until the other queue's turn comes."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import orjson
@@ -29,7 +30,8 @@ MESSAGES = 20
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Two messages fill a batch, and nothing is held afterwards."""
+    """Two messages fill a batch; one was stored just before, and nothing is held afterwards."""
+    monkeypatch.setattr(writer, "_stored_at", math.inf)
     monkeypatch.setattr(writer, "MAX_BATCH_ROWS", 2 * OF_MESSAGE)
     monkeypatch.setattr(writer, "MAX_BATCH_MESSAGES", 2)
     yield
@@ -66,6 +68,23 @@ def test_one_task_works_off_a_backlog_of_many_batches(queue: TestQueue) -> None:
     assert stored() == numbers(MESSAGES)
     writer._drain.drop()
     assert queue.ready() == 0
+
+
+def test_the_first_message_after_a_pause_is_stored_at_once_and_the_next_ones_together(
+    queue: TestQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_stored_at", -math.inf)
+    put(queue, range(2, MESSAGES))
+
+    run(queue, message(0))
+
+    assert stored() == numbers(1)
+    assert queue.ready() == MESSAGES - 2
+    monkeypatch.setattr(writer, "_stored_at", math.inf)  # as if no time had passed
+
+    run(queue, message(1))
+
+    assert stored() == numbers(MESSAGES)
 
 
 def test_when_its_turn_is_over_it_stores_what_it_holds_and_leaves_the_rest(

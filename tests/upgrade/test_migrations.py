@@ -45,8 +45,8 @@ ADDED: dict[str, dict[str, object]] = {
     "imports": {"application_token": ""},
 }
 #: The applications of Django that there are since, and their tables.
-NEW_APPS = {"events"}
-NEW_TABLES = {"events"}
+NEW_APPS = {"events", "webhooks"}
+NEW_TABLES = {"events", "webhooks"}
 PREFLIGHT = (
     "import django; django.setup(); "
     "from chatsystem.preflight import unapplied_migrations; print(unapplied_migrations())"
