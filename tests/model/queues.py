@@ -11,7 +11,7 @@ from kombu import Connection, Producer
 
 from infra.rabbitmq import connection
 from infra.rabbitmq.publisher import Publisher
-from infra.rabbitmq.queues import FAILED, SEARCH, failed_queue, wake_up_queue, work_queue
+from infra.rabbitmq.queues import FAILED, SEARCH, WEBHOOKS, failed_queue, wake_up_queue, work_queue
 from ingest import writer
 
 KINDS = ("chats", "messages")
@@ -31,10 +31,11 @@ class OwnQueues:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         prefix = f"test-{uuid4().hex}"
-        self._names = {name: f"{prefix}-{name}" for name in (*KINDS, SEARCH, FAILED)}
+        self._names = {name: f"{prefix}-{name}" for name in (*KINDS, SEARCH, WEBHOOKS, FAILED)}
         failed = self._names[FAILED]
         queues = [work_queue(self._names[kind], failed) for kind in KINDS]
-        queues += [wake_up_queue(self._names[SEARCH]), failed_queue(failed)]
+        queues += [wake_up_queue(self._names[name]) for name in (SEARCH, WEBHOOKS)]
+        queues += [failed_queue(failed)]
         publish, state = Publisher.publish, connection._state
         names = self._names
         monkeypatch.setattr("infra.rabbitmq.connection.QUEUES", queues)
