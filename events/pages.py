@@ -90,9 +90,10 @@ class EventLog:
             application_token=application.token
         ).order_by("event_number")
 
-    def lowest_number(self) -> int:
-        """The number of the first event that is kept, or of the next one if there is none."""
-        lowest: int | None = self._events.aggregate(lowest=Min("event_number"))["lowest"]
+    def lowest_number(self, at_least: int = 0) -> int:
+        """The lowest number of an event that is kept, or of the next one if there is none."""
+        events = self._events.filter(event_number__gte=at_least)
+        lowest: int | None = events.aggregate(lowest=Min("event_number"))["lowest"]
         return self._last + 1 if lowest is None else lowest
 
     def after(self, position: Position, limit: int) -> list[Entry]:

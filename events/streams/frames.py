@@ -51,10 +51,14 @@ def read_frames(token: str, after: Position, chat_number: int | None = None) -> 
     log = EventLog(application)
     entries, reached = _read_entries(log, after, chat_number)
     frames = _frames(application, entries)
-    # Events may be removed at any time, so this is checked after they were read.
+    # Events may be removed at any time, so this is checked after they were read. Even a log that
+    # has lost events in its midst, which the audit reports, is read to its end.
     is_contiguous = bool(entries) and entries[0].event.event_number <= after.next_event
     is_at_end = after.next_event > application.last_event
-    if not (is_contiguous or is_at_end) and after.next_event < (lowest := log.lowest_number()):
+    lowest = after.next_event
+    if not (is_contiguous or is_at_end):
+        lowest = log.lowest_number(at_least=after.next_event)
+    if lowest > after.next_event:
         frames.insert(0, _reset(lowest))
         reached = max(reached, Position(lowest - 1), key=lambda place: place.order)
     is_last = len(entries) < MAX_ENTRIES and reached.next_event > application.last_event

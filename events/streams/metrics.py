@@ -34,8 +34,8 @@ RESUMED = Counter(
 )
 ENDED = Counter(
     "chatsystem_streams_ended",
-    "Ended streams: by the client, at their time, because the client took nothing (stalled), "
-    "because the key or token is not valid any more (access), or with the process (shutdown).",
+    "Ended streams: closed by the client or with the process, at their time, because the client "
+    "took nothing (stalled), or because the key or token is not valid any more (access).",
     ("reason",),
     registry=registry,
 )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from events.streams.topic import Topic
 
 #: Why a stream ended.
-End = Literal["client", "time", "stalled", "access", "shutdown"]
+End = Literal["closed", "time", "stalled", "access"]
 
 _HEARTBEAT = b":\n\n"
 
@@ -72,9 +72,9 @@ class EventStream:
                 await self._send_next(topic)
         finally:
             self._hub.leave(self)
-            ENDED.labels(self._end or "shutdown").inc()
+            ENDED.labels(self._end or "closed").inc()
 
-    def end(self, reason: End = "client") -> None:
+    def end(self, reason: End = "closed") -> None:
         """End the stream soon; the first reason counts."""
         self._end = self._end or reason
         self._resume()
