@@ -72,7 +72,7 @@ class NewStreamTokenShape(serializers.Serializer[object]):
     """What a token is to open."""
 
     chat_number = serializers.IntegerField(
-        min_value=1, required=False, allow_null=True, help_text="One chat; else the application."
+        min_value=1, required=False, help_text="One chat; without it the whole application."
     )
     seconds = serializers.IntegerField(
         min_value=1, max_value=LONGEST_SECONDS, required=False, default=LONGEST_SECONDS

@@ -101,10 +101,10 @@ def read_seconds(data: Mapping[str, object]) -> int:
 
 
 def read_chat_number(data: Mapping[str, object]) -> int | None:
-    """The field `chat_number` of a request; None without it, or if it is null. Raises Invalid."""
-    number = data.get("chat_number")
-    if number is None:
+    """The field `chat_number` of a request; None without it. Raises Invalid."""
+    if "chat_number" not in data:
         return None
+    number = data["chat_number"]
     if type(number) is not int or not 1 <= number <= MAX_NUMBER:
         message = "chat_number must be the number of a chat."
         raise Invalid(FieldError("chat_number", "invalid", message))

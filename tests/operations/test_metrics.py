@@ -10,6 +10,7 @@ from django.test import Client
 from prometheus_client.multiprocess import MultiProcessCollector
 from pytest_django import Settings
 
+from infra.timeouts import REDIS_ANSWER_SECONDS
 from tests.api.client import Api
 from tests.live.servers import NO_TLS, EmbeddedServer, eventually, free_port
 from tests.operations.scrape import Samples, samples, total
@@ -91,7 +92,7 @@ def test_groups_and_their_steps_are_counted(api: Api, client: Client) -> None:
 
 
 @pytest.mark.parametrize("fault", ["kill", "pause"])
-def test_a_redis_that_is_away_costs_no_second_and_is_said_to_be(
+def test_a_redis_that_is_away_is_not_waited_for_and_is_said_to_be(
     fault: str, redis_server: RedisServer, transactional_db: None, client: Client
 ) -> None:
     client.get("/metrics")
@@ -101,13 +102,13 @@ def test_a_redis_that_is_away_costs_no_second_and_is_said_to_be(
     found = samples(client.get("/metrics").content.decode())
     took = time.monotonic() - began
 
-    assert took < 1
+    assert took < REDIS_ANSWER_SECONDS  # each part has its own, shorter limit
     assert total(found, "chatsystem_up", {"service": "redis"}) == 0
     assert total(found, "chatsystem_up", {"service": "database"}) == 1
     assert "chatsystem_pending_rows" not in {name for name, _ in found}
 
 
-def test_services_that_are_away_together_cost_no_second(
+def test_services_that_are_away_together_are_not_waited_for(
     settings: Settings, transactional_db: None, client: Client
 ) -> None:
     nowhere = f"127.0.0.1:{free_port()}"
@@ -118,7 +119,7 @@ def test_services_that_are_away_together_cost_no_second(
     began = time.monotonic()
     found = samples(client.get("/metrics").content.decode())
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < REDIS_ANSWER_SECONDS
     for service in ("rabbitmq", "elasticsearch"):
         assert total(found, "chatsystem_up", {"service": service}) == 0
 

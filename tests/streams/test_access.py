@@ -132,6 +132,7 @@ def test_a_token_opens_what_it_names_and_nothing_else(
         {"seconds": 1.5},
         {"seconds": None},
         {"chat_number": 0},
+        {"chat_number": None},
         {"chat_number": "1"},
         {"chat_number": 2**64},
         {"chat_number": [1]},
