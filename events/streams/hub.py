@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from typing import ParamSpec, TypeVar
 
 from django.db import DatabaseError, InterfaceError
@@ -224,7 +223,5 @@ def _look(tokens: list[str], *, asks_operators: bool) -> _Look:
     return _Look(applications, set(operators))
 
 
-@cache
-def hub() -> Hub:
-    """The hub of this process."""
-    return Hub()
+#: That of this process. It starts nothing before the first stream, so never before a fork.
+hub = Hub()

@@ -83,7 +83,7 @@ class ApplicationStream(ApiView):
         open_streams.check(token, address)
         if position is not None:
             RESUMED.inc()
-        stream = EventStream(hub(), application, number, position, access, address)
+        stream = EventStream(hub, application, number, position, access, address)
         return StreamResponse(stream, f"{EventStreamRenderer.media_type}; charset=utf-8")
 
     def _access(
