@@ -101,6 +101,11 @@ def idempotent_request(request: Request) -> IdempotentRequest | None:
     )
 
 
+def replay_headers(request: IdempotentRequest | None) -> dict[str, str]:
+    """Return the header that tells that the response repeats the first one, if it does."""
+    return {REPLAYED_HEADER: "true"} if request and request.is_repeat else {}
+
+
 def _canonical(value: object) -> bytes:
     """Encode equal values as the same bytes, whatever the order of their names."""
     try:

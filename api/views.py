@@ -28,7 +28,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from api.rate_limits.throttle import RateLimit
-from api.requests import MAX_REQUEST_BYTES, REPLAYED_HEADER, names_tag, refuse_other_sites
+from api.requests import MAX_REQUEST_BYTES, names_tag, refuse_other_sites, replay_headers
 from infra import database
 from infra.errors import TooLarge, Unavailable
 from infra.timeouts import DATABASE_RETRY_AFTER_SECONDS
@@ -119,8 +119,7 @@ def created_many_response(
 def _created_response(
     data: object, headers: dict[str, str], idempotent: IdempotentRequest | None
 ) -> HttpResponse:
-    if idempotent and idempotent.is_repeat:
-        headers[REPLAYED_HEADER] = "true"
+    headers |= replay_headers(idempotent)
     return json_response(data, HTTPStatus.CREATED, headers)
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
-from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from applications.authentication import forget_identities, hash_of, new_key, remember_in_redis
 from applications.key_holders import KeyHash, revoke_in_redis
@@ -24,7 +23,7 @@ from infra.errors import Conflict, NotFound
 from infra.redis_client import RedisUnavailable, redis_is_configured
 from infra.versions import Versions, update_if_version
 from ingest.idempotency import IdempotentRequest, RequestKey
-from ingest.idempotency.records import claim_request, find_request
+from ingest.idempotency.records import claim_request, find_request, repeat_after_rival
 from ingest.models import IdempotencyKey, Source
 from ingest.numbering.authority import begin_epoch, lock_authority, read_authority
 from ingest.records import Action, RowChange, announce
@@ -155,8 +154,7 @@ def create_application(
     return new
 
 
-# If a rival makes the same request at the same time, the next attempt finds its application.
-@retry(retry=retry_if_exception_type(IntegrityError), stop=stop_after_attempt(3), reraise=True)
+@repeat_after_rival
 def _create_once(new: Application, request: IdempotentRequest) -> Application:
     def create() -> Application:
         first = find_application(request.key)
@@ -200,8 +198,7 @@ def rotate_key(*, token: str) -> str:
     return key
 
 
-# If a rival claims the request first, the next attempt finds it.
-@retry(retry=retry_if_exception_type(IntegrityError), stop=stop_after_attempt(3), reraise=True)
+@repeat_after_rival
 def rotate_key_once(*, token: str, request: IdempotentRequest) -> str | None:
     """Like `rotate_key`, once for an idempotent request: a repeat gets None. Raises KeyReused too.
 

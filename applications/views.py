@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.urls import re_path
 from rest_framework.request import Request
 
-from api.requests import REPLAYED_HEADER, expected_versions, idempotent_request
+from api.requests import expected_versions, idempotent_request, replay_headers
 from api.views import (
     APPLICATIONS,
     TOKEN,
@@ -148,9 +148,7 @@ class ApplicationKey(ApiView):
             key = services.rotate_key_once(token=token, request=once)
         if key is not None and (staff := self.staff_user):
             write(staff, Application.objects.filter(token=token), CHANGE, "Replaced the key.")
-        return json_response(
-            {"key": key}, headers={REPLAYED_HEADER: "true"} if once and once.is_repeat else None
-        )
+        return json_response({"key": key}, headers=replay_headers(once))
 
 
 urlpatterns = [

@@ -1,14 +1,11 @@
 """Changes of webhooks, for the API, the admin and the command."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from django.db import IntegrityError
 from django.db.models import F, QuerySet
 from django.utils import timezone
-from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from applications.models import Application, ApplicationNotFound
 from events.pages import EventLog, EventsGone, Position
@@ -19,7 +16,7 @@ from infra.rabbitmq.publisher import WakeUp
 from infra.rabbitmq.queues import WEBHOOKS
 from infra.versions import Versions, update_if_version
 from ingest.idempotency import IdempotentRequest
-from ingest.idempotency.records import claim_request, find_request
+from ingest.idempotency.records import make_once
 from webhooks.leases import named
 from webhooks.models import State, Webhook, WebhookNotFound, new_id
 from webhooks.signatures import FORMER_SECRET_SIGNS_FOR, new_salt, secret_of
@@ -31,8 +28,6 @@ wake_up = WakeUp(WEBHOOKS, "webhooks.tasks.deliver")
 
 #: Webhooks of an application.
 MAX_WEBHOOKS = 20
-
-Result = TypeVar("Result")
 
 
 class TooManyWebhooks(Conflict):
@@ -47,14 +42,6 @@ class NewWebhook:
 
     webhook: Webhook
     secret: str | None
-
-
-@dataclass(frozen=True)
-class _Done:
-    """What a request has done, or the first one like it: the id of the webhook, and when."""
-
-    webhook_id: str
-    at: datetime
 
 
 def webhooks_of(token: str) -> "QuerySet[Webhook]":
@@ -106,10 +93,10 @@ def create_webhook(
         )
         return webhook.webhook_id
 
-    done = _once(token, request, create)
+    done = make_once(token, request, create)
     wake_up.send()
     is_repeat = request is not None and request.is_repeat
-    webhook = get_webhook(token=token, webhook_id=done.webhook_id)
+    webhook = get_webhook(token=token, webhook_id=done.name)
     return NewWebhook(webhook, None if is_repeat else secret_of(salt))
 
 
@@ -177,7 +164,7 @@ def rotate_secret(
         )
         return webhook_id
 
-    _once(token, request, rotate)
+    make_once(token, request, rotate)
     return None if request is not None and request.is_repeat else secret_of(salt)
 
 
@@ -204,7 +191,7 @@ def replay(
         )
         return webhook_id
 
-    _once(token, request, set_back)
+    make_once(token, request, set_back)
     wake_up.send()
 
 
@@ -230,7 +217,7 @@ def request_test(
             raise WebhookNotFound
         return webhook_id
 
-    done = _once(token, request, ask)
+    done = make_once(token, request, ask)
     wake_up.send()
     return done.at
 
@@ -264,25 +251,3 @@ def _require_in_log(application: Application, after: Position) -> None:
     lowest = EventLog(application).lowest_number()
     if after.next_event < lowest:
         raise EventsGone(lowest)
-
-
-# If a rival makes the same request at the same time, the next attempt finds what it did.
-@retry(retry=retry_if_exception_type(IntegrityError), stop=stop_after_attempt(3), reraise=True)
-def _once(token: str, request: IdempotentRequest | None, work: Callable[[datetime], str]) -> _Done:
-    """Do the work in a transaction, unless the request repeats one that did it. Raises KeyReused.
-
-    `work` gets the time and returns the id of the webhook.
-    """
-
-    def do() -> _Done:
-        first = find_request(token, request.key) if request else None
-        if request and first:
-            request.is_repeat = True
-            return _Done(first.token, first.accepted_at)
-        now = timezone.now()
-        done = _Done(work(now), now)
-        if request:
-            claim_request(token, request.key, done.webhook_id, now)
-        return done
-
-    return in_transaction(do)

@@ -1,6 +1,5 @@
 """The routes of webhooks."""
 
-from collections.abc import Mapping
 from http import HTTPStatus
 
 from django.contrib.admin.models import CHANGE, DELETION
@@ -8,7 +7,7 @@ from django.http import HttpResponse
 from django.urls import re_path
 from rest_framework.request import Request
 
-from api.requests import REPLAYED_HEADER, expected_versions, idempotent_request
+from api.requests import expected_versions, idempotent_request, replay_headers
 from api.views import (
     APPLICATIONS,
     TOKEN,
@@ -148,7 +147,7 @@ class WebhookSecret(_Action):
         once = idempotent_request(request)
         secret = services.rotate_secret(token=token, webhook_id=webhook_id, request=once)
         self.note(token, webhook_id, "Replaced the secret.", once)
-        return json_response({"secret": secret}, headers=_replayed(once))
+        return json_response({"secret": secret}, headers=replay_headers(once))
 
 
 @describe_replay
@@ -162,7 +161,7 @@ class WebhookReplay(_Action):
         services.replay(token=token, webhook_id=webhook_id, after=after, request=once)
         self.note(token, webhook_id, f"Replayed the events after {after}.", once)
         data = {"position": str(after)}
-        return json_response(data, HTTPStatus.ACCEPTED, _replayed(once))
+        return json_response(data, HTTPStatus.ACCEPTED, replay_headers(once))
 
 
 @describe_test
@@ -175,11 +174,7 @@ class WebhookTest(_Action):
         at = services.request_test(token=token, webhook_id=webhook_id, request=once)
         self.note(token, webhook_id, "Requested a test.", once)
         data = {"requested_at": timestamp(at)}
-        return json_response(data, HTTPStatus.ACCEPTED, _replayed(once))
-
-
-def _replayed(once: IdempotentRequest | None) -> Mapping[str, str] | None:
-    return {REPLAYED_HEADER: "true"} if once and once.is_repeat else None
+        return json_response(data, HTTPStatus.ACCEPTED, replay_headers(once))
 
 
 _WEBHOOKS = rf"{APPLICATIONS}/{TOKEN}/webhooks"

@@ -12,7 +12,7 @@ from django.utils import timezone
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from api.requests import REPLAYED_HEADER, FormParser, idempotent_request
+from api.requests import FormParser, idempotent_request, replay_headers
 from api.streaming import StreamResponse
 from api.views import APPLICATIONS, CHAT_NUMBER, TOKEN, ApiView, json_response
 from applications.key_holders import Identity
@@ -36,7 +36,7 @@ from events.streams.tokens import (
 from infra.addresses import network_of
 from infra.errors import Malformed
 from ingest import read_your_writes
-from ingest.idempotency.records import first_made_at
+from ingest.idempotency.records import make_once
 from ingest.records import timestamp
 from listing.pages import query_parameters
 from messages_app.models import Message
@@ -119,12 +119,13 @@ class StreamTokenCollection(ApiView):
         application = get_application(token=token)
         if chat_number is not None:
             read_your_writes.get(CHATS, (token, chat_number))
-        made_at = timezone.now() if once is None else first_made_at(token, once)
+        # A token follows from the request and its time, so a repeat gets the same one.
+        made_at = make_once(token, once, lambda _: "").at if once else timezone.now()
         made = new_stream_token(application, chat_number, made_at, seconds)
         return json_response(
             {"token": made.encoded(), "expires_at": timestamp(made.expires_at)},
             HTTPStatus.CREATED,
-            {REPLAYED_HEADER: "true"} if once and once.is_repeat else None,
+            replay_headers(once),
         )
 
 

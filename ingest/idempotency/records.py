@@ -1,6 +1,7 @@
 """Records of idempotent requests in the table."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -111,24 +112,42 @@ def claim_request(
     )
 
 
-# If a rival makes the same request at the same time, the next attempt finds its record.
-@retry(retry=retry_if_exception_type(IntegrityError), stop=stop_after_attempt(3), reraise=True)
-def first_made_at(application_token: str, request: IdempotentRequest) -> datetime:
-    """The time of the first such request, which may be now. Raises KeyReused.
+#: For what remembers a request: if a rival makes the same one at the same time, the next attempt
+#: finds what it made.
+repeat_after_rival = retry(
+    retry=retry_if_exception_type(IntegrityError), stop=stop_after_attempt(3), reraise=True
+)
 
-    It is for requests whose answer follows from their content and this time.
+
+@dataclass(frozen=True)
+class Made:
+    """What a request has made, and when; `name` is empty if that is all."""
+
+    name: str
+    at: datetime
+
+
+@repeat_after_rival
+def make_once(
+    application_token: str, request: IdempotentRequest | None, make: Callable[[datetime], str]
+) -> Made:
+    """What `make` makes in a transaction now, or what the first such request has made.
+
+    `make` gets the time and returns the name. Raises KeyReused, and whatever `make` raises.
     """
 
-    def find_or_claim() -> datetime:
-        first = find_request(application_token, request.key)
-        if first is None:
-            now = timezone.now()
-            claim_request(application_token, request.key, "", now)
-            return now
-        request.is_repeat = True
-        return first.accepted_at
+    def find_or_make() -> Made:
+        first = find_request(application_token, request.key) if request else None
+        if request and first:
+            request.is_repeat = True
+            return Made(first.token, first.accepted_at)
+        now = timezone.now()
+        made = Made(make(now), now)
+        if request:
+            claim_request(application_token, request.key, made.name, now)
+        return made
 
-    return in_transaction(find_or_claim)
+    return in_transaction(find_or_make)
 
 
 def _same_name(application_token: str, key: RequestKey) -> "QuerySet[IdempotencyKey]":
