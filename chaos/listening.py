@@ -130,7 +130,7 @@ def expected_ids(log: Iterable[LogEntry], parent: Parent) -> list[str]:
 def heard_otherwise(
     parent: Parent, expected: Sequence[str], heard: Sequence[str]
 ) -> Iterator[Violation]:
-    """How what was heard differs from what was expected."""
+    """Compare the ids that were heard with the expected ones."""
     missing, invented = set(expected) - set(heard), set(heard) - set(expected)
     for sort, ids in ((Sort.UNHEARD, missing), (Sort.INVENTED, invented)):
         for one in sorted(ids):

@@ -1,8 +1,8 @@
-"""Wake-ups: whoever waits for the events of an application hears of new ones after the commit.
+"""Wake-ups: after a commit they tell listeners which applications have new events.
 
-Waiting code of this process is called directly. Other processes hear it through Redis, by one
-message for each transaction. Nothing may depend on a wake-up, which can be lost: whoever waits also
-looks at the table now and then.
+Listeners of this process are called directly. Other processes get one message through Redis for
+each transaction. A wake-up can be lost, so nothing may depend on it: each listener also looks at
+the table now and then.
 """
 
 from collections.abc import Callable, Collection

@@ -163,7 +163,7 @@ STREAM_SHORTEST_SECONDS = 300
 STREAM_LONGEST_SECONDS = 360
 #: A client that takes nothing for this long is dropped, and resumes when it is back.
 STREAM_STALLED_SECONDS = 30.0
-#: The pause that clients are told to make before they connect again, with a random part.
+#: Clients are told to pause for about this long before they connect again.
 STREAM_RETRY_SECONDS = 2.0
 #: A stopping server ends its streams over this time; well below the time for its requests.
 STREAMS_FAREWELL_SECONDS = 15.0

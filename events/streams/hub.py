@@ -61,12 +61,12 @@ class _Application:
 
 
 class Hub:
-    """The streams by application; `read` is shared by streams that are at the same place."""
+    """The streams by application. Streams that are behind at the same place share one read."""
 
     def __init__(self) -> None:
         self._applications: dict[str, _Application] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="streams")
-        self._reads: dict[tuple[str, int | None, Position], asyncio.Task[Reading | None]] = {}
+        self._reads: dict[tuple[str, Position, int | None], asyncio.Task[Reading | None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._clock: asyncio.Task[None] | None = None
         self._look: asyncio.Task[None] | None = None
@@ -85,7 +85,7 @@ class Hub:
         if application is None:
             application = _Application(Topic(stream.latest))
             self._applications[stream.token] = application
-            # What was committed between the request's read and now has woken nobody.
+            # No wake-up told of events that were committed since the request read the table.
             self._wake(stream.token, application)
         application.streams[stream] = None
         open_streams.add(stream.token, stream.address)
@@ -102,12 +102,12 @@ class Hub:
 
     async def read_for(self, stream: EventStream) -> Reading | None:
         """The next frames of a stream that is behind; None if that is not possible now."""
-        key = (stream.token, stream.chat_number, stream.position)
-        task = self._reads.get(key)
+        place = (stream.token, stream.position, stream.chat_number)
+        task = self._reads.get(place)
         if task is None:
-            work = self._read(stream.token, stream.position, stream.chat_number)
-            task = self._reads[key] = asyncio.create_task(work)
-            task.add_done_callback(lambda _: self._reads.pop(key, None))
+            work = self._in_thread(read_frames, *place)
+            task = self._reads[place] = asyncio.create_task(work)
+            task.add_done_callback(lambda _: self._reads.pop(place, None))
         reading = await task
         if reading is None:
             await asyncio.sleep(STREAMS_LOOK_SECONDS)
@@ -128,22 +128,21 @@ class Hub:
     async def _read_all(self, token: str, application: _Application) -> None:
         """Read until nothing follows and nobody has woken this meanwhile."""
         topic = application.topic
-        while application.is_woken and application.streams:
-            application.is_woken = False
-            reading = await self._read(token, topic.position, None)
-            if reading is None:
-                break  # the next look tries again
-            if reading.frames:
-                waited = timezone.now() - reading.frames[0].created_at
-                LAG_SECONDS.observe(max(waited.total_seconds(), 0))
-            if reading.reached != topic.position:
-                topic.extend(reading)
-            application.is_woken = application.is_woken or not reading.is_last
-        application.reader = None
-
-    async def _read(self, token: str, after: Position, chat_number: int | None) -> Reading | None:
-        """The next frames; None if the database or the application is away."""
-        return await self._in_thread(read_frames, token, after, chat_number)
+        try:
+            while application.is_woken and application.streams:
+                application.is_woken = False
+                reading = await self._in_thread(read_frames, token, topic.position)
+                if reading is None:
+                    return
+                if reading.frames:
+                    waited = timezone.now() - reading.frames[0].created_at
+                    LAG_SECONDS.observe(max(waited.total_seconds(), 0))
+                if reading.reached != topic.position:
+                    topic.extend(reading)
+                application.is_woken = application.is_woken or not reading.is_last
+        finally:
+            # Whatever the error was, the next look tries again.
+            application.reader = None
 
     async def _in_thread(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs

@@ -1,4 +1,4 @@
-"""One stream: what a client has got so far, and what comes next."""
+"""One stream: it knows what its client has received, and sends what follows."""
 
 import asyncio
 import time
@@ -139,7 +139,7 @@ class EventStream:
                 await self._drain(self._connection)
 
     async def _drain(self, connection: StreamConnection) -> None:
-        """Wait until the client has taken what was written; drop one that takes nothing."""
+        """Wait until the client has read what was written. Drop a client that reads nothing."""
         with CONGESTED.track_inprogress():
             try:
                 async with asyncio.timeout(STREAM_STALLED_SECONDS):

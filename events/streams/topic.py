@@ -34,7 +34,7 @@ class Topic:
         self._waiting: defaultdict[int | None, dict[Waiting, None]] = defaultdict(dict)
 
     def extend(self, reading: Reading) -> None:
-        """Add what was read behind `position`, and resume the streams that wait for it."""
+        """Add the frames that follow `position`, and resume the streams that wait for them."""
         before = self.position
         # A kept frame may have the text of a message that is erased now.
         if any(frame.type == ERASED for frame in reading.frames):
