@@ -13,7 +13,8 @@ import pytest
 from selenium.webdriver import Chrome
 
 from tests.browser.chromium import chromium, require_chromium
-from tests.browser.site import PASSWORD, Site
+from tests.browser.demo import BODIES, Pair, two_windows
+from tests.browser.site import PASSWORD, Said, Site, new_chat
 from tests.browser.window import Window
 from tests.live.servers import EmbeddedServer, stack_url
 
@@ -59,3 +60,16 @@ def window(
     window.leave()
     assert window.complaints() == []
     assert not [address for address in window.requests() if window.is_elsewhere(address)]
+
+
+@pytest.fixture
+def said(site: Site) -> Said:
+    """A chat for the demo."""
+    return new_chat(site, "Order 17", BODIES)
+
+
+@pytest.fixture
+def pair(window: Window, site: Site, said: Said) -> Iterator[Pair]:
+    """Two windows of the demo at this chat."""
+    with two_windows(window, site, said) as pair:
+        yield pair

@@ -1,27 +1,19 @@
 """The demo in a real browser, in two windows: each shows at once what the other does."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 
-from tests.browser.site import Said, Site, new_chat
+from tests.browser.demo import BODIES, Pair, act, await_texts, opened, write
+from tests.browser.site import Site, new_chat
 from tests.browser.window import Window
 from tests.live.servers import NO_TLS, EmbeddedServer, eventually, manage
-from tests.pipeline.proxy import Proxy, proxy_to, through
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
-BODIES = [
-    "Good morning! Where is my order?",
-    "It left the warehouse today 📦",
-    "どうもありがとうございます。",
-]
 WIDE, NARROW = (1000, 800), (390, 844)
 
 _NOTE_THE_SENDING = """
@@ -44,89 +36,6 @@ const texts = [location.href, document.cookie];
 for (const store of [localStorage, sessionStorage]) texts.push(JSON.stringify(store));
 return texts.join().includes(arguments[0]);
 """
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two windows of one browser at a chat, and the way between them and the server."""
-
-    window: Window
-    handles: tuple[str, str]
-    proxy: Proxy
-    said: Said
-
-    def left(self) -> Window:
-        """The first window; the driver goes on there."""
-        return self._at(self.handles[0])
-
-    def right(self) -> Window:
-        """The second one."""
-        return self._at(self.handles[1])
-
-    def both(self) -> Iterator[Window]:
-        """One after the other."""
-        yield self.left()
-        yield self.right()
-
-    def _at(self, handle: str) -> Window:
-        self.window.driver.switch_to.window(handle)
-        return self.window
-
-
-def opened(window: Window, path: str) -> None:
-    """Open a chat, until its stream is open."""
-    window.open(f"/demo/{path}")
-    window.see("#stream.is-live")
-
-
-@pytest.fixture
-def said(site: Site) -> Said:
-    return new_chat(site, "Order 17", BODIES)
-
-
-@pytest.fixture
-def pair(window: Window, site: Site, said: Said) -> Iterator[Pair]:
-    driver = window.driver
-    with proxy_to(site.url) as proxy:
-        near = Window(driver, through(proxy, site.url), window.pictures)
-        first = driver.current_window_handle
-        window.requests()
-        opened(near, f"#{said.token}/1")
-        driver.switch_to.new_window("window")
-        second = driver.current_window_handle
-        try:
-            opened(near, f"#{said.token}/1")
-            pair = Pair(near, (first, second), proxy, said)
-            for shown in pair.both():
-                await_texts(shown, [*BODIES])
-            yield pair
-            assert near.complaints() == []
-            assert not [address for address in near.requests() if near.is_elsewhere(address)]
-        finally:
-            driver.switch_to.window(second)
-            driver.close()
-            driver.switch_to.window(first)
-            near.leave()
-
-
-def await_texts(window: Window, texts: list[str]) -> None:
-    """Until the window shows exactly these messages, in this order."""
-    window.wait(lambda _: window.contents("#messages .text") == texts, f"{texts}")
-
-
-def is_cut(driver: Chrome) -> bool:
-    """Whether the page says that its stream is not open."""
-    return not driver.find_elements(By.CSS_SELECTOR, "#stream.is-live")
-
-
-def write(window: Window, text: str) -> None:
-    window.fill("#body", text)
-    window.see("#body").send_keys(Keys.ENTER)
-
-
-def act(window: Window, number: int, name: str) -> None:
-    """Press a button of a message."""
-    window.click(f'#messages [data-number="{number}"] .{name}')
 
 
 def test_a_message_written_in_one_window_is_in_the_other_at_once(
@@ -217,56 +126,6 @@ def test_a_search_marks_its_hits(pair: Pair) -> None:
     assert left.driver.title == "Chat system demo"
     left.click("#close-search")
     assert not left.driver.find_element(By.ID, "found").is_displayed()
-
-
-def test_after_a_cut_nothing_is_missing_and_nothing_is_there_twice(pair: Pair, site: Site) -> None:
-    expected = [*BODIES]
-    for round_ in range(2):
-        pair.proxy.close()
-        for window in pair.both():
-            window.wait(is_cut, "the stream is cut")
-        with site.api() as api:
-            path = f"/applications/{pair.said.token}/chats/1/messages"
-            many = [{"body": f"{round_}: {number}"} for number in range(60)]
-            assert api.post(f"{path}/bulk", json={"messages": many}).status_code == 201
-            assert api.patch(f"{path}/1", json={"body": f"Hello {round_}"}).status_code == 200
-        pair.proxy.open()
-        expected = [f"Hello {round_}", *expected[1:], *(one["body"] for one in many)]
-        for window in pair.both():
-            window.see("#stream.is-live")
-            await_texts(window, expected)
-
-    # The browser says that it could not connect; nothing else is an error.
-    assert [one for one in pair.window.complaints() if "net::ERR_" not in one] == []
-
-
-def test_a_cut_stream_whose_page_is_used_on_is_renewed(pair: Pair) -> None:
-    pair.proxy.cut()
-    write(pair.left(), "still there")
-    for window in pair.both():
-        await_texts(window, [*BODIES, "still there"])
-        window.see("#stream.is-live")
-    assert [one for one in pair.window.complaints() if "net::ERR_" not in one] == []
-
-
-def test_a_stream_whose_token_is_refused_goes_on_with_another(pair: Pair, site: Site) -> None:
-    expected = [*BODIES]
-    application = f"/applications/{pair.said.token}"
-    with site.api() as api:
-        for text in ("before any event", "after an event"):
-            assert api.post(f"{application}/key").status_code == 200  # which ends all tokens
-            for window in pair.both():
-                window.wait(is_cut, "the stream is closed")
-            made = api.post(f"{application}/chats/1/messages", json={"body": text})
-            assert made.status_code == 201
-            expected.append(text)
-            for window in pair.both():
-                window.see("#stream.is-live")
-                await_texts(window, expected)
-
-    refused = pair.window.complaints()
-    assert refused
-    assert [one for one in refused if "401" not in one] == []
 
 
 def test_all_is_made_in_the_page_and_fits_a_phone(window: Window, site: Site) -> None:
