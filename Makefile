@@ -29,7 +29,7 @@ bench: .venv/dev ## speed beside other designs, on the real services; QUICK=1 in
 chaos: .venv/dev ## break each part of the stack under load; SECONDS=30 for shorter cases
 	@scripts/chaos $(if $(SECONDS),--seconds $(SECONDS))
 
-soak: .venv/dev ## ten minutes of load: memory stays flat; MINUTES=5 for fewer
+soak: .venv/dev ## half the peak rate for ten minutes: all is heard, memory stays flat; MINUTES=5
 	@scripts/chaos --soak $(or $(MINUTES),10)
 
 format: .venv/embedded-test ## rewrite the source in the project's format

@@ -39,13 +39,23 @@ class StreamRefused(Exception):
 class Listener:
     """Follows one stream in a thread until it is stopped; `received` has all events in order.
 
-    It begins behind `after`, or now. `cut` breaks the connection, as a network does.
+    It begins behind `after`, or now. `cut` breaks the connection, as a network does. With
+    `keeps_ids_only`, nothing is in `received`: a soak has millions of events.
     """
 
     def __init__(
-        self, url: str, path: str, *, after: str | None = None, key: str = "", **query: str
+        self,
+        url: str,
+        path: str,
+        *,
+        after: str | None = None,
+        key: str = "",
+        keeps_ids_only: bool = False,
+        **query: str,
     ) -> None:
         self.received: list[Received] = []
+        self._ids: dict[str, None] = {}
+        self._keeps_ids_only = keeps_ids_only
         self.last_id = after
         self.connects = 0
         self.refused: StreamRefused | None = None
@@ -64,7 +74,12 @@ class Listener:
     @property
     def ids(self) -> list[str]:
         """The ids of all events in the order of their arrival, without repeats."""
-        return list(dict.fromkeys(one.id for one in list(self.received)))
+        return list(self._ids)
+
+    @property
+    def heard(self) -> int:
+        """The number of events, without repeats."""
+        return len(self._ids)
 
     @property
     def is_open(self) -> bool:
@@ -91,7 +106,9 @@ class Listener:
         while not self._is_stopped:
             with suppress(OSError, HTTPException):
                 for one in self._connect():
-                    self.received.append(one)
+                    self._ids[one.id] = None
+                    if not self._keeps_ids_only:
+                        self.received.append(one)
             time.sleep(_PAUSE_SECONDS)
 
     def _connect(self) -> Iterator[Received]:

@@ -16,7 +16,6 @@ from chaos.listener import Listener
 from chaos.parent import APPLICATION, Parent
 from chaos.waiting import until
 
-_OF_EACH_APPLICATION, _OF_EACH_CHAT = 4, 2
 _CUT_EVERY_SECONDS = 0.5
 _HEARD_WITHIN_SECONDS = 120.0
 
@@ -56,9 +55,11 @@ def _created(kind: str, token: str, chat: int | None, number: int) -> tuple[Pare
 
 
 class Listeners:
-    """Several for each application and chat; a thread cuts one of them twice a second."""
+    """Some for each application and chat; a thread cuts one of them twice a second."""
 
-    def __init__(self, chats: Iterable[Parent]) -> None:
+    def __init__(
+        self, chats: Iterable[Parent], of_each_application: int, of_each_chat: int
+    ) -> None:
         random = Random()
         chats = sorted(set(chats))
         applications = sorted({Parent(chat.token) for chat in chats})
@@ -67,7 +68,7 @@ class Listeners:
         self._cutter = Thread(target=self._cut_now_and_then, daemon=True)
         self._listeners = [
             (parent, _listener(parent))
-            for parents, count in ((applications, _OF_EACH_APPLICATION), (chats, _OF_EACH_CHAT))
+            for parents, count in ((applications, of_each_application), (chats, of_each_chat))
             for parent in parents
             for _ in range(count)
         ]
@@ -98,7 +99,7 @@ class Listeners:
             # If it does not hear everything, the comparison says what is missing.
             with suppress(ChaosError):
                 until(
-                    lambda: len(listener.ids) >= len(expected),  # noqa: B023 - called at once
+                    lambda: listener.heard >= len(expected),  # noqa: B023 - called at once
                     "a listener has heard everything",
                     _HEARD_WITHIN_SECONDS,
                 )
@@ -119,7 +120,7 @@ class Listeners:
 def _listener(parent: Parent) -> Listener:
     of_chat = f"/chats/{parent.number}" if parent.number else ""
     path = f"/applications/{parent.token}{of_chat}/stream"
-    return Listener(os.environ["BASE_URL"], path, after="0")
+    return Listener(os.environ["BASE_URL"], path, after="0", keeps_ids_only=True)
 
 
 def expected_ids(log: Iterable[LogEntry], parent: Parent) -> list[str]:

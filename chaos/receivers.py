@@ -26,7 +26,6 @@ from chaos.listening import (
 from chaos.parent import Parent
 from chaos.waiting import until
 
-_COUNT = 3
 #: A receiver answers otherwise in one of these ways, each with this probability.
 _FAILURES = ("500", "503", "slow", "hang", "reset", "redirect", "gone")
 _FAILURE_PROBABILITY = 0.02
@@ -111,9 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
 class Receivers:
     """Some for one application; a webhook that was disabled by a 410 is switched on again."""
 
-    def __init__(self, application: Parent) -> None:
+    def __init__(self, application: Parent, count: int) -> None:
         random = Random()
-        self.receivers = [Receiver(application, random) for _ in range(_COUNT)]
+        self.receivers = [Receiver(application, random) for _ in range(count)]
         handler = type("Handler", (_Handler,), {"receivers": self.receivers})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
@@ -182,9 +181,16 @@ def _go_on(http: Client, receiver: Receiver) -> None:
 class Audience:
     """All who hear of a load: listeners of all its chats, receivers of its first application."""
 
-    def __init__(self, chats: Sequence[Parent]) -> None:
-        self._listeners = Listeners(chats)
-        self._receivers = Receivers(Parent(min(chats).token))
+    def __init__(
+        self,
+        chats: Sequence[Parent],
+        *,
+        of_each_application: int = 4,
+        of_each_chat: int = 2,
+        receivers: int = 3,
+    ) -> None:
+        self._listeners = Listeners(chats, of_each_application, of_each_chat)
+        self._receivers = Receivers(Parent(min(chats).token), receivers)
 
     def __enter__(self) -> Self:
         with ExitStack() as begun:

@@ -25,7 +25,9 @@ def report(soaked: Soaked) -> None:
 def _text(soaked: Soaked) -> str:
     seconds = soaked.samples[-1].at - soaked.samples[0].at
     return (
-        f"{seconds / 60:.1f} minutes, {soaked.requests} requests, {soaked.failed} failed,"
+        f"{seconds / 60:.1f} minutes, {soaked.requests} requests whose answers are checked, and"
+        f" {soaked.messages} messages at {soaked.rate:.0f} a second; {soaked.failed} failed,"
+        f" streams resumed {soaked.resumed} times,"
         f" {len(soaked.violations)} promises broken:"
         f" {'ok' if is_ok(soaked) else 'not ok'}. A key of a request took"
         f" {soaked.request_bytes:.0f} bytes of Redis, the block of a chat"

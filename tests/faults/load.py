@@ -23,11 +23,11 @@ INTERVAL_SECONDS = 0.05
 class Load(load.Load):
     """One client for each entry of `homes`; `authority` gave the numbers when it was made."""
 
-    def __init__(self, homes: Sequence[Parent]) -> None:
+    def __init__(self, homes: Sequence[Parent], interval: float = INTERVAL_SECONDS) -> None:
         super().__init__(
             homes,
             mix={Kind.MESSAGE: 1},
-            interval=INTERVAL_SECONDS,
+            interval=interval,
             journal=Journal(),
             keyed=False,
         )
