@@ -211,13 +211,14 @@ class ApiHandler:
     def plan(self, environ: "WSGIEnvironment") -> RequestPlan:
         """Return where the request runs, and the size limit of its body.
 
-        A view that waits for group commits alone runs on the event loop, unless the request has a
-        cookie, which has to be looked up in the database.
+        Where the view allows it, that is the event loop, unless the request has a cookie, which has
+        to be looked up in the database.
         """
         path = environ["PATH_INFO"]
         view = self._view_class(path)
         method = environ["REQUEST_METHOD"]
-        if method in view.suspendable_methods and "HTTP_COOKIE" not in environ:
+        suspends = view.suspends(method, environ.get("QUERY_STRING", ""))
+        if suspends and "HTTP_COOKIE" not in environ:
             executor = Executor.EVENT_LOOP
         elif _is_operations(path):
             executor = Executor.OPERATIONS_THREADS

@@ -5,6 +5,7 @@ are made; DRF's rendering would cost a tenth of a create. The entity tag of an i
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -182,14 +183,23 @@ class ApiView(OptionsView):
         "PATCH": "change",
         "DELETE": "delete",
     }
-    #: Methods that wait for group commits alone (infra.event_loop): they run no database query of
-    #: their own and take little time.
+    #: Methods that wait on the event loop (infra.event_loop): they run no query of their own there
+    #: and take little time.
     suspendable_methods: Collection[str] = ()
+    #: Query parameters that select rows by their values, for which it runs queries of its own.
+    filters: ClassVar[AbstractSet[str]] = frozenset()
     #: Methods that need the database. While it is known to be down they fail at once.
     database_methods: Collection[str] = ("GET", "HEAD", "PUT", "PATCH", "DELETE")
     renderer_classes: Sequence[type[BaseRenderer]] = (JsonRenderer,)
     throttle_classes: Sequence[type[BaseThrottle]] = (RateLimit,)
     _is_counted = False
+
+    @classmethod
+    def suspends(cls, method: str, query: str) -> bool:
+        """Whether a request with this method and query string is handled on the event loop."""
+        # A name may be written with escapes.
+        is_filtered = cls.filters and ("%" in query or any(name in query for name in cls.filters))
+        return method in cls.suspendable_methods and not is_filtered
 
     def get_parsers(self) -> list[BaseParser]:
         """Return parsers that all requests share, since they have no state of a request."""

@@ -1,8 +1,7 @@
 """The routes of numbered rows of any record type: list, create, read and edit."""
 
 from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
@@ -11,8 +10,9 @@ from rest_framework.request import Request
 from api.requests import expected_versions, idempotent_request
 from api.views import ApiView, conditional_response, created_response, json_response
 from ingest.commit import accept
+from ingest.edits import update
 from ingest.fields import Value
-from ingest.read_your_writes import get, require_parent, update
+from ingest.read_your_writes import get, require_parent
 from ingest.records import Key, RecordType
 from listing.pages import Pager, Source, query_parameters, read_window
 from listing.parent_rows import rows_of
@@ -29,9 +29,7 @@ class RecordCollection(ApiView):
     """The rows of one parent."""
 
     record_type: ClassVar[RecordType]
-    #: The parameters that select rows by their values.
-    filters: ClassVar[AbstractSet[str]] = frozenset()
-    suspendable_methods = ("POST",)
+    suspendable_methods = ("GET", "HEAD", "POST")
 
     def get(self, request: Request, **address: str) -> HttpResponse:
         """A page, by number."""
@@ -39,16 +37,14 @@ class RecordCollection(ApiView):
         parameters = query_parameters(request)
         window = read_window(parameters)
         if self.filters.isdisjoint(parameters):
-            rows = rows_of(kind.model, parent)
+            rows = rows_of(parent)
         else:
             rows = self.filtered(parent, parameters)
-        require_parent(kind, parent)
-        pager = Pager[Any](
-            source=rows,
-            number_of=attrgetter(kind.number_field),
-            represent=kind.as_json,
-        )
-        return json_response(pager.page(request, parameters, window))
+        pager = Pager[Any](source=rows, number_of=itemgetter(0), represent=kind.as_json)
+        page = pager.page(request, parameters, window)
+        if not page["results"]:  # else there is a parent, since it has rows
+            require_parent(kind, parent)
+        return json_response(page)
 
     def filtered(self, parent: Key, parameters: Mapping[str, str]) -> Source[Any]:
         """The rows that the parameters in `filters` select. Raises Invalid."""
@@ -61,13 +57,16 @@ class RecordCollection(ApiView):
         row = accept(kind.new(key_of(address), accepted_at=None, **kind.clean(request.data)), once)
         if staff := self.staff_user:
             note_added(staff, [row])
-        return created_response(self.http_request, row.number, kind.new_as_json(row), once)
+        return created_response(
+            self.http_request, row.number, kind.as_json(kind.show_new(row)), once
+        )
 
 
 class RecordItem(ApiView):
     """One row."""
 
     record_type: ClassVar[RecordType]
+    suspendable_methods = ("GET", "HEAD")
 
     def get(self, request: Request, **address: str) -> HttpResponse:
         """Show it."""
@@ -94,4 +93,4 @@ class RecordItem(ApiView):
         row = update(kind, key_of(address), expected, **values)
         if staff := self.staff_user:
             note_edited(staff, row, values)
-        return conditional_response(request, row.version, kind.as_json(row))
+        return conditional_response(request, row.version, kind.as_json(kind.show(row)))

@@ -19,7 +19,7 @@ from infra.rabbitmq.publisher import publisher
 from infra.versions import FIRST_VERSION
 from ingest.message_format import write_message
 from ingest.post_commit import Finished, clear_pending
-from listing.pages import Window
+from ingest.read_your_writes import Window
 from messages_app.records import MESSAGES
 from operations import counts
 from search.index import lifecycle

@@ -41,7 +41,7 @@ def _read(record_type: RecordType, keys: Iterable[Key]) -> dict[Key, object]:
     """The stored rows of these keys as JSON."""
     rows: Any = record_type.model._default_manager
     return {
-        record_type.key_of(row): record_type.as_json(row)
+        record_type.key_of(row): record_type.as_json(record_type.show(row))
         for wanted in in_pieces(record_type.key_fields, keys)
         for row in rows.filter(wanted)
     }

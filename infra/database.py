@@ -4,10 +4,10 @@ Other errors are not repeated here: a lock timeout has cost its time already, an
 may have committed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from django.db import Error, OperationalError, connection, transaction
@@ -15,6 +15,7 @@ from django.utils import timezone
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from infra.breaker import Breaker
+from infra.event_loop import Batcher, is_in_greenlet
 from infra.models import Job
 from infra.service_errors import is_deadlock
 from infra.timeouts import DATABASE_DEADLOCK_ATTEMPTS
@@ -91,6 +92,32 @@ def note_failure(error: Exception) -> None:
     """Open the breaker if this error means that the connection broke."""
     if error.args and error.args[0] in _CONNECTION_BROKE:
         database_breaker().open(error)
+
+
+def wait_in_thread(work: Callable[[], Result]) -> Result:
+    """The result of `work`, which waits for services; on an event loop, in a thread.
+
+    Only for what is rarely needed: such work is done one after the other. Raises Unavailable if too
+    much of it waits.
+    """
+    if not is_in_greenlet():
+        return work()
+    result: Result = _rare_work.call(work)
+    return result
+
+
+def _do_each(works: Sequence[Callable[[], Any]]) -> list[Any]:
+    renew_connection()
+    outcomes: list[Any] = []
+    for work in works:
+        try:
+            outcomes.append(work())
+        except Exception as error:  # noqa: BLE001 - it is the outcome of this work alone
+            outcomes.append(error)
+    return outcomes
+
+
+_rare_work: Batcher[Callable[[], Any], Any] = Batcher("rare-work", _do_each)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Waiting on an event loop: plain functions that are suspended, and thousands of timeouts.
+"""Waiting on an event loop: plain functions that are suspended, batches of their work, timeouts.
 
 With coroutines, each function on the stack of a wait would have to be one; in a greenlet none has
 to know. Code that runs here may wait by `await_` alone: any other wait stops all other requests.
@@ -6,13 +6,20 @@ to know. Code that runs here may wait by `await_` alone: any other wait stops al
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
-from typing import Any, ParamSpec, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from greenlet import getcurrent, greenlet
 
+from infra.errors import Unavailable
+from infra.timeouts import REQUEST_TURN_SECONDS
+
 Arguments = ParamSpec("Arguments")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 #: Each thread keeps at most this number of greenlets for further calls.
@@ -130,3 +137,114 @@ class TimeoutQueue:
                 return
             del self._deadlines[callback]
             callback()
+
+
+class Busy(Unavailable):
+    """Too many calls wait, or the turn of this one did not come in time: nothing was begun."""
+
+    detail = "Too many requests are waiting."
+
+
+@dataclass(eq=False)
+class _Call(Generic[Item, Result]):
+    """An item that waits for its batch, and the future of its result."""
+
+    item: Item
+    weight: int
+    result: "asyncio.Future[Result]"
+
+    def expire(self) -> None:
+        """End the wait, unless the batch has begun, which takes its own time."""
+        if not self.result.done():
+            self.result.set_exception(Busy)
+
+
+@dataclass(frozen=True)
+class BatchLimits:
+    """Limits of a batch, of the queue and of the wait in it; a call counts by its weight."""
+
+    batch: int = 1000
+    waiting: int = 100_000
+    seconds: float = REQUEST_TURN_SECONDS
+
+
+class Batcher(Generic[Item, Result]):
+    """Does in one thread what suspended functions wait for: whatever waits then is one batch.
+
+    `work` returns one result or exception for each item, in order. If it raises, every item of the
+    batch gets that exception.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[Sequence[Item]], Sequence[Result | Exception]],
+        limits: BatchLimits = BatchLimits(),
+    ) -> None:
+        self._work = work
+        self._limits = limits
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._begin_on(None)
+
+    def _begin_on(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        self._loop = loop
+        self._calls: deque[_Call[Item, Result]] = deque()
+        self._weight = 0
+        self._is_working = False
+        self._timeouts = TimeoutQueue(self._limits.seconds)
+
+    def call(self, item: Item, weight: int = 1) -> Result:
+        """Suspend until the item's batch is done. Raises Busy, and the item's own error."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._begin_on(loop)
+        if self._weight + weight > self._limits.waiting:
+            raise Busy
+        call = _Call[Item, Result](item, weight, loop.create_future())
+        self._calls.append(call)
+        self._weight += weight
+        if not self._is_working:
+            self._is_working = True
+            loop.call_soon(self._begin)  # after the calls of this turn of the loop
+        self._timeouts.add(call.expire)
+        try:
+            return await_(call.result)
+        finally:
+            self._timeouts.cancel(call.expire)
+
+    def _begin(self) -> None:
+        batch = self._next_batch()
+        self._is_working = bool(batch)
+        if batch and self._loop:
+            items = [call.item for call in batch]
+            work = self._loop.run_in_executor(self._thread, self._work, items)
+            work.add_done_callback(lambda done: self._finish(batch, done))
+
+    def _next_batch(self) -> "list[_Call[Item, Result]]":
+        batch: list[_Call[Item, Result]] = []
+        weight = 0
+        while self._calls and (not batch or weight + self._calls[0].weight <= self._limits.batch):
+            call = self._calls.popleft()
+            self._weight -= call.weight
+            if not call.result.done():
+                self._timeouts.cancel(call.expire)
+                batch.append(call)
+                weight += call.weight
+        return batch
+
+    def _finish(
+        self,
+        batch: "Sequence[_Call[Item, Result]]",
+        done: "asyncio.Future[Sequence[Result | Exception]]",
+    ) -> None:
+        self._begin()  # so that the next batch is worked on while these go on
+        error = done.exception()
+        outcomes = [error] * len(batch) if error else done.result()
+        for call, outcome in zip(batch, outcomes, strict=True):
+            if call.result.done():
+                continue  # its function has ended: the process is shutting down
+            if isinstance(outcome, BaseException):
+                call.result.set_exception(outcome)
+            else:
+                call.result.set_result(outcome)

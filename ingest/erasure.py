@@ -20,11 +20,12 @@ from infra.natural_keys import with_keys
 from infra.redis_client import redis_is_configured
 from infra.versions import Versions
 from ingest.dead_letters.replay import rows_in
+from ingest.edits import store_if_pending
 from ingest.idempotent_insert import store_rows
 from ingest.message_format import UnknownFormat
 from ingest.models import DeadLetter
 from ingest.post_commit import finish_unqueued
-from ingest.read_your_writes import MaybeQueued, may_be_queued, store_if_pending
+from ingest.read_your_writes import MaybeQueued, may_be_queued
 from ingest.records import Action, Key, NumberedRow, RecordType, RowChange, announce
 from ingest.redis_keys import parent_name
 

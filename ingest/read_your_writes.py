@@ -1,31 +1,34 @@
-"""Reading and updating rows that may be pending: accepted and not stored yet.
+"""Reading rows that may be pending: accepted and not stored yet.
 
 Redis has a sorted set of the pending rows of each parent, by number. A missing row is looked up
 there, and then in the table again, because it may have moved in between.
+
+Requests on the event loop read together: what waits at the same time is one statement, and one look
+into Redis. Elsewhere each reads for itself, with the connection of its thread.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar, cast
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cache, partial
+from typing import Any, cast
 
-from django.db.models import Model, QuerySet
+from django.db import connection
 
-from infra.database import in_transaction
-from infra.errors import Conflict, Unavailable
+from infra.database import wait_in_thread
+from infra.errors import Unavailable
+from infra.event_loop import Batcher, is_in_greenlet
 from infra.logs import Event, get_logger
 from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
-from infra.versions import Versions, update_if_version
 from ingest import redis_keys
-from ingest.idempotent_insert import store_rows
 from ingest.late_rows import is_purged
 from ingest.message_format import Undecodable, read_member
 from ingest.models import Source
 from ingest.numbering.authority import read_authority
 from ingest.numbering.fencing import is_verified
 from ingest.numbering.leases import ceiling_of
-from ingest.post_commit import finish_unqueued
-from ingest.records import Action, Key, NumberedRow, RecordType, RowChange, announce
+from ingest.records import Key, NumberedRow, RecordType, record_type_of_parent
 
 logger = get_logger(__name__)
 
@@ -36,15 +39,169 @@ class MaybeQueued(Unavailable):
     detail = "It may be in a queue that cannot be read just now."
 
 
-class Erased(Conflict):
-    """The row was erased, so it has no values to change."""
-
-    detail = "It was erased, so it cannot be edited."
+#: Higher than any number.
+MAX_NUMBER = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class PendingRange:
-    """Pending rows of a range, and whether the parent has no pending rows at all."""
+class Window:
+    """Numbers of rows: exclusive bounds, order, and maximum count."""
+
+    after: int | None = None
+    before: int | None = None
+    limit: int = 1
+    descending: bool = False
+
+    @classmethod
+    def of_one(cls, number: int) -> "Window":
+        """This number alone."""
+        return cls(number - 1, number + 1)
+
+    def beyond(self, number: int) -> "Window":
+        """The rest of the window, behind this number."""
+        if self.descending:
+            return replace(self, before=number)
+        return replace(self, after=number)
+
+
+# --- Stored rows ----------------------------------------------------------------------------
+
+
+class Part(StrEnum):
+    """What is read of stored rows."""
+
+    ROWS = "rows as they are shown"
+    NUMBERS = "numbers"
+    LOWEST = "lowest number"
+    HIGHEST = "highest number"
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    parent: Key
+    window: Window
+    part: Part
+
+
+def stored_rows(parent: Key, window: Window) -> Sequence[Any]:
+    """The stored rows of a parent in this window, as they are shown."""
+    rows: Sequence[Any] = _ask(_Question(parent, window, Part.ROWS))
+    return rows
+
+
+def stored_numbers(parent: Key, window: Window) -> list[int]:
+    """The numbers of the same rows, read from the index alone."""
+    return [number for (number, *_) in _ask(_Question(parent, window, Part.NUMBERS))]
+
+
+def lowest_number_above(parent: Key, number: int) -> int | None:
+    """The lowest stored number above this one; None if there is none."""
+    [(found, *_)] = _ask(_Question(parent, Window(after=number), Part.LOWEST))
+    return cast("int | None", found)
+
+
+def highest_number_below(parent: Key, number: int) -> int | None:
+    """The highest stored number below this one; None if there is none."""
+    [(found, *_)] = _ask(_Question(parent, Window(before=number), Part.HIGHEST))
+    return cast("int | None", found)
+
+
+def _ask(question: _Question) -> Any:
+    """The rows, or tuples that begin with a number. Raises errors of the database, Unavailable."""
+    if is_in_greenlet():
+        return _stored.call(question, weight=question.window.limit)
+    [answer] = _answer([question])
+    return answer
+
+
+def _answer(questions: Sequence[_Question]) -> Sequence[Sequence[Any]]:
+    """The answers, by one statement for the questions about each table.
+
+    A thread that waits for a server has to wait for the interpreter afterwards, for milliseconds
+    while the event loop is busy. So one statement is asked, and not one for each question.
+    """
+    answers: list[list[Any]] = [[] for _ in questions]
+    places: defaultdict[RecordType, list[int]] = defaultdict(list)
+    for place, question in enumerate(questions):
+        places[record_type_of_parent(question.parent)].append(place)
+    for kind, asked in places.items():
+        for *values, place in _select(kind, {place: questions[place] for place in asked}):
+            answers[place].append(kind.shown_row._make(values))
+    return answers
+
+
+def _select(kind: RecordType, questions: Mapping[int, _Question]) -> Iterator[Sequence[Any]]:
+    """What these questions ask for; the last column is the place of the question."""
+    selects, parameters = [], []
+    for place, question in questions.items():
+        window = question.window
+        bounds = [bound for bound in (window.after, window.before) if bound is not None]
+        selects.append(
+            _statement(
+                kind,
+                question.part,
+                window.after is not None,
+                window.before is not None,
+                window.descending,
+            )
+        )
+        parameters.append([place, *question.parent, *bounds, window.limit])
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":  # it takes no LIMIT within a union, and is not far away
+            for select, some in zip(selects, parameters, strict=True):
+                cursor.execute(select, some)
+                yield from cursor.fetchall()
+        else:
+            united = " UNION ALL ".join(f"({select})" for select in selects)
+            cursor.execute(united, [one for some in parameters for one in some])
+            yield from cursor.fetchall()
+
+
+#: Makes the text of a time, in the format of `ingest.records.timestamp`.
+_TIME = {
+    "mysql": "DATE_FORMAT({column}, '%%Y-%%m-%%dT%%H:%%i:%%s.%%fZ')",
+    "sqlite": "REPLACE(SUBSTR({column} || '.000000', 1, 26), ' ', 'T') || 'Z'",
+}
+_TIMES = ("created_at", "updated_at", "erased_at")
+
+
+@cache
+def _statement(kind: RecordType, part: Part, after: bool, before: bool, descending: bool) -> str:
+    """Raw SQL: Django takes longer to build such a statement than a database to answer it.
+
+    All names are our own, so nothing can be injected.
+    """
+    quote = connection.ops.quote_name
+    *shared, number = map(quote, kind.key_fields)
+    first = {Part.LOWEST: f"MIN({number})", Part.HIGHEST: f"MAX({number})"}.get(part, number)
+    others = [
+        (_TIME[connection.vendor].format(column=quote(name)) if name in _TIMES else quote(name))
+        if part == Part.ROWS
+        else "NULL"
+        for name in kind.shown_names[1:]
+    ]
+    columns = ", ".join([first, *others, "%s"])
+    conditions = [f"{column} = %s" for column in shared]
+    conditions += [f"{number} > %s"] * after + [f"{number} < %s"] * before
+    order = f" ORDER BY {number}{' DESC' * descending}" * (first == number)
+    table, wanted = quote(kind.model._meta.db_table), " AND ".join(conditions)
+    return f"SELECT {columns} FROM {table} WHERE {wanted}{order} LIMIT %s"  # noqa: S608
+
+
+def _answer_in_thread(questions: Sequence[_Question]) -> Sequence[Sequence[Any]]:
+    connection.close_if_unusable_or_obsolete()  # as Django does before each request
+    return _answer(questions)
+
+
+_stored: Batcher[_Question, Sequence[Any]] = Batcher("stored-rows", _answer_in_thread)
+
+
+# --- Pending rows ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRows:
+    """Pending rows of a window, and whether the parent has no pending rows at all."""
 
     rows: Sequence[NumberedRow]
     nothing_pends: bool
@@ -53,35 +210,45 @@ class PendingRange:
 def find_pending(key: Key) -> NumberedRow | None:
     """The row if Redis shows it as pending; `key` ends in its number. Never raises."""
     *parent, number = key
-    name = redis_keys.pending(redis_keys.parent_name(parent))
-    try:
-        members = ask_redis(lambda server: server.zrangebyscore(name, number, number))
-    except RedisUnavailable:
-        return None
-    return next(iter(_readable_members(tuple(parent), members)), None)
+    found = pending_rows(tuple(parent), Window.of_one(int(number))).rows
+    return next(iter(found), None)
 
 
-def pending_in_range(
-    parent: Key, *, after: int | None, before: int | None, limit: int, descending: bool
-) -> PendingRange:
-    """The first `limit` pending rows between these numbers, both exclusive; none without Redis."""
-    name = redis_keys.pending(redis_keys.parent_name(parent))
-    low = "-inf" if after is None else f"({after}"
-    high = "+inf" if before is None else f"({before}"
+def pending_rows(parent: Key, window: Window) -> PendingRows:
+    """The first pending rows in this window; none without Redis."""
+    if is_in_greenlet():
+        return _pending.call((parent, window), weight=window.limit)
+    [found] = _look([(parent, window)])
+    return found
+
+
+def _look(questions: Sequence[tuple[Key, Window]]) -> Sequence[PendingRows]:
+    """The pending rows of these parents and windows, by one look into Redis."""
 
     def see(server: Any) -> Any:
         pipeline = server.pipeline(transaction=False)
-        if descending:
-            pipeline.zrevrangebyscore(name, high, low, start=0, num=limit)
-        else:
-            pipeline.zrangebyscore(name, low, high, start=0, num=limit)
-        return pipeline.zcard(name).execute()
+        for parent, window in questions:
+            name = redis_keys.pending(redis_keys.parent_name(parent))
+            low = "-inf" if window.after is None else f"({window.after}"
+            high = "+inf" if window.before is None else f"({window.before}"
+            if window.descending:
+                pipeline.zrevrangebyscore(name, high, low, start=0, num=window.limit)
+            else:
+                pipeline.zrangebyscore(name, low, high, start=0, num=window.limit)
+            pipeline.zcard(name)
+        return pipeline.execute()
 
     try:
-        members, count = ask_redis(see)
+        seen = ask_redis(see)
     except RedisUnavailable:
-        return PendingRange([], nothing_pends=True)
-    return PendingRange(_readable_members(parent, members), nothing_pends=count == 0)
+        return [PendingRows([], nothing_pends=True)] * len(questions)
+    return [
+        PendingRows(_readable_members(parent, members), nothing_pends=count == 0)
+        for (parent, _), members, count in zip(questions, seen[::2], seen[1::2], strict=True)
+    ]
+
+
+_pending: Batcher[tuple[Key, Window], PendingRows] = Batcher("pending-rows", _look)
 
 
 def _readable_members(parent: Key, members: Sequence[bytes]) -> list[NumberedRow]:
@@ -93,6 +260,9 @@ def _readable_members(parent: Key, members: Sequence[bytes]) -> list[NumberedRow
             # The sweeper makes it a dead letter.
             logger.warning(Event.PENDING_UNREADABLE, parent=parent, error=error)
     return rows
+
+
+# --- Rows that may be pending or stored -----------------------------------------------------
 
 
 def may_be_queued(key: Key) -> bool:
@@ -136,36 +306,9 @@ def _may_have_been_given(key: Key) -> bool:
     return int(number) <= ceiling
 
 
-def store_if_pending(key: Key) -> bool:
-    """Store the row now if it is pending; whether it was. Raises OperationalError."""
-    row = find_pending(key) if redis_is_configured() else None
-    if row is None:
-        return False
-    store_rows([row])
-    finish_unqueued([row])
-    return True
-
-
-Row = TypeVar("Row", bound=Model)
-
-
-def find_pending_or_stored(rows: "QuerySet[Row]", key: Key) -> Row | None:
-    """The row of this key, which was not in its table a moment ago. Raises MaybeQueued."""
-    if not redis_is_configured():
-        return None
-    pending = find_pending(key)
-    if pending is not None:
-        return cast("Row", pending.instance())
-    row = rows.first()
-    if row is None and may_be_queued(key):
-        raise MaybeQueued
-    return row
-
-
 def get(kind: RecordType, key: Key) -> Any:
-    """The row of this key, stored or pending. Raises the type's `missing`, or MaybeQueued."""
-    rows = kind.rows(key)
-    row = rows.first() or find_pending_or_stored(rows, key)
+    """The row of this key as it is shown. Raises the type's `missing`, or MaybeQueued."""
+    row = _stored_row(key) or _pending_or_stored_row(kind, key)
     if row is None:
         raise kind.missing()
     return row
@@ -173,45 +316,30 @@ def get(kind: RecordType, key: Key) -> Any:
 
 def require_parent(kind: RecordType, parent: Key) -> None:
     """Check that the parent exists. Raises the type's `parent_missing`, or MaybeQueued."""
-    rows = kind.parent_row(parent)
-    if rows.exists():
-        return
     # A parent without a number, which is an application, is never pending.
-    if len(parent) == 1 or find_pending_or_stored(rows, parent) is None:
+    if len(parent) == 1:
+        exists = wait_in_thread(kind.parent_row(parent).exists)
+    else:
+        parents = record_type_of_parent(parent[:-1])
+        exists = bool(_stored_row(parent) or _pending_or_stored_row(parents, parent))
+    if not exists:
         raise kind.parent_missing()
 
 
-def update(kind: RecordType, key: Key, expected: Versions | None = None, **values: Any) -> Any:
-    """The row of this key with new values of its fields.
-
-    Raises the type's `missing`, Stale if the row has none of the `expected` versions, Erased,
-    MaybeQueued.
-
-    A pending row is stored first. The insert that is still queued is then dropped as a duplicate,
-    so the update stays.
-    """
-    change = partial(in_transaction, partial(_update_row, kind, key, expected, values))
-    row = change()
-    if row is None and redis_is_configured():
-        store_if_pending(key)
-        row = change()
-        if row is None and may_be_queued(key):
-            raise MaybeQueued
-    if row is None:
-        raise kind.missing()
-    return row
+def _stored_row(key: Key) -> Any:
+    """The stored row of this key as it is shown; None if there is none."""
+    *parent, number = key
+    return next(iter(stored_rows(tuple(parent), Window.of_one(int(number)))), None)
 
 
-def _update_row(
-    kind: RecordType, key: Key, expected: Versions | None, values: dict[str, Any]
-) -> Model | None:
-    rows = kind.rows(key)
-    editable = rows.filter(erased_at=None) if kind.is_erasable else rows
-    if not update_if_version(editable, expected, **values):
-        if kind.is_erasable and rows.exclude(erased_at=None).exists():
-            raise Erased
+def _pending_or_stored_row(kind: RecordType, key: Key) -> Any:
+    """The row of this key, which was not in its table a moment ago. Raises MaybeQueued."""
+    if not redis_is_configured():
         return None
-    row = rows.get()
-    announce(RowChange(kind.name, Action.UPDATED, [key], {key: row.version}))
-    changed: Model = row
-    return changed
+    pending = find_pending(key)
+    if pending is not None:
+        return kind.show_new(pending)
+    row = _stored_row(key)
+    if row is None and wait_in_thread(partial(may_be_queued, key)):
+        raise MaybeQueued
+    return row

@@ -1,6 +1,6 @@
 """Record types, and rows on their way in: first without a number, then with one."""
 
-from collections import defaultdict
+from collections import defaultdict, namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from django.db.models import Model, QuerySet
 
 from infra.errors import FieldError, Invalid, NotFound
 from infra.logs import request_id_var
+from infra.versions import FIRST_VERSION
 from ingest.fields import Field, Value, Values, read_fields
 from ingest.idempotency import RequestKey
 from ingest.metrics import SET_ASIDE
@@ -125,12 +126,6 @@ class RecordType:
         """The names of the fields that are stored as JSON."""
         return tuple(each.name for each in self.fields if each.is_json)
 
-    def _embed(self, shown: dict[str, object]) -> None:
-        """Have values that are JSON already copied as they are."""
-        for name in self._json_fields:
-            if isinstance(value := shown[name], str):
-                shown[name] = orjson.Fragment(value)
-
     @cached_property
     def _json_names(self) -> tuple[str, ...]:
         """The names of a row's JSON, in their order; all are attributes of the model."""
@@ -138,25 +133,45 @@ class RecordType:
         counts = (self.child_count_field,) if self.child_count_field else ()
         return (number, *parent, *self.field_names, *counts, "created_at", "updated_at")
 
-    def as_json(self, row: Model) -> dict[str, object]:
-        """A row as the API shows it; `row` may also be the instance of a pending one."""
-        shown = {name: getattr(row, name) for name in self._json_names}
-        self._embed(shown)
-        shown["created_at"] = timestamp(shown["created_at"])
-        shown["updated_at"] = timestamp(shown["updated_at"])
-        if self.is_erasable and (erased_at := getattr(row, "erased_at")) is not None:  # noqa: B009 - only erasable models have it
-            shown |= dict.fromkeys(self.field_names)
-            shown["erased_at"] = timestamp(erased_at)
-        return shown
+    @cached_property
+    def shown_names(self) -> tuple[str, ...]:
+        """The columns of a row as it is shown: those of its JSON, then what decides about it."""
+        erased = ("erased_at",) if self.is_erasable else ()
+        return (*self._json_names, *erased, "version", "id")
 
-    def new_as_json(self, row: "NumberedRow") -> dict[str, object]:
-        """A row that was just accepted, as the API shows it."""
+    @cached_property
+    def shown_row(self) -> Any:
+        """The class of rows as they are shown, a named tuple: its times are text, as in JSON.
+
+        A pending row has no `id`.
+        """
+        return namedtuple("ShownRow", self.shown_names)  # noqa: PYI024 - the names are data
+
+    def show(self, row: Model) -> Any:
+        """A row of the model as it is shown."""
+        values = [getattr(row, name) for name in self.shown_names]
+        return self.shown_row._make(
+            timestamp(value) if isinstance(value, datetime) else value for value in values
+        )
+
+    def show_new(self, row: "NumberedRow") -> Any:
+        """A row that was accepted and may not be stored yet, as it is shown."""
         *parent, number = row.key
         at = timestamp(row.accepted_at)
         children = (0,) if self.child_count_field else ()
-        values = (number, *parent, *row.values, *children, at, at)
-        shown: dict[str, object] = dict(zip(self._json_names, values, strict=True))
-        self._embed(shown)
+        erased = (None,) if self.is_erasable else ()
+        values = (number, *parent, *row.values, *children, at, at, *erased, FIRST_VERSION, None)
+        return self.shown_row._make(values)
+
+    def as_json(self, row: Any) -> dict[str, object]:
+        """The JSON of a shown row."""
+        shown: dict[str, object] = dict(zip(self._json_names, row, strict=False))
+        for name in self._json_fields:
+            if isinstance(value := shown[name], str):
+                shown[name] = orjson.Fragment(value)  # it is JSON already
+        if self.is_erasable and row.erased_at is not None:
+            shown |= dict.fromkeys(self.field_names)
+            shown["erased_at"] = row.erased_at
         return shown
 
 

@@ -11,6 +11,7 @@ from django.db import DatabaseError, InterfaceError
 from infra.database import database_breaker
 from infra.errors import DomainError, Unavailable
 from ingest import redis_keys
+from ingest.edits import store_if_pending
 from ingest.idempotency import Record, records
 from ingest.message_format import Undecodable, read_member
 from ingest.metrics import ACCEPT_SECONDS
@@ -18,7 +19,7 @@ from ingest.models import Generation, NumberAuthority
 from ingest.numbering.agent import NumberingAgent
 from ingest.numbering.blocks import BlockAnswer, BlockDemand, KnownRequest, RequestNumbers
 from ingest.numbering.leases import FIRST_LEASE, extend_block
-from ingest.read_your_writes import MaybeQueued, may_be_queued, store_if_pending
+from ingest.read_your_writes import MaybeQueued, may_be_queued
 from ingest.records import Key, Lease, NumberedRow, from_microseconds, record_type_of_parent
 from ingest.redis_keys import parent_name
 from ingest.submission import GroupOutcome, Submission, keyed_requests

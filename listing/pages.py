@@ -14,33 +14,17 @@ from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 
 from infra.errors import FieldError, Invalid, Malformed
+from ingest.read_your_writes import MAX_NUMBER, Window
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 _MAX_PARAMETERS = 100
-MAX_NUMBER = 2**63 - 1
 
 Item = TypeVar("Item")
 Item_co = TypeVar("Item_co", covariant=True)
 Row = TypeVar("Row", bound=Model)
 
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,18})\Z", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Window:
-    """The requested numbers: exclusive bounds, order, and maximum count."""
-
-    after: int | None = None
-    before: int | None = None
-    limit: int = DEFAULT_LIMIT
-    descending: bool = False
-
-    def beyond(self, number: int) -> "Window":
-        """The rest of the window, behind this number."""
-        if self.descending:
-            return replace(self, before=number)
-        return replace(self, after=number)
 
 
 class Source(Protocol[Item_co]):

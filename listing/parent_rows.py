@@ -6,28 +6,33 @@ two reads appears twice and is never missed. The stored row wins, because it may
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
-from typing import Any, Generic, TypeVar, cast
+from functools import partial
+from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import connection
-from django.db.models import Model, QuerySet
 
-from ingest.read_your_writes import pending_in_range
-from ingest.records import Key, NumberedRow, RecordType, record_type_of_parent
-from listing.pages import MAX_NUMBER, Source, Window, in_window
+from ingest.read_your_writes import (
+    MAX_NUMBER,
+    Window,
+    highest_number_below,
+    lowest_number_above,
+    pending_rows,
+    stored_numbers,
+    stored_rows,
+)
+from ingest.records import Key, NumberedRow, record_type_of_parent
+from listing.pages import Source, in_window
 
-Row = TypeVar("Row", bound=Model)
 Read = TypeVar("Read")
 
 
-def rows_of(model: type[Row], parent: Key) -> Source[Row]:
-    """The rows of this parent, pending ones included where Redis is configured."""
-    stored = StoredRows(model, parent)
+def rows_of(parent: Key) -> Source[Any]:
+    """The rows of this parent as they are shown, pending ones too where Redis is configured."""
+    stored = StoredRows(parent)
     return RowsWithPending(stored) if settings.ENVIRONMENT.redis_url else stored
 
 
-class StoredRows(Generic[Row]):
+class StoredRows:
     """The stored rows of one parent.
 
     With a cursor, the next `limit` numbers are read first. Numbers are dense, so nearly all rows of
@@ -35,49 +40,34 @@ class StoredRows(Generic[Row]):
     that makes up most of the table from its first row.
     """
 
-    def __init__(self, model: type[Row], parent: Key) -> None:
-        *shared, self.number = record_type_of_parent(parent).key_fields
+    def __init__(self, parent: Key) -> None:
         self.parent = parent
-        self._rows = model._default_manager.filter(**dict(zip(shared, parent, strict=True)))
+        self.kind = record_type_of_parent(parent)
 
-    def items(self, window: Window) -> Sequence[Row]:
+    def items(self, window: Window) -> Sequence[Any]:
         """The rows of the window, by one statement, or by three where numbers are missing."""
-        return self._read(window, list)
-
-    def columns(self, window: Window, *names: str) -> Sequence[tuple[Any, ...]]:
-        """These columns of the same rows: ten times as fast as building model instances."""
-        return self._read(window, lambda rows: list(rows.values_list(*names)))
+        return self._read(window, partial(stored_rows, self.parent))
 
     def numbers(self, window: Window) -> Sequence[int]:
         """The numbers of the same rows, read from the index alone."""
+        return self._read(window, partial(stored_numbers, self.parent))
+
+    def columns(self, window: Window, *names: str) -> Sequence[tuple[Any, ...]]:
+        """These columns of the same rows, as the database has them."""
+        rows = self.kind.rows(self.parent)
+
+        def read(part: Window) -> Sequence[tuple[Any, ...]]:
+            return list(in_window(rows, self.kind.number_field, part).values_list(*names))
+
+        return self._read(window, read)
+
+    def _read(self, window: Window, read: Callable[[Window], Sequence[Read]]) -> Sequence[Read]:
         near, rest = _split(window)
-        found = self._numbers_near(near)
-        return found + self._read_rest(rest, window.limit - len(found), self._numbers_of)
-
-    def _read(self, window: Window, read: "Callable[[QuerySet[Row]], list[Read]]") -> list[Read]:
-        near, rest = _split(window)
-        found = read(self._rows_in(near))
-        return found + self._read_rest(rest, window.limit - len(found), read)
-
-    def _numbers_near(self, near: Window) -> list[int]:
-        dense = range((near.after or 0) + 1, near.before or 0)
-        if 0 < len(dense) <= near.limit:
-            found = numbers_between(self.parent, dense[0], dense[-1])
-            return found[::-1] if near.descending else found
-        return self._numbers_of(self._rows_in(near))
-
-    def _numbers_of(self, rows: "QuerySet[Row]") -> list[int]:
-        return list(rows.values_list(self.number, flat=True))
-
-    def _rows_in(self, window: Window) -> "QuerySet[Row]":
-        return in_window(self._rows, self.number, window)
-
-    def _read_rest(
-        self, rest: Window | None, missing: int, read: "Callable[[QuerySet[Row]], list[Read]]"
-    ) -> list[Read]:
+        found = read(near)
+        missing = window.limit - len(found)
         if rest is None or not missing or not self._has_any(rest):
-            return []
-        return read(self._rows_in(replace(rest, limit=missing)))
+            return found
+        return [*found, *read(replace(rest, limit=missing))]
 
     def _has_any(self, rest: Window) -> bool:
         """Whether the window has a row: at the end of a chat this is cheaper than reading it."""
@@ -88,14 +78,14 @@ class StoredRows(Generic[Row]):
         return neighbour is not None and neighbour < (rest.before or MAX_NUMBER + 1)
 
 
-class RowsWithPending(Generic[Row]):
+class RowsWithPending:
     """The stored and the pending rows of one parent, as one request sees them."""
 
-    def __init__(self, stored: StoredRows[Row]) -> None:
+    def __init__(self, stored: StoredRows) -> None:
         self._stored = stored
         self._none_pending = False
 
-    def items(self, window: Window) -> Sequence[Row]:
+    def items(self, window: Window) -> Sequence[Any]:
         """One read of Redis and one of the table; both are repeated where a number is missing.
 
         A row that is accepted between the two reads is missed, while a later row may be seen if it
@@ -103,7 +93,7 @@ class RowsWithPending(Generic[Row]):
         first. Rows below a seen row were accepted before it, so a second read finds them.
         """
         found = self._items(window)
-        numbers = [self._number(row) for row in found]
+        numbers = [row[0] for row in found]
         if _is_dense(numbers, window):
             return found
         return self._items(replace(window, before=max(numbers) + 1))
@@ -114,27 +104,19 @@ class RowsWithPending(Generic[Row]):
         numbers = {*self._stored.numbers(window), *(row.number for row in pending)}
         return sorted(numbers, reverse=window.descending)[: window.limit]
 
-    def _items(self, window: Window) -> Sequence[Row]:
-        pending = {row.number: cast("Row", row.instance()) for row in self._pending(window)}
+    def _items(self, window: Window) -> Sequence[Any]:
+        show = self._stored.kind.show_new
+        pending = {row.number: show(row) for row in self._pending(window)}
         stored = self._stored.items(window)
         if not pending:
             return stored
-        rows = pending | {self._number(row): row for row in stored}
+        rows = pending | {row[0]: row for row in stored}
         return [rows[number] for number in sorted(rows, reverse=window.descending)][: window.limit]
 
     def _pending(self, window: Window) -> Sequence[NumberedRow]:
-        seen = pending_in_range(
-            self._stored.parent,
-            after=window.after,
-            before=window.before,
-            limit=window.limit,
-            descending=window.descending,
-        )
+        seen = pending_rows(self._stored.parent, window)
         self._none_pending = seen.nothing_pends
         return seen.rows
-
-    def _number(self, row: Row) -> int:
-        return int(getattr(row, self._stored.number))
 
 
 def _is_dense(numbers: Sequence[int], window: Window) -> bool:
@@ -160,23 +142,6 @@ def _split(window: Window) -> tuple[Window, Window | None]:
     return window, None
 
 
-def numbers_between(parent: Key, first: int, last: int) -> list[int]:
-    """The stored numbers from first to last, ascending."""
-    return _query_index("{number}", "BETWEEN %s AND %s ORDER BY {number}", parent, first, last)
-
-
-def lowest_number_above(parent: Key, number: int) -> int | None:
-    """The lowest stored number above this one; None if there is none."""
-    found: int | None = _query_index("MIN({number})", "> %s", parent, number)[0]
-    return found
-
-
-def highest_number_below(parent: Key, number: int) -> int | None:
-    """The highest stored number below this one; None if there is none."""
-    found: int | None = _query_index("MAX({number})", "< %s", parent, number)[0]
-    return found
-
-
 def number_spread(parent: Key) -> int:
     """The count of numbers from the lowest to the highest stored one; 0 without rows.
 
@@ -200,22 +165,3 @@ def number_ranges(
     while first is not None and first <= through:
         yield range(first, first + size)
         first = lowest_number_above(parent, first + size - 1)
-
-
-def _query_index(columns: str, condition: str, parent: Key, *bounds: int) -> list[Any]:
-    """Raw SQL: Django takes longer to build such a statement than a database to answer it."""
-    with connection.cursor() as cursor:
-        statement = _statement(record_type_of_parent(parent), columns, condition)
-        cursor.execute(statement, [*parent, *bounds])
-        return [found for (found,) in cursor.fetchall()]
-
-
-@cache
-def _statement(kind: RecordType, columns: str, condition: str) -> str:
-    quote = connection.ops.quote_name
-    *shared, number = map(quote, kind.key_fields)
-    columns, condition = (part.format(number=number) for part in (columns, condition))
-    table = quote(kind.model._meta.db_table)
-    of_parent = " AND ".join(f"{column} = %s" for column in shared)
-    # All names are our own, so nothing can be injected.
-    return f"SELECT {columns} FROM {table} WHERE {of_parent} AND {number} {condition}"  # noqa: S608

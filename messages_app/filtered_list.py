@@ -14,11 +14,10 @@ from django.db.models import F
 
 from infra.errors import Unavailable
 from infra.redis_client import redis_is_configured
-from ingest.read_your_writes import pending_in_range
+from ingest.read_your_writes import Window, pending_rows
 from ingest.records import Key, NumberedRow
-from listing.pages import Window, in_window
+from listing.pages import in_window
 from messages_app.filters import Filters
-from messages_app.models import Message
 from messages_app.records import MESSAGES, SENDER
 
 _NUMBER = MESSAGES.number_field
@@ -48,17 +47,17 @@ class FilteredMessages:
     #: Pending messages that one page may read.
     max_pending: ClassVar[int] = 20_000
 
-    def items(self, window: Window) -> Sequence[Message]:
-        """The messages of the window."""
-        found: list[Message] = []
+    def items(self, window: Window) -> Sequence[Any]:
+        """The messages of the window, as they are shown."""
+        found: list[Any] = []
         rest = window
         # A purge may remove messages after their numbers were read, so read on until it is full.
         while missing := window.limit - len(found):
             numbers, pending = self._select(replace(rest, limit=missing))
-            rows: dict[int, Any] = {number: row.instance() for number, row in pending.items()}
+            rows = {number: MESSAGES.show_new(row) for number, row in pending.items()}
             # A stored message wins, because it may have been edited.
             stored = MESSAGES.rows(self.chat).filter(message_number__in=numbers)
-            rows |= {row.message_number: row for row in stored}
+            rows |= {row.message_number: MESSAGES.show(row) for row in stored}
             found += [rows[number] for number in numbers if number in rows]
             if len(numbers) < missing:
                 break
@@ -89,13 +88,7 @@ class FilteredMessages:
     def _pending(self, window: Window) -> dict[int, NumberedRow]:
         found: dict[int, NumberedRow] = {}
         for _ in range(self.max_pending // self.step):
-            rows = pending_in_range(
-                self.chat,
-                after=window.after,
-                before=window.before,
-                limit=self.step,
-                descending=window.descending,
-            ).rows
+            rows = pending_rows(self.chat, replace(window, limit=self.step)).rows
             for row in rows:
                 if self.filters.match(row.accepted_at, row.values[_SENDER]):
                     found[row.number] = row

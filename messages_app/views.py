@@ -65,7 +65,8 @@ class MessageBulk(ApiView):
         rows = accept_all(new, once)
         if staff := self.staff_user:
             note_added(staff, rows)
-        return created_many_response(list(map(MESSAGES.new_as_json, rows)), once)
+        shown = [MESSAGES.as_json(MESSAGES.show_new(row)) for row in rows]
+        return created_many_response(shown, once)
 
 
 @describe_item

@@ -23,10 +23,9 @@ from infra.redis_client import redis_is_configured
 from ingest.idempotency.records import forget_old_keys
 from ingest.late_rows import PURGE_JOB, raise_horizon
 from ingest.models import CountState
-from ingest.read_your_writes import pending_is_complete
+from ingest.read_your_writes import lowest_number_above, pending_is_complete
 from ingest.records import Action, RowChange, announce
 from ingest.redis_keys import parent_name
-from listing import parent_rows
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from operations.audit.redis_state import pending_numbers
@@ -167,7 +166,7 @@ def purgeable_ranges(chat: ChatKey, after: int, before: datetime) -> Iterator[Pu
 def _old_numbers(chat: ChatKey, after: int, before: datetime) -> list[int]:
     # A range with both bounds: with one bound MariaDB may read a large chat from its first row.
     rows = _read_range(chat, after + 1)
-    if not rows and (first := parent_rows.lowest_number_above(chat, after)):
+    if not rows and (first := lowest_number_above(chat, after)):
         rows = _read_range(chat, first)
     return [number for number, _ in takewhile(lambda row: row[1] < before, rows)]
 

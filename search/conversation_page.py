@@ -6,6 +6,7 @@ cannot be read, the page says so. The database alone is enough to show a page.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -18,12 +19,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET
 
-from chats.models import Chat
+from chats.models import ChatKey
 from chats.records import CHATS
 from infra.errors import DomainError, Invalid
-from ingest.read_your_writes import get, pending_is_complete
+from ingest.read_your_writes import MAX_NUMBER, Window, get, pending_is_complete
 from ingest.records import Key
-from listing.pages import MAX_NUMBER, Source, Window, read_window
+from listing.pages import Source, read_window
 from listing.parent_rows import rows_of
 from messages_app.admin import may_read_conversations
 from messages_app.models import Message
@@ -43,7 +44,7 @@ class MessagePage:
     Earlier messages have numbers below `earlier`, later ones above `later`; None if there are none.
     """
 
-    messages: Sequence[Message]
+    messages: Sequence[Any]
     earlier: int | None
     later: int | None
 
@@ -62,19 +63,20 @@ def conversation(request: HttpRequest, token: str, chat_number: str) -> HttpResp
     """The page; with the parameter `query`, hits instead of the conversation."""
     if not may_read_conversations(request.user):
         raise PermissionDenied
+    key = ChatKey(token, int(chat_number))
     try:
-        chat: Chat = get(CHATS, (token, int(chat_number)))
+        chat = get(CHATS, key)
     except DomainError as error:
         messages.warning(request, error.detail)
         return HttpResponseRedirect(reverse("admin:chats_chat_changelist"))
-    hits = _hits(request, chat) if "query" in request.GET else None
+    hits = _hits(request, key) if "query" in request.GET else None
     context = {
         **admin.site.each_context(request),
         "title": chat.name,
         "chat": chat,
         "query": request.GET.get("query", ""),
         "sees_all": pending_is_complete(),
-        **(hits or _conversation(request, chat.key)),
+        **(hits or _conversation(request, key)),
     }
     return TemplateResponse(request, "search/admin/conversation.html", context)
 
@@ -89,7 +91,7 @@ def conversation_part(request: HttpRequest, token: str, chat_number: str) -> Htt
     return TemplateResponse(request, "search/admin/conversation_messages.html", context)
 
 
-def read_page(source: Source[Message], window: Window) -> MessagePage:
+def read_page(source: Source[Any], window: Window) -> MessagePage:
     """The messages of the window, which may have one bound, not both."""
     found = list(source.items(replace(window, limit=PAGE_SIZE + 1)))
     has_more, found = len(found) > PAGE_SIZE, found[:PAGE_SIZE]
@@ -111,9 +113,18 @@ def read_page(source: Source[Message], window: Window) -> MessagePage:
 
 
 def _conversation(request: HttpRequest, chat: Key) -> dict[str, Any]:
-    page = read_page(rows_of(Message, chat), _window(request))
-    shown = [RenderedMessage(one, _edit_link(one), folded(one.body)) for one in page.messages]
+    page = read_page(rows_of(chat), _window(request))
+    found = map(_message, page.messages)
+    shown = [RenderedMessage(one, _edit_link(one), folded(one.body)) for one in found]
     return {"page": page, "shown": shown}
+
+
+def _message(row: Any) -> Message:
+    """A row as it is shown, with times."""
+    values = row._asdict()
+    for name in ("created_at", "updated_at", "erased_at"):
+        values[name] = values[name] and datetime.fromisoformat(values[name])
+    return Message(**values)
 
 
 def _edit_link(message: Message) -> SafeString | int:
@@ -124,13 +135,12 @@ def _edit_link(message: Message) -> SafeString | int:
     return format_html('<a href="{}">{}</a>', address, message.message_number)
 
 
-def _hits(request: HttpRequest, chat: Chat) -> dict[str, Any] | None:
+def _hits(request: HttpRequest, chat: ChatKey) -> dict[str, Any] | None:
     """The hits, newest first, and the backend; None if the search fails."""
-    token, number = chat.application_token, chat.chat_number
     window = _window(request)
     try:
         query = clean_query(request.GET["query"])
-        criteria = Criteria(chat.key, query)
+        criteria = Criteria(chat, query)
         page, backend = search_chat(criteria, lambda hits: read_page(hits, window))
     except DomainError as error:
         messages.warning(request, f"The search failed. {error.detail}")
@@ -138,7 +148,7 @@ def _hits(request: HttpRequest, chat: Chat) -> dict[str, Any] | None:
     shown = [
         RenderedMessage(
             hit,
-            conversation_link(token, number, hit.message_number, hit.message_number),
+            conversation_link(*chat, hit.message_number, hit.message_number),
             mark_safe(highlight(hit.body, query)),  # noqa: S308 - escaped there
         )
         for hit in reversed(page.messages)
@@ -154,5 +164,5 @@ def _window(request: HttpRequest) -> Window:
         window = read_window({bound: request.GET[bound]} if bound else {})
     except Invalid as error:
         messages.warning(request, error.detail)
-        window = Window()
+        window = Window(limit=PAGE_SIZE)
     return replace(window, descending=window.after is None)

@@ -17,9 +17,9 @@ from django.db import InterfaceError, OperationalError
 
 from infra.database import database_breaker
 from infra.errors import FieldError, Invalid, Unavailable
-from ingest.read_your_writes import require_parent
+from ingest.read_your_writes import Window, require_parent
 from ingest.records import Key, record_type_of_parent
-from listing.pages import Source, Window
+from listing.pages import Source
 from listing.parent_rows import StoredRows
 from messages_app.filters import Filters
 from messages_app.models import Message
@@ -222,7 +222,7 @@ class Scan:
     def __init__(self, criteria: Criteria) -> None:
         self._chat = criteria.scope
         self._matcher = Matcher(criteria)
-        self._rows = StoredRows(Message, criteria.scope)
+        self._rows = StoredRows(criteria.scope)
 
     def items(self, window: Window) -> Sequence[Message]:
         """The hits of the window."""

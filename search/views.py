@@ -69,7 +69,7 @@ def _filters(parameters: Mapping[str, str]) -> Filters | None:
 def _shown(query: str) -> Callable[[Message], dict[str, object]]:
     """The JSON of a hit."""
     return lambda message: {
-        **MESSAGES.as_json(message),
+        **MESSAGES.as_json(MESSAGES.show(message)),
         "highlight": highlight(message.body, query),
     }
 

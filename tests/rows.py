@@ -7,7 +7,7 @@ from applications.models import ApplicationKey
 from chats.models import Chat, ChatKey
 from chats.records import CHATS
 from ingest.commit import accept
-from ingest.read_your_writes import get
+from ingest.edits import store_if_pending
 from ingest.records import NewRow, NumberedRow
 from messages_app.models import Message
 from messages_app.records import MESSAGES
@@ -34,12 +34,16 @@ def create_message(*, application_token: str, chat_number: int, body: str) -> Nu
 
 
 def get_chat(*, application_token: str, chat_number: int) -> Chat:
-    """The chat, stored or pending."""
-    chat: Chat = get(CHATS, (application_token, chat_number))
+    """The chat, stored by now."""
+    key = (application_token, chat_number)
+    store_if_pending(key)
+    chat: Chat = CHATS.rows(key).get()
     return chat
 
 
 def get_message(*, application_token: str, chat_number: int, message_number: int) -> Message:
-    """The message, stored or pending."""
-    message: Message = get(MESSAGES, (application_token, chat_number, message_number))
+    """The message, stored by now."""
+    key = (application_token, chat_number, message_number)
+    store_if_pending(key)
+    message: Message = MESSAGES.rows(key).get()
     return message

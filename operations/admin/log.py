@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from django.utils.safestring import SafeString
 
 from infra.natural_keys import with_keys
-from ingest.read_your_writes import store_if_pending
+from ingest.edits import store_if_pending
 from ingest.records import NumberedRow
 from operations.admin.cells import preview
 from operations.admin.lists import ReadOnlyAdmin

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 
 from api.views import CHAT_NUMBER, MESSAGE_NUMBER, TOKEN
 from ingest.commit import accept
-from ingest.read_your_writes import get, store_if_pending, update
+from ingest.edits import store_if_pending, update
 from ingest.records import RecordType
 from operations.admin.cells import conversation_link, list_link
 from operations.admin.lists import KeysetAdmin
@@ -121,7 +121,7 @@ class NumberedAdmin(RecordAdmin[Row]):
         given = {name: values[name] for name in kind.field_names if name in values}
         created = accept(kind.new(parent, **given))
         store_if_pending(created.key)
-        row: Row = get(kind, created.key)
+        row: Row = kind.rows(created.key).get()
         return row
 
     def edit(self, row: Row, values: Mapping[str, Any]) -> Row:

@@ -17,8 +17,9 @@ from infra.database import database_breaker
 from infra.logs import Event, get_logger
 from infra.natural_keys import in_pieces
 from infra.timeouts import SEARCH_ANSWER_SECONDS
+from ingest.read_your_writes import Window
 from ingest.records import Key, to_microseconds
-from listing.pages import MAX_LIMIT, Window
+from listing.pages import MAX_LIMIT
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from search.by_time import Position, TimeWindow, just_before, place_of

@@ -11,9 +11,9 @@ from django.db import connection
 
 from events.models import ApplicationEvent
 from ingest.database_numbers import number_and_store
+from ingest.edits import update
 from ingest.erasure import erase_stored
 from ingest.idempotent_insert import store_rows
-from ingest.read_your_writes import update
 from ingest.submission import Submission
 from messages_app.records import MESSAGES
 from tests.api.client import Api

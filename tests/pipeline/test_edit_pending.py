@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from chats.models import Chat
-from ingest import read_your_writes
-from ingest.read_your_writes import store_if_pending
+from ingest import edits
+from ingest.edits import store_if_pending
 from messages_app.models import Message
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog
@@ -88,7 +88,7 @@ def test_a_row_that_moves_while_it_is_edited_is_edited(
     api: Api, backlog: Backlog, chat: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.say(chat, "x")
-    before(monkeypatch, read_your_writes, "store_if_pending", once(backlog.work))
+    before(monkeypatch, edits, "store_if_pending", once(backlog.work))
 
     assert api.put(f"{chat}/messages/1", {"body": "y"}).status_code == 200
     assert Message.objects.get().body == "y"
