@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache, partial
-from typing import Any, cast
+from typing import Any
 
 from django.db import connection
 
@@ -91,23 +91,26 @@ def stored_rows(parent: Key, window: Window) -> Sequence[Any]:
 
 def stored_numbers(parent: Key, window: Window) -> list[int]:
     """The numbers of the same rows, read from the index alone."""
-    return [number for (number, *_) in _ask(_Question(parent, window, Part.NUMBERS))]
+    numbers: list[int] = _ask(_Question(parent, window, Part.NUMBERS))
+    return numbers
 
 
 def lowest_number_above(parent: Key, number: int) -> int | None:
     """The lowest stored number above this one; None if there is none."""
-    [(found, *_)] = _ask(_Question(parent, Window(after=number), Part.LOWEST))
-    return cast("int | None", found)
+    found: int | None
+    [found] = _ask(_Question(parent, Window(after=number), Part.LOWEST))
+    return found
 
 
 def highest_number_below(parent: Key, number: int) -> int | None:
     """The highest stored number below this one; None if there is none."""
-    [(found, *_)] = _ask(_Question(parent, Window(before=number), Part.HIGHEST))
-    return cast("int | None", found)
+    found: int | None
+    [found] = _ask(_Question(parent, Window(before=number), Part.HIGHEST))
+    return found
 
 
 def _ask(question: _Question) -> Any:
-    """The rows, or tuples that begin with a number. Raises errors of the database, Unavailable."""
+    """The rows, or numbers. Raises errors of the database, Unavailable."""
     if is_in_greenlet():
         return _stored.call(question, weight=question.window.limit)
     [answer] = _answer([question])
@@ -115,18 +118,19 @@ def _ask(question: _Question) -> Any:
 
 
 def _answer(questions: Sequence[_Question]) -> Sequence[Sequence[Any]]:
-    """The answers, by one statement for the questions about each table.
+    """The answers, by one statement for the rows of each table, and one for its numbers.
 
     A thread that waits for a server has to wait for the interpreter afterwards, for milliseconds
     while the event loop is busy. So one statement is asked, and not one for each question.
     """
     answers: list[list[Any]] = [[] for _ in questions]
-    places: defaultdict[RecordType, list[int]] = defaultdict(list)
+    asked: defaultdict[tuple[RecordType, bool], dict[int, _Question]] = defaultdict(dict)
     for place, question in enumerate(questions):
-        places[record_type_of_parent(question.parent)].append(place)
-    for kind, asked in places.items():
-        for *values, place in _select(kind, {place: questions[place] for place in asked}):
-            answers[place].append(kind.shown_row._make(values))
+        kind = record_type_of_parent(question.parent)
+        asked[kind, question.part == Part.ROWS][place] = question
+    for (kind, are_rows), some in asked.items():
+        for *values, place in _select(kind, some):
+            answers[place].append(kind.shown_row._make(values) if are_rows else values[0])
     return answers
 
 
@@ -175,10 +179,8 @@ def _statement(kind: RecordType, part: Part, after: bool, before: bool, descendi
     *shared, number = map(quote, kind.key_fields)
     first = {Part.LOWEST: f"MIN({number})", Part.HIGHEST: f"MAX({number})"}.get(part, number)
     others = [
-        (_TIME[connection.vendor].format(column=quote(name)) if name in _TIMES else quote(name))
-        if part == Part.ROWS
-        else "NULL"
-        for name in kind.shown_names[1:]
+        _TIME[connection.vendor].format(column=quote(name)) if name in _TIMES else quote(name)
+        for name in (kind.shown_names[1:] if part == Part.ROWS else ())
     ]
     columns = ", ".join([first, *others, "%s"])
     conditions = [f"{column} = %s" for column in shared]
