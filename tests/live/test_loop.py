@@ -128,3 +128,45 @@ def test_whatever_is_asked_of_a_create_nothing_waits_for_the_database(
         assert post(address, {}) == post(address, {"Authorization": "Bearer x"}) == 401
         assert post(address, {"Cookie": "sessionid=x"}) == 401
     assert post(f"{chats}/99/messages", ours) == 404
+
+
+def test_whatever_is_asked_of_a_read_nothing_waits_for_the_database(
+    all_settings: tuple[str, dict[str, str]],
+) -> None:
+    url, operator = all_settings
+    made = _post(f"{url}/api/v1/applications", json={"name": "a"}, headers=operator)
+    ours = {"Authorization": f"Bearer {made.json()['key']}"}
+    chats = f"{made.headers['Location']}/chats"
+    messages = f"{chats}/1/messages"
+    _post(chats, json={"name": "x"}, headers=ours)
+    for number in range(9):
+        _post(messages, json={"body": "x", "sender": f"s{number % 2}"}, headers=ours)
+
+    def ask(address: str, method: str = "GET", **headers: str) -> int:
+        answer = httpx.request(method, address, headers=ours | headers, verify=NO_TLS)
+        return answer.status_code
+
+    for status, address in (
+        (200, chats),
+        (200, f"{chats}/1"),
+        (200, messages),
+        (200, f"{messages}?order=desc&limit=3"),
+        (200, f"{messages}?after=2&limit=3"),
+        (200, f"{messages}?before=8&limit=3&order=desc"),
+        (200, f"{messages}?after=9"),
+        (200, f"{messages}?sender=s1"),
+        (200, f"{messages}?s%65nder=s1"),
+        (200, f"{messages}?created_after=2026-01-01T00:00:00Z"),
+        (400, f"{messages}?limit=0"),
+        (200, f"{messages}/9"),
+        (404, f"{messages}/10"),
+        (404, f"{chats}/2"),
+        (404, f"{chats}/2/messages"),
+        (404, f"{chats}/2/messages?after=5"),
+        (404, f"{chats}/2/messages/1"),
+    ):
+        assert ask(address) == ask(address, "HEAD") == status, address
+    assert ask(messages, Cookie="sessionid=x") == 200
+    assert ask(f"{messages}/9", **{"If-None-Match": '"1"'}) == 304
+    assert ask(messages, Authorization="Bearer x") == 401
+    assert ask(f"{url}/api/v1/applications/{24 * '0'}/chats", **operator) == 404
