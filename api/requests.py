@@ -188,7 +188,6 @@ def _versions(tags: Iterable[str]) -> frozenset[int]:
     return frozenset(int(match[1]) for match in map(_OWN_TAG.match, tags) if match)
 
 
-_READ_METHODS = ("GET", "HEAD", "OPTIONS")
 #: Sec-Fetch-Site of requests by this service's own pages, or by the user directly. Another port of
 #: this machine is "same-site", which is not enough.
 _OWN_SITES = ("same-origin", "none")
@@ -196,8 +195,6 @@ _OWN_SITES = ("same-origin", "none")
 
 def refuse_other_sites(request: HttpRequest) -> None:
     """Raise PermissionDenied for a change that a page of another site requests."""
-    if request.method in _READ_METHODS:
-        return
     origin = request.META.get("HTTP_ORIGIN")
     if origin in getattr(settings, "CORS_ALLOWED_ORIGINS", ()):
         return

@@ -22,6 +22,7 @@ from rest_framework.exceptions import (
 )
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -240,7 +241,7 @@ class ApiView(OptionsView):
         """Raise AuthenticationFailed, KeysUnavailable or PermissionDenied."""
         if settings.ENVIRONMENT.keys_required:
             super().perform_authentication(request)
-        else:
+        elif request.method not in SAFE_METHODS:
             refuse_other_sites(self.http_request)
 
     def check_permissions(self, request: Request) -> None:

@@ -172,7 +172,7 @@ def test_a_list_of_what_is_stored_asks_redis_once(
     api.say(chat, *"x" * 9)
     backlog.work()
     asked: list[int] = []
-    before(monkeypatch, parent_rows, "pending_in_range", lambda: asked.append(1))
+    before(monkeypatch, parent_rows, "pending_rows", lambda: asked.append(1))
 
     page = api.get(f"{chat}/messages", limit=2, after=4).json()
 
