@@ -276,7 +276,10 @@ class ApiHandler:
         common = self._headers[request.is_secure()]
         headers += [header for name, header in common.items() if name not in given]
         stream = response.stream if isinstance(response, StreamResponse) else None
-        if stream is None and "content-length" not in given:
+        # The length of a 304 is that of the 200 (RFC 9110, section 8.6): some clients would wait for
+        # these bytes.
+        is_framed = stream or response.status_code == HTTPStatus.NOT_MODIFIED
+        if not is_framed and "content-length" not in given:
             headers.append((b"Content-Length", b"%d" % len(response.content)))
         count_request(request, response.status_code, time.perf_counter() - began)
         return RawResponse(response.status_code, headers, response.content, stream)

@@ -1,6 +1,7 @@
 """The routes of numbered rows of any record type: list, create, read and edit."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from operator import itemgetter
 from typing import Any, ClassVar
 
@@ -71,7 +72,7 @@ class RecordItem(ApiView):
     def get(self, request: Request, **address: str) -> HttpResponse:
         """Show it."""
         row = get(self.record_type, key_of(address))
-        return conditional_response(request, row.version, self.record_type.as_json(row))
+        return conditional_response(request, row.version, partial(self.record_type.as_json, row))
 
     def put(self, request: Request, **address: str) -> HttpResponse:
         """Give all fields new values."""
@@ -93,4 +94,4 @@ class RecordItem(ApiView):
         row = update(kind, key_of(address), expected, **values)
         if staff := self.staff_user:
             note_edited(staff, row, values)
-        return conditional_response(request, row.version, kind.as_json(kind.show(row)))
+        return conditional_response(request, row.version, partial(kind.as_json, kind.show(row)))

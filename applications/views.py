@@ -7,6 +7,7 @@ keyset page (listing.pages) over the primary key, newest first.
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from functools import partial
 
 from django.contrib.admin.models import CHANGE
 from django.http import HttpResponse
@@ -117,7 +118,9 @@ class ApplicationItem(ApiView):
     def get(self, request: Request, token: str) -> HttpResponse:
         """Show it."""
         application = services.get_application(token=token)
-        return conditional_response(request, application.version, application_json(application))
+        return conditional_response(
+            request, application.version, partial(application_json, application)
+        )
 
     def put(self, request: Request, token: str) -> HttpResponse:
         """Rename it."""
@@ -128,7 +131,9 @@ class ApplicationItem(ApiView):
         )
         if staff := self.staff_user:
             note_edited(staff, application, ["name"])
-        return conditional_response(request, application.version, application_json(application))
+        return conditional_response(
+            request, application.version, partial(application_json, application)
+        )
 
     patch = put
 

@@ -1,5 +1,6 @@
 """The routes of webhooks."""
 
+from functools import partial
 from http import HTTPStatus
 
 from django.contrib.admin.models import CHANGE, DELETION
@@ -98,7 +99,7 @@ class WebhookItem(ApiView):
     def get(self, request: Request, token: str, webhook_id: str) -> HttpResponse:
         """Show it."""
         webhook = services.get_webhook(token=token, webhook_id=webhook_id)
-        return conditional_response(request, webhook.version, webhook_json(webhook))
+        return conditional_response(request, webhook.version, partial(webhook_json, webhook))
 
     def patch(self, request: Request, token: str, webhook_id: str) -> HttpResponse:
         """Change some of its fields."""
@@ -111,7 +112,7 @@ class WebhookItem(ApiView):
         )
         if staff := self.staff_user:
             note_edited(staff, webhook, values)
-        return conditional_response(request, webhook.version, webhook_json(webhook))
+        return conditional_response(request, webhook.version, partial(webhook_json, webhook))
 
     def delete(self, request: Request, token: str, webhook_id: str) -> HttpResponse:
         """Remove it: nothing more is sent."""

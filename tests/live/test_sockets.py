@@ -52,6 +52,7 @@ def test_a_304_has_no_body_and_the_connection_goes_on(server_url: str) -> None:
         for method in ("GET", "HEAD", "GET"):
             answer = client.request(method, location, headers=known)
             assert (answer.status_code, answer.content) == (304, b"")
+            assert "Content-Length" not in answer.headers
         assert client.get(location).json().items() <= made.json().items()
 
 
