@@ -276,8 +276,7 @@ class ApiHandler:
         common = self._headers[request.is_secure()]
         headers += [header for name, header in common.items() if name not in given]
         stream = response.stream if isinstance(response, StreamResponse) else None
-        # The length of a 304 is that of the 200 (RFC 9110, section 8.6): some clients would wait for
-        # these bytes.
+        # A 304 has the length of the 200 or none (RFC 9110, section 8.6); clients may wait for it.
         is_framed = stream or response.status_code == HTTPStatus.NOT_MODIFIED
         if not is_framed and "content-length" not in given:
             headers.append((b"Content-Length", b"%d" % len(response.content)))
