@@ -26,7 +26,7 @@ from ingest.idempotency import IdempotentRequest, RequestKey
 from ingest.idempotency.records import claim_request, find_request, repeat_after_rival
 from ingest.models import IdempotencyKey, Source
 from ingest.numbering.authority import begin_epoch, lock_authority, read_authority
-from ingest.records import Action, RowChange, announce
+from ingest.row_changes import Action, RowChange, announce
 
 #: Such a request belongs to no application.
 _NO_APPLICATION = ""

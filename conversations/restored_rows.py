@@ -33,7 +33,8 @@ from conversations.models import Import, ImportedChat, digest_of
 from conversations.shares import add_to_share
 from ingest.database_numbers import claim_numbers
 from ingest.models import CountState
-from ingest.records import Action, RecordType, RowChange, announce
+from ingest.records import RecordType
+from ingest.row_changes import Action, RowChange, announce
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 

@@ -13,7 +13,7 @@ class EventsConfig(AppConfig):
         from events.audit import CHECK
         from events.log import record
         from events.removal import restart_logs
-        from ingest.records import subscribers
+        from ingest.row_changes import subscribers
         from operations import restore
         from operations.audit import checks
 

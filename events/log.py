@@ -25,7 +25,8 @@ from events.models import ApplicationEvent
 from events.wake_ups import wake
 from infra.metrics import registry
 from infra.versions import FIRST_VERSION
-from ingest.records import Action, Key, RowChange
+from ingest.records import Key
+from ingest.row_changes import Action, RowChange
 from messages_app.records import MESSAGES
 
 WRITTEN = Counter(

@@ -8,7 +8,9 @@ the table now and then.
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
-from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
+from django.conf import settings
+
+from infra.redis_client import RedisUnavailable, ask_redis
 from ingest import redis_keys
 
 #: Called with the tokens of applications that have new events. They must return at once.
@@ -19,6 +21,6 @@ def wake(tokens: Collection[str]) -> None:
     """Tell this process and the others that these applications have new events."""
     for listener in listeners:
         listener(tokens)
-    if redis_is_configured():
+    if settings.ENVIRONMENT.redis_url:
         with suppress(RedisUnavailable):
             ask_redis(lambda server: server.publish(redis_keys.EVENTS_CHANNEL, " ".join(tokens)))

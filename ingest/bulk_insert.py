@@ -15,16 +15,8 @@ from uuid import UUID
 from django.db import DataError, connections
 from django.db.models import AutoField, Field, IntegerField
 
-from ingest.records import (
-    Action,
-    NumberedRow,
-    RecordType,
-    RowChange,
-    announce,
-    by_record_type,
-    from_microseconds,
-    record_types,
-)
+from ingest.records import NumberedRow, RecordType, by_record_type, from_microseconds, record_types
+from ingest.row_changes import Action, RowChange, announce
 
 _SECOND = 1_000_000
 _is_plain = re.compile("[0-9a-f]{32}").fullmatch

@@ -15,7 +15,8 @@ from infra.versions import Versions, update_if_version
 from ingest.idempotent_insert import store_rows
 from ingest.post_commit import finish_unqueued
 from ingest.read_your_writes import MaybeQueued, find_pending, may_be_queued
-from ingest.records import Action, Key, RecordType, RowChange, announce
+from ingest.records import Key, RecordType
+from ingest.row_changes import Action, RowChange, announce
 
 
 class Erased(Conflict):

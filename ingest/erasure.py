@@ -26,8 +26,9 @@ from ingest.message_format import UnknownFormat
 from ingest.models import DeadLetter
 from ingest.post_commit import finish_unqueued
 from ingest.read_your_writes import MaybeQueued, may_be_queued
-from ingest.records import Action, Key, NumberedRow, RecordType, RowChange, announce
+from ingest.records import Key, NumberedRow, RecordType
 from ingest.redis_keys import parent_name
+from ingest.row_changes import Action, RowChange, announce
 
 logger = get_logger(__name__)
 

@@ -1,10 +1,9 @@
 """Record types, and rows on their way in: first without a number, then with one."""
 
 from collections import defaultdict, namedtuple
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from functools import cached_property
 from secrets import token_hex
 from typing import Any
@@ -204,42 +203,6 @@ def record_types() -> Mapping[str, RecordType]:
 def record_type_of_parent(parent: Key) -> RecordType:
     """The type of the rows that this parent numbers. Keys of different types differ in length."""
     return next(each for each in _record_types.values() if len(each.parent_fields) == len(parent))
-
-
-class Action(StrEnum):
-    """What a transaction does to rows."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    ERASED = "erased"
-    PURGED = "purged"
-
-
-@dataclass(frozen=True, slots=True)
-class RowChange:
-    """What a transaction does to rows of one table.
-
-    `versions` are those that updated and erased rows have afterwards, by key.
-    """
-
-    table: str
-    action: Action
-    keys: Sequence[Key]
-    versions: Mapping[Key, int] = field(default_factory=dict)
-
-
-#: Each gets all changes that are announced. Owners of higher layers add theirs in ready().
-subscribers: list[Callable[[Sequence[RowChange]], None]] = []
-
-
-def announce(*changes: RowChange) -> None:
-    """Pass the changes of the transaction under way to all subscribers.
-
-    What they write is there exactly if the changes are. They may lock applications, in the order of
-    the tokens, so a transaction announces all its changes at once, when it has locked all rows.
-    """
-    for subscriber in subscribers:
-        subscriber(changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ class SearchConfig(AppConfig):
     def ready(self) -> None:
         """Subscribe to changes of rows; register the audit, the replay and health."""
         from ingest.dead_letters import replay
-        from ingest.records import subscribers
+        from ingest.row_changes import subscribers
         from operations.audit import checks
         from search import health
         from search.backlog import record_changes

@@ -22,7 +22,8 @@ from prometheus_client import Counter
 from infra.metrics import registry
 from infra.rabbitmq.publisher import WakeUp
 from infra.rabbitmq.queues import SEARCH
-from ingest.records import Key, RowChange
+from ingest.records import Key
+from ingest.row_changes import RowChange
 from messages_app.records import MESSAGES
 from search.models import BacklogEntry
 

@@ -17,7 +17,7 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from infra import database
 from infra.redis_client import redis_breaker, redis_client, redis_pool
-from ingest.records import subscribers
+from ingest.row_changes import subscribers
 from search.backlog import record_changes
 from tests.api.client import Api
 from tests.live.servers import NO_TLS, EmbeddedServer, migrated_database, stack_url

@@ -10,7 +10,7 @@ from django.core.management import call_command
 
 from applications.models import Application
 from chats.models import Chat
-from ingest.records import RowChange, subscribers
+from ingest.row_changes import RowChange, subscribers
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from retention.purge import purge

@@ -11,6 +11,6 @@ class WithoutEvents(AppConfig):
     def ready(self) -> None:
         """Undo the subscription of the log."""
         from events.log import record
-        from ingest.records import subscribers
+        from ingest.row_changes import subscribers
 
         subscribers.remove(record)
