@@ -6,8 +6,9 @@ Messages of the same time are ordered by chat and number, so a place names one m
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
+from datetime import datetime
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
@@ -48,8 +49,8 @@ class TimeWindow:
 class HitsByTime(Protocol):
     """The hits in an application, which can be read in both directions of time."""
 
-    def older(self, window: TimeWindow) -> Sequence[Message]:
-        """The newest hits of the window, newest first."""
+    def older(self, window: TimeWindow) -> Sequence[Any]:
+        """The newest hits of the window as they are shown, newest first."""
 
     def not_older(self, start: Position, limit: int) -> Sequence[Position]:
         """The places of the oldest hits that lie at `start` or behind it, oldest first."""
@@ -89,15 +90,15 @@ class ApplicationScan:
             # The index by time makes these bounds free, so rows beyond them do not count.
             self._rows = self._rows.filter(criteria.filters.by_time)
 
-    def older(self, window: TimeWindow) -> Sequence[Message]:
-        """The newest hits of the window, newest first."""
+    def older(self, window: TimeWindow) -> Sequence[Any]:
+        """The newest hits of the window as they are shown, newest first."""
 
         def read(last: Row | None, count: int) -> Sequence[Row]:
             before = place_of(last) if last else window.start
             rows = self._rows.filter(_beside(before, "lt")) if before else self._rows
             return _read(rows, [f"-{name}" for name in _ORDER], count)
 
-        found: list[Message] = []
+        found: list[Any] = []
         hits = self._matcher.hits(read)
         while some := list(islice(hits, window.limit - len(found))):
             found += self._messages([(*self._application, *_key(hit)) for hit in some])
@@ -112,10 +113,10 @@ class ApplicationScan:
 
         return list(map(place_of, found_by_then(islice(self._matcher.hits(read), limit))))
 
-    def _messages(self, keys: Sequence[Key]) -> list[Message]:
+    def _messages(self, keys: Sequence[Key]) -> list[Any]:
         """The messages with these keys that are still there."""
         by_key = {
-            MESSAGES.key_of(message): message
+            MESSAGES.key_of(message): MESSAGES.show(message)
             for wanted in in_pieces(MESSAGES.key_fields, keys)
             for message in Message.objects.filter(wanted, erased_at=None)
         }
@@ -145,9 +146,15 @@ def _key(row: Row) -> Key:
     return row.chat_number, row.message_number
 
 
-def place_of(row: Row | Message) -> Position:
+def place_of(row: Row) -> Position:
     """The place of this message."""
     return Position(to_microseconds(row.created_at), row.chat_number, row.message_number)
+
+
+def place_of_shown(row: Any) -> Position:
+    """The place of this message, which is given as it is shown."""
+    at = datetime.fromisoformat(row.created_at)
+    return Position(to_microseconds(at), row.chat_number, row.message_number)
 
 
 def just_before(place: Position) -> Position:
@@ -171,7 +178,7 @@ class TimePager:
 
     application: Key
     hits: HitsByTime
-    represent: Callable[[Message], dict[str, object]]
+    represent: Callable[[Any], dict[str, object]]
 
     def page(
         self, request: Request, parameters: Mapping[str, str], window: TimeWindow
@@ -179,7 +186,9 @@ class TimePager:
         """The JSON of a page: the hits, and the URLs of both neighbours, null at an end."""
         one_more = self.hits.older(replace(window, limit=window.limit + 1))
         shown = one_more[: window.limit]
-        following = self._starting(place_of(shown[-1])) if len(one_more) > len(shown) else None
+        following = (
+            self._starting(place_of_shown(shown[-1])) if len(one_more) > len(shown) else None
+        )
         results = [self.represent(message) for message in shown]
         return page_json(request, parameters, results, following, self._preceding(window))
 

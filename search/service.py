@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -22,7 +22,6 @@ from ingest.records import Key, record_type_of_parent
 from listing.pages import Source
 from listing.parent_rows import StoredRows
 from messages_app.filters import Filters
-from messages_app.models import Message
 from messages_app.records import MESSAGES
 from search.errors import IndexUnusable
 from search.fold_and_highlight import FoldedQuery
@@ -79,9 +78,7 @@ class Criteria:
     filters: Filters | None = None
 
 
-def search_chat(
-    criteria: Criteria, read_page: Callable[[Source[Message]], Page]
-) -> tuple[Page, str]:
+def search_chat(criteria: Criteria, read_page: Callable[[Source[Any]], Page]) -> tuple[Page, str]:
     """Apply `read_page` to the hits in this chat.
 
     Return the page, and the name of the backend for the Search-Backend header. `read_page` is
@@ -89,7 +86,7 @@ def search_chat(
 
     Raises ChatNotFound, and Unavailable if no backend can answer.
     """
-    finders: dict[str, Callable[[Criteria], Source[Message]]] = {"database": Scan}
+    finders: dict[str, Callable[[Criteria], Source[Any]]] = {"database": Scan}
     if settings.ENVIRONMENT.elasticsearch_url:
         from search.index.queries import ChatHits  # noqa: PLC0415 - see search.index
 
@@ -224,15 +221,15 @@ class Scan:
         self._matcher = Matcher(criteria)
         self._rows = StoredRows(criteria.scope)
 
-    def items(self, window: Window) -> Sequence[Message]:
-        """The hits of the window."""
-        found: list[Message] = []
+    def items(self, window: Window) -> Sequence[Any]:
+        """The hits of the window as they are shown."""
+        found: list[Any] = []
         hits = self._hits(window)
         # A purge may remove messages after they were matched, so read on until it is full.
         while some := list(islice(hits, window.limit - len(found))):
             numbers = [hit.message_number for hit in some]
             rows = MESSAGES.rows(self._chat).filter(message_number__in=numbers, erased_at=None)
-            by_number = {row.message_number: row for row in rows}
+            by_number = {row.message_number: MESSAGES.show(row) for row in rows}
             found += [by_number[number] for number in numbers if number in by_number]
         return found
 

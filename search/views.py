@@ -1,6 +1,8 @@
 """The search routes of the API, each as one regular expression so that a single match finds it."""
 
 from collections.abc import Callable, Mapping
+from operator import itemgetter
+from typing import Any
 
 from django.http import HttpResponse
 from django.urls import re_path
@@ -36,10 +38,8 @@ class MessageSearch(_Search):
         window = read_window(parameters, descending=True)
         page, backend = search_chat(
             Criteria((token, int(chat_number)), query, _filters(parameters)),
-            lambda hits: Pager[Message](
-                source=hits,
-                number_of=lambda message: message.message_number,
-                represent=_shown(query),
+            lambda hits: Pager[Any](
+                source=hits, number_of=itemgetter(0), represent=_shown(query)
             ).page(request, parameters, window),
         )
         return json_response(page, headers={"Search-Backend": backend})
@@ -66,10 +66,10 @@ def _filters(parameters: Mapping[str, str]) -> Filters | None:
     return None if FILTER_NAMES.isdisjoint(parameters) else read_filters(parameters)
 
 
-def _shown(query: str) -> Callable[[Message], dict[str, object]]:
+def _shown(query: str) -> Callable[[Any], dict[str, object]]:
     """The JSON of a hit."""
     return lambda message: {
-        **MESSAGES.as_json(MESSAGES.show(message)),
+        **MESSAGES.as_json(message),
         "highlight": highlight(message.body, query),
     }
 

@@ -22,7 +22,7 @@ from ingest.records import Key, to_microseconds
 from listing.pages import MAX_LIMIT
 from messages_app.models import Message
 from messages_app.records import MESSAGES
-from search.by_time import Position, TimeWindow, just_before, place_of
+from search.by_time import Position, TimeWindow, just_before, place_of_shown
 from search.errors import IndexBehind, IndexUnavailable, RequestRejected
 from search.fold_and_highlight import fold
 from search.index.client import client, failures
@@ -91,10 +91,10 @@ class ChatHits:
         self._scope = criteria.scope
         self._filters = _filters(criteria)
 
-    def items(self, window: Window) -> Sequence[Message]:
+    def items(self, window: Window) -> Sequence[Any]:
         """The hits of the window, made from their documents."""
 
-        def read(last: Message | None, limit: int) -> Sequence[Message]:
+        def read(last: Any | None, limit: int) -> Sequence[Any]:
             rest = window.beyond(last.message_number) if last else window
             return list(map(_message, self._ask(replace(rest, limit=limit), source=_SHOWN)))
 
@@ -117,11 +117,11 @@ class ApplicationHits:
         self._scope = criteria.scope
         self._filters = _filters(criteria)
 
-    def older(self, window: TimeWindow) -> Sequence[Message]:
+    def older(self, window: TimeWindow) -> Sequence[Any]:
         """The newest hits of the window, newest first."""
 
-        def read(last: Message | None, limit: int) -> Sequence[Message]:
-            start = place_of(last) if last else window.start
+        def read(last: Any | None, limit: int) -> Sequence[Any]:
+            start = place_of_shown(last) if last else window.start
             return list(map(_message, self._ask(_BY_TIME, start, limit, source=_SHOWN)))
 
         return _without_erased(read, window.limit)
@@ -143,26 +143,18 @@ class ApplicationHits:
         return _ask(_Question(self._scope, self._filters, order, after, limit), source=source)
 
 
-def _message(hit: Json) -> Message:
-    """An unsaved instance that represents the hit."""
-    source = hit["_source"]
-    names = (*MESSAGES.key_fields, *MESSAGES.field_names)
-    return Message(
-        **{name: source.get(name) for name in names},
-        created_at=datetime.fromisoformat(source["created_at"]),
-        updated_at=datetime.fromisoformat(source["updated_at"]),
-    )
+def _message(hit: Json) -> Any:
+    """The message as it is shown; its document has neither its id nor its version."""
+    return MESSAGES.shown_row._make(map(hit["_source"].get, MESSAGES.shown_names))
 
 
-def _without_erased(
-    read: Callable[[Message | None, int], Sequence[Message]], limit: int
-) -> Sequence[Message]:
+def _without_erased(read: Callable[[Any | None, int], Sequence[Any]], limit: int) -> Sequence[Any]:
     """The first hits that are not erased; `read` gives at most so many behind the last one.
 
     Raises IndexBehind where that takes more than MAX_REQUESTS.
     """
-    found: list[Message] = []
-    last: Message | None = None
+    found: list[Any] = []
+    last: Any | None = None
     for _ in range(MAX_REQUESTS):
         wanted = MAX_LIMIT if last else limit
         hits = read(last, wanted)
