@@ -67,7 +67,7 @@ class RecordItem(ApiView):
     """One row."""
 
     record_type: ClassVar[RecordType]
-    suspendable_methods = ("GET", "HEAD")
+    suspendable_methods = ("GET", "HEAD", "PUT", "PATCH")
 
     def get(self, request: Request, **address: str) -> HttpResponse:
         """Show it."""

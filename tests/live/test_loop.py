@@ -130,7 +130,7 @@ def test_whatever_is_asked_of_a_create_nothing_waits_for_the_database(
     assert post(f"{chats}/99/messages", ours) == 404
 
 
-def test_whatever_is_asked_of_a_read_nothing_waits_for_the_database(
+def test_whatever_is_asked_of_a_read_or_an_edit_nothing_waits_for_the_database(
     all_settings: tuple[str, dict[str, str]],
 ) -> None:
     url, operator = all_settings
@@ -166,6 +166,16 @@ def test_whatever_is_asked_of_a_read_nothing_waits_for_the_database(
         (404, f"{chats}/2/messages/1"),
     ):
         assert ask(address) == ask(address, "HEAD") == status, address
+
+    def edit(address: str, **headers: str) -> int:
+        content = {"name": "y", "body": "y"}
+        answer = httpx.patch(address, json=content, headers=ours | headers, verify=NO_TLS)
+        return answer.status_code
+
+    assert edit(f"{chats}/1") == edit(f"{messages}/8") == 200
+    assert edit(f"{messages}/8", **{"If-Match": '"1"'}) == 412
+    assert edit(f"{messages}/10") == edit(f"{chats}/2") == 404
+    assert edit(f"{messages}/8", Cookie="sessionid=x") == 200
     assert ask(messages, Cookie="sessionid=x") == 200
     assert ask(f"{messages}/9", **{"If-None-Match": '"1"'}) == 304
     assert ask(messages, Authorization="Bearer x") == 401
