@@ -69,7 +69,9 @@ def test_two_edits_of_one_row_are_two_versions_and_two_events(
 def test_values_that_the_database_refuses_are_the_error_of_their_edit_alone(
     transactional_db: None, keys: list[Key]
 ) -> None:
-    outcomes = edit_together([edit(keys[0], "x" * 100_000), edit(keys[1], "fine")])
+    outcomes = edit_together(
+        [Edit(MESSAGES, keys[0], None, {"sender": "x" * 1000}), edit(keys[1], "fine")]
+    )
 
     assert isinstance(outcomes[0], Exception)
     assert isinstance(outcomes[1], Message)
