@@ -12,6 +12,7 @@ messages have a version.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, groupby, repeat
 from typing import Any
 
@@ -182,7 +183,15 @@ class PendingRow:
 
 
 def read_member(parent: Key, member: bytes) -> PendingRow:
-    """The row of a member. Raises Undecodable, and nothing else."""
+    """The row of a member. Raises Undecodable, and nothing else.
+
+    Each list of the newest messages reads those that are pending, so small ones are remembered.
+    """
+    read = _remembered if len(member) <= _SMALL_BYTES else _read_member
+    return read(parent, member)
+
+
+def _read_member(parent: Key, member: bytes) -> PendingRow:
     try:
         number, accepted_ms, payload = member.split(b" ", 2)
         row = from_payload(
@@ -193,3 +202,8 @@ def read_member(parent: Key, member: bytes) -> PendingRow:
         return PendingRow(row, int(accepted_ms))
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise Undecodable(f"{type(error).__name__}: {error}") from error
+
+
+#: Members up to this size are remembered, so many of them.
+_SMALL_BYTES, _REMEMBERED = 1024, 4096
+_remembered = lru_cache(maxsize=_REMEMBERED)(_read_member)
