@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from infra.database import database_breaker
+from infra.database import database_breaker, wait_in_thread
 from infra.errors import FieldError, Invalid, Unavailable
 from ingest.read_your_writes import Window, require_parent
 from ingest.records import Key, record_type_of_parent
@@ -34,6 +34,9 @@ MAX_SCANNED_CHARACTERS = 32 * 1024 * 1024
 STEP_CHARACTERS = 1024 * 1024
 #: Messages in the first step of a scan.
 FIRST_STEP = 100
+
+#: The backend that reads the table.
+_DATABASE = "database"
 
 Page = TypeVar("Page")
 Hits = TypeVar("Hits")
@@ -86,7 +89,7 @@ def search_chat(criteria: Criteria, read_page: Callable[[Source[Any]], Page]) ->
 
     Raises ChatNotFound, and Unavailable if no backend can answer.
     """
-    finders: dict[str, Callable[[Criteria], Source[Any]]] = {"database": Scan}
+    finders: dict[str, Callable[[Criteria], Source[Any]]] = {_DATABASE: Scan}
     if settings.ENVIRONMENT.elasticsearch_url:
         from search.index.queries import ChatHits  # noqa: PLC0415 - see search.index
 
@@ -103,8 +106,19 @@ def first_answer(
     require_searchable(criteria.scope)
     for name, find_hits in finders.items():
         with suppress(IndexUnusable):
+            if name == _DATABASE:
+                return wait_in_thread(lambda: read_page(find_hits(criteria))), name  # noqa: B023 - called at once
             return read_page(find_hits(criteria)), name
     raise SearchUnavailable
+
+
+def index_answers() -> bool:
+    """Whether searches are likely to be answered by the index, which takes no thread."""
+    if not settings.ENVIRONMENT.elasticsearch_url:
+        return False
+    from search.index.queries import breaker  # noqa: PLC0415 - see search.index
+
+    return not breaker().is_open
 
 
 def require_searchable(scope: Key) -> None:

@@ -1,6 +1,7 @@
 """The search routes of the API, each as one regular expression so that a single match finds it."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -10,6 +11,7 @@ from rest_framework.request import Request
 
 from api.views import APPLICATIONS, CHAT_NUMBER, TOKEN, ApiView, json_response
 from chats.models import Chat
+from infra.database import wait_in_thread
 from listing.pages import Pager, query_parameters, read_window
 from messages_app.filters import FILTER_NAMES, Filters, read_filters
 from messages_app.models import Message
@@ -17,7 +19,10 @@ from messages_app.records import MESSAGES
 from search.by_time import TimePager, read_time_window, search_application
 from search.fold_and_highlight import highlight
 from search.schema import describe_application_search, describe_search
-from search.service import Criteria, clean_query, search_chat
+from search.service import Criteria, clean_query, index_answers, search_chat
+
+#: A longer body is highlighted in a thread.
+_LONG_CHARACTERS = 1000
 
 
 class _Search(ApiView):
@@ -30,6 +35,13 @@ class _Search(ApiView):
 @describe_search
 class MessageSearch(_Search):
     """The messages of one chat that contain a text."""
+
+    suspendable_methods = ("GET", "HEAD")
+
+    @classmethod
+    def suspends(cls, method: str, query: str) -> bool:
+        """Only while the index answers: the table is read in a thread."""
+        return super().suspends(method, query) and index_answers()
 
     def get(self, request: Request, token: str, chat_number: str) -> HttpResponse:
         """A page, newest first."""
@@ -68,10 +80,14 @@ def _filters(parameters: Mapping[str, str]) -> Filters | None:
 
 def _shown(query: str) -> Callable[[Any], dict[str, object]]:
     """The JSON of a hit."""
-    return lambda message: {
-        **MESSAGES.as_json(message),
-        "highlight": highlight(message.body, query),
-    }
+
+    def show(message: Any) -> dict[str, object]:
+        work = partial(highlight, message.body, query)
+        is_long = len(message.body) > _LONG_CHARACTERS
+        marked = wait_in_thread(work) if is_long else work()
+        return {**MESSAGES.as_json(message), "highlight": marked}
+
+    return show
 
 
 urlpatterns = [

@@ -13,7 +13,8 @@ from typing import Any
 from django.db import InterfaceError, OperationalError
 
 from infra.breaker import Breaker
-from infra.database import database_breaker
+from infra.database import database_breaker, renew_connection
+from infra.event_loop import Batcher, BatchLimits, is_in_greenlet
 from infra.logs import Event, get_logger
 from infra.natural_keys import in_pieces
 from infra.timeouts import SEARCH_ANSWER_SECONDS
@@ -23,7 +24,7 @@ from listing.pages import MAX_LIMIT
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from search.by_time import Position, TimeWindow, just_before, place_of_shown
-from search.errors import IndexBehind, IndexUnavailable, RequestRejected
+from search.errors import IndexBehind, IndexUnavailable, RequestRejected, failure
 from search.fold_and_highlight import fold
 from search.index.client import client, failures
 from search.index.layout import Role, alias, document_name
@@ -43,7 +44,7 @@ MAX_REQUESTS = 10
 
 def has_messages(scope: Key) -> bool:
     """Whether the index has any message of this chat or application. Raises IndexUnusable."""
-    return bool(_ask(_Question(scope, [_within(scope)], _BY_NUMBER, limit=1), source=False))
+    return bool(_ask(_Question(scope, [_within(scope)], _BY_NUMBER, limit=1)))
 
 
 @cache
@@ -68,13 +69,33 @@ def require_readable(timeout: float = SEARCH_ANSWER_SECONDS) -> None:
 
 @dataclass(frozen=True)
 class _Question:
-    """A search request: filters, sort order, the sort values behind which to begin, and size."""
+    """A search: filters, sort order, the sort values behind which to begin, size, and source."""
 
     scope: Key
     filters: Sequence[Json]
     order: Sequence[Mapping[str, str]]
     after: Sequence[int] | None = None
     limit: int = MAX_LIMIT
+    source: bool | Json = False
+
+    @property
+    def target(self) -> Json:
+        """Where to search."""
+        target = {"index": alias(Role.READ), "allow_partial_search_results": False}
+        # The messages of a chat are on one shard, those of an application on all.
+        return target | ({"routing": document_name(self.scope)} if _is_chat(self.scope) else {})
+
+    @property
+    def body(self) -> Json:
+        """What to search for."""
+        body: Json = {
+            "query": {"bool": {"filter": list(self.filters)}},
+            "sort": list(self.order),
+            "size": self.limit,
+            "_source": self.source,
+            "track_total_hits": False,
+        }
+        return body if self.after is None else {**body, "search_after": list(self.after)}
 
 
 _BY_NUMBER = ({"message_number": "desc"},)
@@ -107,7 +128,7 @@ class ChatHits:
     def _ask(self, window: Window, *, source: bool | Json) -> Sequence[Json]:
         order = _BY_NUMBER if window.descending else _BY_NUMBER_UP
         filters = [*self._filters, *_range("message_number", window.after, window.before)]
-        return _ask(_Question(self._scope, filters, order, limit=window.limit), source=source)
+        return _ask(_Question(self._scope, filters, order, limit=window.limit, source=source))
 
 
 class ApplicationHits:
@@ -140,7 +161,7 @@ class ApplicationHits:
         source: bool | Json,
     ) -> Sequence[Json]:
         after = astuple(start) if start else None
-        return _ask(_Question(self._scope, self._filters, order, after, limit), source=source)
+        return _ask(_Question(self._scope, self._filters, order, after, limit, source))
 
 
 def _message(hit: Json) -> Any:
@@ -168,36 +189,41 @@ def _without_erased(read: Callable[[Any | None, int], Sequence[Any]], limit: int
 
 def _erased(keys: Sequence[Key]) -> set[Key]:
     """Those of these messages that are erased; none while the database is unavailable."""
-    database = database_breaker()
-    if database.is_open:
+    if database_breaker().is_open:
         return set()
+    if is_in_greenlet():
+        return _erasures.call(keys, weight=len(keys))
+    [erased] = _erased_together([keys])
+    return erased
+
+
+def _erased_together(searches: Sequence[Sequence[Key]]) -> list[set[Key]]:
+    """The same for the hits of several searches."""
+    found: set[Key] = set()
     erased = Message.objects.exclude(erased_at=None).values_list(*MESSAGES.key_fields)
+    keys = {key for some in searches for key in some}
     try:
-        return {
-            key for wanted in in_pieces(MESSAGES.key_fields, keys) for key in erased.filter(wanted)
-        }
+        renew_connection()
+        for wanted in in_pieces(MESSAGES.key_fields, keys):
+            found.update(erased.filter(wanted))
     except (OperationalError, InterfaceError) as error:
-        database.open(error)
-        return set()
+        database_breaker().open(error)
+    return [found.intersection(some) for some in searches]
 
 
-def _ask(question: _Question, *, source: bool | Json) -> Sequence[Json]:
+_erasures: Batcher[Sequence[Key], set[Key]] = Batcher("erasures", _erased_together)
+
+
+def _ask(question: _Question) -> Sequence[Json]:
     """The hits. Raises IndexUnusable; at once while the breaker is open."""
     if breaker().is_open:
         raise IndexUnavailable("the circuit breaker is open")
     try:
-        with failures():
-            answer = client().search(
-                index=alias(Role.READ),
-                routing=_routing(question.scope),
-                query={"bool": {"filter": list(question.filters)}},
-                sort=list(question.order),
-                search_after=question.after,
-                size=question.limit,
-                source=source,
-                track_total_hits=False,
-                allow_partial_search_results=False,
-            )
+        if is_in_greenlet():
+            return _searches.call(question, weight=question.limit)
+        [outcome] = _search_together([question])
+        if isinstance(outcome, Exception):
+            raise outcome
     except IndexUnavailable as error:
         breaker().open(error)
         raise
@@ -205,17 +231,34 @@ def _ask(question: _Question, *, source: bool | Json) -> Sequence[Json]:
         # Only this search falls back to the database: the request is at fault, not the index.
         logger.error(Event.SEARCH_REFUSED, error=error)  # noqa: TRY400
         raise
-    hits: Sequence[Json] = answer["hits"]["hits"]
-    return hits
+    return outcome
+
+
+def _search_together(questions: Sequence[_Question]) -> list[Sequence[Json] | Exception]:
+    """The hits or the error of each, by one request. Raises IndexUnusable."""
+    if len(questions) == 1:
+        [question] = questions
+        with failures():
+            answer = client().search(**question.target, body=question.body)
+        return [answer["hits"]["hits"]]
+    searches = [part for question in questions for part in (question.target, question.body)]
+    with failures():
+        answers = client().msearch(searches=searches)["responses"]
+    return [
+        failure(one["status"], one["error"]) if "error" in one else one["hits"]["hits"]
+        for one in answers
+    ]
+
+
+#: Searches on the event loop; a request has about this number of hits.
+_MOST_HITS = 1000
+_searches: Batcher[_Question, Sequence[Json]] = Batcher(
+    "searches", _search_together, BatchLimits(batch=_MOST_HITS)
+)
 
 
 def _is_chat(scope: Key) -> bool:
     return len(scope) == len(MESSAGES.parent_fields)
-
-
-def _routing(scope: Key) -> str | None:
-    """The shard of a chat; the chats of an application are on all shards."""
-    return document_name(scope) if _is_chat(scope) else None
 
 
 def _within(scope: Key) -> Json:
