@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -17,6 +18,7 @@ from django.db import InterfaceError, OperationalError
 
 from infra.database import database_breaker, wait_in_thread
 from infra.errors import FieldError, Invalid, Unavailable
+from infra.event_loop import is_in_greenlet
 from ingest.read_your_writes import Window, require_parent
 from ingest.records import Key, record_type_of_parent
 from listing.pages import Source
@@ -106,9 +108,10 @@ def first_answer(
     require_searchable(criteria.scope)
     for name, find_hits in finders.items():
         with suppress(IndexUnusable):
-            if name == _DATABASE:
-                return wait_in_thread(lambda: read_page(find_hits(criteria))), name  # noqa: B023 - called at once
-            return read_page(find_hits(criteria)), name
+            read = partial(read_page, find_hits(criteria))
+            # The table is read in a thread; the index lets the event loop wait.
+            is_scan = name == _DATABASE and is_in_greenlet()
+            return (wait_in_thread(read) if is_scan else read()), name
     raise SearchUnavailable
 
 
