@@ -27,6 +27,7 @@ class Services:
     database_url: str
     scratch_redis_url: str
     broker_url: str
+    elasticsearch_url: str
 
 
 def services() -> Services:
@@ -37,6 +38,7 @@ def services() -> Services:
         database_url=_variable("DATABASE_URL"),
         scratch_redis_url=urlunsplit(redis_url._replace(path=_SCRATCH_REDIS_DATABASE)),
         broker_url=_variable("BROKER_URL"),
+        elasticsearch_url=_variable("ELASTICSEARCH_URL"),
     )
 
 

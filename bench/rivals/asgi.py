@@ -1,5 +1,9 @@
-"""One of the other designs on the product's HTTP edge; its views run on the event loop."""
+"""One of the other designs on the product's HTTP edge.
 
+Its views run in this number of threads; with 0 threads they run on the event loop.
+"""
+
+import os
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -12,12 +16,17 @@ if TYPE_CHECKING:
 
 _MAX_REQUEST_BYTES = 1024 * 1024
 
+#: More than a load has connections, so that no request is refused.
+_QUEUE = 10_000
+_THREADS = int(os.environ["BENCH_THREADS"])
+_EXECUTOR = Executor.REQUEST_THREADS if _THREADS else Executor.EVENT_LOOP
+
 _project = get_wsgi_application()
 
 
 class _Site:
     def plan(self, environ: "WSGIEnvironment") -> RequestPlan:
-        return RequestPlan(Executor.EVENT_LOOP, _MAX_REQUEST_BYTES)
+        return RequestPlan(_EXECUTOR, _MAX_REQUEST_BYTES)
 
     def early_response(self, environ: "WSGIEnvironment") -> RawResponse | None:
         return None
@@ -37,4 +46,4 @@ class _Site:
         return RawResponse(status, [], detail.encode())
 
 
-application = Application(_Site(), threads=1, queue=1)
+application = Application(_Site(), threads=max(_THREADS, 1), queue=_QUEUE)

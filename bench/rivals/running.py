@@ -1,13 +1,13 @@
-"""The other designs as data, and what each needs on the stack's services while it runs.
+"""Runs another design on the stack's services, on the server that suits it best.
 
-- textbook: DRF view and serializer, a number by Redis' INCR, one Celery task a row with a confirm.
-  It checks less than the product (not even that the chat exists), so it is the faster for it.
-- sync: DRF view and serializer; one transaction locks the chat's row, numbers and inserts.
-- noop_django, noop_drf: views that parse JSON and answer 201, on the event loop of the product's
-  own server, as its creates.
+A design with threads is tried behind gunicorn with threads and behind the product's server class,
+each with several numbers of threads; the fastest counts.
 """
 
-from collections.abc import Iterator, Sequence
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,37 +16,15 @@ from pathlib import Path
 import redis
 from kombu import Connection, Exchange, Queue
 
-from bench.processes import running, serving
+from bench import BenchError
+from bench.processes import ROOT, running, serving
 from bench.product import Database
+from bench.rivals.designs import MESSAGES_PATH, Design
 from bench.rounds import Target
 from bench.services import services
 
-#: An application and a chat that need not exist in the product.
-TOKEN, NUMBER = "0123456789abcdef01234567", 1
-MESSAGES_PATH = f"/api/v1/applications/{TOKEN}/chats/{NUMBER}/messages"
-
 PROCESSES = 2
-_TRIAL_SECONDS = 4.0
-
-# The product's columns as far as these designs have them, with the same unique key.
-_MESSAGES = """CREATE TABLE {}_messages (
-  id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY,
-  application_token varchar(24) NOT NULL,
-  chat_number bigint unsigned NOT NULL,
-  message_number bigint unsigned NOT NULL,
-  body longtext NOT NULL,
-  created_at datetime(6) NOT NULL,
-  updated_at datetime(6) NOT NULL,
-  UNIQUE KEY (application_token, chat_number, message_number)
-) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"""
-_CHATS = """CREATE TABLE {}_chats (
-  id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY,
-  application_token varchar(24) NOT NULL,
-  chat_number bigint unsigned NOT NULL,
-  messages_count bigint unsigned NOT NULL,
-  UNIQUE KEY (application_token, chat_number)
-) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin"""
-_CHAT = f"INSERT INTO {{}}_chats VALUES (1, '{TOKEN}', {NUMBER}, 0)"  # noqa: S608 - constants
+_TRY_OUT_SECONDS, _TRIAL_SECONDS = 1.0, 3.0
 
 # One worker process, as the stack has it, without what a single worker does not need.
 _WORKER = (
@@ -60,82 +38,120 @@ _GUNICORN = (
 
 
 @dataclass(frozen=True)
-class Rival:
-    """A design. Its tables, queue and keys in Redis begin with its name.
+class Serving:
+    """A server, and the threads of each of its processes; 0 for the product's event loop."""
 
-    `on_product_server`: it is served as the product is, else by gunicorn with threads.
+    on_product_server: bool
+    threads: int
+
+    def __str__(self) -> str:
+        server = "the product's server" if self.on_product_server else "gunicorn"
+        return f"{server} with {self.threads} threads" if self.threads else server
+
+
+def servings(design: Design, threads: Sequence[int]) -> list[Serving]:
+    """The servers to be tried; gunicorn alone if there is one number of threads."""
+    if not design.has_threads:
+        return [Serving(on_product_server=True, threads=0)]
+    classes = (False, True) if len(threads) > 1 else (False,)
+    return [Serving(one, number) for one in classes for number in threads]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs a design under a load of these requests.
+
+    `tokens`: the applications whose rows it reads, which its index is filled with. `only_creates`:
+    whether each request creates a row, if the design has a table.
     """
 
-    name: str
-    tables: Sequence[str] = ()
-    has_worker: bool = False
-    on_product_server: bool = False
+    design: Design
+    requests: Path
+    connections: int
+    tokens: Sequence[str] = ()
+    only_creates: bool = True
 
     @contextmanager
-    def running(self, threads: int, requests: Path, connections: int) -> Iterator[Target]:
-        """Run it with this number of threads in each of its two processes.
-
-        The product's server runs its views on the event loop and has no use for threads.
-        """
+    def running(self, threads: Sequence[int]) -> Iterator[Target]:
+        """Try these numbers of threads, then run it with the best while the block runs."""
         database = Database(services().database_url)
-        environment = {
-            "DJANGO_SETTINGS_MODULE": "bench.rivals.settings",
-            "BENCH_RIVAL": self.name,
-            "BENCH_PRODUCT_SERVER": "1" if self.on_product_server else "",
-        }
-        application = "django.core.wsgi:get_wsgi_application()"
-        if self.on_product_server:
-            application = "bench.rivals.asgi:application"
-        server = (*_GUNICORN, "--threads", str(threads), application)
-        count = f"SELECT COUNT(*) FROM {self.name}_messages"  # noqa: S608 - a name of this file
         self._remove(database)
         try:
-            for statement in self.tables:
-                database.execute(statement.format(self.name))
+            for statement in self.design.tables:
+                database.execute(statement.format(self.design.name))
             with ExitStack() as started:
-                if self.has_worker:
-                    worker = running(f"{self.name}-worker", _WORKER, environment)
+                if self.design.has_index:
+                    started.callback(self._search_index, "--delete")
+                    self._search_index("--rebuild")
+                if self.design.has_worker:
+                    worker = running(f"{self.design.name}-worker", _WORKER, self._environment())
                     started.enter_context(worker)
-                web = started.enter_context(serving(self.name, server, environment))
-                yield Target(
-                    name=self.name,
-                    url=web.url + MESSAGES_PATH,
-                    requests=requests,
-                    connections=connections,
-                    count=partial(database.number, count) if self.tables else None,
-                )
+                best = self._best(servings(self.design, threads), database)
+                yield started.enter_context(self._served(best, database))
         finally:
             self._remove(database)
 
-    def best_threads(self, choices: Sequence[int], requests: Path, connections: int) -> int:
-        """The number of threads with which it accepts most; prints the rate of each."""
-        if len(choices) == 1 or self.on_product_server:
-            return choices[0]
-        rates: dict[int, float] = {}
-        for threads in choices:
-            with self.running(threads, requests, connections) as target:
-                target.post(1.0)
-                rates[threads] = target.post(_TRIAL_SECONDS).rate
-        shown = ", ".join(f"{threads}: {rate:.0f}/s" for threads, rate in rates.items())
-        print(f"{self.name} by threads of each process: {shown}", flush=True)
-        return max(rates, key=lambda threads: rates[threads])
+    def _best(self, tried: Sequence[Serving], database: Database) -> Serving:
+        """The server with which it answers most; prints the rate of each."""
+        if len(tried) == 1:
+            return tried[0]
+        rates: dict[Serving, float] = {}
+        for one in tried:
+            with self._served(one, database) as target:
+                target.send(_TRY_OUT_SECONDS)
+                rates[one] = target.send(_TRIAL_SECONDS).rate
+        shown = ", ".join(f"{one}: {rate:.0f}/s" for one, rate in rates.items())
+        print(f"{self.design.name} by {shown}", flush=True)
+        return max(rates, key=lambda one: rates[one])
+
+    @contextmanager
+    def _served(self, how: Serving, database: Database) -> Iterator[Target]:
+        name = self.design.name
+        application = "django.core.wsgi:get_wsgi_application()"
+        if how.on_product_server:
+            application = "bench.rivals.asgi:application"
+        # The product's class of gunicorn's workers takes no notice of --threads.
+        command = (*_GUNICORN, "--threads", str(max(how.threads, 1)), application)
+        rows = f"SELECT COUNT(*) FROM {name}_messages"  # noqa: S608 - a name of bench.rivals.designs
+        with serving(name, command, self._environment(how)) as web:
+            yield Target(
+                name,
+                web.url + MESSAGES_PATH,
+                self.requests,
+                self.connections,
+                rows_in_table=partial(database.number, rows) if self.design.tables else None,
+                only_creates=self.only_creates,
+                served_by=str(how),
+            )
+
+    def _environment(self, how: Serving | None = None) -> Mapping[str, str]:
+        return {
+            "DJANGO_SETTINGS_MODULE": "bench.rivals.settings",
+            "BENCH_RIVAL": self.design.name,
+            "BENCH_INDEX": "1" if self.design.has_index else "",
+            "BENCH_TOKENS": " ".join(self.tokens),
+            "BENCH_PRODUCT_SERVER": "1" if how and how.on_product_server else "",
+            "BENCH_THREADS": str(how.threads if how else 0),
+        }
+
+    def _search_index(self, action: str) -> None:
+        """A command of django-elasticsearch-dsl. Raises BenchError when it fails."""
+        command = [sys.executable, "-m", "django", "search_index", action, "-f"]
+        environment = {**os.environ, **self._environment()}
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise BenchError(f"search_index {action} of {self.design.name}: {done.stderr[-500:]}")
 
     def _remove(self, database: Database) -> None:
         """Remove its tables, queue, exchange and keys, also those of a run that was killed."""
+        name = self.design.name
         for table in ("messages", "chats"):
-            database.execute(f"DROP TABLE IF EXISTS {self.name}_{table}")
+            database.execute(f"DROP TABLE IF EXISTS {name}_{table}")
         with Connection(services().broker_url) as broker:
-            Queue(self.name, channel=broker.default_channel).delete()
-            Exchange(self.name, channel=broker.default_channel).delete()
+            Queue(name, channel=broker.default_channel).delete()
+            Exchange(name, channel=broker.default_channel).delete()
         with redis.Redis.from_url(services().scratch_redis_url) as client:
-            for key in client.scan_iter(f"{self.name}:*"):
+            for key in client.scan_iter(f"{name}:*"):
                 client.delete(key)
-
-
-TEXTBOOK = Rival("textbook", tables=(_MESSAGES,), has_worker=True)
-RIVALS = (
-    TEXTBOOK,
-    Rival("sync", tables=(_MESSAGES, _CHATS, _CHAT)),
-    Rival("noop_django", on_product_server=True),
-    Rival("noop_drf", on_product_server=True),
-)

@@ -10,7 +10,7 @@ ALLOWED_HOSTS = ["127.0.0.1"]
 SECRET_KEY = "only for measurements on the loopback interface"  # noqa: S105 - guards nothing
 DEBUG = False
 USE_TZ = True
-ROOT_URLCONF = "bench.rivals.views"
+ROOT_URLCONF = "bench.rivals.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
@@ -34,6 +34,10 @@ MIDDLEWARE = [
 ]
 
 DATABASES = {"default": dict(dj_database_url.parse(services().database_url, conn_max_age=600))}
+
+if os.environ["BENCH_INDEX"]:
+    INSTALLED_APPS += ["django_elasticsearch_dsl"]
+    ELASTICSEARCH_DSL = {"default": {"hosts": services().elasticsearch_url}}
 
 if os.environ["BENCH_PRODUCT_SERVER"]:
     # Only here: importing the package sets up the product's Celery application.

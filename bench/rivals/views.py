@@ -1,13 +1,12 @@
-"""The views of the other designs, and the URL of the one that is served."""
+"""The views that create messages in the other designs, and those that do nothing."""
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import redis
 from django.db import transaction
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
-from django.urls import path
+from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import serializers
@@ -17,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from bench.rivals.models import Chat, Message
-from bench.rivals.tasks import store
+from bench.rivals.tasks import store, store_and_index
 from bench.services import services
 
 _NAME = os.environ["BENCH_RIVAL"]
@@ -42,12 +41,22 @@ class BodySerializer(serializers.Serializer[dict[str, str]]):
     body = serializers.CharField()
 
 
+_BODY = "hello my order has not arrived yet could you please check the tracking number"
+
+
 @csrf_exempt
-def noop_django(request: HttpRequest, token: str, number: int) -> JsonResponse:
-    """Parse JSON, and answer."""
-    body = json.loads(request.body)["body"]
-    message = {"application_token": token, "chat_number": number, "message_number": 1, "body": body}
-    return JsonResponse(message, status=201)
+def noop_django(
+    request: HttpRequest, token: str, number: int, message_number: int = 1
+) -> JsonResponse:
+    """Answer with a message: that of the JSON, or one that is always the same."""
+    is_create = request.method == "POST"
+    message = {
+        "application_token": token,
+        "chat_number": number,
+        "message_number": message_number,
+        "body": json.loads(request.body)["body"] if is_create else _BODY,
+    }
+    return JsonResponse(message, status=201 if is_create else 200)
 
 
 class NoopDrf(APIView):
@@ -85,12 +94,20 @@ class _Create(APIView):
 class Textbook(_Create):
     """Queues each row."""
 
+    task: ClassVar[Any] = store
+
     def accept(self, message: Message) -> None:
         """Number the row by Redis, and queue it."""
         token, number = message.application_token, message.chat_number
         message.message_number = int(_redis.incr(f"{_NAME}:{token}:{number}"))
         accepted_at = message.created_at.isoformat()
-        store.delay(token, number, message.message_number, message.body, accepted_at)
+        self.task.delay(token, number, message.message_number, message.body, accepted_at)
+
+
+class TextbookIndexed(Textbook):
+    """Queues each row, whose task also indexes it."""
+
+    task = store_and_index
 
 
 class Sync(_Create):
@@ -106,14 +123,3 @@ class Sync(_Create):
             chat.save(update_fields=["messages_count"])
             message.message_number = chat.messages_count
             message.save(force_insert=True)
-
-
-_VIEWS: Mapping[str, Callable[..., HttpResponseBase]] = {
-    "noop_django": noop_django,
-    "noop_drf": NoopDrf.as_view(),
-    "textbook": Textbook.as_view(),
-    "sync": Sync.as_view(),
-}
-
-#: The product's address, alone, so that no design pays for the routes of another.
-urlpatterns = [path("api/v1/applications/<str:token>/chats/<int:number>/messages", _VIEWS[_NAME])]
