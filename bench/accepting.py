@@ -14,9 +14,10 @@ from typing import Any
 
 from bench import BenchError, texts
 from bench.processes import wait_until
-from bench.product import Chat, Client, Database, count_chats, new_chat
-from bench.report import LOADS, Figure, documents, middle, print_samples, write
-from bench.rivals.running import RIVALS, TEXTBOOK
+from bench.product import Chat, Client, Database, backlog, count_chats, new_chat
+from bench.report import LOADS, Figure, Results, documents, middle, print_samples
+from bench.rivals.designs import CREATORS, TEXTBOOK
+from bench.rivals.running import Runner
 from bench.rounds import Target, alternate, interleave, product_target, verify
 from bench.services import services
 from bench.wrk import Load, Request, request_file
@@ -48,7 +49,7 @@ def warm(*, seconds: float, connections: int) -> None:
     A freshly started Elasticsearch compiles itself for a minute or two, at three times the cost.
     """
     with this_system(Database(services().database_url), connections) as (target, _):
-        print(f"{target.post(seconds).rate:.0f} messages/s on average")
+        print(f"{target.send(seconds).rate:.0f} messages/s on average")
 
 
 def post(
@@ -59,18 +60,17 @@ def post(
     threads: Sequence[int],
     steady: float,
     clients: Sequence[int],
-) -> None:
-    """Measure, compare the answers with the table, and report.
+) -> Results:
+    """Measure, and compare the answers with the table.
 
     `steady`: seconds for which a rate must be sustained. Raises BenchError when an answer is wrong.
     """
     database = Database(services().database_url)
     with this_system(database, connections) as (this, chat), ExitStack() as started:
-        best = {one.name: one.best_threads(threads, this.requests, connections) for one in RIVALS}
         targets = {THIS: this}
-        for rival in RIVALS:
-            context = rival.running(best[rival.name], this.requests, connections)
-            targets[rival.name] = started.enter_context(context)
+        for design in CREATORS:
+            running = Runner(design, this.requests, connections).running(threads)
+            targets[design.name] = started.enter_context(running)
         both = [this, targets[TEXTBOOK.name]]
         seen = alternate(list(targets.values()), seconds=seconds, rounds=rounds)
         print_samples("POST message", seen, LOADS)
@@ -82,8 +82,9 @@ def post(
         lone, curve = _by_clients(both, clients, seconds / 2)
         checked = verify(database, chat, this)
     exact = _check_exactly(database)
-    details = {"threads": best, "checked": checked, "exact": exact, "by_clients": curve}
-    write("post", figures | lone, {**details, "rounds": documents(seen)})
+    servers = {name: target.served_by for name, target in targets.items()}
+    details = {"servers": servers, "checked": checked, "exact": exact, "by_clients": curve}
+    return Results(figures | lone, {**details, "rounds": documents(seen)})
 
 
 def _side_by_side(seen: Mapping[str, Sequence[Load]]) -> Figures:
@@ -137,8 +138,8 @@ def _steady(target: Target, seconds: float) -> Load:
     rate = 0.0
     for _ in range(_TRIES):
         before = target.rows()
-        run_up = target.post_without_waiting(_RUN_UP_SECONDS, rate)
-        seen = target.post_without_waiting(seconds, rate)
+        run_up = target.send_without_waiting(_RUN_UP_SECONDS, rate)
+        seen = target.send_without_waiting(seconds, rate)
         target.settle(before + run_up.answered + seen.answered)
         if seen.answered - seen.stored <= _GROWTH * seen.answered + target.connections:
             break
@@ -166,7 +167,14 @@ def _others(
             return chat.count(database) // _PER_BULK
 
         targets = [
-            Target("by 100", base_url + bulk_url, bulk_file, _BULK_CONNECTIONS, bulk_count),
+            Target(
+                "by 100",
+                base_url + bulk_url,
+                bulk_file,
+                _BULK_CONNECTIONS,
+                bulk_count,
+                partial(backlog, database),
+            ),
             Target("chats", base_url + chats_url, chat_file, connections, count),
         ]
         seen = alternate(targets, seconds=seconds, rounds=rounds)
@@ -185,7 +193,7 @@ def _by_clients(
     """Latency of a client that is alone, if asked for; throughput and latency by clients."""
     points = [(target, number) for number in numbers for target in both]
     measures = {
-        f"{target.name}, clients: {number}": partial(target.post, seconds, connections=number)
+        f"{target.name}, clients: {number}": partial(target.send, seconds, connections=number)
         for target, number in points
     }
     seen = interleave(measures, 1)

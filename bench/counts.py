@@ -13,7 +13,7 @@ from bench import BenchError
 from bench.filling import filled
 from bench.product import Database
 from bench.product_code import flag_counts, reconcile_counts
-from bench.report import Figure, print_times, write
+from bench.report import Figure, Results, print_times
 from bench.rounds import interleave
 from bench.services import services
 
@@ -21,10 +21,11 @@ _SHARES = {"1pct": 0.01, "100pct": 1.0}
 _AT_ONCE = 1000
 
 
-def counts(*, chats: int, messages: int, rounds: int) -> None:
+def counts(*, chats: int, messages: int, rounds: int) -> Results:
     """Measure and report. Raises BenchError when a count is wrong after the job."""
     database = Database(services().database_url)
-    with filled(database, chats=chats, messages=messages) as token:
+    with filled(database, chats=chats, messages=messages) as made:
+        token = made[0].token
 
         def job_ms(share: float) -> float:
             return _job_ms(database, token, chats, messages, share)
@@ -38,7 +39,7 @@ def counts(*, chats: int, messages: int, rounds: int) -> None:
         "reconcile_s_1pct": Figure(few, "s", {"100pct": few / every}),
         "reconcile_s_100pct": Figure(every, "s"),
     }
-    write("counts", figures, {"chats": chats, "messages": messages, "milliseconds": times})
+    return Results(figures, {"chats": chats, "messages": messages, "milliseconds": times})
 
 
 def _job_ms(database: Database, token: str, chats: int, messages: int, share: float) -> float:

@@ -16,7 +16,7 @@ from bench import BenchError, texts
 from bench.processes import running, wait_until
 from bench.product import Chat, Database, await_indexed, count_chats, new_chat
 from bench.product_code import publish_rows
-from bench.report import Figure, middle, print_samples, write
+from bench.report import Figure, Results, middle, print_samples
 from bench.rounds import interleave
 from bench.services import control, services
 
@@ -43,7 +43,7 @@ class Drained:
     plain_insert: float
 
 
-def drain(*, rows: int, per_task: Sequence[int], rounds: int) -> None:
+def drain(*, rows: int, per_task: Sequence[int], rounds: int) -> Results:
     """Measure and report. Raises BenchError when not every row is stored once."""
     database = Database(services().database_url)
     bodies = texts.bodies(rows)
@@ -78,7 +78,7 @@ def drain(*, rows: int, per_task: Sequence[int], rounds: int) -> None:
     plain = middle(every, lambda one: one.plain_insert)
     figures["raw_insert_rows_per_s"] = Figure(plain, "rows/s")
     details = {size: list(map(asdict, backlogs)) for size, backlogs in seen.items()}
-    write("drain", figures, {"rows": rows, "rounds": details})
+    return Results(figures, {"rows": rows, "rounds": details})
 
 
 def _drained(database: Database, chat: Chat, bodies: Sequence[str], size: int) -> Drained:

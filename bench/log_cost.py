@@ -13,8 +13,8 @@ from bench import report, texts
 from bench.drain import WORKER
 from bench.processes import product_server, running
 from bench.product import Database
-from bench.report import LOADS, Figure
-from bench.rounds import Target, interleave, product_target, verify
+from bench.report import LOADS, Figure, Results
+from bench.rounds import Target, interleave, nothing_left, product_target, verify
 from bench.services import control, services
 from bench.wrk import Load, checked, request_file
 
@@ -26,7 +26,7 @@ _VARIANTS: Mapping[str, Mapping[str, str]] = {
 _WARM_UP_SECONDS = 3.0
 
 
-def log(*, seconds: float, rounds: int, connections: int) -> None:
+def log(*, seconds: float, rounds: int, connections: int) -> Results:
     """Measure both in turns. Raises BenchError when a create was not accepted or not stored."""
     database, base_url = Database(services().database_url), services().base_url
     control("stop", "worker")
@@ -36,7 +36,9 @@ def log(*, seconds: float, rounds: int, connections: int) -> None:
             for name, settings in _VARIANTS.items():
                 server = started.enter_context(product_server("log", {**_OPEN, **settings}))
                 target, chat = product_target(name, base_url, database, requests, connections)
-                target = replace(target, url=server.url + chat.messages_path)
+                url = server.url + chat.messages_path
+                # Nothing is indexed meanwhile: that is the work of the stack's worker.
+                target = replace(target, url=url, backlog=nothing_left)
                 loads[name] = partial(_of_variant, target, settings, seconds)
                 made.append((target, chat))
             seen = interleave(loads, rounds)
@@ -52,13 +54,13 @@ def log(*, seconds: float, rounds: int, connections: int) -> None:
     }
     on, off = rates.values()
     figures = {"log_post_message_rps": Figure(on, "requests/s", {"without": on / off})}
-    report.write("log", figures, report.documents(seen))
+    return Results(figures, report.documents(seen))
 
 
 def _of_variant(target: Target, settings: Mapping[str, str], seconds: float) -> Load:
     with _worker(settings):
-        target.post(_WARM_UP_SECONDS)
-        return target.post(seconds)
+        target.send(_WARM_UP_SECONDS)
+        return target.send(seconds)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from django.db.utils import ConnectionHandler
 
 from bench import BenchError
 from bench.processes import wait_until
+from bench.wrk import Request
 
 API = "/api/v1"
 _INDEXED_SECONDS = 600.0
@@ -45,6 +46,16 @@ class Client:
     def fetch(self, path: str) -> bytes:
         """GET; returns the answer's body. Raises BenchError unless answered 200."""
         return self._send(200, "GET", path)
+
+    def expect(self, status: int, request: Request) -> bytes:
+        """Send a request as loads send it; returns the answer's body.
+
+        Raises BenchError for another status.
+        """
+        body = json.dumps(request.body).encode() if request.body else None
+        name, _, value = request.header.partition(": ")
+        headers = (_JSON if body else {}) | ({name: value} if name else {})
+        return self._send(status, request.method, request.path, body, headers)
 
     def _send(self, status: int, method: str, path: str, *body_and_headers: Any) -> bytes:
         self._connection.request(method, path, *body_and_headers)
@@ -137,6 +148,11 @@ def new_chat(base_url: str) -> Chat:
     return Chat(str(application["token"]), int(chat["chat_number"]), str(application["key"]))
 
 
+def backlog(database: Database) -> int:
+    """Entries of stored and edited messages that are not indexed yet."""
+    return database.number("SELECT COUNT(*) FROM index_backlog")
+
+
 def count_chats(database: Database, token: str) -> int:
     """Chats of the application that are stored."""
     return database.number("SELECT COUNT(*) FROM chats WHERE application_token = %s", token)
@@ -153,5 +169,4 @@ def await_complete(database: Database, chat: Chat, within: float = 120.0) -> Non
 
 def await_indexed(database: Database) -> None:
     """Return when all stored messages are indexed. Raises BenchError after ten minutes."""
-    statement = "SELECT COUNT(*) FROM index_backlog"
-    wait_until(lambda: not database.number(statement), _INDEXED_SECONDS, "all is indexed")
+    wait_until(lambda: not backlog(database), _INDEXED_SECONDS, "all is indexed")

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+from applications import authentication
 from bench import BenchError
 from chats.models import ChatKey
 from infra.jobs import JobIsRunning
@@ -20,18 +21,20 @@ from infra.versions import FIRST_VERSION
 from ingest.message_format import write_message
 from ingest.post_commit import Finished, clear_pending
 from ingest.read_your_writes import Window
+from messages_app.models import Message as Row
 from messages_app.records import MESSAGES
 from operations import counts
 from search.index import lifecycle
 from search.index.bulk_writing import Change
 from search.index.bulk_writing import write as write_changes
 from search.index.client import patient_client
-from search.index.documents import Content
-from search.index.layout import layout, pattern
+from search.index.documents import Content, contents
+from search.index.layout import Target, layout, pattern
 from search.index.queries import ChatHits
 from search.service import Criteria
 
 _WRITTEN_AT_ONCE = 1000
+_LONG_SECONDS = 600
 
 
 class Message(NamedTuple):
@@ -72,6 +75,37 @@ def is_index_complete() -> bool:
     return found.live is not None and found.build is None
 
 
+def new_key() -> tuple[str, str]:
+    """A key of an application, and its hash, which the table has."""
+    key = authentication.new_key()
+    return key, authentication.hash_of(key)
+
+
+def index_rows(tokens: Sequence[str]) -> None:
+    """Write the documents of all messages of these applications, and make them searchable."""
+    found = layout()
+    _write_documents(contents(Row.objects.filter(application_token__in=tokens)), found.targets)
+    patient_client().indices.refresh(index=found.live)
+
+
+def unindex_rows(tokens: Sequence[str]) -> None:
+    """Remove the documents of all messages of these applications."""
+    patient_client().options(request_timeout=_LONG_SECONDS).delete_by_query(
+        index=pattern(),
+        query={"terms": {"application_token": list(tokens)}},
+        conflicts="proceed",
+        refresh=True,
+    )
+
+
+def _write_documents(rows: Iterable[Content], targets: Sequence[Target]) -> None:
+    """Write a document for each row. Raises BenchError when one is rejected."""
+    left = iter(rows)
+    while some := list(islice(left, _WRITTEN_AT_ONCE)):
+        if write_changes([Change(row.key, row) for row in some], targets):
+            raise BenchError("Elasticsearch rejected documents")
+
+
 @contextmanager
 def _index_named(name: str) -> Iterator[None]:
     """Let the product's code use the index of this name."""
@@ -91,23 +125,20 @@ def fill_index(name: str, messages: Iterable[Message]) -> tuple[float, int]:
     with _index_named(name):
         index = f"{name}-1"
         lifecycle.create(index)
-        targets, rows, before = layout().targets, iter(messages), time.perf_counter()
-        while some := list(islice(rows, _WRITTEN_AT_ONCE)):
-            if write_changes([_change(message) for message in some], targets):
-                raise BenchError("Elasticsearch rejected documents")
+        before = time.perf_counter()
+        _write_documents(map(_content, messages), layout().targets)
         seconds = time.perf_counter() - before
         lifecycle.make_live(index)
-        client = patient_client().options(request_timeout=600)
+        client = patient_client().options(request_timeout=_LONG_SECONDS)
         client.indices.forcemerge(index=index, max_num_segments=1)
         client.indices.refresh(index=index)
         store = client.indices.stats(index=index, metric="store")["_all"]["total"]["store"]
         return seconds, int(store["size_in_bytes"])
 
 
-def _change(message: Message) -> Change:
+def _content(message: Message) -> Content:
     now = datetime.now(UTC)
-    row = Content(0, *message, None, None, now, now, FIRST_VERSION)
-    return Change(row.key, row)
+    return Content(0, *message, None, None, now, now, FIRST_VERSION)
 
 
 def search_index(name: str, message: Message, text: str, limit: int) -> list[int]:

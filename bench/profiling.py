@@ -19,7 +19,7 @@ from bench import BenchError
 from bench.accepting import this_system
 from bench.processes import ROOT, processor_seconds
 from bench.product import Database, await_indexed
-from bench.report import Figure, print_table, write
+from bench.report import Figure, Results, print_table
 from bench.rounds import Target
 from bench.services import parts, services
 
@@ -48,7 +48,7 @@ _PY_SPY = str(Path(sys.executable).with_name("py-spy"))
 Shares = dict[str, float]
 
 
-def profile(*, seconds: float, connections: int) -> None:
+def profile(*, seconds: float, connections: int) -> Results:
     """Measure and report. Raises BenchError where py-spy may not look into processes."""
     database = Database(services().database_url)
     with this_system(database, connections) as (target, _):
@@ -58,7 +58,7 @@ def profile(*, seconds: float, connections: int) -> None:
     print_table(("step of web", "share"), [(name, f"{share:.1%}") for name, share in steps.items()])
     figures = {f"cpu_{part}_ms": Figure(ms, "ms/message") for part, ms in by_part.items()}
     figures["cpu_ms"] = Figure(sum(by_part.values()), "ms/message")
-    write("profile", figures, {"steps": steps, "functions": functions})
+    return Results(figures, {"steps": steps, "functions": functions})
 
 
 def _by_part(target: Target, database: Database, seconds: float) -> dict[str, float]:
@@ -66,7 +66,7 @@ def _by_part(target: Target, database: Database, seconds: float) -> dict[str, fl
     pids = {name: part.pids for name, part in parts().items()}
     before = {name: processor_seconds(each) for name, each in pids.items()}
     wrk, rows = _seconds_of_children(), target.rows()
-    seen = target.post_without_waiting(seconds)
+    seen = target.send_without_waiting(seconds)
     wrk = _seconds_of_children() - wrk
     target.settle(rows + seen.answered)
     await_indexed(database)
@@ -86,7 +86,7 @@ def _sampled(target: Target, seconds: float) -> tuple[Shares, Shares]:
     web, *_ = parts()["web"].pids
     with ThreadPoolExecutor(1) as pool:
         sampling = pool.submit(_stacks, web, seconds)
-        target.post(seconds + _MARGIN_SECONDS)
+        target.send(seconds + _MARGIN_SECONDS)
         for frames, count in sampling.result():
             steps[step_of(frames)] += count
             functions[frames[-1]] += count

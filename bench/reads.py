@@ -1,8 +1,11 @@
-"""`list`, `item`: what reading a long chat costs, one page at a time and over many connections."""
+"""`list`, `reads`: what reading costs, one page at a time, and over many connections.
+
+`reads` measures each route beside a stock view that reads the same rows, all in the same rounds.
+"""
 
 import json
-import random
 import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -11,25 +14,38 @@ from statistics import median
 
 from bench import BenchError
 from bench.filling import filled
-from bench.product import Chat, Client, Database
+from bench.product import Chat, Client, Database, backlog
 from bench.report import (
     LOADS,
     Figure,
+    Results,
     documents,
     load_figures,
+    middle,
     print_samples,
     print_times,
     short,
-    write,
 )
-from bench.rounds import interleave
+from bench.rivals.designs import (
+    NOOP_DJANGO,
+    STOCK_EDIT,
+    STOCK_ITEM,
+    STOCK_LIST,
+    STOCK_SEARCH,
+    Design,
+)
+from bench.rivals.running import Runner
+from bench.rounds import Target, alternate, interleave
+from bench.routes import PAGE, Asker
 from bench.services import services
-from bench.wrk import Request, checked, load, request_file
+from bench.wrk import Request, checked, request_file
 
-PAGE = 50
 _PLACES = (1, 1_000, 10_000, 100_000, 1_000_000)
-_WARM_UP_TURNS, _WARM_UP_SECONDS = 20, 3.0
+_WARM_UP_TURNS = 20
 _DIFFERENT = 20_000
+_APPLICATIONS = 10
+#: The last chats of each application are edited and not read, so that tags stay what they are.
+_EDITED_CHATS = 1
 
 
 @dataclass(frozen=True)
@@ -59,18 +75,17 @@ def pages_of(messages: int) -> list[Page]:
     return found
 
 
-def pages(*, messages: int, turns: int) -> None:
+def pages(*, messages: int, turns: int) -> Results:
     """Measure pages by where in the chat they lie, asked for by one client on a kept connection.
 
     Raises BenchError when a page shows other numbers than it must.
     """
     asked = pages_of(messages)
     with (
-        filled(Database(services().database_url), chats=1, messages=messages) as token,
+        filled(Database(services().database_url), chats=1, messages=messages) as [chat],
         Client(services().base_url) as client,
     ):
-        path = Chat(token, 1).messages_path
-        asking = {page.name: partial(_page_ms, client, path, page) for page in asked}
+        asking = {page.name: partial(_page_ms, client, chat.messages_path, page) for page in asked}
         times = interleave(asking, turns, _WARM_UP_TURNS)
     print_times(f"a chat of {messages} messages", times)
     first = median(times[asked[0].name])
@@ -78,7 +93,7 @@ def pages(*, messages: int, turns: int) -> None:
         name: Figure(median(each), "ms", {"page1": median(each) / first})
         for name, each in times.items()
     }
-    write("list", figures, {"messages": messages, "milliseconds": times})
+    return Results(figures, {"messages": messages, "milliseconds": times})
 
 
 def _page_ms(client: Client, path: str, page: Page) -> float:
@@ -92,27 +107,100 @@ def _page_ms(client: Client, path: str, page: Page) -> float:
     return taken
 
 
-def items(*, messages: int, seconds: float, rounds: int, connections: int) -> None:
-    """Measure reads a second anywhere in the chat, of messages and of pages.
+@dataclass(frozen=True)
+class _Route:
+    """A route, and the designs that it is measured beside; `status` of an answer to it."""
 
-    Raises BenchError when a read fails.
+    name: str
+    rivals: Sequence[Design]
+    status: int = 200
+    is_page: bool = False
+
+
+#: By the beginning of the names of the figures.
+_ROUTES: Mapping[str, _Route] = {
+    "get_item": _Route("item", (NOOP_DJANGO, STOCK_ITEM)),
+    "get_item_304": _Route("unchanged", (), status=304),
+    "get_list": _Route("page", (STOCK_LIST,), is_page=True),
+    "search": _Route("search", (STOCK_SEARCH,), is_page=True),
+    "edit": _Route("edit", (STOCK_EDIT,)),
+}
+
+
+def reads(
+    *,
+    chats: int,
+    messages: int,
+    seconds: float,
+    rounds: int,
+    connections: int,
+    threads: Sequence[int],
+) -> Results:
+    """Measure reads and edits a second, anywhere in `chats` chats of `messages` messages each.
+
+    Raises BenchError when a request fails, or is answered with less than it must be.
     """
-    database, base_url = Database(services().database_url), services().base_url
-    numbers = random.choices(range(1, messages - PAGE + 2), k=_DIFFERENT)
-    with filled(database, chats=1, messages=messages) as token, ExitStack() as opened:
-        path = Chat(token, 1).messages_path
-        measures = {}
-        for name, query in (("get_item", "/{}"), ("get_list", "?after={}")):
-            requests = (Request("GET", path + query.format(number)) for number in numbers)
-            file = opened.enter_context(request_file(requests))
-            send = partial(load, base_url, file, connections=connections)
-            send(seconds=_WARM_UP_SECONDS)
-            measures[name] = partial(send, seconds=seconds)
-        seen = interleave(measures, rounds)
-    print_samples(f"a chat of {messages} messages", seen, LOADS)
-    for each in chain.from_iterable(seen.values()):
-        checked(each)
+    database = Database(services().database_url)
+    each = chats // _APPLICATIONS + _EDITED_CHATS
+    with (
+        filled(
+            database, chats=each, messages=messages, applications=_APPLICATIONS, is_indexed=True
+        ) as made,
+        ExitStack() as started,
+    ):
+        targets = list(_targets(started, database, made, messages, connections, threads))
+        seen = alternate(targets, seconds=seconds, rounds=rounds)
+    print_samples(f"{chats} chats of {messages} messages", seen, LOADS)
+    for one in chain.from_iterable(seen.values()):
+        checked(one)
     figures: dict[str, Figure] = {}
-    for name, loads in seen.items():
-        figures |= load_figures(name, loads, {"get_item": seen["get_item"]})
-    write("item", figures, {"messages": messages, "runs": documents(seen)})
+    for name, route in _ROUTES.items():
+        others = {design.name: seen[design.name] for design in route.rivals}
+        for rival, loads in others.items():
+            rate = middle(loads, lambda load: load.rate)
+            figures[_rate_name(rival)] = Figure(rate, "requests/s")
+        figures |= load_figures(name, seen[name], others or {"item": seen["get_item"]})
+    servers = {target.name: target.served_by for target in targets}
+    return Results(figures, {"messages": messages, "servers": servers, "runs": documents(seen)})
+
+
+def _rate_name(rival: str) -> str:
+    """The name of a figure: noop_django has one for its creates too."""
+    return "noop_django_get_rps" if rival == NOOP_DJANGO.name else f"{rival}_rps"
+
+
+def _targets(
+    started: ExitStack,
+    database: Database,
+    made: Sequence[Chat],
+    messages: int,
+    connections: int,
+    threads: Sequence[int],
+) -> Iterator[Target]:
+    """The product's routes, and each rival that it is measured beside, as it runs."""
+    last = max(chat.number for chat in made)
+    edited = [chat for chat in made if chat.number > last - _EDITED_CHATS]
+    read = [chat for chat in made if chat not in edited]
+    tokens = sorted({chat.token for chat in made})
+    for name, route in _ROUTES.items():
+        asked = edited if route.name == "edit" else read
+        requests = Asker(asked, messages).requests(route.name, _DIFFERENT)
+        file = started.enter_context(request_file(requests))
+        base_url = services().base_url
+        check(base_url, requests[0], route.status, is_page=route.is_page)
+        yield Target(name, base_url, file, connections, backlog=partial(backlog, database))
+        for design in route.rivals:
+            requests = Asker(asked, messages, is_stock=True).requests(route.name, _DIFFERENT)
+            file = started.enter_context(request_file(requests))
+            runner = Runner(design, file, connections, tokens)
+            target = started.enter_context(runner.running(threads))
+            check(target.url, requests[0], is_page=route.is_page)
+            yield target
+
+
+def check(url: str, request: Request, status: int = 200, *, is_page: bool = False) -> None:
+    """Send one request. Raises BenchError unless it has this status and, a page, is a full one."""
+    with Client(url) as client:
+        content = client.expect(status, request)
+    if is_page and len(json.loads(content)["results"]) != PAGE:
+        raise BenchError(f"{request.path} of {url} shows no full page")

@@ -1,16 +1,11 @@
-"""Results of a measurement: a table on the terminal, and JSON in bench/results."""
+"""Figures of a measurement, and tables on the terminal and on pages."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, TypeVar
 
-import psutil
-
-from bench.processes import RESULTS
 from bench.wrk import Load
 
 Sample = TypeVar("Sample")
@@ -34,6 +29,14 @@ class Figure:
     value: float
     unit: str
     ratio_to: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a measurement found: figures by name, and the values they come from."""
+
+    figures: Mapping[str, Figure]
+    details: Mapping[str, object]
 
 
 def middle(samples: Iterable[Sample], value: Callable[[Sample], float]) -> float:
@@ -106,21 +109,6 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for first, *rest in (header, *rows):
         cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
         print("  ".join([first.ljust(widths[0]), *cells]), flush=True)
-
-
-def write(command: str, figures: Mapping[str, Figure], details: Mapping[str, object]) -> None:
-    """Write bench/results/COMMAND.json: the figures, and the values they come from."""
-    memory = psutil.virtual_memory().total / 2**30
-    document = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"processors": psutil.cpu_count(), "memory_gib": round(memory, 1)},
-        "figures": {name: asdict(figure) for name, figure in figures.items()},
-        "details": details,
-    }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{command}.json"
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    print(f"written to {path}", flush=True)
 
 
 def put(page: Path, command: str, lines: Sequence[str]) -> None:

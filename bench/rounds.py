@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench import BenchError
-from bench.product import Chat, Database, await_complete, new_chat
+from bench.processes import wait_until
+from bench.product import Chat, Database, await_complete, backlog, new_chat
 from bench.wrk import Keys, Load, load
 
 _WARM_UP_SECONDS = 3.0
 _SETTLE_SECONDS = 300.0
-_STEADY_SECONDS = 1.5
+_STEADY_SECONDS = 1.0
 _LOOK_SECONDS = 0.25
 
 Result = TypeVar("Result")
@@ -36,32 +37,42 @@ def interleave(
     return results
 
 
+def nothing_left() -> int:
+    """The backlog of a target that has none, or whose own is not waited for."""
+    return 0
+
+
 @dataclass
 class Target:
-    """A server's URL for new messages, and how to count the rows that its table holds.
+    """A server's URL, the requests that it gets, and how to see the work that these leave behind.
 
-    Without `count` it stores nothing.
+    Without `rows_in_table` the requests create nothing. `backlog` counts what else is left to do.
     """
 
     name: str
     url: str
     requests: Path
     connections: int
-    count: Callable[[], int] | None = None
+    rows_in_table: Callable[[], int] | None = None
+    backlog: Callable[[], int] = nothing_left
     keys: Keys | None = None
+    only_creates: bool = True
+    """Whether each request creates a row, if any does."""
+    served_by: str = ""
+    """The server that was chosen for it, in words."""
     answered: int = 0
     """Requests answered so far."""
     unknown: int = 0
     """Requests so far whose outcome wrk did not see."""
 
-    def post(self, seconds: float, rate: float = 0, connections: int = 0) -> Load:
-        """Send load, then wait until all of it is stored."""
+    def send(self, seconds: float, rate: float = 0, connections: int = 0) -> Load:
+        """Send load, then wait until all that it caused is done."""
         before = self.rows()
-        seen = self.post_without_waiting(seconds, rate, connections)
-        self.settle(before + seen.answered)
+        seen = self.send_without_waiting(seconds, rate, connections)
+        self.settle(before + seen.answered if self.only_creates else 0)
         return seen
 
-    def post_without_waiting(self, seconds: float, rate: float = 0, connections: int = 0) -> Load:
+    def send_without_waiting(self, seconds: float, rate: float = 0, connections: int = 0) -> Load:
         """Send load. Rows may be left to be stored."""
         before, clients = self.rows(), connections or self.connections
         send = partial(load, self.url, self.requests, connections=clients, keys=self.keys)
@@ -71,21 +82,26 @@ class Target:
         return replace(seen, stored=self.rows() - before)
 
     def rows(self) -> int:
-        """Rows in its table, 0 if it stores nothing."""
-        return self.count() if self.count else 0
+        """Rows in its table, 0 if it creates none."""
+        return self.rows_in_table() if self.rows_in_table else 0
 
     def settle(self, at_least: int) -> None:
-        """Wait until `at_least` rows are stored and no more come. Raises BenchError after 300 s."""
-        if not self.count:
-            return
+        """Wait until `at_least` rows are stored, no more come, and the backlog is empty.
+
+        Raises BenchError after 300 s.
+        """
         deadline = time.monotonic() + _SETTLE_SECONDS
-        rows, since = -1, time.monotonic()
-        while rows < at_least or time.monotonic() - since < _STEADY_SECONDS:
+        rows, since = self.rows(), time.monotonic()
+        while self.rows_in_table and (
+            rows < at_least or time.monotonic() - since < _STEADY_SECONDS
+        ):
             if time.monotonic() > deadline:
                 raise BenchError(f"{self.name} stored {rows} rows of {at_least} it accepted")
             time.sleep(_LOOK_SECONDS)
             if (now := self.rows()) != rows:
                 rows, since = now, time.monotonic()
+        left = max(deadline - time.monotonic(), 0)
+        wait_until(lambda: not self.backlog(), left, f"the backlog of {self.name} is empty")
 
 
 def product_target(
@@ -99,8 +115,16 @@ def product_target(
     """A new chat of the product that serves there, as a target; with keys if there is a prefix."""
     chat = new_chat(base_url)
     keys = None if keys_prefix is None else Keys(chat.key, keys_prefix)
-    count = partial(chat.count, database)
-    return Target(name, base_url + chat.messages_path, requests, connections, count, keys), chat
+    target = Target(
+        name,
+        base_url + chat.messages_path,
+        requests,
+        connections,
+        rows_in_table=partial(chat.count, database),
+        backlog=partial(backlog, database),
+        keys=keys,
+    )
+    return target, chat
 
 
 def alternate(
@@ -108,9 +132,9 @@ def alternate(
 ) -> dict[str, list[Load]]:
     """Warm up each target, then load them in turns; `rates` bound the requests a second by name."""
     for target in targets:
-        target.post(_WARM_UP_SECONDS, rates.get(target.name, 0))
-    posts = {one.name: partial(one.post, seconds, rates.get(one.name, 0)) for one in targets}
-    return interleave(posts, rounds)
+        target.send(min(_WARM_UP_SECONDS, seconds), rates.get(target.name, 0))
+    loads = {one.name: partial(one.send, seconds, rates.get(one.name, 0)) for one in targets}
+    return interleave(loads, rounds)
 
 
 def verify(database: Database, chat: Chat, target: Target) -> dict[str, int]:

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from bench import BenchError, texts
 from bench.product_code import Message, fill_index, remove_indexes, search_index
-from bench.report import Figure, print_table, print_times, rounded, write
+from bench.report import Figure, Results, print_table, print_times, rounded
 from bench.rounds import interleave
 
 _GENERATED = 100_000
@@ -29,7 +29,7 @@ _QUERIES_EACH = 40
 _LIMIT = 51
 
 
-def search(*, sizes: Sequence[int], rounds: int) -> None:
+def search(*, sizes: Sequence[int], rounds: int) -> Results:
     """Measure and report. Raises BenchError when an index misses a hit."""
     smallest = list(corpus(min(sizes)))
     # The last chat may be cut off, and would be larger in a larger index.
@@ -63,7 +63,7 @@ def search(*, sizes: Sequence[int], rounds: int) -> None:
     rate, size_each = made[max(sizes)]
     figures["search_index_rows_per_s"] = Figure(rate, "messages/s")
     figures["search_index_bytes_per_message"] = Figure(size_each, "bytes")
-    write("search", figures, {"source": _source_name()})
+    return Results(figures, {"source": _source_name()})
 
 
 def _next_ms(name: str, queries: Iterator[tuple[Message, str]]) -> float:

@@ -21,7 +21,7 @@ from uuid import uuid4
 from bench import BenchError, report, texts
 from bench.processes import MIB, Server, family, product_server
 from bench.product import API, Chat, Client, new_chat
-from bench.report import Figure
+from bench.report import Figure, Results
 from bench.wrk import checked, load, request_file
 
 _OPEN = {"REQUIRE_KEYS": "0", "RATE_LIMIT": "", "WEB_STREAMS_PER_ADDRESS": "20000"}
@@ -192,7 +192,7 @@ async def _poll(url: str, chat: Chat, heard: Callable[[bytes, float], object]) -
         await asyncio.sleep(max(0, began + 1 - time.monotonic()))
 
 
-def streams(*, seconds: float, streams: int, connections: int) -> None:
+def streams(*, seconds: float, streams: int, connections: int) -> Results:
     """Measure the time from the 201 to the frame: idle, and at half the peak; beside polling.
 
     Each of the chats of one application has one stream; the load goes to one of them. Raises
@@ -224,7 +224,7 @@ def streams(*, seconds: float, streams: int, connections: int) -> None:
         for name, times in found.items()
         for one in (50, 99)
     }
-    report.write("streams", figures, {"half_rate": peak / 2, "ms": found})
+    return Results(figures, {"half_rate": peak / 2, "ms": found})
 
 
 async def _streamed(
@@ -262,7 +262,7 @@ async def _in_thread(
     checked(await asyncio.to_thread(run))
 
 
-def listeners(*, seconds: float, streams: int) -> None:
+def listeners(*, seconds: float, streams: int) -> Results:
     """Measure many listeners of one chat at ten messages a second. Raises BenchError on a loss."""
     with product_server("listeners", _OPEN) as server:
         chat = new_chat(server.url)
@@ -282,7 +282,7 @@ def listeners(*, seconds: float, streams: int) -> None:
         "listeners_p99_ms": Figure(_percentile(times, 99), "ms"),
         "listeners_web_processors": Figure(used / seconds, "processors"),
     }
-    report.write("listeners", figures, {"streams": streams})
+    return Results(figures, {"streams": streams})
 
 
 async def _one_chat(url: str, chat: Chat, seconds: float, streams: int) -> tuple[list[float], int]:
@@ -307,7 +307,7 @@ async def _one_chat(url: str, chat: Chat, seconds: float, streams: int) -> tuple
     return [1000 * max(at - accepted[number], 0) for number, at in arrived], len(arrived)
 
 
-def idle(*, seconds: float, streams: int) -> None:
+def idle(*, seconds: float, streams: int) -> Results:
     """Measure one web process with many idle streams: memory, processor time, opening, ending."""
     settings = {
         **_OPEN,
@@ -323,7 +323,7 @@ def idle(*, seconds: float, streams: int) -> None:
         figures = asyncio.run(_idle(server, chat, seconds, streams))
     rows = [(name, report.rounded(each.value), each.unit) for name, each in figures.items()]
     report.print_table((f"{streams} idle streams of one process", "", ""), rows)
-    report.write("idle", figures, {"streams": streams})
+    return Results(figures, {"streams": streams})
 
 
 async def _idle(server: Server, chat: Chat, seconds: float, streams: int) -> dict[str, Figure]:

@@ -1,4 +1,4 @@
-"""Message bodies as people write them, and what a chat's clients ask for.
+"""Message bodies as people write them, and the parts of them that people search for.
 
 Bodies are in many scripts, of 80 bytes in the median, with a long tail. The random numbers have
 fixed seeds, so every run and every design gets the same ones.
@@ -6,19 +6,18 @@ fixed seeds, so every run and every design gets the same ones.
 
 import math
 import random
-from collections.abc import Mapping
-from urllib.parse import quote
+from collections import Counter
+from collections.abc import Sequence
 
 from bench.wrk import Request
-
-#: Messages that a chat must have before the load of `mixture` begins; its GETs read them.
-EXISTING = 500
 
 _REQUESTS = 2000
 _MEDIAN_BYTES = 80
 _SPREAD = 0.8
 _SHORTEST, _LONGEST = 3, 4000
 _SEARCHED_CHARACTERS = 4
+#: The share of the bodies that a searched text must be in.
+_SEARCHED_SHARE = 0.1
 
 # Weight, what stands between words, words.
 _SCRIPTS = (
@@ -36,14 +35,6 @@ _SCRIPTS = (
     (5, " ", "📦 🚚 👍🏽 😀 ok 👨\u200d👩\u200d👧 ❤️ 🇩🇪 yes 🎉 thx"),
 )
 
-#: Of a hundred requests of a mixture, by what follows the address of the messages; "" is a POST.
-_SHARES: Mapping[str, int] = {
-    "": 45,
-    "/{number}": 45,
-    "?after={number}": 8,
-    "/search?query={text}": 2,
-}
-
 
 def bodies(count: int) -> list[str]:
     """The first `count` bodies; none has a line break."""
@@ -56,16 +47,17 @@ def creates(path: str = "") -> list[Request]:
     return [Request("POST", path, {"body": body}) for body in bodies(_REQUESTS)]
 
 
-def mixture(messages_path: str) -> list[Request]:
-    """Requests to one chat: mostly creates and single messages, some pages and searches."""
-    source = random.Random(11)
-    kinds = source.choices(list(_SHARES), list(_SHARES.values()), k=_REQUESTS)
-    found = []
-    for kind, body in zip(kinds, bodies(_REQUESTS), strict=True):
-        number, text = source.randint(1, EXISTING), quote(body[:_SEARCHED_CHARACTERS])
-        path = messages_path + kind.format(number=number, text=text)
-        found.append(Request("GET", path) if kind else Request("POST", path, {"body": body}))
-    return found
+def searched(among: Sequence[str]) -> list[str]:
+    """Texts of four characters that occur in at least a tenth of these bodies, in a fixed order."""
+    found = Counter(
+        text
+        for body in among
+        for text in {
+            body[start : start + _SEARCHED_CHARACTERS]
+            for start in range(len(body) - _SEARCHED_CHARACTERS + 1)
+        }
+    )
+    return sorted(text for text, times in found.items() if times >= _SEARCHED_SHARE * len(among))
 
 
 def _body(source: random.Random) -> str:

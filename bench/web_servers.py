@@ -15,17 +15,27 @@ from itertools import chain
 from pathlib import Path
 
 from bench import BenchError, report, texts
-from bench.processes import MIB, RESULTS, ROOT, Server, family, product_server, serving
+from bench.processes import (
+    MIB,
+    RESULTS,
+    ROOT,
+    Server,
+    family,
+    product_server,
+    serving,
+    wait_until,
+)
 from bench.product import Client, Database, await_complete, new_chat
-from bench.report import LOADS, Figure
+from bench.report import LOADS, Figure, Results
 from bench.rounds import alternate, interleave, product_target, verify
+from bench.routes import DIFFERENT_TEXTS, Asker
 from bench.services import services
 from bench.wrk import Load, Request, checked, load, request_file
 
 _OPEN: Mapping[str, str] = {"REQUIRE_KEYS": "0", "RATE_LIMIT": ""}
 #: What a client has to send, and how: the prefix makes the same headers mean nothing.
 _CONTRACT: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "all off": ("X-No-", _OPEN),
+    "open": ("X-No-", _OPEN),
     "keys, idempotency, limits": ("", {"REQUIRE_KEYS": "1", "RATE_LIMIT": "1000000/s"}),
 }
 _EMBEDDED: Mapping[str, str] = {
@@ -36,6 +46,7 @@ _EMBEDDED: Mapping[str, str] = {
     "WEB_CONCURRENCY": "0",
 }
 _WARM_UP_SECONDS = 3.0
+_DIFFERENT = 2000
 _FIRST_LOOK = 10_000
 _LONGEST_RUN_SECONDS = 20.0
 _STORED_SECONDS = 300.0
@@ -64,7 +75,7 @@ _SERVERS: Mapping[str, Sequence[str]] = {
 }
 
 
-def contract(*, seconds: float, rounds: int, connections: int) -> None:
+def contract(*, seconds: float, rounds: int, connections: int) -> Results:
     """Measure what keys, Idempotency-Keys and limits (far above the load) cost a create.
 
     Two web servers on the stack's services get the same load. Raises BenchError when a request was
@@ -82,11 +93,11 @@ def contract(*, seconds: float, rounds: int, connections: int) -> None:
     for each in chain.from_iterable(seen.values()):
         checked(each)
     off, on = (report.middle(loads, lambda load: load.rate) for loads in seen.values())
-    figures = {"contract_post_message_rps": Figure(on, "requests/s", {"off": on / off})}
-    report.write("contract", figures, report.documents(seen))
+    figures = {"contract_post_message_rps": Figure(on, "requests/s", {"open": on / off})}
+    return Results(figures, report.documents(seen))
 
 
-def embedded(*, seconds: float, rounds: int, connections: int) -> None:
+def embedded(*, seconds: float, rounds: int, connections: int) -> Results:
     """Measure the embedded profile: one SQLite file and no service, and compare it with its file.
 
     Raises BenchError when the answers do not match the file.
@@ -105,24 +116,27 @@ def embedded(*, seconds: float, rounds: int, connections: int) -> None:
         agreed = verify(database, chat, target)
     report.print_samples("embedded profile", seen, LOADS)
     figures = report.load_figures("embedded_post", seen["embedded"])
-    report.write("embedded", figures, {"checked": agreed, **report.documents(seen)})
+    return Results(figures, {"checked": agreed, **report.documents(seen)})
 
 
-def memory(*, requests: int, connections: int) -> None:
+def memory(*, requests: int, connections: int) -> Results:
     """Measure what a web process holds after few and after many requests.
 
-    A server with one process gets creates, messages, pages and searches of one chat. Its memory
-    without shared pages (USS) is read after ten thousand requests and then at least every twenty
-    seconds. Raises BenchError when a request failed, or a create is not stored.
+    A server with one process gets the mix of all routes in one chat. Its memory without shared
+    pages (USS) is read after ten thousand requests and then at least every twenty seconds. Raises
+    BenchError when a request failed, or a create is not stored.
     """
     if requests <= _FIRST_LOOK:
         raise BenchError(f"more than {_FIRST_LOOK} requests are needed")
     database, base_url = Database(services().database_url), services().base_url
     chat = new_chat(base_url)
     with Client(base_url) as client:
-        messages = [{"body": body} for body in texts.bodies(texts.EXISTING)]
+        messages = [{"body": body} for body in texts.bodies(DIFFERENT_TEXTS)]
         client.create(f"{chat.messages_path}/bulk", messages=messages)
-    with request_file(texts.mixture(chat.messages_path)) as file:
+    wait_until(
+        lambda: chat.count(database) == DIFFERENT_TEXTS, _STORED_SECONDS, "the chat is filled"
+    )
+    with request_file(Asker([chat], DIFFERENT_TEXTS).mix(_DIFFERENT)) as file:
         held = dict(_of_a_web_process(file, requests, connections))
         await_complete(database, chat, _STORED_SECONDS)
     first, last, highest = held[min(held)], held[max(held)], max(held.values())
@@ -134,7 +148,7 @@ def memory(*, requests: int, connections: int) -> None:
         end: Figure(last, "MiB", {"after_10k": last / first}),
         "web_memory_highest": Figure(highest, "MiB", {"after_10k": highest / first}),
     }
-    report.write("memory", figures, {"mib_by_requests": held})
+    return Results(figures, {"mib_by_requests": held})
 
 
 def _of_a_web_process(file: Path, requests: int, connections: int) -> Iterator[tuple[int, float]]:
@@ -152,7 +166,7 @@ def _of_a_web_process(file: Path, requests: int, connections: int) -> Iterator[t
                     yield done, max(sizes) / MIB
 
 
-def servers(*, seconds: float, rounds: int, connections: int, processes: int) -> None:
+def servers(*, seconds: float, rounds: int, connections: int, processes: int) -> Results:
     """Measure creates and reads over many connections, and creates of one client alone."""
     database = Database(services().database_url)
     loads: dict[str, dict[str, partial[Load]]] = {"POST": {}, "GET": {}, "POST alone": {}}
@@ -162,13 +176,13 @@ def servers(*, seconds: float, rounds: int, connections: int, processes: int) ->
             arguments = [part.replace("{processes}", str(processes)) for part in command]
             web = started.enter_context(serving(name, ("-m", *arguments), _OPEN))
             target, chat = product_target(name, web.url, database, requests, connections)
-            target.post(_WARM_UP_SECONDS)
+            target.send(_WARM_UP_SECONDS)
             items = (Request("GET", f"{chat.messages_path}/{number}") for number in range(1, 101))
             file = started.enter_context(request_file(items))
             read = partial(load, web.url, file, connections=connections, seconds=seconds)
-            loads["POST"][name] = partial(_of_web, web, partial(target.post, seconds))
+            loads["POST"][name] = partial(_of_web, web, partial(target.send, seconds))
             loads["GET"][name] = partial(_of_web, web, read)
-            loads["POST alone"][name] = partial(_of_web, web, partial(target.post, seconds, 0, 1))
+            loads["POST alone"][name] = partial(_of_web, web, partial(target.send, seconds, 0, 1))
             figures[f"{name}_mib"] = Figure(web.memory() / MIB, "MiB")
         seen = {title: interleave(measures, rounds) for title, measures in loads.items()}
     for title, by_server in seen.items():
@@ -177,7 +191,7 @@ def servers(*, seconds: float, rounds: int, connections: int, processes: int) ->
             figure_name = f"{name}_{title.lower().replace(' ', '_')}"
             figures |= report.load_figures(figure_name, each, {"gunicorn": by_server["gunicorn"]})
     details = {title: report.documents(by_server) for title, by_server in seen.items()}
-    report.write("servers", figures, details)
+    return Results(figures, details)
 
 
 def _of_web(web: Server, run: "partial[Load]") -> Load:

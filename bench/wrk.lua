@@ -1,6 +1,6 @@
 -- Sends the requests of a file in turn, and prints what wrk saw as one line of JSON (Load in wrk.py).
--- A line of the file is method, path and JSON body, separated by tabs; without a path the request
--- goes to the path of wrk's URL. Arguments: the file; requests a second, 0 for no limit; then, if each
+-- A line of the file is method, path, one header and JSON body, separated by tabs; without a path the
+-- request goes to the path of wrk's URL. Arguments: the file; requests a second, 0 for no limit; then, if each
 -- request is to bear an application's key and an Idempotency-Key: the key, the beginning of the
 -- Idempotency-Keys, and a prefix of the names of both headers.
 local ffi = require("ffi")
@@ -31,8 +31,12 @@ function init(args)
   local rate = tonumber(args[2])
   key, run, prefix = args[3], args[4], args[5]
   for line in io.lines(args[1]) do
-    local method, path, body = line:match("^(%S+)\t(%S*)\t(.*)$")
+    local method, path, header, body = line:match("^(%S+)\t(%S*)\t([^\t]*)\t(.*)$")
     local headers = body ~= "" and { ["Content-Type"] = "application/json" } or {}
+    local name, value = header:match("^(%S+): (.*)$")
+    if name then
+      headers[name] = value
+    end
     local parts = { method, path ~= "" and path or nil, headers, body ~= "" and body or nil }
     requests[#requests + 1] = key and parts or wrk.format(unpack(parts, 1, 4))
   end

@@ -21,11 +21,15 @@ _SCRIPT = Path(__file__).with_name("wrk.lua")
 
 
 class Request(NamedTuple):
-    """A request: `body` is sent as JSON, `path` may be empty for that of the load's URL."""
+    """A request: `body` is sent as JSON, `path` may be empty for that of the load's URL.
+
+    `header` is one more header, as "Name: value".
+    """
 
     method: str
     path: str = ""
     body: object = None
+    header: str = ""
 
 
 @contextmanager
@@ -40,7 +44,7 @@ def request_file(requests: Iterable[Request]) -> Iterator[Path]:
 def line_of(request: Request) -> str:
     """The request as wrk.lua reads it. JSON escapes tabs and line breaks."""
     body = json.dumps(request.body, ensure_ascii=False) if request.body else ""
-    return f"{request.method}\t{request.path}\t{body}"
+    return f"{request.method}\t{request.path}\t{request.header}\t{body}"
 
 
 @dataclass(frozen=True)
