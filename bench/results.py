@@ -19,6 +19,7 @@ from bench.processes import RESULTS, ROOT
 from bench.report import Results
 
 LATEST = "latest.json"
+_WRITTEN = (":!docs", ":!bench/results")
 #: The commit of code that has none: changed files, or no git.
 CHANGED, UNKNOWN = "-changed", "unknown"
 
@@ -28,14 +29,14 @@ Document = Mapping[str, Any]
 def commit() -> str:
     """The newest commit, with "-changed" behind it if files differ from it; "unknown" without git.
 
-    Documentation does not count as changed: the last step writes some.
+    Commits and changes of documentation and results alone do not count: measurements write them.
     """
     try:
-        head = _git("rev-parse", "--short=10", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
+        newest = _git("log", "-1", "--format=%h", "--abbrev=10", "--", ".", *_WRITTEN)
+        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *_WRITTEN)
     except (OSError, subprocess.CalledProcessError):
         return UNKNOWN
-    return head + (CHANGED if changed else "")
+    return newest + (CHANGED if changed else "")
 
 
 def _git(*arguments: str) -> str:
