@@ -98,7 +98,7 @@ def mixed(
             checked(each)
     servers = {target.name: target.served_by for target in both}
     details = {name: documents(run) for name, run in runs.items()}
-    return Results(_figures(seen, half, by_route), {**details, "servers": servers})
+    return Results(figures_of(seen, half, by_route), {**details, "servers": servers})
 
 
 def _rows(database: Database, tokens: Sequence[str]) -> int:
@@ -128,11 +128,12 @@ def _by_route(
         return {route: [one.result()] for route, one in found.items()}
 
 
-def _figures(
+def figures_of(
     seen: Mapping[str, Sequence[Load]],
     half: Mapping[str, Sequence[Load]],
     by_route: Mapping[str, Sequence[Load]],
 ) -> dict[str, Figure]:
+    """The figures of both designs at their peaks and at half of them, and of each route."""
     other = STOCK_MIXED.name
     figures = load_figures(_NAME, seen[_NAME], {other: seen[other]})
     figures[f"{other}_rps"] = Figure(middle(seen[other], lambda load: load.rate), "requests/s")

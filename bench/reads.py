@@ -38,7 +38,7 @@ from bench.rivals.running import Runner
 from bench.rounds import Target, alternate, interleave
 from bench.routes import PAGE, Asker
 from bench.services import services
-from bench.wrk import Request, checked, request_file
+from bench.wrk import Load, Request, checked, request_file
 
 _PLACES = (1, 1_000, 10_000, 100_000, 1_000_000)
 _WARM_UP_TURNS = 20
@@ -153,20 +153,23 @@ def reads(
     print_samples(f"{chats} chats of {messages} messages", seen, LOADS)
     for one in chain.from_iterable(seen.values()):
         checked(one)
+    servers = {target.name: target.served_by for target in targets}
+    details = {"messages": messages, "servers": servers, "runs": documents(seen)}
+    return Results(figures_of(seen), details)
+
+
+def figures_of(seen: Mapping[str, Sequence[Load]]) -> dict[str, Figure]:
+    """The figures of each route and of its rivals, by the loads of all of them."""
     figures: dict[str, Figure] = {}
     for name, route in _ROUTES.items():
         others = {design.name: seen[design.name] for design in route.rivals}
         for rival, loads in others.items():
             rate = middle(loads, lambda load: load.rate)
-            figures[_rate_name(rival)] = Figure(rate, "requests/s")
+            # The name says what is read: this rival also has a figure for its creates.
+            prefix = "noop_django_get" if rival == NOOP_DJANGO.name else rival
+            figures[f"{prefix}_rps"] = Figure(rate, "requests/s")
         figures |= load_figures(name, seen[name], others or {"item": seen["get_item"]})
-    servers = {target.name: target.served_by for target in targets}
-    return Results(figures, {"messages": messages, "servers": servers, "runs": documents(seen)})
-
-
-def _rate_name(rival: str) -> str:
-    """The name of a figure: noop_django has one for its creates too."""
-    return "noop_django_get_rps" if rival == NOOP_DJANGO.name else f"{rival}_rps"
+    return figures
 
 
 def _targets(
