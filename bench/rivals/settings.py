@@ -9,6 +9,7 @@ from bench.services import services
 ALLOWED_HOSTS = ["127.0.0.1"]
 SECRET_KEY = "only for measurements on the loopback interface"  # noqa: S105 - guards nothing
 DEBUG = False
+TIME_ZONE = "UTC"
 USE_TZ = True
 ROOT_URLCONF = "bench.rivals.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,12 +1,7 @@
-"""Which servers a design is tried on, and what its processes are: the routes of each design."""
-
-import os
-import subprocess
-import sys
+"""The servers that a design is tried on, and its routes."""
 
 import pytest
 
-from bench.processes import ROOT
 from bench.rivals.designs import (
     NOOP_DJANGO,
     NOOP_DRF,
@@ -18,18 +13,8 @@ from bench.rivals.designs import (
     Design,
 )
 from bench.rivals.running import Serving, servings
+from tests.bench.rival_process import run_as
 
-ENVIRONMENT = {
-    "BASE_URL": "http://127.0.0.1:1",
-    "DATABASE_URL": "sqlite://:memory:",
-    "REDIS_URL": "redis://127.0.0.1:1/0",
-    "BROKER_URL": "amqp://127.0.0.1:1//",
-    "ELASTICSEARCH_URL": "http://127.0.0.1:1",
-    "DJANGO_SETTINGS_MODULE": "bench.rivals.settings",
-    "BENCH_TOKENS": "",
-    "BENCH_THREADS": "0",
-    "BENCH_PRODUCT_SERVER": "",
-}
 RESOLVE = """
 import django, sys
 django.setup()
@@ -59,22 +44,8 @@ def test_a_short_run_tries_nothing() -> None:
 
 
 def _views(name: str, *paths: str, has_index: bool) -> list[str]:
-    """The views at these addresses, in a process like those of the design's server."""
-    done = subprocess.run(
-        [sys.executable, "-c", RESOLVE, *paths],
-        cwd=ROOT,
-        env={
-            "PATH": os.environ["PATH"],
-            **ENVIRONMENT,
-            "BENCH_RIVAL": name,
-            "BENCH_INDEX": "1" if has_index else "",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert not done.returncode, done.stderr
-    return done.stdout.split()
+    """The views at these addresses."""
+    return run_as(name, RESOLVE, *paths, has_index=has_index).split()
 
 
 @pytest.mark.parametrize(
