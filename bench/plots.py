@@ -90,8 +90,12 @@ def _steps(axes: Axes, document: Document) -> None:
 #: By the name of the file: the measurement, the title, and how it is drawn.
 _PLOTS: Mapping[str, tuple[str, str, Draw]] = {
     "rates": ("post", "POST message, side by side", _bars("a second", "", "post_message_rps")),
-    "throughput": ("post", "Throughput over clients", _by_clients("rate", "accepted a second")),
-    "latency": ("post", "Latency over clients", _by_clients("p99_ms", "p99, ms")),
+    "throughput": (
+        "sustained",
+        "Throughput over clients",
+        _by_clients("rate", "a second"),
+    ),
+    "latency": ("sustained", "Latency over clients", _by_clients("p99_ms", "p99, ms")),
     "drain": ("drain", "A worker drains a backlog", _bars("rows a second", "", "_rows_per_s")),
     "list": ("list", "A page of a list by its depth", _by_number("list_page_at_", "number")),
     "search": ("search", "A search in one chat", _by_number("search_ms_", "messages in the index")),

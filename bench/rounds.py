@@ -132,7 +132,7 @@ def alternate(
 ) -> dict[str, list[Load]]:
     """Warm up each target, then load them in turns; `rates` bound the requests a second by name."""
     for target in targets:
-        target.send(min(_WARM_UP_SECONDS, seconds), rates.get(target.name, 0))
+        target.send(min(_WARM_UP_SECONDS, seconds / 2), rates.get(target.name, 0))
     loads = {one.name: partial(one.send, seconds, rates.get(one.name, 0)) for one in targets}
     return interleave(loads, rounds)
 

@@ -1,4 +1,4 @@
-"""wrk sends what the lines of the file say."""
+"""Loads send what the lines of the file say."""
 
 import threading
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from bench.conditional import Reader
 from bench.wrk import Request, load, request_file
 
 pytestmark = pytest.mark.costly
@@ -30,6 +31,8 @@ def _server(seen: set[tuple[str, ...]]) -> Iterator[str]:
             tag, key = self.headers.get("If-None-Match", ""), self.headers.get("Authorization", "")
             seen.add((self.command, self.path, tag, key, body))
             self.send_response(304)
+            if tag:
+                self.send_header("Content-Length", "210")  # that of the 200; wrk would wait for it
             self.end_headers()
 
         def log_message(self, *_: object) -> None: ...
@@ -43,8 +46,8 @@ def _server(seen: set[tuple[str, ...]]) -> Iterator[str]:
 def test_a_request_has_its_own_header_and_body() -> None:
     seen: set[tuple[str, ...]] = set()
     requests = [
-        Request("GET", "/a?b=1", header='If-None-Match: "1"'),
-        Request("PATCH", "", {"body": "é"}, header="Authorization: Bearer abc"),
+        Request("GET", "/a?b=1", header="Authorization: Bearer abc"),
+        Request("PATCH", "", {"body": "é"}, header="Authorization: Bearer def"),
         Request("GET", "/plain"),
     ]
 
@@ -52,9 +55,22 @@ def test_a_request_has_its_own_header_and_body() -> None:
         result = load(url, file, connections=1, seconds=1, rate=20)
 
     assert seen == {
-        ("GET", "/a?b=1", '"1"', "", ""),
-        ("PATCH", "/given", "", "Bearer abc", '{"body": "é"}'),
+        ("GET", "/a?b=1", "", "Bearer abc", ""),
+        ("PATCH", "/given", "", "Bearer def", '{"body": "é"}'),
         ("GET", "/plain", "", "", ""),
     }
     assert result.answered
     assert not result.refused
+
+
+def test_the_other_client_takes_a_304_that_names_a_length() -> None:
+    seen: set[tuple[str, ...]] = set()
+    requests = [Request("GET", f"/{number}", header='If-None-Match: "1"') for number in (1, 2)]
+
+    with _server(seen) as url, request_file(requests) as file:
+        result = Reader("here", url, file, connections=1).send(0.5)
+
+    assert {(path, tag) for _, path, tag, *_ in seen} == {("/1", '"1"'), ("/2", '"1"')}
+    assert result.answered > 2
+    assert not result.refused
+    assert not result.broken
