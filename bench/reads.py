@@ -13,7 +13,6 @@ from itertools import chain
 from statistics import median
 
 from bench import BenchError
-from bench.conditional import Reader
 from bench.filling import filled
 from bench.product import Chat, Client, Database, backlog
 from bench.report import (
@@ -116,14 +115,12 @@ class _Route:
     rivals: Sequence[Design] = ()
     status: int = 200
     is_page: bool = False
-    target: type[Target] = Target
 
 
 #: By the beginning of the names of the figures.
 _ROUTES: Mapping[str, _Route] = {
     "get_item": _Route("item", (NOOP_DJANGO, STOCK_ITEM)),
-    "get_item_200": _Route("item", target=Reader),
-    "get_item_304": _Route("unchanged", status=304, target=Reader),
+    "get_item_304": _Route("unchanged", status=304),
     "get_list": _Route("page", (STOCK_LIST,), is_page=True),
     "search": _Route("search", (STOCK_SEARCH,), is_page=True),
     "edit": _Route("edit", (STOCK_EDIT,)),
@@ -172,7 +169,7 @@ def figures_of(seen: Mapping[str, Sequence[Load]]) -> dict[str, Figure]:
             prefix = "noop_django_get" if rival == NOOP_DJANGO.name else rival
             figures[f"{prefix}_rps"] = Figure(rate, "requests/s")
         if route.name == "unchanged":
-            others = {"item": seen["get_item_200"]}  # by the same client
+            others = {"item": seen["get_item"]}
         figures |= load_figures(name, seen[name], others)
     return figures
 
@@ -196,7 +193,7 @@ def _targets(
         file = started.enter_context(request_file(requests))
         base_url = services().base_url
         check(base_url, requests[0], route.status, is_page=route.is_page)
-        yield route.target(name, base_url, file, connections, backlog=partial(backlog, database))
+        yield Target(name, base_url, file, connections, backlog=partial(backlog, database))
         for design in route.rivals:
             requests = Asker(asked, messages, is_stock=True).requests(route.name, _DIFFERENT)
             file = started.enter_context(request_file(requests))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import uuid4
 
 import psutil
@@ -123,16 +123,12 @@ def load(
     command += [keys.application, uuid4().hex, keys.prefix] if keys else []
     before = psutil.cpu_times()
     finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    stolen, busy_seconds = machine_use(before)
-    return Load(
-        **json.loads(finished.stdout.splitlines()[-1]), stolen=stolen, busy_seconds=busy_seconds
-    )
-
-
-def machine_use(before: Any) -> tuple[float, float]:
-    """What happened since psutil's `cpu_times` was `before`: Load's `stolen`, `busy_seconds`."""
     after = psutil.cpu_times()
     total = sum(after) - sum(before)
     stolen = after.steal - before.steal
     idle = after.idle + after.iowait - before.idle - before.iowait
-    return stolen / total, total - stolen - idle
+    return Load(
+        **json.loads(finished.stdout.splitlines()[-1]),
+        stolen=stolen / total,
+        busy_seconds=total - stolen - idle,
+    )
