@@ -196,6 +196,18 @@ class Batcher(Generic[Item, Result]):
 
     def call(self, item: Item, weight: int = 1) -> Result:
         """Suspend until the item's batch is done. Raises Busy, and the item's own error."""
+        return self._wait(self._add(item, weight))
+
+    def call_all(self, items: Sequence[Item], weight: int = 1) -> list[Result]:
+        """The same for items that mostly are in one batch; the weight is of each."""
+        calls = [self._add(item, weight) for item in items]
+        try:
+            return [self._wait(call) for call in calls]
+        finally:
+            for call in calls:
+                call.result.cancel()  # after an error nobody waits for the others
+
+    def _add(self, item: Item, weight: int) -> "_Call[Item, Result]":
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._begin_on(loop)
@@ -208,6 +220,9 @@ class Batcher(Generic[Item, Result]):
             self._is_working = True
             loop.call_soon(self._begin)  # after the calls of this turn of the loop
         self._timeouts.add(call.expire)
+        return call
+
+    def _wait(self, call: "_Call[Item, Result]") -> Result:
         try:
             return await_(call.result)
         finally:

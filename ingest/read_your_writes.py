@@ -77,7 +77,9 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Question:
+    """What is read of the stored rows of a parent."""
+
     parent: Key
     window: Window
     part: Part
@@ -85,46 +87,54 @@ class _Question:
 
 def stored_rows(parent: Key, window: Window) -> Sequence[Any]:
     """The stored rows of a parent in this window, as they are shown."""
-    rows: Sequence[Any] = _ask(_Question(parent, window, Part.ROWS))
+    rows: Sequence[Any] = _ask(Question(parent, window, Part.ROWS))
     return rows
 
 
 def stored_numbers(parent: Key, window: Window) -> list[int]:
     """The numbers of the same rows, read from the index alone."""
-    numbers: list[int] = _ask(_Question(parent, window, Part.NUMBERS))
+    numbers: list[int] = _ask(Question(parent, window, Part.NUMBERS))
     return numbers
 
 
 def lowest_number_above(parent: Key, number: int) -> int | None:
     """The lowest stored number above this one; None if there is none."""
     found: int | None
-    [found] = _ask(_Question(parent, Window(after=number), Part.LOWEST))
+    [found] = _ask(Question(parent, Window(after=number), Part.LOWEST))
     return found
 
 
 def highest_number_below(parent: Key, number: int) -> int | None:
     """The highest stored number below this one; None if there is none."""
     found: int | None
-    [found] = _ask(_Question(parent, Window(before=number), Part.HIGHEST))
+    [found] = _ask(Question(parent, Window(before=number), Part.HIGHEST))
     return found
 
 
-def _ask(question: _Question) -> Any:
+def _ask(question: Question) -> Any:
     """The rows, or numbers. Raises errors of the database, Unavailable."""
-    if is_in_greenlet():
-        return _stored.call(question, weight=question.window.limit)
-    [answer] = _answer([question])
+    [answer] = ask_together(question)
     return answer
 
 
-def _answer(questions: Sequence[_Question]) -> Sequence[Sequence[Any]]:
+def ask_together(*questions: Question) -> Sequence[Any]:
+    """The answer to each: rows as they are shown, or numbers; by few statements.
+
+    Raises errors of the database, Unavailable.
+    """
+    if is_in_greenlet():
+        return _stored.call_all(questions, weight=questions[0].window.limit)
+    return _answer(questions)
+
+
+def _answer(questions: Sequence[Question]) -> Sequence[Sequence[Any]]:
     """The answers, by one statement for the rows of each table, and one for its numbers.
 
     A thread that waits for a server has to wait for the interpreter afterwards, for milliseconds
     while the event loop is busy. So one statement is asked, and not one for each question.
     """
     answers: list[list[Any]] = [[] for _ in questions]
-    asked: defaultdict[tuple[RecordType, bool], dict[int, _Question]] = defaultdict(dict)
+    asked: defaultdict[tuple[RecordType, bool], dict[int, Question]] = defaultdict(dict)
     for place, question in enumerate(questions):
         kind = record_type_of_parent(question.parent)
         asked[kind, question.part == Part.ROWS][place] = question
@@ -134,7 +144,7 @@ def _answer(questions: Sequence[_Question]) -> Sequence[Sequence[Any]]:
     return answers
 
 
-def _select(kind: RecordType, questions: Mapping[int, _Question]) -> Iterator[Sequence[Any]]:
+def _select(kind: RecordType, questions: Mapping[int, Question]) -> Iterator[Sequence[Any]]:
     """What these questions ask for; the last column is the place of the question."""
     selects, parameters = [], []
     for place, question in questions.items():
@@ -190,12 +200,12 @@ def _statement(kind: RecordType, part: Part, after: bool, before: bool, descendi
     return f"SELECT {columns} FROM {table} WHERE {wanted}{order} LIMIT %s"  # noqa: S608
 
 
-def _answer_in_thread(questions: Sequence[_Question]) -> Sequence[Sequence[Any]]:
+def _answer_in_thread(questions: Sequence[Question]) -> Sequence[Sequence[Any]]:
     connection.close_if_unusable_or_obsolete()  # as Django does before each request
     return _answer(questions)
 
 
-_stored: Batcher[_Question, Sequence[Any]] = Batcher("stored-rows", _answer_in_thread)
+_stored: Batcher[Question, Sequence[Any]] = Batcher("stored-rows", _answer_in_thread)
 
 
 # --- Pending rows ---------------------------------------------------------------------------

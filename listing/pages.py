@@ -36,9 +36,13 @@ class Source(Protocol[Item_co]):
     def numbers(self, window: Window) -> Sequence[int]:
         """The numbers of the same items; cheaper than `items`."""
 
+    def both(self, window: Window, other: Window) -> tuple[Sequence[Item_co], Sequence[int]]:
+        """The items of one window, and the numbers of the other."""
+        return self.items(window), self.numbers(other)
+
 
 @dataclass(frozen=True)
-class QuerySetSource(Generic[Row]):
+class QuerySetSource(Source[Row]):
     """The rows of a queryset; `number` is the field with their number."""
 
     rows: "QuerySet[Row]"
@@ -108,11 +112,11 @@ class Pager(Generic[Item]):
         self, request: Request, parameters: Mapping[str, str], window: Window
     ) -> dict[str, object]:
         """The JSON of a page: the items, and the URLs of both neighbours, null at an end."""
-        one_more = self.source.items(replace(window, limit=window.limit + 1))
+        one_more, before = self._read(replace(window, limit=window.limit + 1), _opposite(window))
         items = one_more[: window.limit]
         cursor = "before" if window.descending else "after"
         following = {cursor: self.number_of(items[-1])} if len(one_more) > len(items) else None
-        preceding = _preceding(window, self.source)
+        preceding = _preceding(window, before)
         return page_json(
             request,
             parameters,
@@ -120,6 +124,13 @@ class Pager(Generic[Item]):
             None if following is None else self.as_parameters(following),
             None if preceding is None else self.as_parameters(preceding),
         )
+
+    def _read(
+        self, window: Window, opposite: Window | None
+    ) -> tuple[Sequence[Item], Sequence[int]]:
+        if opposite is None:
+            return self.source.items(window), ()
+        return self.source.both(window, opposite)
 
 
 def page_json(
@@ -138,17 +149,19 @@ def page_json(
     return {"results": results, "next": link(following), "previous": link(preceding)}
 
 
-def _preceding(window: Window, source: Source[Item]) -> dict[str, int] | None:
-    """The bounds of the page that ends where this one begins; None if nothing comes before."""
+def _opposite(window: Window) -> Window | None:
+    """The page that ends where this one begins; None if nothing comes before."""
     start = window.before if window.descending else window.after
     if start is None or (start == 0 and not window.descending):
         return None  # numbers start at 1
     if window.descending:
-        opposite = Window(after=start - 1 if start else None, limit=window.limit)
-    else:
-        before = start + 1 if start < MAX_NUMBER else None
-        opposite = Window(before=before, limit=window.limit, descending=True)
-    numbers = source.numbers(opposite)
+        return Window(after=start - 1 if start else None, limit=window.limit)
+    before = start + 1 if start < MAX_NUMBER else None
+    return Window(before=before, limit=window.limit, descending=True)
+
+
+def _preceding(window: Window, numbers: Sequence[int]) -> dict[str, int] | None:
+    """The bounds of the page with these numbers, which ends where this one begins."""
     if not numbers:
         return None
     bound = {"before": numbers[-1] + 1} if window.descending else {"after": numbers[-1] - 1}

@@ -13,7 +13,10 @@ from django.conf import settings
 
 from ingest.read_your_writes import (
     MAX_NUMBER,
+    Part,
+    Question,
     Window,
+    ask_together,
     highest_number_below,
     lowest_number_above,
     pending_rows,
@@ -32,7 +35,7 @@ def rows_of(parent: Key) -> Source[Any]:
     return RowsWithPending(stored) if settings.ENVIRONMENT.redis_url else stored
 
 
-class StoredRows:
+class StoredRows(Source[Any]):
     """The stored rows of one parent.
 
     With a cursor, the next `limit` numbers are read first. Numbers are dense, so nearly all rows of
@@ -52,6 +55,25 @@ class StoredRows:
         """The numbers of the same rows, read from the index alone."""
         return self._read(window, partial(stored_numbers, self.parent))
 
+    def both(self, window: Window, other: Window) -> tuple[Sequence[Any], Sequence[int]]:
+        """The rows of one window and the numbers of the other, mostly by one request."""
+        near, rest = _split(window)
+        questions = [
+            Question(self.parent, near, Part.ROWS),
+            Question(self.parent, _split(other)[0], Part.NUMBERS),
+        ]
+        if rest is not None:  # at the end of a chat, it must be known whether this is the end
+            part, edge = (
+                (Part.HIGHEST, Window(before=rest.before))
+                if rest.descending
+                else (Part.LOWEST, Window(after=rest.after))
+            )
+            questions.append(Question(self.parent, edge, part))
+        rows, numbers, *neighbours = ask_together(*questions)
+        if neighbours not in ([], [[None]]):
+            rows = self._complete(rows, window, partial(stored_rows, self.parent))
+        return rows, self._complete(numbers, other, partial(stored_numbers, self.parent))
+
     def columns(self, window: Window, *names: str) -> Sequence[tuple[Any, ...]]:
         """These columns of the same rows, as the database has them."""
         rows = self.kind.rows(self.parent)
@@ -62,8 +84,13 @@ class StoredRows:
         return self._read(window, read)
 
     def _read(self, window: Window, read: Callable[[Window], Sequence[Read]]) -> Sequence[Read]:
-        near, rest = _split(window)
-        found = read(near)
+        return self._complete(read(_split(window)[0]), window, read)
+
+    def _complete(
+        self, found: Sequence[Read], window: Window, read: Callable[[Window], Sequence[Read]]
+    ) -> Sequence[Read]:
+        """What was found next to the cursor, and the rest of the window if that is not enough."""
+        _, rest = _split(window)
         missing = window.limit - len(found)
         if rest is None or not missing or not self._has_any(rest):
             return found
@@ -78,7 +105,7 @@ class StoredRows:
         return neighbour is not None and neighbour < (rest.before or MAX_NUMBER + 1)
 
 
-class RowsWithPending:
+class RowsWithPending(Source[Any]):
     """The stored and the pending rows of one parent, as one request sees them."""
 
     def __init__(self, stored: StoredRows) -> None:
@@ -92,11 +119,23 @@ class RowsWithPending:
         was stored that quickly. A client that continues after the later row would never get the
         first. Rows below a seen row were accepted before it, so a second read finds them.
         """
-        found = self._items(window)
+        return self._checked(self._items(window, self._pending(window)), window)
+
+    def both(self, window: Window, other: Window) -> tuple[Sequence[Any], Sequence[int]]:
+        """The rows of one window and the numbers of the other."""
+        pending = self._pending(window)
+        if not self._none_pending:
+            return self._checked(self._items(window, pending), window), self.numbers(other)
+        rows, numbers = self._stored.both(window, other)
+        return self._checked(rows, window), numbers
+
+    def _checked(self, found: Sequence[Any], window: Window) -> Sequence[Any]:
+        """These rows; they are read again, up to the highest number, where one is missing."""
         numbers = [row[0] for row in found]
         if _is_dense(numbers, window):
             return found
-        return self._items(replace(window, before=max(numbers) + 1))
+        again = replace(window, before=max(numbers) + 1)
+        return self._items(again, self._pending(again))
 
     def numbers(self, window: Window) -> Sequence[int]:
         """The numbers of the same rows; Redis is skipped once it has reported nothing pending."""
@@ -104,13 +143,12 @@ class RowsWithPending:
         numbers = {*self._stored.numbers(window), *(row.number for row in pending)}
         return sorted(numbers, reverse=window.descending)[: window.limit]
 
-    def _items(self, window: Window) -> Sequence[Any]:
-        show = self._stored.kind.show_new
-        pending = {row.number: show(row) for row in self._pending(window)}
+    def _items(self, window: Window, pending: Sequence[NumberedRow]) -> Sequence[Any]:
         stored = self._stored.items(window)
         if not pending:
             return stored
-        rows = pending | {row[0]: row for row in stored}
+        show = self._stored.kind.show_new
+        rows = {row.number: show(row) for row in pending} | {row[0]: row for row in stored}
         return [rows[number] for number in sorted(rows, reverse=window.descending)][: window.limit]
 
     def _pending(self, window: Window) -> Sequence[NumberedRow]:

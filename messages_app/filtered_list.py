@@ -16,7 +16,7 @@ from infra.errors import Unavailable
 from infra.redis_client import redis_is_configured
 from ingest.read_your_writes import Window, pending_rows
 from ingest.records import Key, NumberedRow
-from listing.pages import in_window
+from listing.pages import Source, in_window
 from messages_app.filters import Filters
 from messages_app.records import MESSAGES, SENDER
 
@@ -32,7 +32,7 @@ class TooManyCandidates(Unavailable):
 
 
 @dataclass(frozen=True)
-class FilteredMessages:
+class FilteredMessages(Source[Any]):
     """The stored and pending messages of a chat that the filters select.
 
     Its methods raise TooManyCandidates.

@@ -226,7 +226,7 @@ def found_by_then(hits: Iterator[Row]) -> list[Row]:
     return found
 
 
-class Scan:
+class Scan(Source[Any]):
     """The hits of a chat in the table, read from the start of the page until it is full.
 
     A chat within the bound is always searched to its end; in a larger one the search succeeds if

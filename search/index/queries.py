@@ -20,7 +20,7 @@ from infra.natural_keys import in_pieces
 from infra.timeouts import SEARCH_ANSWER_SECONDS
 from ingest.read_your_writes import Window
 from ingest.records import Key, to_microseconds
-from listing.pages import MAX_LIMIT
+from listing.pages import MAX_LIMIT, Source
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from search.by_time import Position, TimeWindow, just_before, place_of_shown
@@ -105,7 +105,7 @@ _BY_TIME = ({"created_us": "desc"}, {"chat_number": "desc"}, {"message_number": 
 _BY_TIME_UP = ({"created_us": "asc"}, {"chat_number": "asc"}, {"message_number": "asc"})
 
 
-class ChatHits:
+class ChatHits(Source[Any]):
     """The hits in a chat: one request a page. Raises IndexUnusable."""
 
     def __init__(self, criteria: Criteria) -> None:
