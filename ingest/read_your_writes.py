@@ -15,6 +15,7 @@ from functools import cache, partial
 from typing import Any
 
 from django.db import connection
+from django.db.models import Model
 
 from infra.database import wait_in_thread
 from infra.errors import Unavailable
@@ -128,19 +129,19 @@ def ask_together(*questions: Question) -> Sequence[Any]:
 
 
 def _answer(questions: Sequence[Question]) -> Sequence[Sequence[Any]]:
-    """The answers, by one statement for the rows of each table, and one for its numbers.
+    """The answers, by one statement for each table.
 
     A thread that waits for a server has to wait for the interpreter afterwards, for milliseconds
     while the event loop is busy. So one statement is asked, and not one for each question.
     """
     answers: list[list[Any]] = [[] for _ in questions]
-    asked: defaultdict[tuple[RecordType, bool], dict[int, Question]] = defaultdict(dict)
+    asked: defaultdict[RecordType, dict[int, Question]] = defaultdict(dict)
     for place, question in enumerate(questions):
-        kind = record_type_of_parent(question.parent)
-        asked[kind, question.part == Part.ROWS][place] = question
-    for (kind, are_rows), some in asked.items():
+        asked[record_type_of_parent(question.parent)][place] = question
+    for kind, some in asked.items():
         for *values, place in _select(kind, some):
-            answers[place].append(kind.shown_row._make(values) if are_rows else values[0])
+            is_row = some[place].part == Part.ROWS
+            answers[place].append(kind.shown_row._make(values) if is_row else values[0])
     return answers
 
 
@@ -188,16 +189,31 @@ def _statement(kind: RecordType, part: Part, after: bool, before: bool, descendi
     quote = connection.ops.quote_name
     *shared, number = map(quote, kind.key_fields)
     first = {Part.LOWEST: f"MIN({number})", Part.HIGHEST: f"MAX({number})"}.get(part, number)
-    others = [
-        _TIME[connection.vendor].format(column=quote(name)) if name in _TIMES else quote(name)
-        for name in (kind.shown_names[1:] if part == Part.ROWS else ())
-    ]
-    columns = ", ".join([first, *others, "%s"])
+
+    def other_column(name: str) -> str:
+        if part != Part.ROWS:
+            return _filling(kind.model, name, first)
+        return (
+            _TIME[connection.vendor].format(column=quote(name)) if name in _TIMES else quote(name)
+        )
+
+    columns = ", ".join([first, *map(other_column, kind.shown_names[1:]), "%s"])
     conditions = [f"{column} = %s" for column in shared]
     conditions += [f"{number} > %s"] * after + [f"{number} < %s"] * before
     order = f" ORDER BY {number}{' DESC' * descending}" * (first == number)
     table, wanted = quote(kind.model._meta.db_table), " AND ".join(conditions)
     return f"SELECT {columns} FROM {table} WHERE {wanted}{order} LIMIT %s"  # noqa: S608
+
+
+def _filling(model: type[Model], name: str, number: str) -> str:
+    """What stands for a column where only a number is asked for.
+
+    It has the type of the column: in a union with NULL, MariaDB would make decimals of integers.
+    """
+    kind = model._meta.get_field(name).get_internal_type()
+    if kind.startswith("Positive"):
+        return number
+    return "0" if kind.endswith("AutoField") else "NULL"
 
 
 def _answer_in_thread(questions: Sequence[Question]) -> Sequence[Sequence[Any]]:

@@ -57,22 +57,28 @@ class StoredRows(Source[Any]):
 
     def both(self, window: Window, other: Window) -> tuple[Sequence[Any], Sequence[int]]:
         """The rows of one window and the numbers of the other, mostly by one request."""
-        near, rest = _split(window)
-        questions = [
-            Question(self.parent, near, Part.ROWS),
-            Question(self.parent, _split(other)[0], Part.NUMBERS),
-        ]
-        if rest is not None:  # at the end of a chat, it must be known whether this is the end
-            part, edge = (
-                (Part.HIGHEST, Window(before=rest.before))
-                if rest.descending
-                else (Part.LOWEST, Window(after=rest.after))
-            )
-            questions.append(Question(self.parent, edge, part))
-        rows, numbers, *neighbours = ask_together(*questions)
-        if neighbours not in ([], [[None]]):
+        of_rows = self._questions(window, Part.ROWS)
+        of_numbers = self._questions(other, Part.NUMBERS)
+        answers = ask_together(*of_rows, *of_numbers)
+        rows, *beyond_rows = answers[: len(of_rows)]
+        numbers, *beyond_numbers = answers[len(of_rows) :]
+        # An answer about what is beyond is [None] where nothing is.
+        if beyond_rows not in ([], [[None]]):
             rows = self._complete(rows, window, partial(stored_rows, self.parent))
-        return rows, self._complete(numbers, other, partial(stored_numbers, self.parent))
+        if beyond_numbers not in ([], [[None]]):
+            numbers = self._complete(numbers, other, partial(stored_numbers, self.parent))
+        return rows, numbers
+
+    def _questions(self, window: Window, part: Part) -> list[Question]:
+        """What is next to the cursor, and the nearest number beyond, needed at an end of a chat."""
+        near, rest = _split(window)
+        questions = [Question(self.parent, near, part)]
+        if rest is not None and rest.descending:
+            edge = Window(before=rest.before)
+            questions.append(Question(self.parent, edge, Part.HIGHEST))
+        elif rest is not None:
+            questions.append(Question(self.parent, Window(after=rest.after), Part.LOWEST))
+        return questions
 
     def columns(self, window: Window, *names: str) -> Sequence[tuple[Any, ...]]:
         """These columns of the same rows, as the database has them."""
