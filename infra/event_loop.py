@@ -163,8 +163,8 @@ class _Call(Generic[Item, Result]):
 class BatchLimits:
     """Limits of a batch, of the queue and of the wait in it; a call counts by its weight."""
 
-    batch: int = 1000
-    waiting: int = 100_000
+    batch: int = 2000
+    waiting: int = 1_000_000
     seconds: float = REQUEST_TURN_SECONDS
 
 
@@ -198,9 +198,9 @@ class Batcher(Generic[Item, Result]):
         """Suspend until the item's batch is done. Raises Busy, and the item's own error."""
         return self._wait(self._add(item, weight))
 
-    def call_all(self, items: Sequence[Item], weight: int = 1) -> list[Result]:
-        """The same for items that mostly are in one batch; the weight is of each."""
-        calls = [self._add(item, weight) for item in items]
+    def call_all(self, items: Sequence[Item], weights: Sequence[int]) -> list[Result]:
+        """The same for items that mostly are in one batch."""
+        calls = [self._add(*one) for one in zip(items, weights, strict=True)]
         try:
             return [self._wait(call) for call in calls]
         finally:

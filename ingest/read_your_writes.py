@@ -124,7 +124,7 @@ def ask_together(*questions: Question) -> Sequence[Any]:
     Raises errors of the database, Unavailable.
     """
     if is_in_greenlet():
-        return _stored.call_all(questions, weight=questions[0].window.limit)
+        return _stored.call_all(questions, [one.window.limit for one in questions])
     return _answer(questions)
 
 
