@@ -44,7 +44,7 @@ class MessagePage:
     Earlier messages have numbers below `earlier`, later ones above `later`; None if there are none.
     """
 
-    messages: Sequence[Any]
+    messages: Sequence[Message]
     earlier: int | None
     later: int | None
 
@@ -93,7 +93,7 @@ def conversation_part(request: HttpRequest, token: str, chat_number: str) -> Htt
 
 def read_page(source: Source[Any], window: Window) -> MessagePage:
     """The messages of the window, which may have one bound, not both."""
-    found = list(source.items(replace(window, limit=PAGE_SIZE + 1)))
+    found = list(map(_message, source.items(replace(window, limit=PAGE_SIZE + 1))))
     has_more, found = len(found) > PAGE_SIZE, found[:PAGE_SIZE]
     if window.descending:
         found.reverse()
@@ -114,8 +114,7 @@ def read_page(source: Source[Any], window: Window) -> MessagePage:
 
 def _conversation(request: HttpRequest, chat: Key) -> dict[str, Any]:
     page = read_page(rows_of(chat), _window(request))
-    found = map(_message, page.messages)
-    shown = [RenderedMessage(one, _edit_link(one), folded(one.body)) for one in found]
+    shown = [RenderedMessage(one, _edit_link(one), folded(one.body)) for one in page.messages]
     return {"page": page, "shown": shown}
 
 

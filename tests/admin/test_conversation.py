@@ -173,6 +173,14 @@ def test_a_search_finds_parts_of_words_newest_first_and_pages_them(
     assert list(walk(admin_client, chat, last, "prev"))[-1] == [6, 5, 2]
 
 
+def test_a_hit_shows_when_it_was_written(
+    admin_client: Client, message: Message, chat: Chat
+) -> None:
+    page = text(read(admin_client, chat, query=message.body))
+
+    assert f"<time>{message.created_at:%Y-%m-%d %H:%M:%S}</time>" in page
+
+
 def test_a_search_without_hits_says_so(admin_client: Client, message: Message, chat: Chat) -> None:
     page = text(read(admin_client, chat, query="nowhere"))
     assert "No message of this chat contains this text." in page
