@@ -204,6 +204,6 @@ def _read_member(parent: Key, member: bytes) -> PendingRow:
         raise Undecodable(f"{type(error).__name__}: {error}") from error
 
 
-#: Members up to this size are remembered, so many of them.
+#: The longest members that are remembered, and their highest number.
 _SMALL_BYTES, _REMEMBERED = 1024, 4096
 _remembered = lru_cache(maxsize=_REMEMBERED)(_read_member)

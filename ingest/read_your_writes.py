@@ -3,8 +3,8 @@
 Redis has a sorted set of the pending rows of each parent, by number. A missing row is looked up
 there, and then in the table again, because it may have moved in between.
 
-Requests on the event loop read together: what waits at the same time is one statement, and one look
-into Redis. Elsewhere each reads for itself, with the connection of its thread.
+Requests on the event loop read together: those that wait at the same time share one statement and
+one round trip to Redis. In a thread, each request reads alone, over the thread's own connection.
 """
 
 from collections import defaultdict

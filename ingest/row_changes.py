@@ -1,4 +1,4 @@
-"""What transactions do to rows, and who has to hear of it within the same transaction."""
+"""Changes of rows, and the subscribers that learn of them within the same transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

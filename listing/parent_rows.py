@@ -95,7 +95,7 @@ class StoredRows(Source[Any]):
     def _complete(
         self, found: Sequence[Read], window: Window, read: Callable[[Window], Sequence[Read]]
     ) -> Sequence[Read]:
-        """What was found next to the cursor, and the rest of the window if that is not enough."""
+        """Add the rest of the window if too little was found next to the cursor."""
         _, rest = _split(window)
         missing = window.limit - len(found)
         if rest is None or not missing or not self._has_any(rest):

@@ -22,7 +22,7 @@ _END_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Flood:
-    """What was sent: `peak` is the rate of messages before the soak, as fast as they go."""
+    """The messages of a soak. `peak` was sent before it, as fast as the server answers."""
 
     chat: Parent
     peak: Load
