@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from http import HTTPStatus
-from secrets import token_hex
+from random import getrandbits
 from typing import TYPE_CHECKING, Any
 from wsgiref.util import setup_testing_defaults
 
@@ -78,7 +78,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Handle the request with the id set."""
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if VALID_REQUEST_ID.match(given) else token_hex(16)
+        request_id = given if VALID_REQUEST_ID.match(given) else f"{getrandbits(128):032x}"
         token = request_id_var.set(request_id)
         try:
             response = self._get_response(request)

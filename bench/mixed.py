@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 from bench.filling import filled
 from bench.processes import product_server
@@ -69,15 +70,7 @@ def mixed(
         stock = Asker(made, messages, is_stock=True, with_keys=True)
         files = [started.enter_context(request_file(one.mix(_DIFFERENT))) for one in (asker, stock)]
         server = started.enter_context(product_server(_NAME, _SETTINGS))
-        this = Target(
-            _NAME,
-            server.url,
-            files[0],
-            connections,
-            rows_in_table=partial(_rows, database, tokens),
-            backlog=partial(backlog, database),
-            only_creates=False,
-        )
+        this = _this_system(server.url, files[0], connections, database, tokens)
         runner = Runner(STOCK_MIXED, files[1], connections, tokens, only_creates=False)
         rival = started.enter_context(runner.running(threads))
         for target, its_asker in ((this, asker), (rival, stock)):
@@ -99,6 +92,20 @@ def mixed(
     servers = {target.name: target.served_by for target in both}
     details = {name: documents(run) for name, run in runs.items()}
     return Results(figures_of(seen, half, by_route), {**details, "servers": servers})
+
+
+def _this_system(
+    url: str, requests: Path, connections: int, database: Database, tokens: Sequence[str]
+) -> Target:
+    return Target(
+        _NAME,
+        url,
+        requests,
+        connections,
+        rows_in_table=partial(_rows, database, tokens),
+        backlog=partial(backlog, database),
+        only_creates=False,
+    )
 
 
 def _rows(database: Database, tokens: Sequence[str]) -> int:

@@ -96,6 +96,12 @@ _PLOTS: Mapping[str, tuple[str, str, Draw]] = {
         _by_clients("rate", "a second"),
     ),
     "latency": ("sustained", "Latency over clients", _by_clients("p99_ms", "p99, ms")),
+    "reads": ("reads", "Reads and edits, side by side", _bars("a second", "", "_rps")),
+    "mixed": (
+        "mixed",
+        "Routes of the mix at half the peak",
+        _bars("p99, ms", "mixed_", "_p99_ms"),
+    ),
     "drain": ("drain", "A worker drains a backlog", _bars("rows a second", "", "_rows_per_s")),
     "list": ("list", "A page of a list by its depth", _by_number("list_page_at_", "number")),
     "search": ("search", "A search in one chat", _by_number("search_ms_", "messages in the index")),

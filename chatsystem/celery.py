@@ -20,6 +20,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsystem.settings")
 
 logger = get_logger(__name__)
 
+#: Added to the niceness of workers (nice(2)): a web process weighs three times as much.
+WORKER_NICENESS = 5
+
 
 @import_modules.connect
 def count_with_the_others(**_: Any) -> None:
@@ -58,6 +61,15 @@ def check_before_start(**_: Any) -> None:
     from chatsystem.preflight import preflight  # noqa: PLC0415 - needs the apps to be loaded
 
     preflight()
+
+
+@celeryd_after_setup.connect
+def give_way(**_: Any) -> None:
+    """Let web processes on the same processors go first: what workers do waits well in its queue.
+
+    It halves the time for which a full batch holds up the requests of that moment.
+    """
+    os.nice(WORKER_NICENESS)
 
 
 @celeryd_after_setup.connect

@@ -3,8 +3,8 @@
 The first request leads: it commits for itself and for all requests that wait by then, and calls the
 first of the later ones to lead the next group. A request with a thread of its own leads in that
 thread; those that are suspended on an event loop share one thread that leads for them. Under load
-the leader lingers for a moment, like PostgreSQL's commit_delay, so that more requests share the
-cost. Nothing here depends on Django.
+groups begin at a bounded pace: the leader waits for more requests, like PostgreSQL's commit_delay,
+so that more of them share the cost. Nothing here depends on Django.
 """
 
 import asyncio
@@ -147,7 +147,7 @@ class GroupLimits:
     """Limits of groups, of the queue and of the wait.
 
     In a group an item counts by its weight, in the queue as one. After a group of at least `crowd`
-    items the next leader lingers for `linger_seconds`.
+    items the next one begins `pace_seconds` after that one began, or later.
     """
 
     group_items: int = 1000
@@ -155,7 +155,7 @@ class GroupLimits:
     waiting_items: int = 4000
     wait_seconds: float = REQUEST_TURN_SECONDS
     crowd: int = 1
-    linger_seconds: float = 0.0
+    pace_seconds: float = 0.0
 
 
 class GroupCommit(Generic[Item, Result]):
@@ -176,6 +176,7 @@ class GroupCommit(Generic[Item, Result]):
         self._waiting: deque[Waiter[Item, Result]] = deque()
         self._is_led = False
         self._group_before = 0
+        self._group_began = 0.0
         self._leader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="group-commit")
         self._deadlines = TimeoutQueue(bounds.wait_seconds)
 
@@ -224,8 +225,7 @@ class GroupCommit(Generic[Item, Result]):
 
     def _lead(self) -> None:
         """Commit one group of the queue; the caller is its first request."""
-        if self._bounds.linger_seconds and self._group_before >= self._bounds.crowd:
-            time.sleep(self._bounds.linger_seconds)
+        self._keep_pace()
         group = self._next_group()
         try:
             outcomes = self._commit([waiter.item for waiter in group])
@@ -238,6 +238,14 @@ class GroupCommit(Generic[Item, Result]):
         if len(outcomes) != len(group):
             outcomes = [OutcomeOpen(f"{len(outcomes)} outcomes for {len(group)}")] * len(group)
         self._settle(group, outcomes)
+
+    def _keep_pace(self) -> None:
+        """Wait for more requests if a large group began a moment ago."""
+        if self._group_before >= self._bounds.crowd:
+            pause = self._group_began + self._bounds.pace_seconds - time.monotonic()
+            if pause > 0:
+                time.sleep(pause)
+        self._group_began = time.monotonic()
 
     def _next_group(self) -> list[Waiter[Item, Result]]:
         with self._lock:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from secrets import token_hex
+from random import getrandbits
 from typing import Any
 from uuid import UUID
 
@@ -176,7 +176,7 @@ class RecordType:
 
 def _random_uuid() -> str:
     """A UUID of version 4 (RFC 9562) in hexadecimal. uuid4() takes more than twice as long."""
-    digits = token_hex(15)
+    digits = f"{getrandbits(120):030x}"
     return f"{digits[:12]}4{digits[12:15]}8{digits[15:]}"
 
 

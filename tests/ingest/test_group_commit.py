@@ -216,8 +216,8 @@ def test_items_count_by_their_weight(gate: Gate) -> None:
     assert gate.groups == [[0], [1, 2], [3], [4], [5]]
 
 
-def test_in_a_crowd_the_leader_lingers_for_those_on_their_way(gate: Gate) -> None:
-    callers, _ = led(gate, GroupLimits(crowd=2, linger_seconds=1))
+def test_after_a_large_group_the_next_waits_for_those_on_their_way(gate: Gate) -> None:
+    callers, _ = led(gate, GroupLimits(crowd=2, pace_seconds=1))
     callers.submit(1, 2)
     gate.passes.release()
     eventually(lambda: gate.groups[1:] == [[1, 2]], 5, "those that came meanwhile commit at once")
@@ -226,7 +226,7 @@ def test_in_a_crowd_the_leader_lingers_for_those_on_their_way(gate: Gate) -> Non
     gate.passes.release()
     callers.submit(4)
 
-    eventually(lambda: gate.groups[2:] == [[3, 4]], 5, "who came while it lingered is with it")
+    eventually(lambda: gate.groups[2:] == [[3, 4]], 5, "who came while it waited is with it")
     gate.passes.release(2)
 
 

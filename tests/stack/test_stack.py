@@ -43,6 +43,16 @@ def test_up_changes_nothing_when_all_run(stack: Instance) -> None:
     assert stack.standing() == before
 
 
+def test_workers_give_way_to_web_processes(stack: Instance) -> None:
+    status = stack.status()
+
+    web, worker = (
+        {psutil.Process(pid).nice() for pid in status[part].pids} for part in ("web", "worker")
+    )
+
+    assert min(worker) > max(web)
+
+
 def test_two_ups_at_once_both_find_it_ready(stack: Instance) -> None:
     stack.do("kill", "redis")
 
