@@ -7,7 +7,7 @@ Redis, or while it is slow, each process grants the whole limit: no request fail
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha1
 from pathlib import Path
@@ -69,7 +69,7 @@ def tokens_to_reserve(rate: Rate) -> int:
     return min(_MAX_RESERVED, rate.limit * 50_000 // rate.cost)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Reserved:
     requests: int
     debt: int
@@ -96,10 +96,11 @@ class ReservedTokens:
             left = self._reserved.pop(client, None)
             if left is None or left.until < self._clock():
                 return None
-            if left.requests > 1:
-                self._reserved[client] = replace(left, requests=left.requests - 1)
+            left.requests -= 1
+            if left.requests:
+                self._reserved[client] = left
             # The debt includes all reserved requests, but those that are left count as remaining.
-            debt = left.debt - (left.requests - 1) * self._rate.cost
+            debt = left.debt - left.requests * self._rate.cost
             return Verdict(self._rate, admitted=True, debt=debt)
 
     def put(self, client: str, requests: int, debt: int) -> None:
