@@ -26,6 +26,7 @@ from infra.rabbitmq.connection import (
     connect,
     open_declared_channel,
 )
+from infra.rabbitmq.queues import PROBE
 from infra.service_errors import Meaning, meaning_of
 from infra.timeouts import BROKER_CONFIRM_SECONDS
 
@@ -157,18 +158,20 @@ def _publish_confirmed(
 
 
 def try_to_publish() -> None:
-    """Publish twice to a queue that does not exist. Raises errors of the broker.
+    """Publish twice to a queue like those of rows. Raises errors of the broker.
 
     A broker that is out of memory accepts the first publish of a connection and confirms no other.
+    Nodes of a cluster that are not the majority confirm what no queue has to keep.
     """
     connection = connect(BROKER_CONFIRM_SECONDS)
     try:
-        producer = Producer(open_declared_channel(connection), auto_declare=False)
+        producer = Producer(open_declared_channel(connection, [PROBE]), auto_declare=False)
         for _ in range(2):
             producer.publish(
                 b"",
                 exchange="",
-                routing_key="no-such-queue",
+                routing_key=PROBE.name,
+                mandatory=True,
                 confirm_timeout=BROKER_CONFIRM_SECONDS,
             )
     finally:

@@ -60,6 +60,9 @@ def failed_queue(name: str = FAILED) -> Queue:
     return _quorum_queue(name, {"x-delivery-limit": NO_DELIVERY_LIMIT})
 
 
+#: Probes of the broker publish to it, and nobody reads it: it keeps one message.
+PROBE = _quorum_queue("probe", {"x-max-length": 1, "x-overflow": "drop-head"})
+
 WORK = {name: work_queue(name) for name in ("chats", "messages", MAINTENANCE)}
 WORK |= {name: wake_up_queue(name) for name in (SEARCH, WEBHOOKS)}
 QUEUES = (*WORK.values(), failed_queue())

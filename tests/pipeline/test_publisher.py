@@ -8,9 +8,9 @@ import pytest
 from amqp.exceptions import PreconditionFailed
 from pytest_django import Settings
 
-from infra.rabbitmq.connection import BrokerUnavailable
-from infra.rabbitmq.publisher import Publisher
-from infra.rabbitmq.queues import failed_queue, work_queue
+from infra.rabbitmq.connection import BrokerUnavailable, messages_waiting
+from infra.rabbitmq.publisher import Publisher, try_to_publish
+from infra.rabbitmq.queues import PROBE, failed_queue, work_queue
 from ingest.message_format import write_message
 from tests.live.servers import eventually, free_port
 from tests.pipeline.proxy import Proxy, through
@@ -167,3 +167,11 @@ def test_a_broker_that_does_not_listen_is_noticed_at_once(
 
     settings.ENVIRONMENT = there
     eventually(lambda: is_well(publisher), WITHIN_S, "the broker is found well")
+
+
+def test_a_probe_is_kept_by_a_quorum_queue(proxy: Proxy) -> None:
+    """Without a majority of its nodes, a broker confirms a message that no queue has to keep."""
+    try_to_publish()
+
+    assert messages_waiting(PROBE.name) == 1
+    assert (PROBE.queue_arguments or {})["x-queue-type"] == "quorum"
