@@ -50,6 +50,8 @@ REDIS_EXAMINATION_SECONDS = 2.0
 #: A process that is silent for this long is dead; on a busy machine processes are silent for
 #: seconds.
 REDIS_SILENCE_SECONDS = 7.0
+#: Longer than an examination takes: the process that examines has died, so another one begins anew.
+REDIS_DECISION_SECONDS = 8.0
 
 # --- RabbitMQ ---------------------------------------------------------------------------------
 

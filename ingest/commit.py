@@ -16,7 +16,11 @@ from infra.errors import Unavailable
 from infra.logs import Event, get_logger
 from infra.rabbitmq.connection import BrokerUnavailable
 from infra.rabbitmq.publisher import publisher
-from infra.timeouts import REDIS_GRACE_SECONDS, REQUEST_NUMBER_SECONDS
+from infra.timeouts import (
+    REDIS_DECISION_SECONDS,
+    REDIS_GRACE_SECONDS,
+    REQUEST_NUMBER_SECONDS,
+)
 from ingest.database_numbers import number_and_store
 from ingest.group_commit import GroupCommit, GroupLimits, OutcomeOpen, QueueIsFull
 from ingest.idempotency import IdempotentRequest
@@ -26,7 +30,7 @@ from ingest.metrics import ACCEPT_SECONDS, ACCEPTED, GROUP_ROWS
 from ingest.models import Source
 from ingest.numbering.agent import NumberingAgent
 from ingest.numbering.authority import AuthorityChanged, hold_authority, take_over_for_database
-from ingest.numbering.blocks import NumbersUnavailable, Unanswered, Untrusted
+from ingest.numbering.blocks import NumbersUnavailable, Unanswered, UnderExamination, Untrusted
 from ingest.numbering.fencing import verify_server
 from ingest.post_commit import finish_unqueued
 from ingest.read_your_writes import MaybeQueued, may_be_queued
@@ -116,6 +120,8 @@ class Committer:
                 self._agent.refresh()
             except Untrusted as doubt:
                 self._verify(doubt)
+            except UnderExamination as doubt:
+                self._await_decision(doubt)
             except NumbersUnavailable as away:
                 self._wait_or_take_over(away)
             except Unanswered as error:
@@ -144,7 +150,15 @@ class Committer:
             # The group's transaction was in time; those that follow it one by one were not.
             raise AuthorityChanged
 
-    def _verify(self, doubt: Untrusted) -> None:
+    def _await_decision(self, doubt: UnderExamination) -> None:
+        """Wait a moment for the process that examines Redis; if it has died, examine it here."""
+        if self._agent.blocks.suspended_seconds > REDIS_DECISION_SECONDS:
+            self._verify(doubt)
+        else:
+            time.sleep(_RETRY_SECONDS)
+            self._agent.refresh()
+
+    def _verify(self, doubt: Exception) -> None:
         """Verify that this is still the Redis that holds the leases."""
         logger.warning(Event.REDIS_EXAMINED, doubt=doubt)
         try:

@@ -106,7 +106,8 @@ class NumberAuthority(models.Model):
     """The one row with the source of numbers, and its epoch.
 
     `fence`: the highest one that processes saw which have ended. `examination`: how often living
-    processes were asked for theirs. `trust`: how often a server was verified. `is_drained`: no
+    processes were asked for theirs; `examined`: the last of these questions that was decided.
+    `trust`: how often a server was verified. `is_drained`: no
     message from before this epoch is queued. `needs_full_count`: flags were lost, so the next count
     job counts everything.
     """
@@ -118,6 +119,7 @@ class NumberAuthority(models.Model):
     reason = models.CharField(max_length=200)
     fence = models.PositiveBigIntegerField(default=0)
     examination = models.PositiveBigIntegerField(default=0)
+    examined = models.PositiveBigIntegerField(default=0, db_default=0)
     is_drained = models.BooleanField(default=True)
     needs_full_count = models.BooleanField(default=False)
 

@@ -83,6 +83,13 @@ class RedisServer:
         shutil.copytree(self._copy, self.folder)
         self.start()
 
+    def take_over_from(self, other: "RedisServer") -> None:
+        """Start a new process with the other's data, as a replica that was promoted."""
+        self.kill()
+        shutil.rmtree(self.folder)
+        shutil.copytree(other.folder, self.folder)
+        self.start()
+
     def take_snapshot(self) -> None:
         """Save the current data without a restart."""
         client = self.client()

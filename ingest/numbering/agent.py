@@ -25,7 +25,13 @@ from ingest.numbering.authority import (
     lock_authority,
     read_authority,
 )
-from ingest.numbering.blocks import Blocks, NumbersUnavailable, Unanswered, Untrusted
+from ingest.numbering.blocks import (
+    Blocks,
+    NumbersUnavailable,
+    Unanswered,
+    UnderExamination,
+    Untrusted,
+)
 from ingest.numbering.fencing import begin_epoch_in_redis, report, sign_off
 from ingest.numbering.leases import extend_block
 from ingest.records import Key
@@ -41,6 +47,8 @@ ALIVE_WITHIN = timedelta(seconds=5)
 DEAD_AFTER = timedelta(seconds=60)
 WAITING_RENEWALS = 1000
 RENEW_SECONDS = 0.25
+
+_NOT_NOW = (NumbersUnavailable, Unanswered, Untrusted, UnderExamination, AuthorityChanged)
 
 _not_renewed = LEASES.labels("not_renewed")
 
@@ -94,6 +102,7 @@ class NumberingAgent:
 
     def _learn(self, authority: NumberAuthority) -> None:
         latest_epoch.learn(authority.epoch)
+        self.blocks.learn(authority)
         self._authority = authority
 
     def _run(self) -> None:
@@ -161,7 +170,7 @@ class NumberingAgent:
             parent, generation = self._running_low.popitem()
             try:
                 extend_block(self.blocks, generation, parent)
-            except (NumbersUnavailable, Unanswered, Untrusted, AuthorityChanged) as error:
+            except _NOT_NOW as error:
                 _not_renewed.inc(1 + len(self._running_low))
                 # The next request of each of these parents asks again.
                 logger.info(Event.LEASES_WAIT, parents=len(self._running_low), error=error)

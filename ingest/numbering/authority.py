@@ -65,13 +65,15 @@ def lock_authority() -> NumberAuthority:
 def begin_epoch(authority: NumberAuthority, source: Source, reason: str, *, above: int = 0) -> None:
     """Begin an epoch, in which no block of Redis is valid; the caller has locked `authority`.
 
-    The new epoch is also `above` the given one. Redis may have lost dirty flags, so the next count
-    job counts everything.
+    The new epoch is also `above` the given one. It decides what is being examined: nothing of the
+    time before counts in it. Redis may have lost dirty flags, so the next count job counts
+    everything.
     """
     authority.source = source
     authority.epoch = max(authority.epoch, above) + 1
     authority.since = timezone.now()
     authority.reason = reason
+    authority.examined = authority.examination
     authority.is_drained = False
     authority.needs_full_count = True
     authority.save()

@@ -21,7 +21,8 @@ from infra.redis_client import redis_breaker, redis_pool
 from infra.service_errors import Meaning, meaning_of
 from infra.timeouts import REDIS_ANSWER_SECONDS
 from ingest import redis_keys
-from ingest.models import Generation
+from ingest.models import Generation, NumberAuthority
+from ingest.numbering.authority import AuthorityChanged
 from ingest.records import Lease
 
 logger = get_logger(__name__)
@@ -42,6 +43,10 @@ class Unanswered(Exception):
 
 class Untrusted(Exception):
     """Nothing was done: this may not be the Redis that holds the leases."""
+
+
+class UnderExamination(Exception):
+    """Nothing was done: it is not decided yet whether this Redis holds the leases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +107,44 @@ def script_digest(generation: Generation) -> str:
 class Blocks:
     """This process's access to the blocks, one call at a time.
 
-    `fence` is the highest one that any call has seen; `question` is the last request for reports
-    that was answered with it. While `calling` is held, neither changes.
+    `fence` is the highest one that any call has seen. While `calling` is held it does not change.
+
+    Once it was reported for an examination, no call is made until that is decided. Otherwise a
+    process that still reaches the server from before a failover could take numbers there that its
+    successor, which is trusted by then, gives too.
     """
 
     def __init__(self) -> None:
         self.calling = Lock()
         self.fence = 0
-        self.question = 0
         self._clock_ahead = 0.0
+        self._question = 0
+        self._suspended_since: float | None = None
+        self._generation: Generation | None = None
+
+    @property
+    def suspended_seconds(self) -> float:
+        """For how long calls have been suspended."""
+        since = self._suspended_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def fence_for(self, question: int) -> int:
+        """The fence to be reported for this examination; calls are suspended if it is a new one."""
+        with self.calling:
+            if question > self._question:
+                # Old connections may lead to a server that lives on beside the one being verified.
+                redis_pool().disconnect(inuse_connections=False)
+                self._question, self._suspended_since = question, time.monotonic()
+            return self.fence
+
+    def learn(self, authority: NumberAuthority) -> None:
+        """Go on with the present generation if the examination is decided."""
+        with self.calling:
+            if authority.examined >= self._question:
+                self._generation, self._suspended_since = authority.generation, None
 
     def accept(self, generation: Generation, wanted: Sequence[BlockDemand]) -> list[BlockAnswer]:
-        """Number the rows of all demands and make them pending. Raises the three errors above."""
+        """Number the rows of all demands and make them pending. Raises the errors above."""
         names = [redis_keys.PENDING_PARENTS]
         arguments: list[Any] = [REMEMBERED_SECONDS]
         for one in wanted:
@@ -144,6 +175,10 @@ class Blocks:
         self, generation: Generation, operation: str, names: Sequence[str], arguments: Sequence[Any]
     ) -> list[Any]:
         with self.calling:
+            if self._suspended_since is not None:
+                raise UnderExamination
+            if self._generation not in (None, generation):
+                raise AuthorityChanged
             for _ in range(2):
                 # Later than this no request waits for the answer, so the server refuses the call.
                 deadline = int((time.monotonic() + self._clock_ahead + REDIS_ANSWER_SECONDS) * 1000)

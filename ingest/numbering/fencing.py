@@ -64,19 +64,16 @@ def verify_server(blocks: Blocks, process: UUID, generation: Generation) -> None
             if authority.source == Source.REDIS and authority.generation == generation:
                 _decide(authority, server, blocks, all_reported=all_reported)
                 _forget_the_silent(question)
+            authority.examined = max(authority.examined, question)
+            authority.save(update_fields=["examined"])
     except redis.RedisError as error:
         meaning_of(error)  # logs an unknown error
         raise NumbersUnavailable(str(error)) from error
 
 
 def report(process: UUID, blocks: Blocks, question: int) -> None:
-    """Report the fence that this process has seen, while no call can raise it."""
-    with blocks.calling:
-        if question > blocks.question:
-            # Old connections may lead to a server that lives on beside the one being verified.
-            redis_pool().disconnect(inuse_connections=False)
-            blocks.question = question
-        fence = blocks.fence
+    """Report the fence that this process has seen; no call raises it until that is decided."""
+    fence = blocks.fence_for(question)
     said = {"seen_at": timezone.now(), "fence": fence, "examination": question}
     if not NumberingProcess.objects.filter(pk=process).update(**said):
         NumberingProcess.objects.create(pk=process, **said)

@@ -55,6 +55,7 @@ class Services:
             "infra.breaker.BREAKER_PROBE_SECONDS": 0.02,
             "ingest.numbering.fencing.REDIS_EXAMINATION_SECONDS": 0.5,
             "ingest.numbering.fencing.REDIS_SILENCE_SECONDS": 0.5,
+            "ingest.commit.REDIS_DECISION_SECONDS": 1.0,
             "ingest.numbering.agent.TICK_SECONDS": 0.1,
             "ingest.numbering.agent.REACHED_FOR": brief,
             "ingest.numbering.agent.ALIVE_WITHIN": 3 * brief,

@@ -6,14 +6,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from threading import Timer
 
 import pytest
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from applications.models import Application
 from chats.models import Chat
+from infra.redis_client import redis_client, redis_pool
 from ingest.models import NumberAuthority, NumberingProcess, NumberSkip
 from ingest.numbering.blocks import script
 from tests.live.servers import ROOT, eventually
@@ -78,6 +80,14 @@ def other(token: str, redis_server: RedisServer) -> Iterator[subprocess.Popen[st
         process.kill()
 
 
+def redirect(settings: Settings, successor: RedisServer) -> None:
+    """Lead the clients of this process to another server, and none of other processes."""
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"redis_url": successor.url})
+    redis_pool().disconnect()
+    redis_pool.cache_clear()
+    redis_client.cache_clear()
+
+
 def number_of_other(other: subprocess.Popen[str]) -> int:
     assert other.stdin is not None
     assert other.stdout is not None
@@ -112,6 +122,27 @@ def test_a_process_that_stands_still_for_seconds_costs_a_restart_no_numbers(
     assert NumberAuthority.objects.get().epoch == 1
     assert took < 8
     wakes.join()
+
+
+def test_a_server_from_before_a_failover_gives_no_number_again(
+    process: Process,
+    token: str,
+    redis_server: RedisServer,
+    other: subprocess.Popen[str],
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    """Clients may still reach it, and it knows the script that its successor was trusted without."""
+    assert process.chats(token, 2) == [1, 2]
+    assert number_of_other(other) == 3
+    with RedisServer(tmp_path / "successor") as successor:
+        successor.take_over_from(redis_server)
+        redirect(settings, successor)
+
+        given = [process.chats(token)[0], number_of_other(other), process.chats(token)[0]]
+
+        assert len(set(given)) == len(given)
+        assert min(given) > 3
 
 
 def test_a_process_that_was_killed_holds_up_a_restart_for_seconds_only(

@@ -96,6 +96,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> None:
     with_steps(monkeypatch, fencing, "lock_authority")
     monkeypatch.setattr(fencing, "REDIS_EXAMINATION_SECONDS", 0.5)
     monkeypatch.setattr(fencing, "REDIS_SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr("ingest.commit.REDIS_DECISION_SECONDS", 1.0)
     monkeypatch.setattr("ingest.numbering.agent.TICK_SECONDS", 0.05)
 
 
