@@ -30,6 +30,8 @@ def beat_schedule(environment: Environment) -> dict[str, dict[str, Any]]:
         schedule["remove-events"] = _entry("events.tasks.remove_old", night, expires=_HOUR // 2)
     if environment.redis_url:
         schedule["sweep"] = _entry("operations.tasks.sweep", _MINUTE, expires=_MINUTE)
+        night, task = crontab(hour="1-5", minute=45), "operations.tasks.hand_back_blocks"
+        schedule["hand-back-blocks"] = _entry(task, night, expires=_HOUR // 2)
     if environment.broker_url:
         task = "operations.tasks.consume_failed"
         schedule["take-over-failed"] = _entry(task, _MINUTE, expires=_MINUTE)

@@ -4,8 +4,9 @@ redis-py would repeat a command whose answer did not come, and with it a script 
 every command is sent once, and the caller decides what a missing answer means.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -83,6 +84,20 @@ def ask_redis(work: Callable[[Any], Answer]) -> Answer:
         if not isinstance(error, redis.ResponseError):
             redis_breaker().open(error)
         raise RedisUnavailable(str(error)) from error
+
+
+_SCANNED = 1000
+
+
+def scan_pages(pattern: str) -> Iterator[Sequence[bytes]]:
+    """The keys that match, found by SCAN: some twice; no page is empty. Raises RedisUnavailable."""
+    cursor = 0
+    while True:
+        cursor, names = ask_redis(methodcaller("scan", cursor, match=pattern, count=_SCANNED))
+        if names:
+            yield names
+        if not cursor:
+            return
 
 
 _WRITE_PROBE = (Path(__file__).parent / "redis_write_probe.lua").read_text()

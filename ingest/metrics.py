@@ -25,7 +25,7 @@ ACCEPTED = Counter(
 )
 LEASES = Counter(
     "chatsystem_leases",
-    "Leases of numbers for Redis: acquired, or not renewed when a block ran low.",
+    "Leases of numbers for Redis: lent, not_renewed when a block ran low, or returned when idle.",
     ("outcome",),
     registry=registry,
 )

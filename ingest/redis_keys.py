@@ -11,6 +11,8 @@ EPOCH = "epoch"
 PENDING_PARENTS = "pending"
 #: Pattern of all `pending` keys.
 EVERY_PENDING = "pending:*"
+#: Pattern of all `block` keys.
+EVERY_BLOCK = "block:*"
 #: Pattern of all `request` keys.
 EVERY_REQUEST = "request:*"
 #: The channel of wake-ups; a message is the tokens of applications, separated by spaces.

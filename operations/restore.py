@@ -23,7 +23,7 @@ from infra.database import in_transaction
 from infra.errors import Unavailable
 from infra.natural_keys import batches_by_pk, in_pieces
 from infra.rabbitmq.connection import messages_waiting
-from infra.redis_client import ask_redis, redis_is_configured
+from infra.redis_client import ask_redis, redis_is_configured, scan_pages
 from infra.timeouts import RESTORE_QUIET_SECONDS, WORKER_HOLDS_SECONDS
 from ingest import redis_keys
 from ingest.models import DeadLetter, NumberAuthority, NumberingProcess, purged_through
@@ -35,7 +35,7 @@ from ingest.redis_keys import parent_name
 from ingest.sweeper import sweep
 from operations.audit.gaps import lost, skip_of
 from operations.audit.integrity import without_parent
-from operations.audit.redis_state import read_numbers, scan_pages
+from operations.audit.redis_state import read_numbers
 from operations.audit.stats import pages, stats_of
 
 PARENTS_PAGE = 200

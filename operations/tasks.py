@@ -1,21 +1,27 @@
-"""Scheduled tasks: the count job, the sweep, failed messages, old idempotency keys."""
+"""Scheduled tasks: the count job, the sweep, failed messages, old idempotency keys, idle blocks."""
 
 import logging
+import time
 
 from celery import shared_task
 from django.db import close_old_connections
 
+from infra import worker_shutdown
 from infra.jobs import JobIsRunning
 from infra.logs import Event, get_logger
 from infra.rabbitmq.connection import BrokerUnavailable
 from infra.redis_client import RedisUnavailable, redis_is_configured
 from ingest.dead_letters import consumer
 from ingest.idempotency.records import forget_old_keys
+from ingest.numbering.idle_blocks import NotNow, hand_back
 from ingest.sweeper import sweep as sweep_pending
 from operations import counts
 from operations.schedule import ScheduledTask
 
 logger = get_logger(__name__)
+
+#: Below half an hour: RabbitMQ redelivers a task that is not acknowledged within that time.
+MAX_SECONDS = 20 * 60
 
 
 def reconcile_counts() -> None:
@@ -35,6 +41,23 @@ def forget_requests() -> None:
     """Delete idempotency keys that are older than a day, hourly."""
     close_old_connections()
     logger.info(Event.KEYS_FORGOTTEN, keys=forget_old_keys())
+
+
+@shared_task(name="operations.tasks.hand_back_blocks", base=ScheduledTask)
+def hand_back_blocks() -> None:
+    """Hand back the blocks of numbers of idle chats, nightly."""
+    if not redis_is_configured():
+        return
+    close_old_connections()
+    limit = time.monotonic() + MAX_SECONDS
+    try:
+        blocks = hand_back(
+            should_stop=lambda: time.monotonic() > limit or worker_shutdown.wait_for_shutdown(0)
+        )
+    except (JobIsRunning, NotNow, RedisUnavailable) as error:
+        logger.warning(Event.BLOCKS_STAY, error=error)
+        return
+    logger.info(Event.BLOCKS_RETURNED, blocks=blocks)
 
 
 def consume_failed() -> None:

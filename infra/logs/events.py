@@ -73,6 +73,8 @@ class Event(StrEnum):
     SWEEP_FAILED = "sweep.failed", "a sweep was not possible, or the queues could not be read"
     TAKEN_OVER = "failed.taken_over", "messages of `failed` were stored or became dead letters"
     FAILED_STAY = "failed.stay", "messages stay in the queue `failed` until the next run"
+    BLOCKS_RETURNED = "blocks.returned", "blocks of numbers of idle chats were handed back"
+    BLOCKS_STAY = "blocks.stay", "blocks of idle chats stay in Redis until the next run"
     KEYS_FORGOTTEN = "keys.forgotten", "idempotency keys older than a day were removed"
     EVENTS_REMOVED = "events.removed", "a run that removes old events ended"
     STREAMS_WAIT = "streams.wait", "the database is unavailable; streams go on when it is back"

@@ -48,7 +48,8 @@ DEAD_AFTER = timedelta(seconds=60)
 WAITING_RENEWALS = 1000
 RENEW_SECONDS = 0.25
 
-_NOT_NOW = (NumbersUnavailable, Unanswered, Untrusted, UnderExamination, AuthorityChanged)
+#: Why Redis cannot give numbers now; nothing was done, or it does no harm.
+NOT_NOW = (NumbersUnavailable, Unanswered, Untrusted, UnderExamination, AuthorityChanged)
 
 _not_renewed = LEASES.labels("not_renewed")
 
@@ -65,6 +66,7 @@ class NumberingAgent:
         self._ends = False
         self._running_low: dict[Key, Generation] = {}
         self._thread: Thread | None = None
+        self._at_exit: Finalize | None = None
         self._reaches_since: datetime | None = None
         self._fence = 0
         self._raised_at: datetime | None = None
@@ -98,7 +100,7 @@ class NumberingAgent:
         thread.start()
         self._thread = thread
         # Runs at the end of any process, also of one that multiprocessing started.
-        Finalize(self, self.end, exitpriority=100)
+        self._at_exit = Finalize(self, self.end, exitpriority=100)
 
     def _learn(self, authority: NumberAuthority) -> None:
         latest_epoch.learn(authority.epoch)
@@ -170,7 +172,7 @@ class NumberingAgent:
             parent, generation = self._running_low.popitem()
             try:
                 extend_block(self.blocks, generation, parent)
-            except _NOT_NOW as error:
+            except NOT_NOW as error:
                 _not_renewed.inc(1 + len(self._running_low))
                 # The next request of each of these parents asks again.
                 logger.info(Event.LEASES_WAIT, parents=len(self._running_low), error=error)
@@ -202,6 +204,8 @@ class NumberingAgent:
         thread, self._thread = self._thread, None
         if thread is None:
             return False
+        if self._at_exit:
+            self._at_exit.cancel()
         self._ends = True
         self._wake.set()
         thread.join(2)

@@ -5,7 +5,7 @@ it, may a row be numbered elsewhere. Any other failure leaves the outcome open.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -27,7 +27,13 @@ from ingest.records import Lease
 
 logger = get_logger(__name__)
 
-_SOURCE = (Path(__file__).parent / "blocks.lua").read_text()
+#: The scripts by name, as their files are composed. All begin with the same checks.
+_SOURCES = {
+    name: "".join(
+        (Path(__file__).parent / f"{part}.lua").read_text() for part in ("blocks_head", name)
+    )
+    for name in ("blocks", "idle_blocks")
+}
 
 #: How long idempotent requests are remembered.
 REMEMBERED_SECONDS = 24 * 3600
@@ -93,15 +99,19 @@ class BlockAnswer:
 
 
 @cache
-def script(generation: Generation) -> str:
-    """The script of a generation."""
-    return f"local EPOCH = {generation.epoch} -- trusted for time {generation.trust}\n{_SOURCE}"
+def scripts(generation: Generation) -> Mapping[str, str]:
+    """The scripts of a generation, by name."""
+    first = f"local EPOCH = {generation.epoch} -- trusted for time {generation.trust}"
+    return {name: f"{first}\n{source}" for name, source in _SOURCES.items()}
 
 
 @cache
-def script_digest(generation: Generation) -> str:
-    """The digest by which a server knows the script."""
-    return sha1(script(generation).encode()).hexdigest()  # noqa: S324 - Redis' choice
+def script_digests(generation: Generation) -> Mapping[str, str]:
+    """The digests by which a server knows the scripts, by name."""
+    return {
+        name: sha1(script.encode()).hexdigest()  # noqa: S324 - Redis' choice
+        for name, script in scripts(generation).items()
+    }
 
 
 class Blocks:
@@ -171,8 +181,27 @@ class Blocks:
         with _unreadable_is_open():
             self._call(generation, "install", names, [block.last, lease.first, lease.last])
 
+    def end_early(self, generation: Generation, wanted: Mapping[str, Block]) -> Collection[str]:
+        """End the blocks of these parents before their next number; those that are as was seen."""
+        arguments = [number for block in wanted.values() for number in (block.next, block.last)]
+        with _unreadable_is_open():
+            names = list(map(redis_keys.block, wanted))
+            [ended] = self._call(generation, "end_early", names, arguments, "idle_blocks")
+            return {name for name, is_ended in zip(wanted, ended, strict=True) if is_ended}
+
+    def forget(self, generation: Generation, ended: Mapping[str, int]) -> None:
+        """Remove the blocks that were ended before these numbers, unless they were extended."""
+        if ended:
+            names = list(map(redis_keys.block, ended))
+            self._call(generation, "forget", names, list(ended.values()), "idle_blocks")
+
     def _call(
-        self, generation: Generation, operation: str, names: Sequence[str], arguments: Sequence[Any]
+        self,
+        generation: Generation,
+        operation: str,
+        names: Sequence[str],
+        arguments: Sequence[Any],
+        script: str = "blocks",
     ) -> list[Any]:
         with self.calling:
             if self._suspended_since is not None:
@@ -183,7 +212,7 @@ class Blocks:
                 # Later than this no request waits for the answer, so the server refuses the call.
                 deadline = int((time.monotonic() + self._clock_ahead + REDIS_ANSWER_SECONDS) * 1000)
                 status, now, *answer = self._send(
-                    "EVALSHA", script_digest(generation), 2 + len(names),
+                    "EVALSHA", script_digests(generation)[script], 2 + len(names),
                     redis_keys.FENCE, redis_keys.EPOCH, *names,
                     operation, deadline, self.fence, *arguments,
                 )  # fmt: skip

@@ -28,7 +28,7 @@ from ingest.numbering.authority import (
     read_authority,
     request_reports,
 )
-from ingest.numbering.blocks import Blocks, NumbersUnavailable, script, script_digest
+from ingest.numbering.blocks import Blocks, NumbersUnavailable, script_digests, scripts
 
 
 def is_verified(generation: Generation) -> bool:
@@ -36,7 +36,7 @@ def is_verified(generation: Generation) -> bool:
 
     def look(server: Any) -> Any:
         pipeline = server.pipeline(transaction=False)
-        pipeline.script_exists(script_digest(generation))
+        pipeline.script_exists(script_digests(generation)["blocks"])
         return pipeline.get(redis_keys.EPOCH).execute()
 
     [knows_script], epoch = ask_redis(look)
@@ -109,8 +109,8 @@ def _decide(
 ) -> None:
     # A server without a fence is empty, as it should be if no number was ever given.
     fence, epoch = _read_fence_and_epoch(server)
-    knows_script = server.script_exists(script_digest(authority.generation))[0]
-    if knows_script and fence >= blocks.fence and epoch == authority.epoch:
+    knows_scripts = all(server.script_exists(*script_digests(authority.generation).values()))
+    if knows_scripts and fence >= blocks.fence and epoch == authority.epoch:
         return
     highest = _highest_fence(authority)
     if fence < highest:
@@ -148,7 +148,8 @@ def _read_fence_and_epoch(server: redis.Redis) -> tuple[int, int]:
 def _load_script(authority: NumberAuthority, server: redis.Redis) -> None:
     """Let the server give numbers once the caller's transaction has committed."""
     server.set(redis_keys.EPOCH, authority.epoch)
-    server.script_load(script(authority.generation))
+    for script in scripts(authority.generation).values():
+        server.script_load(script)
 
 
 def _await_reports(question: int) -> bool:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from operator import methodcaller
 from typing import Any
 
-from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
+from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured, scan_pages
 from ingest import redis_keys
 from ingest.models import NumberAuthority, Source
 from ingest.numbering.fencing import is_verified
 
 PAGE = 5000
-_SCANNED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +88,6 @@ def parents_with_pending_rows() -> Iterator[str]:
     """Their names, found by SCAN: also those missing in the sweeper's index; some twice."""
     for names in scan_pages(redis_keys.EVERY_PENDING):
         yield from (redis_keys.parent_of_key(name.decode()) for name in names)
-
-
-def scan_pages(pattern: str) -> Iterator[Sequence[bytes]]:
-    """The keys that match, found by SCAN: some twice; no page is empty."""
-    cursor = 0
-    while True:
-        cursor, names = ask_redis(methodcaller("scan", cursor, match=pattern, count=_SCANNED))
-        if names:
-            yield names
-        if not cursor:
-            return
 
 
 def is_unknown_to_sweeper(parent: str) -> bool:

@@ -92,7 +92,7 @@ def examine_nothing(patch: Patch) -> None:
     def trust(pipeline: Committer, _: Untrusted) -> None:
         agent = pipeline._agent
         agent.blocks.fence = 0
-        redis_client().script_load(blocks.script(agent.authority().generation))
+        redis_client().script_load(blocks.scripts(agent.authority().generation)["blocks"])
 
     patch.setattr(Committer, "_verify", trust)
 
@@ -104,18 +104,18 @@ def use_blocks_of_older_epochs(patch: Patch) -> None:
 
 def _change_script(patch: Patch, changes: Mapping[str, str]) -> None:
     """Replace parts of the numbering script's text."""
-    source = blocks._SOURCE
+    source = blocks._SOURCES["blocks"]
     for old, new in changes.items():
         assert source.count(old) == 1, old
         source = source.replace(old, new)
-    patch.setattr(blocks, "_SOURCE", source)
+    patch.setitem(blocks._SOURCES, "blocks", source)
     forget_script()
 
 
 def forget_script() -> None:
     """Clear the cached scripts: they are cached by generation, not by source."""
-    blocks.script.cache_clear()
-    blocks.script_digest.cache_clear()
+    blocks.scripts.cache_clear()
+    blocks.script_digests.cache_clear()
 
 
 VARIANTS: Mapping[str, Variant] = {

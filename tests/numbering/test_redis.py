@@ -17,7 +17,7 @@ from applications.models import Application
 from chats.models import Chat
 from infra.redis_client import redis_client, redis_pool
 from ingest.models import NumberAuthority, NumberingProcess, NumberSkip
-from ingest.numbering.blocks import script
+from ingest.numbering.blocks import scripts
 from tests.live.servers import ROOT, eventually
 from tests.numbering.processes import Process
 from tests.pipeline.worker import database_url
@@ -132,7 +132,7 @@ def test_a_server_from_before_a_failover_gives_no_number_again(
     settings: Settings,
     tmp_path: Path,
 ) -> None:
-    """Clients may still reach it, and it knows the script that its successor was trusted without."""
+    """Clients may still reach it, and it knows the script by which its successor was trusted."""
     assert process.chats(token, 2) == [1, 2]
     assert number_of_other(other) == 3
     with RedisServer(tmp_path / "successor") as successor:
@@ -277,7 +277,7 @@ def test_a_server_that_was_trusted_earlier_is_examined_when_it_comes_back(
     redis_server.restart_at_once()
     assert process.chats(token, 3) == [4, 5, 6]
     redis_server.put_back_snapshot()
-    redis_server.client().script_load(script(former))
+    redis_server.client().script_load(scripts(former)["blocks"])
     with Process() as other:
         assert other.chats(token)[0] > 6
 

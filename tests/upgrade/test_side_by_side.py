@@ -21,7 +21,7 @@ from ingest.idempotency import RequestKey
 from ingest.idempotent_insert import store_rows
 from ingest.message_format import payload_of, read_member, read_message, write_message
 from ingest.models import Generation, IdempotencyKey
-from ingest.numbering.blocks import script_digest
+from ingest.numbering.blocks import script_digests
 from ingest.records import Lease, NumberedRow, record_types
 from messages_app.models import Message
 from tests.live.servers import eventually
@@ -166,7 +166,7 @@ def _probe_key() -> str:
 
 def test_numbers_are_given_by_the_script_of_before() -> None:
     """With another text, each release would distrust the Redis that knows the other's."""
-    digest = script_digest(Generation(epoch=3, trust=2))
+    digest = script_digests(Generation(epoch=3, trust=2))["blocks"]
 
     assert digest == BEFORE["scripts"]["blocks of epoch 3, trust 2"]
 
