@@ -88,6 +88,8 @@ class Committer:
         self._agent = NumberingAgent()
         self._stored_keys = StoredKeys()
         self._failing_since: float | None = None
+        #: Whether this process has begun to verify the server, without a decision yet.
+        self._verifies = False
 
     def commit(self, submissions: Sequence[Submission]) -> list[Sequence[NumberedRow] | Exception]:
         """For each submission the accepted rows, or the error."""
@@ -134,7 +136,7 @@ class Committer:
         if authority.source == Source.REDIS:
             self._stored_keys.settle(group, authority)
             number_from_redis(group, self._agent, authority.generation)
-            self._failing_since = None
+            self._failing_since, self._verifies = None, False
             return
         positions = group.waiting()
         outcomes = number_and_store(
@@ -152,7 +154,8 @@ class Committer:
 
     def _await_decision(self, doubt: UnderExamination) -> None:
         """Wait a moment for the process that examines Redis; if it has died, examine it here."""
-        if self._agent.blocks.suspended_seconds > REDIS_DECISION_SECONDS:
+        is_over = self._agent.blocks.suspended_seconds > REDIS_DECISION_SECONDS
+        if is_over or self._verifies:
             self._verify(doubt)
         else:
             time.sleep(_RETRY_SECONDS)
@@ -161,10 +164,12 @@ class Committer:
     def _verify(self, doubt: Exception) -> None:
         """Verify that this is still the Redis that holds the leases."""
         logger.warning(Event.REDIS_EXAMINED, doubt=doubt)
+        self._verifies = True
         try:
             verify_server(
                 self._agent.blocks, self._agent.process, self._agent.authority().generation
             )
+            self._verifies = False
         except NumbersUnavailable as away:
             self._wait_or_take_over(away)
         self._agent.refresh()

@@ -56,6 +56,14 @@ class UnderExamination(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """The highest fence that a process has seen, as of the examination that it answered last."""
+
+    fence: int
+    examination: int
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """The next number that Redis gives, and the last one that it may give."""
 
@@ -138,14 +146,14 @@ class Blocks:
         since = self._suspended_since
         return 0.0 if since is None else time.monotonic() - since
 
-    def fence_for(self, question: int) -> int:
-        """The fence to be reported for this examination; calls are suspended if it is a new one."""
+    def report_for(self, question: int) -> Report:
+        """What is to be reported for this examination; calls are suspended if it is a new one."""
         with self.calling:
             if question > self._question:
                 # Old connections may lead to a server that lives on beside the one being verified.
                 redis_pool().disconnect(inuse_connections=False)
                 self._question, self._suspended_since = question, time.monotonic()
-            return self.fence
+            return Report(self.fence, self._question)
 
     def learn(self, authority: NumberAuthority) -> None:
         """Go on with the present generation if the examination is decided."""

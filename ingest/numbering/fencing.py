@@ -6,6 +6,7 @@ client writes: until then a row that never existed is answered like one that may
 """
 
 import time
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -73,8 +74,7 @@ def verify_server(blocks: Blocks, process: UUID, generation: Generation) -> None
 
 def report(process: UUID, blocks: Blocks, question: int) -> None:
     """Report the fence that this process has seen; no call raises it until that is decided."""
-    fence = blocks.fence_for(question)
-    said = {"seen_at": timezone.now(), "fence": fence, "examination": question}
+    said = {"seen_at": timezone.now(), **asdict(blocks.report_for(question))}
     if not NumberingProcess.objects.filter(pk=process).update(**said):
         NumberingProcess.objects.create(pk=process, **said)
 

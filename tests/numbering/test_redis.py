@@ -10,13 +10,15 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
+import redis
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from applications.models import Application
 from chats.models import Chat
 from infra.redis_client import redis_client, redis_pool
-from ingest.models import NumberAuthority, NumberingProcess, NumberSkip
+from ingest.models import NumberAuthority, NumberingProcess, NumberSkip, Source
+from ingest.numbering import fencing
 from ingest.numbering.blocks import scripts
 from tests.live.servers import ROOT, eventually
 from tests.numbering.processes import Process
@@ -143,6 +145,26 @@ def test_a_server_from_before_a_failover_gives_no_number_again(
 
         assert len(set(given)) == len(given)
         assert min(given) > 3
+
+
+def test_a_server_that_dies_while_it_is_examined_is_replaced_by_the_database(
+    process: Process,
+    token: str,
+    redis_server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert process.chats(token) == [1]
+
+    def die(*_: object, **__: object) -> None:
+        raise redis.ConnectionError("Connection refused")
+
+    monkeypatch.setattr(fencing, "_decide", die)
+    redis_server.restart_at_once()
+
+    [number] = process.chats(token)  # in time: else the request fails
+
+    assert number > 1
+    assert NumberAuthority.objects.get().source == Source.DATABASE
 
 
 def test_a_process_that_was_killed_holds_up_a_restart_for_seconds_only(
