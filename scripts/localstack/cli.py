@@ -14,10 +14,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 
-from localstack.plan import TOPOLOGY
 from localstack.processes import StackError
-from localstack.settings import DEFAULT_HEAP, Layout, Options, find_layout
+from localstack.settings import Options, find_layout
 from localstack.stack import Stack
+from localstack.topology import NAMES, load_topology
 
 SOCKET_LIMIT_S = 10
 PART_COMMANDS = {
@@ -28,15 +28,20 @@ PART_COMMANDS = {
     "resume": "SIGCONT to every process of a part",
     "wipe": "kill a part and remove its data; it stays down until start",
 }
+NETWORK_COMMANDS = {
+    "cut": "cut parts off from all others, not from each other; needs root and the cluster",
+    "heal": "connect parts again that were cut off",
+}
 
 
 def main() -> int:
     """Run one command and return its exit status."""
-    arguments = _parser().parse_args()
+    stack = Stack(find_layout())
+    arguments = _parser(list(stack.topology().parts)).parse_args()
     os.umask(0o022)  # some services run as users of their own and must reach their folders
     socket.setdefaulttimeout(SOCKET_LIMIT_S)
     try:
-        status = _run(find_layout(), arguments)
+        status = _run(stack, arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -49,8 +54,8 @@ def main() -> int:
     return status
 
 
-def _run(layout: Layout, arguments: argparse.Namespace) -> int:
-    stack = Stack(layout)
+def _run(stack: Stack, arguments: argparse.Namespace) -> int:
+    layout = stack.layout
     match arguments.command:
         case "status":
             return _print_status(stack, as_json=arguments.json)
@@ -60,13 +65,16 @@ def _run(layout: Layout, arguments: argparse.Namespace) -> int:
         case "up":
             layout.check()
             with layout.lock():
-                settings = stack.up(_options(arguments))
-            port = settings.ports["web"]
-            print(f"ready on http://127.0.0.1:{port} (data and logs in {layout.state})")
+                plan = stack.up(_options(stack, arguments), services_only=arguments.services_only)
+            ready = "services are ready" if arguments.services_only else f"ready on {plan.front()}"
+            print(f"{ready} (data and logs in {layout.state})")
         case "down" | "reset" as command:
             if layout.state.exists():
                 with layout.lock():
                     getattr(stack, command)()
+        case "cut" | "heal" as command:
+            with layout.lock():
+                getattr(stack, command)(arguments.parts)
         case command:
             stack.plan()  # there has to be one
             with layout.lock():
@@ -80,25 +88,28 @@ def _print_status(stack: Stack, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps([asdict(part) for part in parts], indent=1))
     else:
+        width = max(14, *(len(part.part) + 1 for part in parts))
         for part in parts:
             pids = ",".join(map(str, part.pids)) or "-"
-            print(f"{part.part:<14}{part.state:<9}{part.port or '-':<7}{pids}")
+            print(f"{part.part:<{width}}{part.state:<9}{part.port or '-':<7}{pids}")
     return 0 if all(part.state == "running" for part in parts) else 1
 
 
-def _options(arguments: argparse.Namespace) -> Options:
+def _options(stack: Stack, arguments: argparse.Namespace) -> Options:
+    topology = load_topology(arguments.topology or stack.topology().name)
     return Options(
         port=arguments.port,
         web=arguments.web,
         workers=arguments.workers,
         extra=dict(arguments.set),
-        elasticsearch_heap=os.environ.get("STACK_ES_HEAP", DEFAULT_HEAP),
+        elasticsearch_heap=os.environ.get("STACK_ES_HEAP", topology.elasticsearch_heap),
         elasticsearch_option=os.environ.get("STACK_ES_OPTION", ""),
         path=os.environ.get("STACK_PATH", ""),
+        topology=topology.name,
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(parts: list[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/stack", description="The production topology on this machine."
     )
@@ -121,13 +132,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=value",
         help="a setting of the application; can be repeated",
     )
+    about = "the parts of the stack; it stays the same until reset (default: single)"
+    up.add_argument("--topology", choices=NAMES, help=about)
+    about = "start neither web servers nor workers nor beat, and apply no migrations"
+    up.add_argument("--services-only", action="store_true", help=about)
     commands.add_parser("down", help="stop everything, keep the data")
     commands.add_parser("reset", help="stop everything, remove the data")
     status = commands.add_parser("status", help="the state of each part; status 0 when all run")
     status.add_argument("--json", action="store_true")
     commands.add_parser("env", help="the application's settings as lines for a shell")
     for name, text in PART_COMMANDS.items():
-        commands.add_parser(name, help=text).add_argument("part", choices=list(TOPOLOGY))
+        commands.add_parser(name, help=text).add_argument("part", choices=parts)
+    for name, text in NETWORK_COMMANDS.items():
+        command = commands.add_parser(name, help=text)
+        command.add_argument("parts", choices=parts, nargs="+", metavar="part")
     return parser
 
 

@@ -14,9 +14,10 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from localstack import processes
-from localstack.plan import Launch, Part
+from localstack import network, processes
+from localstack.plan import Launch
 from localstack.settings import Layout, is_root
+from localstack.topology import Part
 
 
 def main(state: Path, program: str) -> NoReturn:
@@ -32,6 +33,8 @@ def main(state: Path, program: str) -> NoReturn:
         shutil.rmtree(draft, ignore_errors=True)
         subprocess.run(part.fill, check=True)
         Path(draft).rename(part.data)
+    if launch.namespace:
+        network.enter(launch.namespace)
     if part.runs_as and is_root():
         account = pwd.getpwnam(part.runs_as)
         os.setgroups([])
@@ -43,7 +46,7 @@ def main(state: Path, program: str) -> NoReturn:
     os.chdir(part.directory)
     # Python ignores SIGPIPE, and the program would inherit that.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    marks = processes.markers(layout.identity, program)
+    marks = processes.markers(layout.identity, part.name, program)
     os.execve(launch.argv[0], launch.argv, {**launch.environment, **marks})
 
 

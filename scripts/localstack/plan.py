@@ -1,7 +1,7 @@
 """The plan of one stack: the topology's parts with all `$name`s filled in.
 
-topology.toml describes the parts, one table each; templates/ has their configuration files. Both
-contain names of paths, ports, passwords and options, which `Plan.names` lists.
+The topology's file describes the parts, one table each; templates/ has their configuration files.
+Both contain names of paths, addresses, ports, passwords and options, which `Plan.names` lists.
 """
 
 import hashlib
@@ -10,18 +10,21 @@ import os
 import pwd
 import re
 import shutil
-import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from string import Template
 from typing import Any, TypeVar, cast
 
+from localstack.network import Network, inner_host
 from localstack.processes import StackError
 from localstack.settings import Layout, Settings, is_root, write_private
+from localstack.topology import Part, Topology, load_topology
 
-FOLDER = Path(__file__).parent
+LOOPBACK = "127.0.0.1"
+FIRST_HOST = 2  # the first number is this machine's own
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OLDEST_JAVA = 17
 T = TypeVar("T")
@@ -37,51 +40,19 @@ APPLICATION_ENVIRONMENT = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """What can be started, stopped and broken by itself; topology.toml explains the fields."""
-
-    name: str
-    programs: dict[str, list[str]]
-    copies: str = ""
-    is_application: bool = False
-    probe: list[str] = field(default_factory=list)
-    alive_probe: list[str] = field(default_factory=list)
-    ready_limit_s: int
-    steady_after_s: int = 5
-    stop_limit_s: int
-    ports: list[str] = field(default_factory=list)
-    secrets: list[str] = field(default_factory=list)
-    settings: dict[str, str] = field(default_factory=dict)
-    own_settings: list[str] = field(default_factory=list)
-    run: str = "$run"
-    data: str = "$data"
-    directory: str = "$run"
-    environment: dict[str, str] = field(default_factory=dict)
-    folders: list[str] = field(default_factory=list)
-    scratch: str = ""
-    fill: list[str] = field(default_factory=list)
-    runs_as: str = ""
-    cannot_be_wiped: str = ""
-
-
-TOPOLOGY = {
-    name: Part(name=name, **table)
-    for name, table in tomllib.loads((FOLDER / "topology.toml").read_text()).items()
-}
-APPLICATION = [part.name for part in TOPOLOGY.values() if part.is_application]
-SERVICES = [part.name for part in TOPOLOGY.values() if not part.is_application]
-
-
 @dataclass(frozen=True)
 class Launch:
-    """A program as the launcher starts it; its part has all names filled in."""
+    """A program as the launcher starts it; its part has all names filled in.
+
+    It runs in the network namespace of this name, if there is one.
+    """
 
     part: Part
     name: str
     argv: list[str]
     environment: dict[str, str]
     files: dict[str, str]
+    namespace: str
 
     def revision(self) -> str:
         """A running program of another revision is out of date."""
@@ -120,38 +91,95 @@ class Plan:
     layout: Layout
     settings: Settings
 
+    @cached_property
+    def topology(self) -> Topology:
+        """What the last `up` chose."""
+        return load_topology(self.settings.options.topology)
+
+    @cached_property
+    def hosts(self) -> dict[str, str]:
+        """The address of each part."""
+        network = self.settings.network
+        return {
+            name: f"{network}.{number}" if network else LOOPBACK
+            for number, name in enumerate(self.topology.parts, FIRST_HOST)
+        }
+
+    def address(self, part: Part, port: str) -> tuple[str, int]:
+        """Where the part listens on its port of this name."""
+        return self.hosts[part.name], self.settings.ports[part.port_keys()[port]]
+
+    def front(self) -> str:
+        """The address of the application for clients."""
+        parts = self.topology.parts.values()
+        [part] = [part for part in parts if self.topology.front in part.ports]
+        host, port = self.address(part, self.topology.front)
+        return f"http://{host}:{port}"
+
     def names(self, part: str = "") -> Names:
-        """The `$name`s of the stack; $run and $data are those of the part."""
+        """The `$name`s of the stack; some are those of the part, for example $run and $data."""
+        return Names(self._stack_names | self._lists | self._own_names(part))
+
+    @cached_property
+    def _stack_names(self) -> dict[str, str]:
         options, account = self.settings.options, pwd.getpwuid(os.geteuid())
-        return Names(
-            checkout=str(self.layout.checkout),
-            bin=f"{self.layout.checkout}/.venv/bin",
-            state=str(self.layout.state),
-            run=str(self.layout.run / part),
-            data=str(self.layout.data(part)),
-            identity=self.layout.identity,
-            system_path=SYSTEM_PATH,
-            stack_path=f"{options.path}:" if options.path else "",
-            user=account.pw_name,
-            home=account.pw_dir,
-            root_option="--user=root" if is_root() else "",
-            web=str(options.web),
-            elasticsearch_heap=options.elasticsearch_heap,
-            elasticsearch_option=options.elasticsearch_option,
-            number="$number",
+        network = self.settings.network
+        return {
+            "checkout": str(self.layout.checkout),
+            "bin": f"{self.layout.checkout}/.venv/bin",
+            "state": str(self.layout.state),
+            "identity": self.layout.identity,
+            "system_path": SYSTEM_PATH,
+            "stack_path": f"{options.path}:" if options.path else "",
+            "user": account.pw_name,
+            "home": account.pw_dir,
+            "root_option": "--user=root" if is_root() else "",
+            "web": str(options.web),
+            "elasticsearch_heap": options.elasticsearch_heap,
+            "elasticsearch_option": options.elasticsearch_option,
+            "network": f"{network}.0/24" if network else LOOPBACK,
+            "clients": f"{network}.%" if network else LOOPBACK,  # as MariaDB writes it
+            "number": "$number",
+            **{f"{name.replace('-', '_')}_host": host for name, host in self.hosts.items()},
             **{f"{name}_port": str(port) for name, port in self.settings.ports.items()},
             **{f"{name}_secret": secret for name, secret in self.settings.secrets.items()},
-        )
+        }
+
+    @cached_property
+    def _lists(self) -> dict[str, str]:
+        return {
+            name: separator.join(
+                fill_in(text, self._stack_names | self._own_names(node.name)) for node in nodes
+            )
+            for nodes in self.topology.kinds().values()
+            for name, (text, separator) in nodes[0].lists.items()
+        }
+
+    def _own_names(self, name: str) -> dict[str, str]:
+        folders = {"run": str(self.layout.run / name), "data": str(self.layout.data(name))}
+        if not name:
+            return folders
+        part, host = self.topology.parts[name], self.hosts[name]
+        return {
+            **folders,
+            "node": name,
+            "index": str(part.index),
+            "suffix": name.removeprefix(part.kind),
+            "host": host,
+            "inner_host": inner_host(host) if self.settings.network else host,
+            "host_tuple": host.replace(".", ","),  # as Erlang writes it
+            **{f"{port}_port": str(self.address(part, port)[1]) for port in part.port_keys()},
+        }
 
     def part(self, name: str) -> Part:
         """The part with its names filled in."""
-        return Part(**fill_in(asdict(TOPOLOGY[name]), self.names(name)))
+        return Part(**fill_in(asdict(self.topology.parts[name]), self.names(name)))
 
     def application_settings(self) -> dict[str, str]:
-        """The settings that `env` prints."""
+        """The settings that `env` prints; of several nodes, those of the first."""
         settings: dict[str, str] = {}
-        for part in TOPOLOGY.values():
-            settings |= fill_in(part.settings, self.names())
+        for nodes in self.topology.kinds().values():
+            settings |= fill_in(nodes[0].settings, self.names(nodes[0].name))
         return settings | dict(self.settings.options.extra)
 
     def environment(self, part: Part) -> dict[str, str]:
@@ -159,35 +187,38 @@ class Plan:
         if not part.is_application:
             return fill_in(ENVIRONMENT, self.names(part.name)) | part.environment
         base = fill_in(APPLICATION_ENVIRONMENT, self.names()) | part.environment
-        own = {name for each in TOPOLOGY.values() for name in each.own_settings}
+        own = {name for each in self.topology.parts.values() for name in each.own_settings}
         others = own.difference(part.own_settings)
-        settings = self.application_settings().items()
-        return base | {name: value for name, value in settings if name not in others}
+        extra = dict(self.settings.options.extra)
+        settings = self.application_settings() | part.settings | extra
+        return base | {name: value for name, value in settings.items() if name not in others}
 
     def programs(self, part: Part) -> dict[str, list[str]]:
-        """The command line of each program by its full name."""
+        """The command line of each program by its full name, which begins with that of the part."""
         copies = getattr(self.settings.options, part.copies) if part.copies else 1
-        return {
-            fill_in(name, {"number": str(number)}): fill_in(argv, {"number": str(number)})
-            for number in range(1, copies + 1)
-            for name, argv in part.programs.items()
-        }
+        programs: dict[str, list[str]] = {}
+        for number in range(1, copies + 1):
+            for name, argv in part.programs.items():
+                full_name = f"{part.name}{name.removeprefix(part.kind)}"
+                names = {"number": str(number)}
+                programs[fill_in(full_name, names)] = fill_in(argv, names)
+        return programs
 
     def launches(self, name: str) -> list[Launch]:
         """All programs of the part."""
         names, part = self.names(name), self.part(name)
         environment = self.environment(part)
         path = f"{names['stack_path']}{environment['PATH']}"
-        templates = FOLDER / "templates" / name
         files = {
-            f"{part.run}/{file.relative_to(templates)}": fill_in(file.read_text(), names)
-            for file in sorted(templates.rglob("*"))
-            if file.is_file()
+            f"{part.run}/{file}": fill_in(text, names)
+            for file, text in self.topology.templates(part.kind).items()
         }
         if part.fill:
             part = replace(part, fill=[binary(part.fill[0], path), *part.fill[1:]])
+        network = Network(self.layout.identity)
+        namespace = network.namespace(name) if self.settings.network else ""
         return [
-            Launch(part, program, [binary(argv[0], path), *argv[1:]], environment, files)
+            Launch(part, program, [binary(argv[0], path), *argv[1:]], environment, files, namespace)
             for program, argv in self.programs(part).items()
         ]
 

@@ -1,7 +1,8 @@
 """The processes of a stack, wherever they are in the tree of processes.
 
-The environment of each names the stack's identity and the program. Descendants inherit both, also
-when their parent has died. A process that overwrites its environment is found by its ancestors.
+The environment of each names the stack's identity, the part and the program. Descendants inherit
+them, also when their parent has died. A process that overwrites its environment is found by its
+ancestors.
 """
 
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 import psutil
 
 STACK_VARIABLE = "CHATSYSTEM_STACK"
+PART_VARIABLE = "CHATSYSTEM_PART"
 PROGRAM_VARIABLE = "CHATSYSTEM_PROGRAM"
 KILL_LIMIT_S = 30
 GRACE_S = 15
@@ -33,9 +35,9 @@ def wait_until(condition: Callable[[], bool], *, limit_s: float, failure: str) -
         time.sleep(INTERVAL_S)
 
 
-def markers(identity: str, program: str) -> dict[str, str]:
+def markers(identity: str, part: str, program: str) -> dict[str, str]:
     """The variables for the environment of a program."""
-    return {STACK_VARIABLE: identity, PROGRAM_VARIABLE: program}
+    return {STACK_VARIABLE: identity, PART_VARIABLE: part, PROGRAM_VARIABLE: program}
 
 
 def by_program(identity: str) -> dict[str, list[psutil.Process]]:
@@ -43,8 +45,17 @@ def by_program(identity: str) -> dict[str, list[psutil.Process]]:
 
     The `info` of each has its `cmdline` and its `status`.
     """
+    return _grouped(identity, PROGRAM_VARIABLE)
+
+
+def by_part(identity: str) -> dict[str, list[psutil.Process]]:
+    """The same processes by their parts."""
+    return _grouped(identity, PART_VARIABLE)
+
+
+def _grouped(identity: str, variable: str) -> dict[str, list[psutil.Process]]:
     parents: dict[int, int] = {}
-    programs: dict[int, str] = {}
+    groups: dict[int, str] = {}
     processes = list(psutil.process_iter(["ppid"]))
     for process in processes:
         parents[process.pid] = process.info["ppid"] or 0
@@ -53,26 +64,18 @@ def by_program(identity: str) -> dict[str, list[psutil.Process]]:
             if identity.encode() in Path(f"/proc/{process.pid}/environ").read_bytes():
                 environment = process.environ()
                 if environment.get(STACK_VARIABLE) == identity:
-                    programs[process.pid] = environment[PROGRAM_VARIABLE]
+                    groups[process.pid] = environment.get(variable, "")
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     found: dict[str, list[psutil.Process]] = {}
     for process in processes:
         pid = process.pid
-        while pid and pid not in programs:
+        while pid and pid not in groups:
             pid = parents.get(pid, 0)
         with suppress(psutil.NoSuchProcess):
             if pid and process.pid not in spared:
                 process.info = process.as_dict(["cmdline", "status"])
-                found.setdefault(programs[pid], []).append(process)
+                found.setdefault(groups[pid], []).append(process)
     return found
-
-
-def by_part(identity: str) -> dict[str, list[psutil.Process]]:
-    """The processes of each part; a program's name starts with that of its part."""
-    parts: dict[str, list[psutil.Process]] = {}
-    for program, found in by_program(identity).items():
-        parts.setdefault(program.partition("-")[0], []).extend(found)
-    return parts
 
 
 def of_part(identity: str, part: str) -> list[psutil.Process]:

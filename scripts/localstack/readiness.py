@@ -1,7 +1,7 @@
 """Whether parts are ready: probes, and waiting for them.
 
 A probe is one attempt on the part's own protocol, with a limit. Its first arguments are the plan
-and the part; the others are those of its entry in topology.toml.
+and the part; the others are those of its entry in the topology's file.
 """
 
 import fnmatch
@@ -10,29 +10,33 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from localstack import processes
-from localstack.plan import TOPOLOGY, Part, Plan, binary
+from localstack.plan import Plan, binary
 from localstack.processes import StackError
 from localstack.supervisor import LAUNCHER, UP, Supervisor
+from localstack.topology import Part
 
 TIMEOUT_S = 5
 COMMAND_LIMIT_S = 60
 MOST_STARTS = 2
 INTERVAL_S = 0.1
+ESTABLISHED = "01"  # in /proc/net/tcp
 CLEAR_LINE = "\r\x1b[K"
 
 
-def replies(plan: Plan, _part: Part, port: str, greeting: str, answer: str) -> bool:
-    """The greeting is answered so; `?` in the answer is any byte."""
-    address = ("127.0.0.1", plan.settings.ports[port])
+def replies(plan: Plan, part: Part, port: str, *talk: str) -> bool:
+    """The talk is a greeting and its answer, or what the server says first; `?` is any byte."""
+    *greeting, answer = talk
+    address = plan.address(part, port)
     with suppress(OSError), socket.create_connection(address, TIMEOUT_S) as connection:
-        connection.sendall(greeting.encode())
+        connection.sendall("".join(greeting).encode())
         received = connection.recv(len(answer), socket.MSG_WAITALL)
         return fnmatch.fnmatchcase(received.decode("latin-1"), answer)
     return False
@@ -45,14 +49,23 @@ def succeeds(_plan: Plan, _part: Part, program: str, *arguments: str) -> bool:
     return done.returncode == 0
 
 
-def is_connected_to(plan: Plan, part: Part, service: str) -> bool:
-    """Each program of the part has a connection to the service, unless that is down."""
-    if not ask(plan, service):
+def is_connected_to(plan: Plan, part: Part, *ports: str) -> bool:
+    """Each program of the part has a connection to a server on a port of one of these names.
+
+    That is not asked for while no server answers on the first of them.
+    """
+    servers = plan.topology.parts.values()
+    if not any(ports[0] in server.ports and ask(plan, server.name) for server in servers):
         return True
     found = processes.by_program(plan.layout.identity)
-    port = plan.settings.ports[service]
+    numbers = {
+        plan.address(server, port)[1]
+        for server in servers
+        for port in ports
+        if port in server.ports
+    }
     return all(
-        any(_has_connection(process, port) for process in found.get(name, ()))
+        any(_has_connection(process, numbers) for process in found.get(name, ()))
         for name in plan.programs(part)
     )
 
@@ -71,12 +84,20 @@ PROBES: dict[str, Callable[..., bool]] = {
 }
 
 
-def _has_connection(process: psutil.Process, port: int) -> bool:
-    with suppress(psutil.Error):
-        return any(
-            connection.status == psutil.CONN_ESTABLISHED and connection.raddr.port == port
-            for connection in process.net_connections(kind="tcp")
-        )
+def _has_connection(process: psutil.Process, ports: Collection[int]) -> bool:
+    """Whether it has a connection to one of these ports of a server, in its own network namespace.
+
+    psutil would look into the namespace of this process.
+    """
+    folder = Path(f"/proc/{process.pid}")
+    with suppress(OSError):
+        files = {str(file.readlink()) for file in (folder / "fd").iterdir()}
+        for line in (folder / "net" / "tcp").read_text().splitlines()[1:]:
+            columns = line.split()
+            remote, state, inode = columns[2], columns[3], columns[9]
+            is_ours = state == ESTABLISHED and f"socket:[{inode}]" in files
+            if is_ours and int(remote.rpartition(":")[2], 16) in ports:
+                return True
     return False
 
 
@@ -118,7 +139,7 @@ def wait_until_ready(
             if part not in up or is_launching or not ask(plan, part.name, alive=alive):
                 yield part
 
-    pending = [TOPOLOGY[name] for name in names]
+    pending = [plan.topology.parts[name] for name in names]
     try:
         while pending := list(not_ready(pending)):
             _show_progress(part.name for part in pending)

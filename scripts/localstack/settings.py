@@ -21,12 +21,12 @@ from typing import Self
 import psutil
 
 from localstack.processes import StackError, wait_until
+from localstack.topology import DEFAULT, load_topology
 
 SHARED_STATE = Path("/var/lib/chatsystem-stack")
 LONGEST_SOCKET_PATH = 107
 LONGEST_SOCKET_NAME = "run/supervisor.sock.1234567"
 LOCK_LIMIT_S = 900
-DEFAULT_HEAP = "512m"
 LOWEST_PORT = 20000
 PORTS_TRIED = 2000
 # Connections that this machine opens have ports of this range. One of them could take a port of the
@@ -119,9 +119,10 @@ class Options:
     web: int = 2
     workers: int = 1
     extra: Mapping[str, str] = field(default_factory=dict)  # settings of the application
-    elasticsearch_heap: str = DEFAULT_HEAP
+    elasticsearch_heap: str = ""
     elasticsearch_option: str = ""  # one more of its Java virtual machine
     path: str = ""  # folders whose executables are used before those of the system
+    topology: str = DEFAULT
 
 
 @dataclass(frozen=True)
@@ -131,25 +132,31 @@ class Settings:
     options: Options = field(default_factory=Options)
     ports: Mapping[str, int] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    network: str = ""  # the first three numbers of the addresses; empty: the loopback address
 
-    def with_ports(self, wanted: Mapping[str, list[str]], running: Collection[str]) -> Self:
+    def with_ports(self, running: Collection[str]) -> Self:
         """Keep the ports that our running parts use or that are free; choose the others anew.
 
-        Raises StackError when another process has the port that the caller asked for.
+        All are free in namespaces of our own. Raises StackError when another process has the port
+        that the caller asked for.
         """
+        topology = load_topology(self.options.topology)
+        owners: dict[str, set[str]] = {}
+        for part in topology.parts.values():
+            for key in part.port_keys().values():
+                owners.setdefault(key, set()).add(part.name)
         chosen = {**self.ports}
-        for part, names in wanted.items():
-            for name in names:
-                asked = self.options.port if name == "web" else 0
-                known = self.ports.get(name, 0)
-                port = asked or known
-                is_ours = part in running and port == known
-                if asked and not is_ours:
-                    need = "so the web server cannot have it: give another --port (0: any free one)"
-                    check_free(port, need)
-                elif not port or not (is_ours or is_free(port)):
-                    port = _free_port({*chosen.values()})
-                chosen[name] = port
+        for key, parts in owners.items():
+            asked = self.options.port if key == topology.front else 0
+            known = self.ports.get(key, 0)
+            port = asked or known
+            is_ours = bool(self.network or (parts.intersection(running) and port == known))
+            if asked and not is_ours:
+                need = "so the web server cannot have it: give another --port (0: any free one)"
+                check_free(port, need)
+            elif not port or not (is_ours or is_free(port)):
+                port = _free_port({*chosen.values()})
+            chosen[key] = port
         return replace(self, ports=chosen)
 
     def save(self, layout: Layout) -> None:
@@ -162,7 +169,7 @@ def load(layout: Layout) -> Settings:
     path = layout.state / "settings.json"
     try:
         content = json.loads(path.read_text())
-        return Settings(Options(**content["options"]), content["ports"], content["secrets"])
+        return Settings(**content | {"options": Options(**content["options"])})
     except FileNotFoundError:
         return Settings()
     except (ValueError, KeyError, TypeError) as error:

@@ -21,9 +21,10 @@ from typing import Any
 from supervisor.childutils import getRPCInterface
 
 from localstack import processes
-from localstack.plan import APPLICATION, FOLDER, TOPOLOGY, Launch, Plan, fill_in
+from localstack.plan import Launch, Plan, fill_in
 from localstack.processes import StackError, wait_until
 from localstack.settings import Layout
+from localstack.topology import FOLDER
 
 SUPERVISOR = "supervisord"
 LAUNCHER = "localstack.launch"
@@ -72,8 +73,8 @@ class Supervisor:
             self._spawn(configuration)
         [[added, changed, removed]] = self._call("reloadConfig")
         outdated = {*changed, *removed}
-        self.stop(*outdated.intersection(APPLICATION))
-        self.stop(*outdated.difference(APPLICATION))
+        self.stop(*outdated.intersection(plan.topology.application))
+        self.stop(*outdated.difference(plan.topology.application))
         for part in outdated:
             self._call("removeProcessGroup", part)
         for part in (*added, *changed):
@@ -144,7 +145,7 @@ class Supervisor:
         return bool(found)
 
     def _spawn(self, configuration: Path) -> None:
-        marks = processes.markers(self._identity, SUPERVISOR)
+        marks = processes.markers(self._identity, SUPERVISOR, SUPERVISOR)
         with self.log.open("a") as output:
             subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)],
@@ -189,12 +190,13 @@ def _configuration(plan: Plan, launches: Mapping[str, Iterable[Launch]]) -> str:
         return fill_in((FOLDER / "templates" / "supervisor" / template).read_text(), values)
 
     text = section("supervisord.conf")
-    for part in map(TOPOLOGY.__getitem__, launches):
+    for part in map(plan.topology.parts.__getitem__, launches):
         names = ",".join(launch.name for launch in launches[part.name])
         text += section("group.conf", part=part.name, programs=names)
         for launch in launches[part.name]:
             text += section(
                 "program.conf",
+                part=part.name,
                 name=launch.name,
                 command=shlex.join(launcher(plan.layout, launch.name)),
                 revision=launch.revision(),

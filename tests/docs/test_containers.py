@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from localstack.plan import TOPOLOGY
+from localstack.topology import load_topology
 
 from chatsystem.env import Environment
 from infra.rabbitmq.queues import WORK
@@ -231,7 +231,10 @@ def test_what_was_begun_is_ended_before_a_container_is_killed(compose: Any) -> N
         name: name for name in SERVICES
     }
     for name, part in parts.items():
-        assert seconds(services[name]["stop_grace_period"]) >= TOPOLOGY[part].stop_limit_s
+        assert (
+            seconds(services[name]["stop_grace_period"])
+            >= load_topology("single").parts[part].stop_limit_s
+        )
 
 
 def test_everything_is_limited_and_comes_back(compose: Any) -> None:

@@ -61,6 +61,11 @@ class Instance:
             for line in json.loads(self.try_to("status", "--json").stdout)
         }
 
+    def hosts(self) -> dict[str, str]:
+        """The address of each part by its name."""
+        lines = json.loads(self.try_to("status", "--json").stdout)
+        return {line["part"]: line["host"] for line in lines}
+
     def standing(self) -> dict[str, PartStatus]:
         """The status without child processes: a broker's helpers come and go."""
         return {
