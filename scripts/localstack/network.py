@@ -99,7 +99,7 @@ class Network:
         _ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", namespace)
         for interface in ("lo", "eth0"):
             _ip("-n", namespace, "link", "set", interface, "up")
-        # Of the loopback range, only one address stays this part's own; the others lead to the bridge.
+        # Of the loopback range, one address stays the part's own; the others lead to the bridge.
         _ip("-n", namespace, "address", "add", "127.0.0.1/32", "dev", "lo")
         _ip("-n", namespace, "address", "delete", "127.0.0.1/8", "dev", "lo")
         _ip("netns", "exec", namespace, "sh", "-c", f"echo 1 >{LEAVE_LOOPBACK}")
