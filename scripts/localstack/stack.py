@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from secrets import token_hex
@@ -91,6 +92,8 @@ class Stack:
         """Stop everything, the application first; keep the data."""
         if self._supervisor.answers():
             topology = self.topology()
+            with suppress(StackError):  # a worker that is cut off would wait for its broker
+                self.heal(topology.parts)
             self._supervisor.stop(*topology.application)
             self._supervisor.stop(*topology.services)
         self._supervisor.shut_down()
