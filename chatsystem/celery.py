@@ -65,9 +65,9 @@ def check_before_start(**_: Any) -> None:
 
 @celeryd_after_setup.connect
 def give_way(**_: Any) -> None:
-    """Let web processes on the same processors go first: what workers do waits well in its queue.
+    """Let web processes on the same processors go first: a client waits, a queue can.
 
-    It halves the time for which a full batch holds up the requests of that moment.
+    Otherwise a full batch holds up the requests of that moment.
     """
     os.nice(WORKER_NICENESS)
 

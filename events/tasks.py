@@ -9,14 +9,11 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from events.removal import remove_before
-from infra import worker_shutdown
 from infra.logs import Event, get_logger
+from infra.worker_shutdown import MAX_SECONDS, must_end
 from operations.schedule import ScheduledTask
 
 logger = get_logger(__name__)
-
-#: Below half an hour: RabbitMQ redelivers a task that is not acknowledged within that time.
-MAX_SECONDS = 20 * 60
 
 
 @shared_task(name="events.tasks.remove_old", base=ScheduledTask)
@@ -30,6 +27,6 @@ def remove_old() -> None:
     removed = 0
     for count in remove_before(before):
         removed += count
-        if time.monotonic() > limit or worker_shutdown.wait_for_shutdown(0):
+        if must_end(limit):
             break
     logger.info(Event.EVENTS_REMOVED, events=removed)

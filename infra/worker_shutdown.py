@@ -13,6 +13,9 @@ from typing import Any
 from celery.signals import worker_shutting_down
 
 _LOOK_EVERY_SECONDS = 0.1
+#: The longest run of a task that the next run continues. Below half an hour: RabbitMQ redelivers a
+#: task that is not acknowledged within that time.
+MAX_SECONDS = 20 * 60
 
 # Created at import, so by the parent before it forks.
 _is_shutting_down = RawValue(c_bool, False)
@@ -33,3 +36,8 @@ def wait_for_shutdown(seconds: float) -> bool:
             return False
         time.sleep(min(left, _LOOK_EVERY_SECONDS))
     return True
+
+
+def must_end(limit: float) -> bool:
+    """Whether this time by time.monotonic has come, or this worker shuts down."""
+    return time.monotonic() > limit or wait_for_shutdown(0)

@@ -6,11 +6,11 @@ import time
 from celery import shared_task
 from django.db import close_old_connections
 
-from infra import worker_shutdown
 from infra.jobs import JobIsRunning
 from infra.logs import Event, get_logger
 from infra.rabbitmq.connection import BrokerUnavailable
 from infra.redis_client import RedisUnavailable, redis_is_configured
+from infra.worker_shutdown import MAX_SECONDS, must_end
 from ingest.dead_letters import consumer
 from ingest.idempotency.records import forget_old_keys
 from ingest.numbering.idle_blocks import NotNow, hand_back
@@ -19,9 +19,6 @@ from operations import counts
 from operations.schedule import ScheduledTask
 
 logger = get_logger(__name__)
-
-#: Below half an hour: RabbitMQ redelivers a task that is not acknowledged within that time.
-MAX_SECONDS = 20 * 60
 
 
 def reconcile_counts() -> None:
@@ -51,9 +48,7 @@ def hand_back_blocks() -> None:
     close_old_connections()
     limit = time.monotonic() + MAX_SECONDS
     try:
-        blocks = hand_back(
-            should_stop=lambda: time.monotonic() > limit or worker_shutdown.wait_for_shutdown(0)
-        )
+        blocks = hand_back(should_stop=lambda: must_end(limit))
     except (JobIsRunning, NotNow, RedisUnavailable) as error:
         logger.warning(Event.BLOCKS_STAY, error=error)
         return

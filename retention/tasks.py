@@ -10,18 +10,16 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from applications.models import Application
-from infra import worker_shutdown
 from infra.jobs import JobIsRunning
 from infra.logs import Event, get_logger
 from infra.natural_keys import batches_by_pk
 from infra.redis_client import RedisUnavailable
+from infra.worker_shutdown import MAX_SECONDS, must_end
 from operations.schedule import ScheduledTask
 from retention.purge import purge
 
 logger = get_logger(__name__)
 
-#: Below half an hour: RabbitMQ redelivers a task that is not acknowledged within that time.
-MAX_SECONDS = 20 * 60
 PAGE = 1000
 
 
@@ -38,7 +36,7 @@ def purge_old() -> None:
     limit = time.monotonic() + MAX_SECONDS
 
     def on_progress(_: int) -> None:
-        if time.monotonic() > limit or worker_shutdown.wait_for_shutdown(0):
+        if must_end(limit):
             raise _Stopped
 
     try:

@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COUNTS = {"mariadb": 3, "redis": 6, "rabbitmq": 3, "elasticsearch": 3}
 NODES = [f"{kind}-{number}" for kind, count in COUNTS.items() for number in range(1, count + 1)]
 KEYS = [f"key-{number}" for number in range(60)]  # of all shards
+REDIS_ERRORS = (RedisError, RedisClusterException)
 WITHIN_S = 60
 SLOWLY_S = 180
 
@@ -67,11 +68,15 @@ class Cluster:
         with closing(MySQLdb.connect(**options)) as connection, connection.cursor() as cursor:
             yield cursor
 
+    def ask(self, statement: str) -> Any:
+        """The last column of the first row that the writer answers."""
+        with self.database() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchone()[-1]
+
     def writer(self) -> str:
         """The node to which HAProxy leads."""
-        with self.database() as cursor:
-            cursor.execute("SELECT @@wsrep_node_name")
-            return str(cursor.fetchone()[0])
+        return str(self.ask("SELECT @@wsrep_node_name"))
 
     def can_write_rows(self) -> bool:
         try:
@@ -82,16 +87,12 @@ class Cluster:
         return True
 
     def rows(self) -> int:
-        with self.database() as cursor:
-            cursor.execute("SELECT COUNT(*) FROM notes")
-            return int(cursor.fetchone()[0])
+        return int(self.ask("SELECT COUNT(*) FROM notes"))
 
     def synced(self) -> int:
         """How many nodes the cluster has, as its writer sees it."""
         try:
-            with self.database() as cursor:
-                cursor.execute("SHOW STATUS LIKE 'wsrep_cluster_size'")
-                return int(cursor.fetchone()[1])
+            return int(self.ask("SHOW STATUS LIKE 'wsrep_cluster_size'"))
         except MySQLdb.Error:
             return 0
 
@@ -108,7 +109,7 @@ class Cluster:
         try:
             with self.redis() as client:
                 return all(client.set(key, value) for key in KEYS)
-        except (RedisError, RedisClusterException):
+        except REDIS_ERRORS:
             return False
 
     def has_keys(self, value: str) -> bool:
@@ -116,7 +117,7 @@ class Cluster:
         try:
             with self.redis() as client:
                 return {client.get(key) for key in KEYS} == {value.encode()}
-        except (RedisError, RedisClusterException):
+        except REDIS_ERRORS:
             return False
 
     def masters(self) -> list[str]:
@@ -124,7 +125,7 @@ class Cluster:
         try:
             with self.redis() as client:
                 ports = {node.port for node in client.get_primaries()}
-        except (RedisError, RedisClusterException):
+        except REDIS_ERRORS:
             return []
         return [name for name, part in self.instance.status().items() if part.port in ports]
 

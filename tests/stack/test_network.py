@@ -1,4 +1,4 @@
-"""The namespaces and bridges of a stack: who reaches whom, and what is left of them."""
+"""Parts of a stack reach each other, unless they are cut off, and nothing is left in the end."""
 
 import subprocess
 import sys
