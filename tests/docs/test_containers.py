@@ -137,7 +137,8 @@ def test_every_service_asks_for_the_password_that_the_application_is_given(compo
 
 
 def test_the_example_has_every_setting_and_every_variable_of_compose(compose: Any) -> None:
-    variables = {name for name, *_ in VARIABLE.findall((ROOT / "docker-compose.yml").read_text())}
+    files = [ROOT / "docker-compose.yml", ROOT / "deploy" / "docker-compose.cluster.yml"]
+    variables = {name for file in files for name, *_ in VARIABLE.findall(file.read_text())}
 
     assert set(example()) == SETTINGS | variables
     assert all(not example()[name] for name in SECRETS)
@@ -319,9 +320,11 @@ def compose_program() -> list[str]:
     return [needed("docker-compose", "docker-compose")]
 
 
-def compose_reads(**environment: str) -> subprocess.CompletedProcess[str]:
+def compose_reads(
+    file: str = "docker-compose.yml", /, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """What the real program makes of the file with .env.example and this environment."""
-    options = ["--file", "docker-compose.yml", "--env-file", ".env.example"]
+    options = ["--file", file, "--env-file", ".env.example"]
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
         [*compose_program(), *options, "config"],
