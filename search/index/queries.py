@@ -13,7 +13,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError
 
 from infra.breaker import Breaker
-from infra.database import database_breaker, renew_connection
+from infra.database import database_breaker, read_again
 from infra.event_loop import Batcher, BatchLimits, is_in_greenlet
 from infra.logs import Event, get_logger
 from infra.natural_keys import in_pieces
@@ -80,8 +80,12 @@ class _Question:
 
     @property
     def target(self) -> Json:
-        """Where to search."""
-        target = {"index": alias(Role.READ), "allow_partial_search_results": False}
+        """Where to search: the same copy each time, since the others may show a change later."""
+        target = {
+            "index": alias(Role.READ),
+            "allow_partial_search_results": False,
+            "preference": document_name(self.scope),
+        }
         # The messages of a chat are on one shard, those of an application on all.
         return target | ({"routing": document_name(self.scope)} if _is_chat(self.scope) else {})
 
@@ -199,13 +203,12 @@ def _erased(keys: Sequence[Key]) -> set[Key]:
 
 def _erased_together(searches: Sequence[Sequence[Key]]) -> list[set[Key]]:
     """The same for the hits of several searches."""
-    found: set[Key] = set()
     erased = Message.objects.exclude(erased_at=None).values_list(*MESSAGES.key_fields)
     keys = {key for some in searches for key in some}
+    pieces = list(in_pieces(MESSAGES.key_fields, keys))
+    found: set[Key] = set()
     try:
-        renew_connection()
-        for wanted in in_pieces(MESSAGES.key_fields, keys):
-            found.update(erased.filter(wanted))
+        found = read_again(lambda: {key for wanted in pieces for key in erased.filter(wanted)})
     except (OperationalError, InterfaceError) as error:
         database_breaker().open(error)
     return [found.intersection(some) for some in searches]
