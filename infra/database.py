@@ -1,16 +1,18 @@
-"""The database: transactions that repeat after a deadlock, liveness checks, and its breaker.
+"""The database: work that is repeated where nothing was done, liveness checks, and its breaker.
 
-Other errors are not repeated here: a lock timeout has cost its time already, and a lost connection
-may have committed.
+A transaction is repeated after a deadlock, and both it and reads after their connection broke: it
+may have led to another node, or to a server that was restarted since. Other errors are not repeated
+here: a lock timeout has cost its time already, and a lost commit may have been done.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from django.db import Error, OperationalError, connection, transaction
+from django.db import Error, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -23,22 +25,68 @@ from infra.timeouts import DATABASE_DEADLOCK_ATTEMPTS
 Result = TypeVar("Result")
 
 
+#: A server or proxy that closes connections says so at once; what took longer is not repeated.
+_AT_ONCE_SECONDS = 1.0
+
+
+def in_transaction(work: Callable[[], Result]) -> Result:
+    """The result of `work` in a transaction of its own, tried at most ten times.
+
+    Raises what `work` raises; OperationalError after ten deadlocks, or if the connection breaks
+    during the commit; RuntimeError inside another transaction, which a deadlock would roll back as
+    well.
+    """
+    is_committing = False
+
+    def attempt() -> Result:
+        nonlocal is_committing
+        is_committing = False
+        result = work()
+        is_committing = True
+        return result
+
+    began = time.monotonic()
+    try:
+        return _transact(attempt)
+    except (OperationalError, InterfaceError) as error:
+        if is_committing or not _broke_at_once(error, began):
+            raise
+    close_connection()
+    return _transact(work)
+
+
 @retry(
     retry=retry_if_exception(is_deadlock),
     stop=stop_after_attempt(DATABASE_DEADLOCK_ATTEMPTS),
     wait=wait_random_exponential(multiplier=0.02, max=0.5),
     reraise=True,
 )
-def in_transaction(work: Callable[[], Result]) -> Result:
-    """The result of `work` in a transaction of its own, tried at most ten times.
-
-    Raises what `work` raises; OperationalError after ten deadlocks; RuntimeError inside another
-    transaction, which a deadlock would roll back as well.
-    """
+def _transact(work: Callable[[], Result]) -> Result:
     with transaction.atomic(durable=True):
         return work()
 
 
+def read_again(work: Callable[[], Result]) -> Result:
+    """The result of `work`, which only reads, and is done twice if its connection had broken."""
+    began = time.monotonic()
+    renew_connection()
+    try:
+        return work()
+    except (OperationalError, InterfaceError) as error:
+        if connection.in_atomic_block or not _broke_at_once(error, began):
+            raise
+    close_connection()
+    return work()
+
+
+def _broke_at_once(error: Exception, began: float) -> bool:
+    """Whether the connection broke within a moment since then; a new one may be well."""
+    took = time.monotonic() - began
+    return error.args[:1] in _CONNECTION_WAS_CLOSED and took < _AT_ONCE_SECONDS
+
+
+#: Gone away, lost during a query; of the server: shutdown, killed, closed as idle.
+_CONNECTION_WAS_CLOSED = frozenset({(2006,), (2013,), (1053,), (1927,), (4031,)})
 #: Errors of MariaDB's and MySQL's client: cannot connect, gone away, lost during a query; and of
 #: the server: too many connections, shutdown in progress.
 _CONNECTION_BROKE = frozenset({2002, 2003, 2005, 2006, 2012, 2013, 2026, 1040, 1053})

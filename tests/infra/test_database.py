@@ -1,0 +1,65 @@
+"""A connection that was closed costs no request, and nothing is done twice."""
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from infra.database import in_transaction, read_again
+from infra.models import Job
+
+pytestmark = [pytest.mark.stack, pytest.mark.django_db(transaction=True)]
+
+
+def lose_connection() -> None:
+    """Let the server close this thread's connection, as one that moves or ends does."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CONNECTION_ID()")
+        [own] = cursor.fetchone()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("KILL CONNECTION %s", [own])
+    other.close()
+
+
+def new_job() -> None:
+    Job.objects.create(name="a job", started_at=timezone.now())
+
+
+def test_what_was_read_from_a_closed_connection_is_read_again() -> None:
+    new_job()
+    lose_connection()
+    assert read_again(Job.objects.count) == 1
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_transaction_whose_connection_was_closed_is_done_once(inside: bool) -> None:
+    attempts = 0
+
+    def work() -> int:
+        nonlocal attempts
+        attempts += 1
+        new_job()
+        if inside and attempts == 1:
+            lose_connection()
+        return Job.objects.count()
+
+    if not inside:
+        lose_connection()
+    assert in_transaction(work) == 1
+    assert Job.objects.count() == 1
+
+
+def test_a_commit_that_was_lost_is_not_repeated() -> None:
+    attempts = 0
+
+    def work() -> None:
+        nonlocal attempts
+        attempts += 1
+        new_job()
+        lose_connection()
+
+    with pytest.raises(OperationalError):
+        in_transaction(work)
+    assert attempts == 1
+    connection.close()
+    assert Job.objects.count() == 0
