@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-embedded check bench chaos soak format schema postman screenshots lock \
+.PHONY: help run test test-embedded check check-chart bench chaos soak format schema postman screenshots lock \
   stack-up stack-down clean
 
 help: ## this list
@@ -23,10 +23,14 @@ test-embedded: .venv/embedded-test ## the tests that need no service
 check: .venv/embedded-test ## format, lint, types, import contracts, migrations, API schema, Postman collection
 	@scripts/check
 
+check-chart: .venv/dev ## lint, render and validate the chart of deploy/helm; builds Helm at the first use
+	@scripts/helm version --template 'Helm {{.Version}}{{"\n"}}'
+	$(BIN)/python -m pytest --numprocesses 0 tests/deploy/test_chart.py tests/deploy/test_rendered_chart.py
+
 bench: .venv/dev ## speed beside other designs, on the real services; QUICK=1 in a few minutes
 	@scripts/bench $(if $(QUICK),--quick)
 
-chaos: .venv/dev ## break each part of the stack under load; SECONDS=30 for shorter cases
+chaos: .venv/dev ## break each part of the stack under load; SECONDS=30 for shorter cases, TOPOLOGY=cluster
 	@scripts/chaos $(if $(SECONDS),--seconds $(SECONDS))
 
 soak: .venv/dev ## half the peak rate for ten minutes: all is heard, memory stays flat; MINUTES=5

@@ -51,10 +51,15 @@ def _variable(name: str) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the stack; `pids` are the ids of its processes, parents and children."""
+    """A part of the stack; `pids` are the ids of its processes, parents and children.
+
+    Clients reach it at `host` and `port`, if it has one.
+    """
 
     state: str
     pids: Sequence[int]
+    host: str
+    port: int | None
 
 
 def parts() -> Mapping[str, Part]:
@@ -62,7 +67,10 @@ def parts() -> Mapping[str, Part]:
     status = subprocess.run(
         [_STACK, "status", "--json"], stdout=subprocess.PIPE, check=False, timeout=_LIMIT_SECONDS
     )
-    return {line["part"]: Part(line["state"], line["pids"]) for line in json.loads(status.stdout)}
+    return {
+        line["part"]: Part(line["state"], line["pids"], line["host"], line["port"])
+        for line in json.loads(status.stdout)
+    }
 
 
 def control(verb: str, part: str) -> None:

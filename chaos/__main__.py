@@ -19,12 +19,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     django.setup()
     # These imports need Django's applications.
     from chaos.cases import cases
+    from chaos.cluster.cases import cases as cluster_cases
+    from chaos.cluster.nodes import is_cluster
     from chaos.matrix import run_all
+    from chaos.report import CLUSTER, SINGLE
     from chaos.soak.report import report
     from chaos.soak.running import soak
     from chaos.soak.verdict import is_ok
 
-    known = cases()
+    known, results = (cluster_cases(), CLUSTER) if is_cluster() else (cases(), SINGLE)
     arguments = _parser().parse_args(argv)
     if arguments.list:
         print("\n".join(known))
@@ -37,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.soak:
             report(soaked := soak(60 * arguments.soak))
             return 0 if is_ok(soaked) else 1
-        return 0 if run_all(chosen, arguments.seconds, known) else 1
+        return 0 if run_all(chosen, arguments.seconds, known, results) else 1
     except (ChaosError, OSError) as error:
         print(f"chaos: {error}", file=sys.stderr)
         return 1

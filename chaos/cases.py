@@ -26,7 +26,8 @@ class Case:
     """One row of the table. `down`: the parts that are down or have lost data.
 
     `required`: the share of creates, of reads and of edits that must succeed, starting `grace`
-    seconds after the fault. `padding`: extra characters in each body.
+    seconds after the fault. `padding`: extra characters in each body. `inside`: the part on whose
+    side of the network some clients are, which nothing is required for.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Case:
     required: float | None = None
     grace: float = 2.0
     padding: int = 0
+    inside: str = ""
 
 
 def _of_parts(command: str, *parts: str) -> Case:

@@ -34,11 +34,17 @@ class Answer(NamedTuple):
 
 
 class Client:
-    """Keeps its connection and reopens it after a failure. Never resends a request."""
+    """Keeps its connection and reopens it after a failure. Never resends a request.
 
-    def __init__(self, answer_seconds: float = ANSWER_SECONDS) -> None:
-        address = urlsplit(os.environ["BASE_URL"])
-        self._http = HTTPConnection(address.netloc, timeout=answer_seconds)
+    It asks the server at this host and port, or the one that BASE_URL names.
+    """
+
+    def __init__(
+        self, answer_seconds: float = ANSWER_SECONDS, address: tuple[str, int] | None = None
+    ) -> None:
+        netloc = urlsplit(os.environ["BASE_URL"]).netloc
+        host, port = address or (netloc, None)
+        self._http = HTTPConnection(host, port, timeout=answer_seconds)
         self._has_served = False
 
     def __enter__(self) -> Self:

@@ -28,5 +28,6 @@ def authority() -> tuple[str, int]:
 
 
 def until_numbers_are_of(source: str, within: float = 60) -> None:
-    """Wait until `source` assigns numbers, `within` seconds. Raises ChaosError."""
-    until(lambda: authority()[0] == source, f"numbers of {source}", within)
+    """Wait until `source` assigns all numbers, `within` seconds. Raises ChaosError."""
+    others = "SELECT 1 FROM number_authority WHERE source <> %s LIMIT 1"
+    until(lambda: not query(others, source), f"numbers of {source}", within)

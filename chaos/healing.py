@@ -7,7 +7,6 @@ import urllib.request
 from datetime import UTC, datetime
 from threading import Event, Thread
 
-import redis
 from amqp.exceptions import AMQPError
 from django.db import Error
 from kombu.exceptions import KombuError
@@ -17,11 +16,13 @@ from chaos.client import Client
 from chaos.database import query, until_numbers_are_of
 from chaos.waiting import until
 from infra.rabbitmq.queues import FAILED
-from ingest import redis_keys
+from infra.redis_client import RedisUnavailable, Shard, shards
+from ingest import pending_index
 
 _ANSWER_SECONDS = 5.0
 _EVERY_SECONDS = 0.25
 _CONNECTIONS = 8
+_PARENTS = 1000
 
 
 def heal() -> None:
@@ -57,7 +58,7 @@ def is_settled(moment: float, *queues: str) -> bool:
             and not _pending_since(moment)
             and not _to_be_indexed_since(moment)
         )
-    except (Error, redis.RedisError, AMQPError, KombuError, OSError):
+    except (Error, RedisUnavailable, AMQPError, KombuError, OSError):
         return False
 
 
@@ -115,12 +116,16 @@ def _accepts() -> bool:
 
 
 def _pending_since(moment: float) -> bool:
-    """Whether a row accepted by then is pending. A listed parent may have no pending rows."""
-    with stack.redis_client() as client:
-        names = client.zrangebyscore(redis_keys.PENDING_PARENTS, "-inf", moment * 1000)
-        first = [client.zrange(redis_keys.pending(name.decode()), 0, 0) for name in names]
-    accepted_ms = [int(member.split(b" ", 2)[1]) for members in first for member in members]
-    return any(accepted <= moment * 1000 for accepted in accepted_ms)
+    """Whether a row accepted by then is pending. Raises RedisUnavailable."""
+    return any(_pends_since(shard, int(moment * 1000)) for shard in shards())
+
+
+def _pends_since(shard: Shard, moment_ms: int) -> bool:
+    """The same of a shard. A listed parent may have no pending rows."""
+    parents = pending_index.parents_with_pending(shard, moment_ms, skip=0, count=_PARENTS)
+    first = pending_index.first_pending_of_each(shard, parents, count=1) if parents else {}
+    members = [member for found in first.values() for member, _ in found]
+    return any(int(member.split(b" ", 2)[1]) <= moment_ms for member in members)
 
 
 def _to_be_indexed_since(moment: float) -> bool:

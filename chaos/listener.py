@@ -122,9 +122,10 @@ class Listener:
             # The connection forgets its socket when it hands out a response without an end.
             self._socket = connection.sock
             with connection.getresponse() as response:
+                is_ours = response.headers.get_content_type() != "text/html"
                 if response.status == HTTPStatus.OK:
                     yield from self._events(response)
-                else:
+                elif is_ours:  # HAProxy answers by itself while no web server is well
                     self.refused = StreamRefused(response.status, json.loads(response.read()))
 
     def _events(self, response: HTTPResponse) -> Iterator[Received]:

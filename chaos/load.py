@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from bench import texts
 from chaos.client import Client
+from chaos.cluster.nodes import address, enter_network_of
 from chaos.journal import Attempt, Journal
 from chaos.parent import Parent
 from chaos.requests import Kind
@@ -29,6 +30,7 @@ EVERYTHING: Mix = {
     Kind.SEARCH: 5,
 }
 _DIFFERENT_TEXTS = 300
+_INSIDE = 5
 
 
 class Load:
@@ -48,11 +50,18 @@ class Load:
         self.name = f"load{uuid4().hex[:8]}"
         self._interval = interval
         self._journal = journal
+        self._web = ""
+        #: The numbers of the clients that `put_inside` moved.
+        self.inside: frozenset[int] = frozenset()
         tails = [text + padding for text in texts.bodies(_DIFFERENT_TEXTS)]
         self.writers = [
             Writer(number, self.name, home, mix, tails, keyed=keyed)
             for number, home in enumerate(homes)
         ]
+
+    def put_inside(self, web: str) -> None:
+        """Put some clients on the side of this web server: they ask it alone."""
+        self._web, self.inside = web, frozenset(range(_INSIDE))
 
     @property
     def journal(self) -> Sequence[Attempt]:
@@ -68,6 +77,7 @@ class Load:
     def running(self) -> Iterator[None]:
         """Run all clients during the block, which starts when each has had a create accepted."""
         end = Event()
+        # The threads end with it, and nothing else uses those that were moved.
         with ThreadPoolExecutor(len(self.writers)) as pool:
             futures = [pool.submit(self._work, writer, end) for writer in self.writers]
             try:
@@ -96,7 +106,10 @@ class Load:
     def _work(self, writer: Writer, end: Event) -> None:
         # Stagger the clients, so that they do not all send at once.
         pause = self._interval * writer.number / len(self.writers)
-        with Client(ANSWER_SECONDS) as http:
+        is_inside = writer.number in self.inside
+        if is_inside:
+            enter_network_of(self._web)
+        with Client(ANSWER_SECONDS, address(self._web) if is_inside else None) as http:
             while not end.wait(pause):
                 began = time.monotonic()
                 self.take_turn(http, writer)

@@ -1,6 +1,7 @@
 """Receivers of webhooks during a case: they fail at random, and must still end up with the log."""
 
 import json
+import os
 import socket
 import time
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
 from threading import Event, Thread
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -107,6 +109,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+def _own_address() -> str:
+    """This machine's address as the stack sees it; nothing is sent."""
+    address = urlsplit(os.environ["BASE_URL"])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((address.hostname or "", address.port or 80))
+        return str(probe.getsockname()[0])
+
+
 class Receivers:
     """Some for one application; a webhook that was disabled by a 410 is switched on again."""
 
@@ -114,7 +124,7 @@ class Receivers:
         random = Random()
         self.receivers = [Receiver(application, random) for _ in range(count)]
         handler = type("Handler", (_Handler,), {"receivers": self.receivers})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = ThreadingHTTPServer((_own_address(), 0), handler)
         self._server.daemon_threads = True
         self._end = Event()
         self._threads = [
@@ -126,7 +136,8 @@ class Receivers:
         with Client() as http:
             for number, receiver in enumerate(self.receivers):
                 path = f"/applications/{receiver.application.token}/webhooks"
-                url = f"http://127.0.0.1:{self._server.server_port}/{number}"
+                host, port = self._server.server_address[:2]
+                url = f"http://{host!s}:{port}/{number}"
                 made = http.create(path, url=url, after="0")
                 receiver.secret, receiver.path = made["secret"], f"{path}/{made['id']}"
         for thread in self._threads:

@@ -1,4 +1,4 @@
-"""Save the table in chaos/results/latest.json and between the markers of the page.
+"""Save the table in chaos/results and between the markers of its page.
 
 A run of some cases replaces their rows and keeps the other rows.
 """
@@ -6,6 +6,8 @@ A run of some cases replaces their rows and keeps the other rows.
 import json
 import platform
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -16,27 +18,37 @@ from chaos.table import markdown
 
 RESULTS = ROOT / "chaos" / "results"
 JOURNALS = RESULTS / "journals"
-PAGE = ROOT / "docs" / "reliability.md"
-
-_LATEST = RESULTS / "latest.json"
 
 
-def write(outcomes: Iterable[Outcome], known: Collection[str]) -> Sequence[Outcome]:
-    """Save new and earlier rows to file and page, ordered as `known`. Return the rows."""
-    latest = {**_latest(), **{outcome.case: outcome for outcome in outcomes}}
-    rows = [latest[name] for name in known if name in latest]
-    document = {"machine": _machine(), "cases": [row.as_dict() for row in rows]}
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    _LATEST.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    put(PAGE, "make chaos", [_caption(rows, len(known)), "", *markdown(rows)])
-    return rows
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Where the outcomes of a matrix are kept: a file, and what `command` writes on a page."""
+
+    file: Path
+    page: Path
+    command: str
+
+    def write(self, outcomes: Iterable[Outcome], known: Collection[str]) -> Sequence[Outcome]:
+        """Save new and earlier rows to file and page, ordered as `known`. Return the rows."""
+        latest = {**self._latest(), **{outcome.case: outcome for outcome in outcomes}}
+        rows = [latest[name] for name in known if name in latest]
+        document = {"machine": _machine(), "cases": [row.as_dict() for row in rows]}
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        put(self.page, self.command, [_caption(rows, len(known)), "", *markdown(rows)])
+        return rows
+
+    def _latest(self) -> Mapping[str, Outcome]:
+        if not self.file.exists():
+            return {}
+        rows = map(from_dict, json.loads(self.file.read_text())["cases"])
+        return {row.case: row for row in rows}
 
 
-def _latest() -> Mapping[str, Outcome]:
-    if not _LATEST.exists():
-        return {}
-    rows = map(from_dict, json.loads(_LATEST.read_text())["cases"])
-    return {row.case: row for row in rows}
+SINGLE = Results(RESULTS / "latest.json", ROOT / "docs" / "reliability.md", "make chaos")
+CLUSTER = Results(
+    RESULTS / "cluster.json", ROOT / "docs" / "scale.md", "make chaos TOPOLOGY=cluster"
+)
 
 
 def _caption(rows: Sequence[Outcome], known: int) -> str:

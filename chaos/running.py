@@ -49,8 +49,13 @@ def run(case: Case, seconds: float, journals: Path) -> Outcome:
 def _run(case: Case, seconds: float, journal: Journal) -> Outcome:
     known = audit_errors()
     load = Load(
-        homes(journal), interval=INTERVAL_SECONDS, journal=journal, padding="x" * case.padding
+        homes(journal),
+        interval=INTERVAL_SECONDS,
+        journal=journal,
+        padding="x" * case.padding,
     )
+    if case.inside:
+        load.put_inside(case.inside)
     with Audience(load.homes) as audience:
         return _outcome(load, case, seconds, journal, known, audience)
 
@@ -74,7 +79,8 @@ def _outcome(
         until_settled(_HEALED_WITHIN_SECONDS)
     except ChaosError as error:
         violations.append(Violation(Sort.UNHEALED, str(error)))
-    shares = availability.shares(sent, broken_at + case.grace)
+    outside = [attempt for attempt in sent if attempt.client not in load.inside]
+    shares = availability.shares(outside, broken_at + case.grace)
     violations += availability.unavailable(shares, case.required)
     late = (broken_at, mended_at + (healed_after or _HEALED_WITHIN_SECONDS))
     evidence = _evidence(case, journal, late)
@@ -140,5 +146,5 @@ def _evidence(case: Case, journal: Journal, late: tuple[float, float]) -> Eviden
         observed.stored(tokens),
         observed.skips(tokens),
         # While Redis is down, lists lack pending rows.
-        late if "redis" in case.down else NEVER,
+        late if any(part.startswith("redis") for part in case.down) else NEVER,
     )

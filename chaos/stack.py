@@ -4,9 +4,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import redis
@@ -23,11 +24,11 @@ ANSWER_SECONDS = 10
 _STACK = str(ROOT / "scripts" / "stack")
 
 
-def do(command: str, part: str) -> None:
-    """Run `scripts/stack COMMAND PART`. Raises ChaosError if it fails."""
-    result = run(_STACK, command, part)
+def do(command: str, *of: str) -> None:
+    """Run `scripts/stack COMMAND PART`, or with several parts. Raises ChaosError if it fails."""
+    result = run(_STACK, command, *of)
     if result.returncode != 0:
-        raise ChaosError(f"{command} {part}: {result.stdout}{result.stderr}")
+        raise ChaosError(f"{command} {' '.join(of)}: {result.stdout}{result.stderr}")
 
 
 @contextmanager
@@ -44,14 +45,14 @@ def broken(command: str, part: str, lasting: float = 0) -> Iterator[None]:
 
 def mend(command: str, part: str) -> None:
     """Undo this command. Raises ChaosError."""
-    do("resume" if command == "pause" else "start", part)
+    do({"pause": "resume", "cut": "heal"}.get(command, "start"), part)
 
 
 def start_all() -> None:
     """Start every part that does not run. Raises ChaosError."""
     for name, part in parts().items():
         if part.state != "running":
-            do("start", name)
+            do("heal" if part.state == "cut" else "start", name)
 
 
 def pids(part: str) -> Sequence[int]:
@@ -71,10 +72,20 @@ def python(*arguments: str) -> None:
         raise ChaosError(result.stderr)
 
 
-def run(*command: str, within: float = LIMIT_SECONDS) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str,
+    within: float = LIMIT_SECONDS,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> subprocess.CompletedProcess[str]:
     """Run a command in the checkout, for at most `within` seconds; return its result."""
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=within, check=False
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=within,
+        check=False,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from bench.processes import bytes_held
 from chaos import processes, stack
 from chaos.database import query
+from infra.redis_client import Shard
 from ingest import redis_keys
 
 #: Parts whose memory is summed over all processes, including parents.
@@ -37,7 +38,7 @@ def sample() -> Sample:
         used = int(client.info("memory")["used_memory"])
         requests = sum(1 for _ in client.scan_iter(redis_keys.EVERY_REQUEST, _SCANNED))
         blocks = sum(1 for _ in client.scan_iter(EVERY_BLOCK, _SCANNED))
-        parents = client.zrange(redis_keys.PENDING_PARENTS, 0, -1)
+        parents = client.zrange(redis_keys.pending_parents(Shard()), 0, -1)
         pending = sum(client.zcard(redis_keys.pending(name.decode())) for name in parents)
     [(backlog,)] = query("SELECT COUNT(*) FROM index_backlog")
     return Sample(

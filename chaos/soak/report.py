@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 
 from bench.report import put
-from chaos.report import PAGE, RESULTS
+from chaos.report import RESULTS, SINGLE
 from chaos.soak.running import Soaked
 from chaos.soak.verdict import Line, is_ok, lines
 
@@ -19,7 +19,7 @@ def report(soaked: Soaked) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     document = {"ok": is_ok(soaked), **asdict(soaked)}
     (RESULTS / "soak.json").write_text(json.dumps(document, indent=1) + "\n")
-    put(PAGE, "make soak", [_text(soaked), "", *_markdown(soaked)])
+    put(SINGLE.page, "make soak", [_text(soaked), "", *_markdown(soaked)])
 
 
 def _text(soaked: Soaked) -> str:

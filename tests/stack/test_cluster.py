@@ -134,16 +134,20 @@ class Cluster:
         masters = self.masters()
         return len(masters) == 3 and node not in masters
 
-    def broker(self, number: int) -> Connection:
+    def broker(self, number: int = 0) -> Connection:
         """The connection to this node; 0 is HAProxy."""
-        return Connection(
-            self.env["BROKER_URL"].split(";")[number],
-            connect_timeout=5,
-            transport_options={"confirm_publish": True},
-        )
+        url = self.env["BROKER_URL"]
+        if number:
+            netloc = urlsplit(url).netloc
+            login, _, _ = netloc.rpartition("@")
+            url = url.replace(netloc, f"{login}@{self.address(f'rabbitmq-{number}')}")
+        return Connection(url, connect_timeout=5, transport_options={"confirm_publish": True})
 
     def search_url(self, number: int) -> str:
-        return self.env["ELASTICSEARCH_URL"].split(",")[number - 1]
+        return f"http://{self.address(f'elasticsearch-{number}')}"
+
+    def address(self, part: str) -> str:
+        return f"{self.instance.hosts()[part]}:{self.instance.status()[part].port}"
 
     def elasticsearch_nodes(self, number: int) -> int:
         """How many nodes the cluster has, as this one sees it."""
@@ -243,7 +247,7 @@ def test_a_master_that_is_cut_off_refuses_writes_and_loses_its_place(cluster: Cl
 
 def test_a_quorum_queue_outlives_any_node(cluster: Cluster) -> None:
     queue = Queue("quorum", queue_arguments={"x-queue-type": "quorum"})
-    with cluster.broker(0) as connection:
+    with cluster.broker() as connection:
         queue.bind(connection.default_channel).declare()
 
     def takes(number: int, expected: int) -> bool:

@@ -1,0 +1,1 @@
+"""Faults of clusters: nodes of each engine that are killed, paused, cut off, moved, restarted."""
