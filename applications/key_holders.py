@@ -19,9 +19,9 @@ from django.db.models import F, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from applications.models import Application, OperatorKey
-from infra.database import database_breaker, renew_connection
+from infra.database import database_breaker, read_again
 from infra.errors import Unavailable
-from infra.redis_client import RedisUnavailable, ask_redis
+from infra.redis_client import RedisUnavailable, ask_redis, shard_of
 from ingest import redis_keys
 from ingest.group_commit import GroupCommit, OutcomeOpen, QueueIsFull
 from ingest.models import FIRST_EPOCH, NumberAuthority
@@ -37,16 +37,14 @@ REVOKED_FOR = 2 * KEPT_FOR
 def remember_holder(key_hash: str, holder: str, epoch: int) -> None:
     """Keep the holder that the database named in this epoch; nothing without Redis."""
     with suppress(RedisUnavailable):
-        ask_redis(
-            lambda server: server.set(
-                redis_keys.key_holder(key_hash), f"{epoch} {holder}", ex=KEPT_FOR
-            )
-        )
+        name, value = redis_keys.key_holder(key_hash), f"{epoch} {holder}"
+        ask_redis(shard_of(key_hash), lambda server: server.set(name, value, ex=KEPT_FOR))
 
 
 def revoke_in_redis(key_hash: str) -> None:
     """Mark the key as revoked in Redis. Raises RedisUnavailable."""
-    ask_redis(lambda server: server.set(redis_keys.revoked_key(key_hash), 1, ex=REVOKED_FOR))
+    name = redis_keys.revoked_key(key_hash)
+    ask_redis(shard_of(key_hash), lambda server: server.set(name, 1, ex=REVOKED_FOR))
 
 
 class KeysUnavailable(Unavailable):
@@ -84,7 +82,6 @@ def find_holder(key_hash: KeyHash) -> Identity | None:
 
 def _look_up(key_hashes: Sequence[KeyHash]) -> list[Identity | Exception | None]:
     """The holders of these keys, or the error that nobody can tell."""
-    renew_connection()
     known = _from_database(set(key_hashes))
     if known is None:
         return [_from_redis(key_hash) for key_hash in key_hashes]
@@ -105,7 +102,7 @@ def _from_database(key_hashes: Collection[KeyHash]) -> dict[KeyHash, Identity] |
     try:
         applications = _rows(Application.objects.annotate(holder=F("token")), key_hashes)
         operators = _rows(OperatorKey.objects.annotate(holder=Value(_OPERATOR)), key_hashes)
-        found = list(applications.union(operators, all=True))
+        found = read_again(lambda: list(applications.union(operators, all=True)))
     except (OperationalError, InterfaceError) as error:
         database.open(error)
         return None
@@ -123,16 +120,22 @@ def _from_database(key_hashes: Collection[KeyHash]) -> dict[KeyHash, Identity] |
 def _rows(
     holders: "QuerySet[Any]", key_hashes: Collection[KeyHash]
 ) -> Any:  # a query set of tuples
-    epoch = Coalesce(Subquery(NumberAuthority.objects.values("epoch")[:1]), FIRST_EPOCH)
+    latest = NumberAuthority.objects.order_by("-epoch").values("epoch")[:1]
+    epoch = Coalesce(Subquery(latest), FIRST_EPOCH)
     found = holders.filter(key_hash__in=key_hashes).annotate(epoch=epoch)
     return found.values_list("key_hash", "holder", "epoch")
 
 
 def _from_redis(key_hash: KeyHash) -> Identity | Exception | None:
     """The holder of this key; None for a revoked one, KeysUnavailable if Redis cannot tell."""
-    names = [redis_keys.key_holder(key_hash), redis_keys.revoked_key(key_hash), redis_keys.EPOCH]
+    shard = shard_of(key_hash)
+    names = [
+        redis_keys.key_holder(key_hash),
+        redis_keys.revoked_key(key_hash),
+        redis_keys.epoch(shard),
+    ]
     try:
-        entry, revoked, epoch = ask_redis(lambda server: server.mget(names))
+        entry, revoked, epoch = ask_redis(shard, lambda server: server.mget(names))
     except RedisUnavailable:
         return KeysUnavailable()
     if revoked:

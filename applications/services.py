@@ -20,7 +20,7 @@ from applications.key_holders import KeyHash, revoke_in_redis
 from applications.models import Application, ApplicationNotFound, OperatorKey
 from infra.database import in_transaction
 from infra.errors import Conflict, NotFound
-from infra.redis_client import RedisUnavailable, redis_is_configured
+from infra.redis_client import RedisUnavailable, redis_is_configured, shard_of
 from infra.versions import Versions, update_if_version
 from ingest.idempotency import IdempotentRequest, RequestKey
 from ingest.idempotency.records import claim_request, find_request, repeat_after_rival
@@ -92,7 +92,7 @@ def _revoke_in_redis(old: KeyHash | None) -> bool:
     try:
         revoke_in_redis(old)
     except RedisUnavailable:
-        read_authority()  # makes the row that is locked next
+        read_authority(shard_of(old))  # makes the row that is locked next
         return False
     return True
 
@@ -106,7 +106,7 @@ def _apply_change(
     redis_knows: bool,
 ) -> bool:
     if not redis_knows:
-        authority = lock_authority()
+        authority = lock_authority(shard_of(old or ""))
         begin_epoch(authority, Source(authority.source), "a key was replaced while Redis was away")
     if not change(rows.filter(key_hash=old)):
         return False

@@ -17,6 +17,7 @@ from bench import BenchError
 from chats.models import ChatKey
 from infra.jobs import JobIsRunning
 from infra.rabbitmq.publisher import publisher
+from infra.redis_client import shards
 from infra.versions import FIRST_VERSION
 from ingest.message_format import write_message
 from ingest.post_commit import Finished, clear_pending
@@ -58,7 +59,7 @@ def publish_rows(token: str, chat_number: int, first_number: int, bodies: Sequen
 def flag_counts(token: str, chat_numbers: Sequence[int]) -> None:
     """Flag the counts of these chats in Redis, as a worker does for messages it has stored."""
     parents = [(token, number) for number in chat_numbers]
-    clear_pending([Finished(MESSAGES, [], {MESSAGES: parents})], by_worker=False)
+    clear_pending(shards()[0], [Finished(MESSAGES, [], {MESSAGES: parents})], by_worker=False)
 
 
 def reconcile_counts() -> None:

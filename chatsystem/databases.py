@@ -49,7 +49,7 @@ def caches(redis_url: str) -> dict[str, dict[str, Any]]:
         "LOCATION": PROCESS,
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     }
-    if not redis_url:
+    if not redis_url or redis_url.startswith("redis-cluster:"):
         return {"default": alone, PROCESS: alone}
     shared = {
         "BACKEND": "django_redis.cache.RedisCache",

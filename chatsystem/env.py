@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,7 +27,7 @@ _HTTP = ("http", "https")
 #: The schemes of each URL.
 _SCHEMES = {
     "database_url": ("sqlite", "mysql"),
-    "redis_url": ("redis", "rediss", "unix"),
+    "redis_url": ("redis", "rediss", "unix", "redis-cluster"),
     "broker_url": ("amqp", "amqps"),
     "elasticsearch_url": _HTTP,
 }
@@ -296,12 +296,13 @@ def checked_url(field: str, value: str) -> str:
     wanted = " or ".join(f"{scheme}://…" for scheme in schemes)
     try:
         parts = urlsplit(value)
-        port_is_sane = parts.port is None or parts.port > 0
+        hosts = [urlsplit(f"//{address}") for address in _addresses(parts)]
+        hosts_are_sane = all(host.hostname and host.port != 0 for host in hosts)
     except ValueError as error:
         raise ValueError(f"{name} is not a URL ({error}); expected {wanted}") from None
     if parts.scheme not in schemes:
         raise ValueError(f"{name} must begin with {wanted}, not {parts.scheme or value!r}")
-    if parts.scheme not in _WITHOUT_HOST and not (parts.hostname and port_is_sane):
+    if parts.scheme not in _WITHOUT_HOST and not hosts_are_sane:
         raise ValueError(f"{name} names no host: {wanted}")
     if parts.scheme == "mysql":
         if not parts.path.strip("/"):
@@ -312,6 +313,12 @@ def checked_url(field: str, value: str) -> str:
                 "pip install -r requirements.txt"
             )
     return value
+
+
+def _addresses(parts: SplitResult) -> list[str]:
+    """The addresses that a URL names: one, or those of some nodes of a cluster."""
+    _, _, hosts = parts.netloc.rpartition("@")
+    return hosts.split(",") if parts.scheme == "redis-cluster" else [hosts]
 
 
 def read() -> Environment:

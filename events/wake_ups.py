@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from django.conf import settings
 
-from infra.redis_client import RedisUnavailable, ask_redis
+from infra.redis_client import RedisUnavailable, ask_redis, shard_of
 from ingest import redis_keys
 
 #: Called with the tokens of applications that have new events. They must return at once.
@@ -23,4 +23,6 @@ def wake(tokens: Collection[str]) -> None:
         listener(tokens)
     if settings.ENVIRONMENT.redis_url:
         with suppress(RedisUnavailable):
-            ask_redis(lambda server: server.publish(redis_keys.EVENTS_CHANNEL, " ".join(tokens)))
+            # Nodes of a cluster pass it on to all others.
+            shard, text = shard_of(next(iter(tokens))), " ".join(tokens)
+            ask_redis(shard, lambda server: server.publish(redis_keys.EVENTS_CHANNEL, text))

@@ -19,6 +19,14 @@ from django.db import (
     ProgrammingError,
 )
 from kombu.exceptions import KombuError
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MasterDownError,
+    MovedError,
+    ReadOnlyError,
+    TryAgainError,
+)
 
 from infra.logs import Event, get_logger
 
@@ -136,6 +144,18 @@ def meaning_of(error: BaseException) -> Meaning | None:
     if meaning in (None, Meaning.DEFECT):
         logger.error(Event.SERVICE_UNFORESEEN, service=service, error=error)
     return meaning or Meaning.OPEN
+
+
+def has_moved(error: BaseException) -> bool:
+    """Whether a node of a Redis Cluster refuses because another one has the keys, now or soon."""
+    return isinstance(
+        error, AskError | TryAgainError | ClusterDownError | MasterDownError | ReadOnlyError
+    )
+
+
+def is_moving(error: BaseException) -> bool:
+    """Whether the keys are moving between nodes just now: some are here and some there."""
+    return isinstance(error, AskError | TryAgainError) and not isinstance(error, MovedError)
 
 
 def blames_row(error: BaseException) -> bool:

@@ -6,7 +6,7 @@ stays pending until the sweeper delivers it.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
@@ -16,6 +16,7 @@ from infra.errors import Unavailable
 from infra.logs import Event, get_logger
 from infra.rabbitmq.connection import BrokerUnavailable
 from infra.rabbitmq.publisher import publisher
+from infra.redis_client import Shard
 from infra.timeouts import (
     REDIS_DECISION_SECONDS,
     REDIS_GRACE_SECONDS,
@@ -29,9 +30,17 @@ from ingest.message_format import write_message
 from ingest.metrics import ACCEPT_SECONDS, ACCEPTED, GROUP_ROWS
 from ingest.models import Source
 from ingest.numbering.agent import NumberingAgent
-from ingest.numbering.authority import AuthorityChanged, hold_authority, take_over_for_database
-from ingest.numbering.blocks import NumbersUnavailable, Unanswered, UnderExamination, Untrusted
-from ingest.numbering.fencing import verify_server
+from ingest.numbering.authority import hold_authorities, take_over_for_database
+from ingest.numbering.errors import (
+    AuthorityChanged,
+    Moving,
+    NoNumbers,
+    NumbersUnavailable,
+    Unanswered,
+    UnderExamination,
+    Untrusted,
+)
+from ingest.numbering.fencing import verify_servers
 from ingest.post_commit import finish_unqueued
 from ingest.read_your_writes import MaybeQueued, may_be_queued
 from ingest.records import NewRow, NumberedRow, RecordType, by_record_type
@@ -42,6 +51,7 @@ logger = get_logger(__name__)
 
 #: The pause before a group asks a failing Redis again.
 _RETRY_SECONDS = 0.05
+_ATTEMPTS_AT_ONCE = 3
 _publish_seconds, _insert_seconds = map(ACCEPT_SECONDS.labels, ("publish", "insert"))
 _queued, _inserted = map(ACCEPTED.labels, ("queue", "insert"))
 
@@ -81,25 +91,40 @@ def _insert_rows(rows: Sequence[NumberedRow]) -> None:
     finish_unqueued(rows)
 
 
+class NotYet(Exception):
+    """Nothing was done: Redis does not give this number just now, so it takes a while."""
+
+
 class Committer:
-    """The commit of this process; it handles one group at a time."""
+    """The commit of this process."""
 
     def __init__(self) -> None:
         self._agent = NumberingAgent()
         self._stored_keys = StoredKeys()
-        self._failing_since: float | None = None
-        #: Whether this process has begun to verify the server, without a decision yet.
-        self._verifies = False
+        self._failing_since: dict[Shard, float] = {}
+        #: Shards whose server this process has begun to verify, without a decision yet.
+        self._verifies: set[Shard] = set()
 
     def commit(self, submissions: Sequence[Submission]) -> list[Sequence[NumberedRow] | Exception]:
         """For each submission the accepted rows, or the error."""
+        return self._commit(submissions, self._number)
+
+    def commit_at_once(
+        self, submissions: Sequence[Submission]
+    ) -> list[Sequence[NumberedRow] | Exception]:
+        """The same, but what takes a while fails with NotYet: it must not hold up the others."""
+        return self._commit(submissions, self._number_at_once)
+
+    def _commit(
+        self, submissions: Sequence[Submission], number: Callable[[GroupOutcome], None]
+    ) -> list[Sequence[NumberedRow] | Exception]:
         renew_connection()
         GROUP_ROWS.observe(sum(len(one.rows) for one in submissions))
         if not settings.ENVIRONMENT.redis_url:
             return number_and_store(submissions)
         group = GroupOutcome(submissions)
         try:
-            self._number(group)
+            number(group)
         except (DatabaseError, InterfaceError) as error:
             logger.warning(Event.NUMBERS_STOPPED, error=error)
             group.fail_waiting(DatabaseUnavailable())
@@ -109,88 +134,119 @@ class Committer:
             group.undelivered(Unavailable("The outcome is unknown: queue and database failed."))
         return group.outcomes()
 
+    def _number_at_once(self, group: GroupOutcome) -> None:
+        """Let Redis give each row a number, or an error. Raises errors of the database."""
+        # Blocks that were too short are extended, so what waits for them asks again.
+        for _ in range(_ATTEMPTS_AT_ONCE):
+            if self._ask_redis(group) or not group.waiting():
+                break
+        group.fail_waiting(NotYet())
+
     def _number(self, group: GroupOutcome) -> None:
         """Give each row a number or an error. Raises errors of the database."""
         limit = time.monotonic() + REQUEST_NUMBER_SECONDS
-        while group.waiting():
+        while True:
+            errors = {**self._ask_redis(group), **self._ask_database(group)}
+            if not group.waiting():
+                return
             if time.monotonic() > limit:
                 group.fail_waiting(Unavailable("No number was available in time."))
                 return
-            try:
-                self._attempt(group)
-            except AuthorityChanged:
-                self._agent.refresh()
-            except Untrusted as doubt:
-                self._verify(doubt)
-            except UnderExamination as doubt:
-                self._await_decision(doubt)
-            except NumbersUnavailable as away:
-                self._wait_or_take_over(away)
-            except Unanswered as error:
-                group.fail_waiting(OutcomeOpen(f"Redis did not answer: {error}"))
-                if self._is_failing_for_long():
-                    self._take_over(error)
+            self._recover(errors)
 
-    def _attempt(self, group: GroupOutcome) -> None:
-        authority = self._agent.authority()
-        if authority.source == Source.REDIS:
-            self._stored_keys.settle(group, authority)
-            number_from_redis(group, self._agent, authority.generation)
-            self._failing_since, self._verifies = None, False
-            return
-        positions = group.waiting()
-        outcomes = number_and_store(
-            [group.submissions[position] for position in positions],
-            before=lambda: hold_authority(Source.DATABASE),
-            missing=_parent_missing,
-        )
-        self._failing_since = None
+    def _ask_redis(self, group: GroupOutcome) -> Mapping[Shard, NoNumbers]:
+        """Number what Redis can number now; why there are no numbers for the other shards."""
+        waiting = group.waiting_by_shard()
+        authorities = self._agent.authorities_of(waiting, Source.REDIS)
+        self._stored_keys.settle(group, authorities)
+        errors = number_from_redis(group, self._agent, authorities)
+        for shard in {one.shard for one in authorities} - errors.keys():
+            self._failing_since.pop(shard, None)
+            self._verifies.discard(shard)
+        for shard, error in errors.items():
+            if isinstance(error, Unanswered):
+                group.fail_waiting(OutcomeOpen(f"Redis did not answer: {error}"), waiting[shard])
+                if self._is_failing_for_long(shard):
+                    self._take_over(shard, error)
+        return errors
+
+    def _ask_database(self, group: GroupOutcome) -> Mapping[Shard, NoNumbers]:
+        """Let the database number the rows of the shards that it numbers; as above."""
+        waiting = group.waiting_by_shard()
+        shards = [one.shard for one in self._agent.authorities_of(waiting, Source.DATABASE)]
+        positions = sorted(position for shard in shards for position in waiting[shard])
+        if not positions:
+            return {}
+        try:
+            outcomes = number_and_store(
+                [group.submissions[position] for position in positions],
+                before=lambda: hold_authorities(shards, Source.DATABASE),
+                missing=_parent_missing,
+            )
+        except AuthorityChanged as error:
+            return dict.fromkeys(shards, error)
+        for shard in shards:
+            self._failing_since.pop(shard, None)
+        left: dict[Shard, NoNumbers] = {}
         for position, outcome in zip(positions, outcomes, strict=True):
-            if not isinstance(outcome, AuthorityChanged):
+            if isinstance(outcome, AuthorityChanged):
+                # The group's transaction was in time; those that follow it one by one were not.
+                left[group.submissions[position].shard] = outcome
+            else:
                 group.settle(position, outcome)
-        if group.waiting():
-            # The group's transaction was in time; those that follow it one by one were not.
-            raise AuthorityChanged
+        return left
 
-    def _await_decision(self, doubt: UnderExamination) -> None:
-        """Wait a moment for the process that examines Redis; if it has died, examine it here."""
-        is_over = self._agent.blocks.suspended_seconds > REDIS_DECISION_SECONDS
-        if is_over or self._verifies:
-            self._verify(doubt)
-        else:
+    def _recover(self, errors: Mapping[Shard, NoNumbers]) -> None:
+        """Do what may help the shards that got no numbers, or wait for a moment."""
+        doubts = {
+            shard: error for shard, error in errors.items() if self._must_verify(shard, error)
+        }
+        outcomes: dict[Shard, NoNumbers] = {**errors, **self._verify(doubts)}
+        for shard, error in outcomes.items():
+            if isinstance(error, NumbersUnavailable) and self._is_failing_for_long(shard):
+                self._take_over(shard, error)
+                outcomes[shard] = AuthorityChanged()
+        kinds = set(map(type, outcomes.values()))
+        if kinds & {NumbersUnavailable, UnderExamination, Moving}:
             time.sleep(_RETRY_SECONDS)
+        if kinds & {AuthorityChanged, UnderExamination}:
             self._agent.refresh()
 
-    def _verify(self, doubt: Exception) -> None:
-        """Verify that this is still the Redis that holds the leases."""
-        logger.warning(Event.REDIS_EXAMINED, doubt=doubt)
-        self._verifies = True
-        try:
-            verify_server(
-                self._agent.blocks, self._agent.process, self._agent.authority().generation
-            )
-            self._verifies = False
-        except NumbersUnavailable as away:
-            self._wait_or_take_over(away)
-        self._agent.refresh()
+    def _must_verify(self, shard: Shard, error: NoNumbers) -> bool:
+        """Whether it is up to this process to find out if this is the Redis with the leases."""
+        if isinstance(error, UnderExamination):
+            # Another process finds out, unless it has died.
+            is_over = self._agent.blocks[shard].suspended_seconds > REDIS_DECISION_SECONDS
+            return is_over or shard in self._verifies
+        return isinstance(error, Untrusted)
 
-    def _wait_or_take_over(self, away: NumbersUnavailable) -> None:
-        if self._is_failing_for_long():
-            self._take_over(away)
-        else:
-            time.sleep(_RETRY_SECONDS)
+    def _verify(self, doubts: Mapping[Shard, NoNumbers]) -> Mapping[Shard, NoNumbers]:
+        """Verify these shards' servers; for each that something changed, or the failure."""
+        if not doubts:
+            return {}
+        texts = sorted(set(map(str, doubts.values())))
+        logger.warning(Event.REDIS_EXAMINED, doubt="; ".join(texts), shards=len(doubts))
+        self._verifies |= doubts.keys()
+        wanted = {
+            one.shard: (self._agent.blocks[one.shard], one.generation)
+            for one in self._agent.authorities_of(doubts)
+        }
+        failures = verify_servers(self._agent.process, wanted)
+        self._verifies -= wanted.keys() - failures.keys()
+        return {**dict.fromkeys(wanted, AuthorityChanged()), **failures}
 
-    def _is_failing_for_long(self) -> bool:
+    def _is_failing_for_long(self, shard: Shard) -> bool:
         """Whether groups have failed to get numbers for longer than the grace period."""
         now = time.monotonic()
-        self._failing_since = self._failing_since or now
-        return now - self._failing_since >= REDIS_GRACE_SECONDS
+        since = self._failing_since.setdefault(shard, now)
+        return now - since >= REDIS_GRACE_SECONDS
 
-    def _take_over(self, error: Exception) -> None:
-        authority = self._agent.authority()
+    def _take_over(self, shard: Shard, error: Exception) -> None:
+        authority = self._agent.authority(shard)
         if authority.source == Source.REDIS:
             reason = f"Redis is unavailable: {error}"[:200]
-            take_over_for_database(authority.generation.epoch, reason)
+            take_over_for_database(shard, authority.generation.epoch, reason)
+        self._verifies.discard(shard)
         self._agent.refresh()
 
 
@@ -204,9 +260,12 @@ def _parent_missing(submission: Submission) -> Exception:
 #: the peak the pace saves a tenth of the processor time of a create.
 _LIMITS = GroupLimits(crowd=4, pace_seconds=0.005)
 
-_group_commit: GroupCommit[Submission, Sequence[NumberedRow]] = GroupCommit(
-    Committer().commit, _LIMITS
+_committer = Committer()
+_at_once: GroupCommit[Submission, Sequence[NumberedRow]] = GroupCommit(
+    _committer.commit_at_once, _LIMITS
 )
+#: What takes a while has groups of its own: a shard that is away holds up no other one.
+_patiently: GroupCommit[Submission, Sequence[NumberedRow]] = GroupCommit(_committer.commit, _LIMITS)
 
 
 def accept(row: NewRow, request: IdempotentRequest | None = None) -> NumberedRow:
@@ -224,7 +283,10 @@ def accept_all(
     """Rows of one parent with consecutive numbers, all accepted or none. Raises like `accept`."""
     submission = Submission(rows, request)
     try:
-        return _group_commit.submit(submission, submission.size, weight=len(rows))
+        try:
+            return _at_once.submit(submission, submission.size, weight=len(rows))
+        except NotYet:
+            return _patiently.submit(submission, submission.size, weight=len(rows))
     except QueueIsFull as error:
         raise Unavailable(f"The service is too busy: {error}.") from error
     except OutcomeOpen as error:

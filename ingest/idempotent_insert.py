@@ -16,7 +16,7 @@ from django.db import Error
 from infra.database import in_transaction
 from infra.logs import Event, get_logger
 from infra.natural_keys import in_pieces
-from infra.redis_client import RedisUnavailable, ask_redis
+from infra.redis_client import RedisUnavailable, ask_redis, shard_of
 from infra.service_errors import blames_row, is_duplicate
 from ingest.bulk_insert import bulk_insert
 from ingest.dead_letters.set_aside import MAX_NUMBER, set_aside
@@ -152,15 +152,17 @@ def store_one_by_one(rows: Sequence[NumberedRow]) -> None:
 
 def _mark(row: NumberedRow) -> bool:
     """Mark the row; false if another process's mark is there. Without Redis there are no marks."""
-    key, me = attempt(row.acceptance), f"{platform.node()}/{os.getpid()}"
+    shard, me = shard_of(str(row.key[0])), f"{platform.node()}/{os.getpid()}"
+    key = attempt(shard, row.acceptance)
     try:
-        if ask_redis(lambda server: server.set(key, me, nx=True, ex=_MARK_SECONDS)):
+        if ask_redis(shard, lambda server: server.set(key, me, nx=True, ex=_MARK_SECONDS)):
             return True
-        return bool(ask_redis(lambda server: server.get(key)) == me.encode())
+        return bool(ask_redis(shard, lambda server: server.get(key)) == me.encode())
     except RedisUnavailable:
         return True
 
 
 def _unmark(row: NumberedRow) -> None:
+    shard = shard_of(str(row.key[0]))
     with suppress(RedisUnavailable):
-        ask_redis(lambda server: server.delete(attempt(row.acceptance)))
+        ask_redis(shard, lambda server: server.delete(attempt(shard, row.acceptance)))

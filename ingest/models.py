@@ -1,10 +1,14 @@
 """Abstract models of stored rows, and the tables of ingest."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import uuid4
 
 from django.db import models
 
+from infra.redis_client import Shard, shards
 from ingest.fields import MAX_NAME_CHARACTERS
 
 #: The epoch of an installation that has never numbered a row.
@@ -103,13 +107,12 @@ class Source(models.TextChoices):
 
 
 class NumberAuthority(models.Model):
-    """The one row with the source of numbers, and its epoch.
+    """The source of the numbers of a shard, and its epoch; most installations have one shard.
 
     `fence`: the highest one that processes saw which have ended. `examination`: how often living
     processes were asked for theirs; `examined`: the last of these questions that was decided.
-    `trust`: how often a server was verified. `is_drained`: no
-    message from before this epoch is queued. `needs_full_count`: flags were lost, so the next count
-    job counts everything.
+    `trust`: how often a server was verified. `is_drained`: no message from before this epoch is
+    queued. `needs_full_count`: flags were lost, so the next count job counts everything.
     """
 
     source = models.CharField(max_length=16, choices=Source.choices, default=Source.REDIS)
@@ -131,16 +134,34 @@ class NumberAuthority(models.Model):
         return f"{self.source}, epoch {self.epoch}"
 
     @property
+    def shard(self) -> Shard:
+        """The shard whose numbers it is about."""
+        return shards()[self.pk - 1]
+
+    @property
     def generation(self) -> Generation:
         """What a server must know to give numbers now."""
         return Generation(self.epoch, self.trust)
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a process reports of a shard.
+
+    `fence` is the highest one it has seen, as of the `examination` that it answered last.
+    `reaches_since` is None while it cannot write to the shard's server, or need not know.
+    """
+
+    fence: int = 0
+    examination: int = 0
+    reaches_since: datetime | None = None
+
+
 class NumberingProcess(models.Model):
     """A process that takes numbers from Redis, as it reports itself every half second.
 
-    `fence` is the highest one it has seen, as of the `examination` that it answered last.
-    `reaches_redis_since` is null while it cannot write to Redis.
+    `fence`, `examination` and `reaches_redis_since` are its report of the first shard; `further`
+    has those of the others as text.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4)
@@ -148,12 +169,40 @@ class NumberingProcess(models.Model):
     fence = models.PositiveBigIntegerField(default=0)
     examination = models.PositiveBigIntegerField(default=0)
     reaches_redis_since = models.DateTimeField(null=True)
+    further = models.CharField(max_length=8192, default="", db_default="")
 
     class Meta:
         db_table = "numbering_processes"
 
     def __str__(self) -> str:
         return str(self.id)
+
+    def report_of(self, shard: Shard) -> Report:
+        """What it has reported of this shard."""
+        reports = self._reports()
+        return reports[shard.number] if shard.number < len(reports) else Report()
+
+    def set_reports(self, reports: Iterable[Report]) -> None:
+        """Set what it reports of each shard, in their order."""
+        first, *further = reports
+        self.fence, self.examination = first.fence, first.examination
+        self.reaches_redis_since = first.reaches_since
+        self.further = " ".join(map(_report_text, further))
+
+    def _reports(self) -> list[Report]:
+        first = Report(self.fence, self.examination, self.reaches_redis_since)
+        return [first, *map(_read_report, self.further.split())]
+
+
+def _report_text(report: Report) -> str:
+    since = int(report.reaches_since.timestamp()) if report.reaches_since else ""
+    return f"{report.fence}:{report.examination}:{since}"
+
+
+def _read_report(text: str) -> Report:
+    fence, examination, since = text.split(":")
+    reaches_since = datetime.fromtimestamp(int(since), UTC) if since else None
+    return Report(int(fence), int(examination), reaches_since)
 
 
 class NumberSkip(models.Model):

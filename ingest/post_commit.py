@@ -15,7 +15,7 @@ import orjson
 
 from infra.database import in_transaction
 from infra.natural_keys import with_keys
-from infra.redis_client import RedisUnavailable, ask_redis
+from infra.redis_client import RedisUnavailable, Shard, ask_redis, shard_of
 from ingest import redis_keys
 from ingest.models import CountState
 from ingest.records import Key, NumberedRow, RecordType, by_record_type, record_type_of_parent
@@ -35,8 +35,8 @@ class Finished:
     changed: Mapping[RecordType, Sequence[Key]]
 
 
-def clear_pending(finished: Sequence[Finished], *, by_worker: bool) -> None:
-    """Set the flags of changed counts, then clear the pending rows; one round trip.
+def clear_pending(shard: Shard, finished: Sequence[Finished], *, by_worker: bool) -> None:
+    """Set the flags of changed counts, then clear the pending rows of a shard; one round trip.
 
     `by_worker`: the rows came through the queue, so later rows are still in it. Raises
     RedisUnavailable.
@@ -45,22 +45,24 @@ def clear_pending(finished: Sequence[Finished], *, by_worker: bool) -> None:
     def send(server: Any) -> None:
         pipeline = server.pipeline(transaction=False)
         for each in finished:
-            names, argument = _script_call(each, by_worker=by_worker)
+            names, argument = _script_call(shard, each, by_worker=by_worker)
             pipeline.eval(_CLEAR_PENDING, len(names), *names, orjson.dumps(argument))
         pipeline.execute()
 
-    ask_redis(send)
+    ask_redis(shard, send)
 
 
-def _script_call(finished: Finished, *, by_worker: bool) -> tuple[list[str], dict[str, object]]:
+def _script_call(
+    shard: Shard, finished: Finished, *, by_worker: bool
+) -> tuple[list[str], dict[str, object]]:
     """The keys and the argument of the script."""
     numbers: defaultdict[str, list[int]] = defaultdict(list)
     for row in finished.rows:
         numbers[redis_keys.parent_name(row.parent)].append(row.number)
     names = [
-        redis_keys.PENDING_PARENTS,
-        redis_keys.progress(finished.record_type.name),
-        *(redis_keys.dirty(counted.name) for counted in finished.changed),
+        redis_keys.pending_parents(shard),
+        redis_keys.progress(shard, finished.record_type.name),
+        *(redis_keys.dirty(shard, counted.name) for counted in finished.changed),
         *map(redis_keys.pending, numbers),
     ]
     return names, {
@@ -97,16 +99,20 @@ def finish_unqueued(rows: Sequence[NumberedRow]) -> None:
 
 
 def _finish(rows: Sequence[NumberedRow], *, by_worker: bool) -> None:
-    finished = [
-        Finished(record_type, typed_rows, changed_counts(record_type, typed_rows))
-        for record_type, typed_rows in by_record_type(rows).items()
-    ]
-    try:
-        clear_pending(finished, by_worker=by_worker)
-    except RedisUnavailable:
-        for each in finished:
-            for record_type, parents in each.changed.items():
-                flag_in_database(record_type, parents)
+    by_shard: defaultdict[Shard, list[NumberedRow]] = defaultdict(list)
+    for row in rows:
+        by_shard[shard_of(str(row.key[0]))].append(row)
+    for shard, of_shard in by_shard.items():
+        finished = [
+            Finished(record_type, typed_rows, changed_counts(record_type, typed_rows))
+            for record_type, typed_rows in by_record_type(of_shard).items()
+        ]
+        try:
+            clear_pending(shard, finished, by_worker=by_worker)
+        except RedisUnavailable:
+            for each in finished:
+                for record_type, parents in each.changed.items():
+                    flag_in_database(record_type, parents)
 
 
 def changed_counts(

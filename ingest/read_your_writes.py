@@ -17,11 +17,17 @@ from typing import Any
 from django.db import connection
 from django.db.models import Model
 
-from infra.database import wait_in_thread
+from infra.database import read_again, wait_in_thread
 from infra.errors import Unavailable
 from infra.event_loop import Batcher, is_in_greenlet
 from infra.logs import Event, get_logger
-from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
+from infra.redis_client import (
+    RedisUnavailable,
+    Shard,
+    ask_redis,
+    redis_is_configured,
+    shard_of,
+)
 from ingest import redis_keys
 from ingest.late_rows import is_purged
 from ingest.message_format import Undecodable, read_member
@@ -217,8 +223,7 @@ def _filling(model: type[Model], name: str, number: str) -> str:
 
 
 def _answer_in_thread(questions: Sequence[Question]) -> Sequence[Sequence[Any]]:
-    connection.close_if_unusable_or_obsolete()  # as Django does before each request
-    return _answer(questions)
+    return read_again(partial(_answer, questions))
 
 
 _stored: Batcher[Question, Sequence[Any]] = Batcher("stored-rows", _answer_in_thread)
@@ -251,7 +256,18 @@ def pending_rows(parent: Key, window: Window) -> PendingRows:
 
 
 def _look(questions: Sequence[tuple[Key, Window]]) -> Sequence[PendingRows]:
-    """The pending rows of these parents and windows, by one look into Redis."""
+    """The pending rows of these parents and windows, by one look into Redis for each shard."""
+    by_shard: defaultdict[Shard, list[int]] = defaultdict(list)
+    for place, (parent, _) in enumerate(questions):
+        by_shard[shard_of(str(parent[0]))].append(place)
+    found: dict[int, PendingRows] = {}
+    for shard, places in by_shard.items():
+        some = [questions[place] for place in places]
+        found |= zip(places, _look_into(shard, some), strict=True)
+    return [found[place] for place in range(len(questions))]
+
+
+def _look_into(shard: Shard, questions: Sequence[tuple[Key, Window]]) -> Sequence[PendingRows]:
 
     def see(server: Any) -> Any:
         pipeline = server.pipeline(transaction=False)
@@ -267,7 +283,7 @@ def _look(questions: Sequence[tuple[Key, Window]]) -> Sequence[PendingRows]:
         return pipeline.execute()
 
     try:
-        seen = ask_redis(see)
+        seen = ask_redis(shard, see)
     except RedisUnavailable:
         return [PendingRows([], nothing_pends=True)] * len(questions)
     return [
@@ -303,23 +319,25 @@ def may_be_queued(key: Key) -> bool:
         redis_is_configured()
         and _may_have_been_given(key)
         and not is_purged(key)
-        and not pending_is_complete()
+        and not pending_is_complete(shard_of(str(key[0])))
     )
 
 
-def pending_is_complete() -> bool:
-    """Whether Redis shows all rows that are accepted and not stored. Raises OperationalError.
+def pending_is_complete(shard: Shard) -> bool:
+    """Whether Redis shows all accepted rows of the shard that are not stored.
+
+    Raises OperationalError.
 
     It does not while it is unavailable or gives no numbers, while rows from before a loss of data
     may still be queued, or after a restart until the server is verified.
     """
     if not redis_is_configured():
         return True
-    authority = read_authority()
+    authority = read_authority(shard)
     if authority.source == Source.DATABASE or not authority.is_drained:
         return False
     try:
-        return is_verified(authority.generation)
+        return is_verified(shard, authority.generation)
     except RedisUnavailable:
         return False
 

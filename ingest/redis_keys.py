@@ -1,19 +1,16 @@
 """The names of all Redis keys.
 
-The token in braces is a hash tag: in a cluster the keys of one application lie together. A group
-needs one call for several applications, though, so numbering needs a single server.
+Each begins with the tag of its shard (infra.redis_client). The token in braces is of a time when
+each application was to lie together in a cluster; in a name with a tag it means nothing.
 """
 
 from collections.abc import Sequence
 
-FENCE = "fence"
-EPOCH = "epoch"
-PENDING_PARENTS = "pending"
-#: Pattern of all `pending` keys.
-EVERY_PENDING = "pending:*"
-#: Pattern of all `block` keys.
+from infra.redis_client import Shard, shard_of
+
+#: Patterns, behind the tag of a shard.
 EVERY_BLOCK = "block:*"
-#: Pattern of all `request` keys.
+EVERY_PENDING = "pending:*"
 EVERY_REQUEST = "request:*"
 #: The channel of wake-ups; a message is the tokens of applications, separated by spaces.
 EVENTS_CHANNEL = "events"
@@ -30,54 +27,74 @@ def parent_key(name: str) -> tuple[str | int, ...]:
     return (token, *map(int, numbers))
 
 
+def shard_of_parent(name: str) -> Shard:
+    """The shard of a parent, by its name."""
+    return shard_of(name.partition("/")[0])
+
+
+def fence(shard: Shard) -> str:
+    """The counter that each group raises."""
+    return f"{shard.tag}fence"
+
+
+def epoch(shard: Shard) -> str:
+    """The epoch in which numbers were given last."""
+    return f"{shard.tag}epoch"
+
+
+def pending_parents(shard: Shard) -> str:
+    """The index of parents with pending rows."""
+    return f"{shard.tag}pending"
+
+
 def block(name: str) -> str:
     """The hash with the parent's block of numbers."""
-    return f"block:{_tagged(name)}"
+    return _of_parent("block", name)
 
 
 def pending(name: str) -> str:
     """The sorted set of the parent's pending rows, by number."""
-    return f"pending:{_tagged(name)}"
+    return _of_parent("pending", name)
 
 
-def dirty(kind: str) -> str:
+def dirty(shard: Shard, kind: str) -> str:
     """The set of parents whose count of such rows may have changed."""
-    return f"dirty:{kind}"
+    return f"{shard.tag}dirty:{kind}"
 
 
-def dirty_taken(kind: str) -> str:
+def dirty_taken(shard: Shard, kind: str) -> str:
     """The same flags while the count job takes them over."""
-    return f"dirty:{kind}:taken"
+    return f"{shard.tag}dirty:{kind}:taken"
 
 
-def progress(kind: str) -> str:
+def progress(shard: Shard, kind: str) -> str:
     """When the rows that the workers stored last were accepted, by Redis's clock."""
-    return f"progress:{kind}"
+    return f"{shard.tag}progress:{kind}"
 
 
-def attempt(acceptance: str) -> str:
+def attempt(shard: Shard, acceptance: str) -> str:
     """Exists while a row that may kill its worker is being stored."""
-    return f"attempt:{acceptance}"
+    return f"{shard.tag}attempt:{acceptance}"
 
 
 def request(token: str, name: str) -> str:
     """The record of an idempotent request to this application; kept for a day."""
-    return f"request:{{{token}}}/{name}"
+    return f"{shard_of(token).tag}request:{{{token}}}/{name}"
 
 
 def key_holder(key_hash: str) -> str:
     """The holder of the key with this hash, and the epoch in which that was read."""
-    return f"key:{key_hash}"
+    return f"{shard_of(key_hash).tag}key:{key_hash}"
 
 
 def revoked_key(key_hash: str) -> str:
     """Exists if the key with this hash was revoked."""
-    return f"key:{key_hash}:revoked"
+    return f"{key_holder(key_hash)}:revoked"
 
 
 def debt(rate: str, name: str) -> bytes:
     """The debt of this client at this rate limit."""
-    return f"owing:{rate}:{name}".encode("utf-8", "backslashreplace")
+    return f"{shard_of(name).tag}owing:{rate}:{name}".encode("utf-8", "backslashreplace")
 
 
 def parent_of_key(key: str) -> str:
@@ -86,6 +103,6 @@ def parent_of_key(key: str) -> str:
     return name.replace("{", "").replace("}", "")
 
 
-def _tagged(name: str) -> str:
+def _of_parent(kind: str, name: str) -> str:
     token, *numbers = name.split("/")
-    return "/".join([f"{{{token}}}", *numbers])
+    return shard_of(token).tag + f"{kind}:" + "/".join([f"{{{token}}}", *numbers])

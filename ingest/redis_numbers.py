@@ -4,12 +4,15 @@ A missing or used-up block needs the database. A database that hangs delays one 
 requests that need it fail at once, so that the others do not wait behind them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from django.db import DatabaseError, InterfaceError
 
 from infra.database import database_breaker
 from infra.errors import DomainError, Unavailable
+from infra.redis_client import Shard, shard_of
 from ingest import redis_keys
 from ingest.edits import store_if_pending
 from ingest.idempotency import Record, records
@@ -17,7 +20,15 @@ from ingest.message_format import Undecodable, read_member
 from ingest.metrics import ACCEPT_SECONDS
 from ingest.models import Generation, NumberAuthority
 from ingest.numbering.agent import NumberingAgent
-from ingest.numbering.blocks import BlockAnswer, BlockDemand, KnownRequest, RequestNumbers
+from ingest.numbering.blocks import (
+    BlockAnswer,
+    BlockDemand,
+    KnownRequest,
+    RequestNumbers,
+    ShardDemand,
+    accept_together,
+)
+from ingest.numbering.errors import NoNumbers
 from ingest.numbering.leases import FIRST_LEASE, extend_block
 from ingest.read_your_writes import MaybeQueued, may_be_queued
 from ingest.records import Key, Lease, NumberedRow, from_microseconds, record_type_of_parent
@@ -35,12 +46,13 @@ def _provide_block(
     agent: NumberingAgent, generation: Generation, parent: Key, count: int
 ) -> DomainError | None:
     """Extend the parent's block by at least `count` numbers; the error if that is impossible."""
-    if extend_block(agent.blocks, generation, parent, count):
+    blocks = agent.blocks[shard_of(str(parent[0]))]
+    if extend_block(blocks, generation, parent, count):
         return None
     # A parent that is still pending is stored first; one that was just stored is found now.
     if len(parent) > 1:
         store_if_pending(parent)
-    if extend_block(agent.blocks, generation, parent, count):
+    if extend_block(blocks, generation, parent, count):
         return None
     return (
         MaybeQueued() if may_be_queued(parent) else record_type_of_parent(parent).parent_missing()
@@ -54,15 +66,25 @@ class StoredKeys:
     """
 
     def __init__(self) -> None:
-        self._nothing_before_epoch = 0
+        self._nothing_before_epoch: dict[Shard, int] = {}
 
-    def settle(self, group: GroupOutcome, authority: NumberAuthority) -> None:
-        """Answer the repeats that the table knows; fail keyed requests if it cannot be read."""
-        keyed = [at for at in group.waiting() if group.submissions[at].request]
-        if not keyed or self._nothing_before_epoch == authority.generation.epoch:
+    def settle(self, group: GroupOutcome, of: Sequence[NumberAuthority]) -> None:
+        """Answer the repeats that the table knows; fail keyed requests if it cannot be read.
+
+        It concerns the shards of these authorities.
+        """
+        unsure = {
+            one.shard: one for one in of if self._nothing_before_epoch.get(one.shard) != one.epoch
+        }
+        keyed = [
+            position
+            for position in group.waiting()
+            if group.submissions[position].request and group.submissions[position].shard in unsure
+        ]
+        if not keyed:
             return
         try:
-            known = self._find([group.submissions[at] for at in keyed], authority)
+            known = self._find([group.submissions[at] for at in keyed], list(unsure.values()))
         except DatabaseUnavailable as away:
             for position in keyed:
                 group.settle(position, away)
@@ -74,14 +96,15 @@ class StoredKeys:
                 group.settle(position, group.submissions[position].repeated(record))
 
     def _find(
-        self, submissions: Sequence[Submission], authority: NumberAuthority
+        self, submissions: Sequence[Submission], of: Sequence[NumberAuthority]
     ) -> Mapping[str, Record]:
         """Raises DatabaseUnavailable, at once if that is known."""
         if database_breaker().is_open:
             raise DatabaseUnavailable
         try:
-            if authority.is_drained and not records.any_key_from_before(authority.since):
-                self._nothing_before_epoch = authority.generation.epoch
+            drained = all(one.is_drained for one in of)
+            if drained and not records.any_key_from_before(max(one.since for one in of)):
+                self._nothing_before_epoch |= {one.shard: one.epoch for one in of}
                 return {}
             return records.find_records(keyed_requests(submissions))
         except (DatabaseError, InterfaceError) as error:
@@ -125,32 +148,58 @@ def _readable_rows(submission: Submission, members: Iterable[bytes]) -> Iterable
 _redis_seconds = ACCEPT_SECONDS.labels("redis")
 
 
-def number_from_redis(group: GroupOutcome, agent: NumberingAgent, generation: Generation) -> None:
-    """Number the submissions whose blocks have room; for the others extend the block, or fail them.
+def number_from_redis(
+    group: GroupOutcome, agent: NumberingAgent, of: Sequence[NumberAuthority]
+) -> Mapping[Shard, NoNumbers]:
+    """Number what waits of the shards of these authorities, which are in the shards' order.
 
-    Raises NumbersUnavailable, Unanswered, Untrusted, AuthorityChanged.
+    Where a block has no room it is extended, or they fail. Returns why shards got no numbers.
     """
-    by_parent = {
-        parent: [(position, group.submissions[position]) for position in positions]
-        for parent, positions in group.waiting_by_parent().items()
-    }
-    if not by_parent:
-        return
-    wanted = [_block_demand(parent, waiting, generation) for parent, waiting in by_parent.items()]
+    asked = [one for one in _questions(group, agent, of) if one.waiting]
     with _redis_seconds.time():
-        given = agent.blocks.accept(generation, wanted)
+        given = accept_together([one.demand for one in asked]) if asked else []
+    errors: dict[Shard, NoNumbers] = {}
+    short: list[tuple[_Asked, _Waiting]] = []
     # Apply the numbers before anything else can fail.
-    for (parent, waiting), one, answers in zip(by_parent.items(), wanted, given, strict=True):
-        _apply_answers(group, waiting, one, answers, generation)
-        if answers.runs_low:
-            agent.renew_soon(parent, generation)
-    for waiting, answers in zip(by_parent.values(), given, strict=True):
-        short = [one for one, answer in zip(waiting, answers.requests, strict=True) if not answer]
-        if short:
-            _extend_block(group, agent, generation, short)
+    for one, answers in zip(asked, given, strict=True):
+        if isinstance(answers, NoNumbers):
+            errors[one.shard] = answers
+        else:
+            short += ((one, waiting) for waiting in _apply_answers(group, agent, one, answers))
+    for one, waiting in short:
+        try:
+            _extend_block(group, agent, one.generation, waiting)
+        except NoNumbers as error:
+            errors[one.shard] = error
+    return errors
 
 
 _Waiting = Sequence[tuple[int, Submission]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of the blocks of a shard, and what waits for it, by parent."""
+
+    shard: Shard
+    generation: Generation
+    waiting: Mapping[Key, _Waiting]
+    demand: ShardDemand
+
+
+def _questions(
+    group: GroupOutcome, agent: NumberingAgent, of: Sequence[NumberAuthority]
+) -> Iterator[_Asked]:
+    by_shard = group.waiting_by_shard()
+    for authority in of:
+        shard, generation = authority.shard, authority.generation
+        waiting: defaultdict[Key, list[tuple[int, Submission]]] = defaultdict(list)
+        for position in by_shard.get(shard, ()):
+            submission = group.submissions[position]
+            waiting[submission.parent].append((position, submission))
+        parents = [_block_demand(parent, some, generation) for parent, some in waiting.items()]
+        demand = ShardDemand(agent.blocks[shard], generation, parents)
+        yield _Asked(shard, generation, waiting, demand)
 
 
 def _block_demand(parent: Key, waiting: _Waiting, generation: Generation) -> BlockDemand:
@@ -162,19 +211,27 @@ def _block_demand(parent: Key, waiting: _Waiting, generation: Generation) -> Blo
 
 
 def _apply_answers(
-    group: GroupOutcome,
-    waiting: _Waiting,
-    wanted: BlockDemand,
-    given: BlockAnswer,
-    generation: Generation,
-) -> None:
-    answers = zip(waiting, wanted.requests, given.requests, strict=True)
-    for (position, submission), asked, answer in answers:
-        if isinstance(answer, KnownRequest):
-            answer_known(group, position, answer)
-        elif answer is not None:
-            lease = _first_lease(submission, generation)
-            group.number(position, submission.numbered(answer, lease, asked.payloads))
+    group: GroupOutcome, agent: NumberingAgent, asked: _Asked, given: Sequence[BlockAnswer]
+) -> Sequence[_Waiting]:
+    """Give the numbers; what is left of each parent whose block was too short."""
+    of_each = zip(asked.waiting.items(), asked.demand.parents, given, strict=True)
+    all_short = []
+    for (parent, waiting), wanted, answers in of_each:
+        short = []
+        answered = zip(waiting, wanted.requests, answers.requests, strict=True)
+        for (position, submission), request, answer in answered:
+            if isinstance(answer, KnownRequest):
+                answer_known(group, position, answer)
+            elif answer is None:
+                short.append((position, submission))
+            else:
+                lease = _first_lease(submission, asked.generation)
+                group.number(position, submission.numbered(answer, lease, request.payloads))
+        if answers.runs_low:
+            agent.renew_soon(parent, asked.generation)
+        if short:
+            all_short.append(short)
+    return all_short
 
 
 def _extend_block(

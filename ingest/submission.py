@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from infra.redis_client import Shard, shard_of
 from ingest.idempotency import IdempotentRequest, KeyReused, Record, RequestKey
 from ingest.message_format import new_payload
 from ingest.records import Key, Lease, NewRow, NumberedRow, RecordType
@@ -25,6 +26,11 @@ class Submission:
     def parent(self) -> Key:
         """The natural key of their parent."""
         return self.rows[0].parent
+
+    @property
+    def shard(self) -> Shard:
+        """The shard of their application."""
+        return shard_of(str(self.parent[0]))
 
     @property
     def size(self) -> int:
@@ -75,12 +81,16 @@ class GroupOutcome:
         """The positions of submissions without an outcome."""
         return [place for place in range(len(self.submissions)) if place not in self._outcomes]
 
-    def waiting_by_parent(self) -> Mapping[Key, list[int]]:
-        """The same by parent, in order of arrival."""
-        by_parent: defaultdict[Key, list[int]] = defaultdict(list)
+    def waiting_of(self, positions: Iterable[int]) -> list[int]:
+        """Those of these positions that have no outcome yet."""
+        return [place for place in positions if place not in self._outcomes]
+
+    def waiting_by_shard(self) -> Mapping[Shard, list[int]]:
+        """The same by the shard of the application, in order of arrival."""
+        by_shard: defaultdict[Shard, list[int]] = defaultdict(list)
         for position in self.waiting():
-            by_parent[self.submissions[position].parent].append(position)
-        return by_parent
+            by_shard[self.submissions[position].shard].append(position)
+        return by_shard
 
     def settle(self, position: int, outcome: Sequence[NumberedRow] | Exception) -> None:
         """The submission fails with this error, or its rows are stored, now or before."""
@@ -90,9 +100,10 @@ class GroupOutcome:
         """These rows have numbers and wait for delivery."""
         self._outcomes[position] = self._numbered[position] = rows
 
-    def fail_waiting(self, error: Exception) -> None:
-        """All submissions without an outcome fail with this error."""
-        self._outcomes |= dict.fromkeys(self.waiting(), error)
+    def fail_waiting(self, error: Exception, of: Iterable[int] | None = None) -> None:
+        """All submissions without an outcome, or those of these, fail with this error."""
+        left = self.waiting() if of is None else self.waiting_of(of)
+        self._outcomes |= dict.fromkeys(left, error)
 
     def numbered(self) -> list[NumberedRow]:
         """The rows that have numbers and wait for delivery."""

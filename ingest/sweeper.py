@@ -15,6 +15,7 @@ from django.utils import timezone
 from infra.jobs import Run, only_run
 from infra.logs import Event, get_logger
 from infra.rabbitmq.connection import BrokerUnavailable, messages_waiting
+from infra.redis_client import RedisUnavailable, Shard, shards
 from ingest import pending_index
 from ingest.dead_letters.set_aside import Letter, keep
 from ingest.idempotent_insert import store_rows
@@ -85,21 +86,27 @@ def sweep(*, of_any_age: bool = False) -> Swept:
     are not stored then stay pending.
     """
     with only_run(JOB) as run:
-        authority = verify_if_restarted()
-        swept = Swept()
-        _sweep(run, swept, of_any_age=of_any_age)
-        swept.is_drained = authority.is_drained or _mark_if_drained(authority, swept)
+        swept, away = Swept(is_drained=True), None
+        for shard in shards():
+            try:
+                _sweep(run, shard, swept, of_any_age=of_any_age)
+            except RedisUnavailable as error:
+                away = error
+        if away:
+            raise away
         run.outcome = vars(swept)
         return swept
 
 
-def _sweep(run: Run, swept: Swept, *, of_any_age: bool) -> None:
-    accepted_by = pending_index.redis_time() - (0 if of_any_age else AGE_MS)
+def _sweep(run: Run, shard: Shard, swept: Swept, *, of_any_age: bool) -> None:
+    authority = verify_if_restarted(shard)
+    accepted_by = pending_index.redis_time(shard) - (0 if of_any_age else AGE_MS)
     end = time.monotonic() + LIMIT_SECONDS
-    while parents := pending_index.parents_with_pending(accepted_by, swept.left, PARENTS):
-        progress = {} if of_any_age else pending_index.writer_progress(record_types())
+    left, is_complete = 0, True
+    while parents := pending_index.parents_with_pending(shard, accepted_by, left, PARENTS):
+        progress = {} if of_any_age else pending_index.writer_progress(shard, record_types())
         due = {kind: min(accepted_by, progress.get(kind, accepted_by)) for kind in record_types()}
-        for rows in _batches(_due_rows(parents, due, swept, run)):
+        for rows in _batches(_due_rows(shard, parents, due, swept, run)):
             run.still_alive()
             store_rows(rows)
             finish_unqueued(rows)
@@ -108,17 +115,21 @@ def _sweep(run: Run, swept: Swept, *, of_any_age: bool) -> None:
             if time.monotonic() > end:
                 break  # one parent may have more rows than a sweep has time for
         run.still_alive()
-        swept.left += pending_index.tidy_index(parents, accepted_by)
+        left += pending_index.tidy_index(shard, parents, accepted_by)
         if time.monotonic() > end:
-            swept.is_complete = False
-            return
+            is_complete = False
+            break
+    swept.left += left
+    swept.is_complete &= is_complete
+    is_drained = authority.is_drained or (is_complete and not left and _mark_if_drained(authority))
+    swept.is_drained &= is_drained
 
 
 def _due_rows(
-    parents: Sequence[str], due: Mapping[str, int], swept: Swept, run: Run
+    shard: Shard, parents: Sequence[str], due: Mapping[str, int], swept: Swept, run: Run
 ) -> Iterator[NumberedRow]:
     """The rows of these parents that are due, by the due time of their record type."""
-    for parent, first in pending_index.first_pending_of_each(parents, FIRST_ROWS).items():
+    for parent, first in pending_index.first_pending_of_each(shard, parents, FIRST_ROWS).items():
         key = parent_key(parent)
         for member in _members(parent, first):
             try:
@@ -157,9 +168,9 @@ def _batches(rows: Iterable[NumberedRow]) -> Iterator[list[NumberedRow]]:
         yield batch
 
 
-def _mark_if_drained(authority: NumberAuthority, swept: Swept) -> bool:
+def _mark_if_drained(authority: NumberAuthority) -> bool:
     """Note if no message from before this epoch is queued; `authority` is from before the sweep."""
-    if swept.left or not swept.is_complete or timezone.now() - authority.since < SETTLED_AFTER:
+    if timezone.now() - authority.since < SETTLED_AFTER:
         return False
     try:
         if messages_waiting(*record_types()):
@@ -168,4 +179,5 @@ def _mark_if_drained(authority: NumberAuthority, swept: Swept) -> bool:
         logger.info(Event.SWEEP_FAILED, error=error)
         return False
     # An epoch that began meanwhile was not checked.
-    return bool(NumberAuthority.objects.filter(epoch=authority.epoch).update(is_drained=True))
+    row = NumberAuthority.objects.filter(pk=authority.pk, epoch=authority.epoch)
+    return bool(row.update(is_drained=True))

@@ -21,7 +21,13 @@ from infra.database import in_transaction
 from infra.jobs import Run, only_run
 from infra.logs import Event, get_logger
 from infra.natural_keys import batches_by_pk, with_keys
-from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
+from infra.redis_client import (
+    RedisUnavailable,
+    Shard,
+    ask_redis,
+    redis_is_configured,
+    shards,
+)
 from infra.service_errors import is_deadlock
 from ingest import redis_keys
 from ingest.models import CountState, NumberAuthority, Parent
@@ -86,16 +92,16 @@ def reconcile(
     """
     kinds = record_types().values()
     if dry_run:
-        everything |= take_over_flags() is not None
+        everything |= bool(take_over_flags())
         return {one.count_field: _compare(one, everything, progress) for one in kinds}
     with only_run(COUNT_JOB) as run:
-        lost_in_epoch = take_over_flags(run.still_alive)
-        everything |= lost_in_epoch is not None
+        lost = take_over_flags(run.still_alive)
+        everything |= bool(lost)
         tallies = {one.count_field: _correct(one, everything, run, progress) for one in kinds}
-        if lost_in_epoch is not None:
+        for authority in lost:
             # Without effect if a newer epoch has begun.
-            lost = NumberAuthority.objects.filter(epoch=lost_in_epoch)
-            lost.update(needs_full_count=False)
+            row = NumberAuthority.objects.filter(pk=authority.pk, epoch=authority.epoch)
+            row.update(needs_full_count=False)
         run.outcome = {name: vars(tally) for name, tally in tallies.items()}
         return tallies
 
@@ -162,49 +168,53 @@ def _by_pk(kind: RecordType, counts: Mapping[int, int]) -> RawSQL:
     return RawSQL(f"CASE {column} {whens} END", values, BigIntegerField())  # noqa: S611 - marks only
 
 
-def take_flags(kind: str) -> Iterator[Sequence[Key]]:
-    """All flagged parents, in batches. Raises RedisUnavailable.
+def take_flags(shard: Shard, kind: str) -> Iterator[Sequence[Key]]:
+    """All flagged parents of a shard, in batches. Raises RedisUnavailable.
 
     Requesting the next batch deletes the flags of the one before, so store a batch first.
     """
-    yield from _drain_flags(kind)
-    ask_redis(partial(_rename_flags, kind))
-    yield from _drain_flags(kind)
+    yield from _drain_flags(shard, kind)
+    ask_redis(shard, partial(_rename_flags, shard, kind))
+    yield from _drain_flags(shard, kind)
 
 
-def _rename_flags(kind: str, server: Any) -> None:
+def _rename_flags(shard: Shard, kind: str, server: Any) -> None:
     try:
         # Do not overwrite the flags that an overtaken run is still working on.
-        server.renamenx(redis_keys.dirty(kind), redis_keys.dirty_taken(kind))
+        server.renamenx(redis_keys.dirty(shard, kind), redis_keys.dirty_taken(shard, kind))
     except redis.ResponseError as error:
         if "no such key" not in str(error):
             raise
 
 
-def _drain_flags(kind: str) -> Iterator[Sequence[Key]]:
-    taken = redis_keys.dirty_taken(kind)
-    while names := ask_redis(lambda server: server.srandmember(taken, FLAG_BATCH)):
+def _drain_flags(shard: Shard, kind: str) -> Iterator[Sequence[Key]]:
+    taken = redis_keys.dirty_taken(shard, kind)
+    while names := ask_redis(shard, lambda server: server.srandmember(taken, FLAG_BATCH)):
         yield [redis_keys.parent_key(name.decode()) for name in names]
         # Remove names and not the whole set: another run may have taken it over meanwhile.
-        ask_redis(methodcaller("srem", taken, *names))
+        ask_redis(shard, methodcaller("srem", taken, *names))
 
 
-def take_over_flags(batch_done: Callable[[], object] = lambda: None) -> int | None:
-    """Turn the flags in Redis into marks in the database; if Redis is down, they stay there.
+def take_over_flags(batch_done: Callable[[], object] = lambda: None) -> list[NumberAuthority]:
+    """Turn the flags in Redis into marks in the database; where Redis is down, they stay there.
 
-    Return the epoch in which flags were lost, so that everything must be counted; None if none
-    were. `batch_done` is called after each batch. Raises OperationalError.
+    Return the authorities in whose epochs flags were lost, so that everything must be counted.
+    `batch_done` is called after each batch. Raises OperationalError.
     """
     if not redis_is_configured():
-        return None
-    authority = read_authority()
+        return []
+    return [lost for shard in shards() if (lost := _take_over(shard, batch_done)).needs_full_count]
+
+
+def _take_over(shard: Shard, batch_done: Callable[[], object]) -> NumberAuthority:
+    authority = read_authority(shard)
     try:
         # Check first whether Redis has just lost its data, and with them the flags.
-        authority = verify_if_restarted()
+        authority = verify_if_restarted(shard)
         for kind in record_types().values():
-            for parents in take_flags(kind.name):
+            for parents in take_flags(shard, kind.name):
                 flag_in_database(kind, parents)
                 batch_done()
     except RedisUnavailable as error:
         logger.warning(Event.FLAGS_STAY, error=error)
-    return authority.epoch if authority.needs_full_count else None
+    return authority

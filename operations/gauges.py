@@ -20,7 +20,7 @@ from infra.rabbitmq.queues import QUEUES
 from infra.timeouts import HEALTH_SECONDS
 from ingest.models import DeadLetter
 from ingest.models import Source as NumberSource
-from ingest.numbering.authority import read_authority
+from ingest.numbering.authority import read_authorities
 from ingest.pending_index import pending_stats
 from operations.counts import COUNT_JOB
 from operations.probes import ParallelCalls
@@ -101,7 +101,8 @@ def _dead_letters() -> Metric:
 def _numbering() -> list[Metric]:
     if not settings.ENVIRONMENT.redis_url:
         return []
-    is_redis = read_authority().source == NumberSource.REDIS
+    sources = {one.source for one in read_authorities().values()}
+    is_redis = sources == {NumberSource.REDIS}
     return [gauge("chatsystem_numbers_from_redis", "Whether Redis gives the numbers.", is_redis)]
 
 

@@ -24,7 +24,7 @@ from infra.rabbitmq.publisher import try_to_publish
 from infra.rabbitmq.queues import WORK
 from infra.timeouts import HEALTH_PART_SECONDS
 from ingest.models import DeadLetter, Source
-from ingest.numbering.authority import read_authority
+from ingest.numbering.authority import read_authorities
 from operations.schedule import scheduled
 
 #: Dead letters are counted up to this number.
@@ -76,9 +76,9 @@ def probes() -> Mapping[str, Probe]:
 
 
 def _probe_numbering() -> None:
-    authority = read_authority()
-    if authority.source != Source.REDIS:
-        raise ProbeFailed(f"the database has given the numbers since {authority.since}")
+    for authority in read_authorities().values():
+        if authority.source != Source.REDIS:
+            raise ProbeFailed(f"the database has given the numbers since {authority.since}")
 
 
 def _count_dead_letters() -> Mapping[str, int]:
@@ -98,15 +98,12 @@ def _probe_requests() -> None:
 
 
 def _probe_redis() -> None:
-    import redis  # noqa: PLC0415 - see above
-
     from infra import redis_client  # noqa: PLC0415 - see above
 
-    url = settings.ENVIRONMENT.redis_url
-    with redis.Redis.from_url(
-        url, socket_timeout=HEALTH_PART_SECONDS, socket_connect_timeout=HEALTH_PART_SECONDS
-    ) as client:
-        redis_client.try_redis_write(client)
+    one_of_each = {redis_client.server_of(shard): shard for shard in redis_client.shards()}
+    for server, shard in one_of_each.items():
+        with server.new_client(HEALTH_PART_SECONDS) as client:
+            redis_client.try_redis_write(client, shard)
 
 
 def _probe_workers() -> None:

@@ -28,7 +28,7 @@ from infra.timeouts import RESTORE_QUIET_SECONDS, WORKER_HOLDS_SECONDS
 from ingest import redis_keys
 from ingest.models import DeadLetter, NumberAuthority, NumberingProcess, purged_through
 from ingest.numbering.agent import ALIVE_WITHIN
-from ingest.numbering.fencing import begin_epoch_by_hand
+from ingest.numbering.fencing import begin_epochs_by_hand
 from ingest.numbering.leases import record_skip
 from ingest.records import Key, RecordType, record_types
 from ingest.redis_keys import parent_name
@@ -83,9 +83,9 @@ def recover(reason: str, *, skip: int, notice: Callable[[int], object]) -> Recov
     if redis_is_configured():
         # A repeat of a lost request must be executed again, not answered as if its row existed.
         forget_requests_in_redis()
-    epoch = begin_epoch_by_hand(reason)
+    epoch = begin_epochs_by_hand(reason)
     # The queues are empty, so a row that is found nowhere is lost.
-    NumberAuthority.objects.filter(epoch=epoch).update(is_drained=True)
+    NumberAuthority.objects.update(is_drained=True)
     return Recovery(epoch, stored, raised, lost)
 
 
@@ -247,5 +247,5 @@ def forget_requests_in_redis() -> None:
 
     Raises RedisUnavailable.
     """
-    for names in scan_pages(redis_keys.EVERY_REQUEST):
-        ask_redis(methodcaller("unlink", *names))
+    for shard, names in scan_pages(redis_keys.EVERY_REQUEST):
+        ask_redis(shard, methodcaller("unlink", *names))

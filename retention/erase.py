@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from infra.errors import Unavailable
 from infra.natural_keys import batches_by_pk, behind
-from infra.redis_client import redis_is_configured
+from infra.redis_client import redis_is_configured, shard_of
 from ingest.dead_letters.replay import rows_in
 from ingest.erasure import erase, erase_stored
 from ingest.message_format import Undecodable, UnknownFormat, read_member
@@ -98,7 +98,7 @@ def erase_all(
     for row in _dead_letters(scope):
         result.dead_letters += erase(MESSAGES, row.key)
         on_progress(1)
-    if not pending_is_complete():
+    if not pending_is_complete(shard_of(scope.application_token)):
         raise QueuedOutOfSight
     return result
 

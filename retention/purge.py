@@ -19,7 +19,7 @@ from chats.records import CHATS
 from infra.database import in_transaction
 from infra.jobs import only_run
 from infra.natural_keys import MOST_PREFIXES, with_keys
-from infra.redis_client import redis_is_configured
+from infra.redis_client import redis_is_configured, shard_of
 from ingest.idempotency.records import forget_old_keys
 from ingest.late_rows import PURGE_JOB, raise_horizon
 from ingest.models import CountState
@@ -196,7 +196,7 @@ def _last_final_number(chat: ChatKey, after: int, numbers: Sequence[int]) -> int
         return last
     known = sum(number <= last for number in numbers)
     now = _stored(chat).filter(message_number__gt=after, message_number__lte=last).count()
-    if now != known or not pending_is_complete():
+    if now != known or not pending_is_complete(shard_of(chat.application_token)):
         return gap - 1
     return last
 

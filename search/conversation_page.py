@@ -22,6 +22,7 @@ from django.views.decorators.http import require_GET
 from chats.models import ChatKey
 from chats.records import CHATS
 from infra.errors import DomainError, Invalid
+from infra.redis_client import shard_of
 from ingest.read_your_writes import MAX_NUMBER, Window, get, pending_is_complete
 from ingest.records import Key
 from listing.pages import Source, read_window
@@ -75,7 +76,7 @@ def conversation(request: HttpRequest, token: str, chat_number: str) -> HttpResp
         "title": chat.name,
         "chat": chat,
         "query": request.GET.get("query", ""),
-        "sees_all": pending_is_complete(),
+        "sees_all": pending_is_complete(shard_of(token)),
         **(hits or _conversation(request, key)),
     }
     return TemplateResponse(request, "search/admin/conversation.html", context)

@@ -16,11 +16,12 @@ from django.test import TransactionTestCase, override_settings
 from pytest_django import DjangoDbBlocker, Settings
 
 from infra import database
-from infra.redis_client import redis_breaker, redis_client, redis_pool
+from infra.redis_client import forget_servers
 from ingest.row_changes import subscribers
 from search.backlog import record_changes
 from tests.api.client import Api
 from tests.live.servers import NO_TLS, EmbeddedServer, migrated_database, stack_url
+from tests.redis_cluster import RedisCluster
 from tests.redis_server import RedisServer
 
 
@@ -33,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 #: The mark that each of these fixtures brings.
 _MARKS = {
     "redis_server": pytest.mark.stack,
+    "redis_cluster": pytest.mark.stack,
     "elasticsearch": pytest.mark.stack,
     "driver": pytest.mark.costly,
     "newman": pytest.mark.costly,
@@ -114,15 +116,21 @@ def known_to_be_well() -> Iterator[None]:
 
 
 @pytest.fixture
+def redis_cluster(settings: Settings, tmp_path: Path) -> Iterator[RedisCluster]:
+    """A Redis Cluster for the test, which this process uses."""
+    with RedisCluster(tmp_path / "cluster") as cluster:
+        cluster.use(settings)
+        yield cluster
+    forget_servers()
+
+
+@pytest.fixture
 def redis_server(settings: Settings, tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis for the test, which this process uses."""
     with RedisServer(tmp_path) as server:
         settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"redis_url": server.url})
         yield server
-        redis_pool().disconnect()
-    redis_pool.cache_clear()
-    redis_client.cache_clear()
-    redis_breaker.cache_clear()
+    forget_servers()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from secrets import token_hex
 from typing import Self
@@ -17,6 +18,8 @@ PASSWORD = token_hex()
 
 class RedisServer:
     """`redis-server` on a free port, with its data in the folder."""
+
+    options: Sequence[str] = ()
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "data"
@@ -40,9 +43,14 @@ class RedisServer:
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
         command += ["--dir", str(self.folder), "--save", "", "--appendonly", "yes"]
         command += ["--appendfsync", "always", "--maxmemory-policy", "noeviction"]
-        command += ["--requirepass", PASSWORD]
+        command += ["--requirepass", PASSWORD, *self.options]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         eventually(self._answers, 20, "redis")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and not killed since."""
+        return self._process is not None
 
     def kill(self) -> None:
         """Send SIGKILL."""

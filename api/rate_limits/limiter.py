@@ -5,7 +5,7 @@ Redis, or while it is slow, each process grants the whole limit: no request fail
 """
 
 import time
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +17,13 @@ from typing import Any
 import redis
 
 from api.rate_limits.gcra import Rate, Verdict, admit, remaining_debt
-from infra.redis_client import RedisUnavailable, ask_redis, redis_is_configured
+from infra.redis_client import (
+    RedisUnavailable,
+    Shard,
+    ask_redis,
+    redis_is_configured,
+    shard_of,
+)
 from infra.timeouts import REQUEST_LIMIT_TURN_SECONDS
 from ingest import redis_keys
 from ingest.group_commit import GroupCommit, GroupLimits, OutcomeOpen, QueueIsFull
@@ -118,16 +124,25 @@ _CHARGE_DIGEST = sha1(_CHARGE.encode()).hexdigest()  # noqa: S324 - Redis requir
 
 def charge(rate: str, limit: int, cost: int, counts: Mapping[str, int]) -> dict[str, int]:
     """Count requests in Redis; return the debt of each client before. Raises RedisUnavailable."""
-    names = [redis_keys.debt(rate, client) for client in counts]
-    arguments = [len(names), *names, limit, cost, *counts.values()]
+    by_shard: defaultdict[Shard, list[str]] = defaultdict(list)
+    for client in counts:
+        by_shard[shard_of(client)].append(client)
+    debts: dict[str, int] = {}
+    for shard, clients in by_shard.items():
+        names = [redis_keys.debt(rate, client) for client in clients]
+        numbers = [limit, cost, *(counts[client] for client in clients)]
+        debts |= zip(clients, _charge(shard, [len(names), *names, *numbers]), strict=True)
+    return debts
 
+
+def _charge(shard: Shard, arguments: Sequence[Any]) -> Any:
     def send(server: Any) -> Any:
         try:
             return server.evalsha(_CHARGE_DIGEST, *arguments)
         except redis.exceptions.NoScriptError:
             return server.eval(_CHARGE, *arguments)
 
-    return dict(zip(counts, ask_redis(send), strict=True))
+    return ask_redis(shard, send)
 
 
 #: Waiting longer for Redis would do more harm than counting alone.

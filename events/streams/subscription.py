@@ -10,7 +10,7 @@ from typing import Any
 import redis
 
 from infra.logs import Event, get_logger
-from infra.redis_client import redis_client, redis_is_configured
+from infra.redis_client import RedisUnavailable, any_server, redis_is_configured
 from infra.timeouts import STREAMS_LOOK_SECONDS
 from ingest import redis_keys
 
@@ -46,7 +46,7 @@ class Subscription:
             try:
                 self._listen()
                 is_away = False
-            except redis.RedisError as error:
+            except (redis.RedisError, RedisUnavailable) as error:
                 if not is_away:
                     logger.warning(Event.STREAMS_DEAF, error=error)
                 is_away = True
@@ -54,8 +54,8 @@ class Subscription:
 
     def _listen(self) -> None:
         """Listen until the connection is in doubt. Raises redis.RedisError."""
-        server: Any = redis_client()  # redis-py has no type for this call
-        with closing(server.pubsub(ignore_subscribe_messages=True)) as subscription:
+        client: Any = any_server().client  # redis-py has no type for this call
+        with closing(client.pubsub(ignore_subscribe_messages=True)) as subscription:
             subscription.subscribe(redis_keys.EVENTS_CHANNEL)
             self._is_doubtful.clear()
             while not self._is_doubtful.is_set():

@@ -1,66 +1,45 @@
-"""The numbers that Redis gives: a block for each parent, and one script for all operations on it.
-
-A call is sent once. Only if it surely had no effect, because it was not sent or the server refused
-it, may a row be numbered elsewhere. Any other failure leaves the outcome open.
-"""
+"""The numbers that Redis gives: a block for each parent, and a script for what is done to it."""
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha1
 from pathlib import Path
 from threading import Lock
-from typing import Any
-
-import redis
+from typing import Any, TypeVar
 
 from infra.logs import Event, get_logger
-from infra.redis_client import redis_breaker, redis_pool
-from infra.service_errors import Meaning, meaning_of
+from infra.redis_client import RedisUnavailable, Server, Shard, server_of
 from infra.timeouts import REDIS_ANSWER_SECONDS
 from ingest import redis_keys
-from ingest.models import Generation, NumberAuthority
-from ingest.numbering.authority import AuthorityChanged
+from ingest.models import Generation, NumberAuthority, Report
+from ingest.numbering.errors import (
+    AuthorityChanged,
+    NoNumbers,
+    NumbersUnavailable,
+    Unanswered,
+    UnderExamination,
+    Untrusted,
+)
+from ingest.numbering.redis_calls import RoundTrip
 from ingest.records import Lease
 
 logger = get_logger(__name__)
 
+Answer = TypeVar("Answer")
+
+_FOLDER = Path(__file__).parent
 #: The scripts by name, as their files are composed. All begin with the same checks.
 _SOURCES = {
-    name: "".join(
-        (Path(__file__).parent / f"{part}.lua").read_text() for part in ("blocks_head", name)
-    )
+    name: "".join((_FOLDER / f"{part}.lua").read_text() for part in ("blocks_head", name))
     for name in ("blocks", "idle_blocks")
 }
+_CLUSTER_HEAD = (_FOLDER / "cluster_head.lua").read_text()
 
 #: How long idempotent requests are remembered.
 REMEMBERED_SECONDS = 24 * 3600
-
-
-class NumbersUnavailable(Exception):
-    """Nothing was done: Redis cannot be reached, or it refused."""
-
-
-class Unanswered(Exception):
-    """The call was sent, and no usable answer came: it may have been done."""
-
-
-class Untrusted(Exception):
-    """Nothing was done: this may not be the Redis that holds the leases."""
-
-
-class UnderExamination(Exception):
-    """Nothing was done: it is not decided yet whether this Redis holds the leases."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The highest fence that a process has seen, as of the examination that it answered last."""
-
-    fence: int
-    examination: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,23 +86,36 @@ class BlockAnswer:
 
 
 @cache
-def scripts(generation: Generation) -> Mapping[str, str]:
-    """The scripts of a generation, by name."""
-    first = f"local EPOCH = {generation.epoch} -- trusted for time {generation.trust}"
-    return {name: f"{first}\n{source}" for name, source in _SOURCES.items()}
+def scripts(shard: Shard, generation: Generation) -> Mapping[str, str]:
+    """The scripts of a generation, by name; each shard has its own."""
+    first = f"local EPOCH = {generation.epoch} -- trusted for time {generation.trust}\n"
+    if shard.tag:
+        first += f"-- for shard {shard.number} alone\n{_CLUSTER_HEAD}"
+    return {name: first + source for name, source in _SOURCES.items()}
 
 
 @cache
-def script_digests(generation: Generation) -> Mapping[str, str]:
+def script_digests(shard: Shard, generation: Generation) -> Mapping[str, str]:
     """The digests by which a server knows the scripts, by name."""
     return {
         name: sha1(script.encode()).hexdigest()  # noqa: S324 - Redis' choice
-        for name, script in scripts(generation).items()
+        for name, script in scripts(shard, generation).items()
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation of a script on these keys; it looks up the further ones."""
+
+    name: str
+    keys: Sequence[str]
+    arguments: Sequence[Any]
+    script: str = "blocks"
+    looked_up: Sequence[str] = ()
+
+
 class Blocks:
-    """This process's access to the blocks, one call at a time.
+    """This process's access to the blocks of a shard, one call at a time.
 
     `fence` is the highest one that any call has seen. While `calling` is held it does not change.
 
@@ -132,7 +124,8 @@ class Blocks:
     successor, which is trusted by then, gives too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shard: Shard) -> None:
+        self.shard = shard
         self.calling = Lock()
         self.fence = 0
         self._clock_ahead = 0.0
@@ -151,7 +144,7 @@ class Blocks:
         with self.calling:
             if question > self._question:
                 # Old connections may lead to a server that lives on beside the one being verified.
-                redis_pool().disconnect(inuse_connections=False)
+                self._disconnect()
                 self._question, self._suspended_since = question, time.monotonic()
             return Report(self.fence, self._question)
 
@@ -161,105 +154,174 @@ class Blocks:
             if authority.examined >= self._question:
                 self._generation, self._suspended_since = authority.generation, None
 
-    def accept(self, generation: Generation, wanted: Sequence[BlockDemand]) -> list[BlockAnswer]:
-        """Number the rows of all demands and make them pending. Raises the errors above."""
-        names = [redis_keys.PENDING_PARENTS]
-        arguments: list[Any] = [REMEMBERED_SECONDS]
-        for one in wanted:
-            names += redis_keys.block(one.parent), redis_keys.pending(one.parent)
-            prefix = redis_keys.block(f"{one.parent}/") if one.child_lease else ""
-            arguments += one.parent, prefix, one.child_lease, len(one.requests)
-            for asked in one.requests:
-                arguments += asked.key, asked.record, len(asked.payloads), *asked.payloads
-        with _unreadable_is_open():
-            [answers] = self._call(generation, "accept", names, arguments)
-            return [_block_answer(one, answer) for one, answer in zip(wanted, answers, strict=True)]
-
     def open(self, generation: Generation, parent: str, ceiling: int) -> Block:
         """The parent's block; an unknown one is opened, empty, above the ceiling."""
-        names = [redis_keys.block(parent)]
-        with _unreadable_is_open():
-            return Block(*self._call(generation, "open", names, [ceiling]))
+        operation = Operation("open", [redis_keys.block(parent)], [ceiling])
+        with self.unreadable_is_open():
+            return Block(*self._call(generation, operation))
 
     def install_block(
         self, generation: Generation, parent: str, block: Block, lease: Lease
     ) -> None:
         """Append the lease to the block, unless a rival has done so."""
-        names = [redis_keys.block(parent)]
-        with _unreadable_is_open():
-            self._call(generation, "install", names, [block.last, lease.first, lease.last])
+        arguments = [block.last, lease.first, lease.last]
+        self._call(generation, Operation("install", [redis_keys.block(parent)], arguments))
 
     def end_early(self, generation: Generation, wanted: Mapping[str, Block]) -> Collection[str]:
         """End the blocks of these parents before their next number; those that are as was seen."""
         arguments = [number for block in wanted.values() for number in (block.next, block.last)]
-        with _unreadable_is_open():
-            names = list(map(redis_keys.block, wanted))
-            [ended] = self._call(generation, "end_early", names, arguments, "idle_blocks")
+        keys = list(map(redis_keys.block, wanted))
+        operation = Operation("end_early", keys, arguments, "idle_blocks")
+        with self.unreadable_is_open():
+            [ended] = self._call(generation, operation)
             return {name for name, is_ended in zip(wanted, ended, strict=True) if is_ended}
 
     def forget(self, generation: Generation, ended: Mapping[str, int]) -> None:
         """Remove the blocks that were ended before these numbers, unless they were extended."""
         if ended:
-            names = list(map(redis_keys.block, ended))
-            self._call(generation, "forget", names, list(ended.values()), "idle_blocks")
+            keys = list(map(redis_keys.block, ended))
+            operation = Operation("forget", keys, list(ended.values()), "idle_blocks")
+            self._call(generation, operation)
 
-    def _call(
-        self,
-        generation: Generation,
-        operation: str,
-        names: Sequence[str],
-        arguments: Sequence[Any],
-        script: str = "blocks",
-    ) -> list[Any]:
-        with self.calling:
-            if self._suspended_since is not None:
-                raise UnderExamination
-            if self._generation not in (None, generation):
-                raise AuthorityChanged
-            for _ in range(2):
-                # Later than this no request waits for the answer, so the server refuses the call.
-                deadline = int((time.monotonic() + self._clock_ahead + REDIS_ANSWER_SECONDS) * 1000)
-                status, now, *answer = self._send(
-                    "EVALSHA", script_digests(generation)[script], 2 + len(names),
-                    redis_keys.FENCE, redis_keys.EPOCH, *names,
-                    operation, deadline, self.fence, *arguments,
-                )  # fmt: skip
+    def _call(self, generation: Generation, operation: Operation) -> list[Any]:
+        [answer] = _call_together([_Call(self, generation, operation)])
+        if isinstance(answer, NoNumbers):
+            raise answer
+        return answer
+
+    def send(self, trip: RoundTrip, generation: Generation, operation: Operation) -> Server:
+        """Send a call of this operation, while `calling` is held. Raises NoNumbers."""
+        if self._suspended_since is not None:
+            raise UnderExamination
+        if self._generation not in (None, generation):
+            raise AuthorityChanged
+        # Later than this no request waits for the answer, so the server refuses the call.
+        deadline = int((time.monotonic() + self._clock_ahead + REDIS_ANSWER_SECONDS) * 1000)
+        keys = [redis_keys.fence(self.shard), redis_keys.epoch(self.shard), *operation.keys]
+        further, count = (operation.looked_up, [len(keys)]) if self.shard.tag else ([], [])
+        return trip.send(
+            self.shard, "EVALSHA", script_digests(self.shard, generation)[operation.script],
+            len(keys) + len(further), *keys, *further,
+            operation.name, deadline, self.fence, *operation.arguments, *count,
+        )  # fmt: skip
+
+    def read(self, trip: RoundTrip, server: Server) -> list[Any] | None:
+        """The answer to a call that was sent; None if it was late. Raises NoNumbers."""
+        try:
+            with self.unreadable_is_open():
+                status, now, *answer = trip.read(server)
                 # A lower bound: the answer took some time to arrive.
                 self._clock_ahead = now / 1000 - time.monotonic()
                 if status == b"ok":
                     self.fence = max(self.fence, answer[0])
                     return list(answer[1:])
-                if status != b"late":
-                    raise Untrusted(status.decode())
-        # A server with an unknown clock refuses the first attempt, and its answer tells the time.
-        raise NumbersUnavailable("too slow")
-
-    def _send(self, *command: Any) -> Any:
-        if redis_breaker().is_open:
-            raise NumbersUnavailable("known to be away")
-        connection = _connect()
-        try:
-            return self._answer(connection, *command)
-        except redis.exceptions.NoScriptError as error:
+                if status == b"late":
+                    return None
+                raise Untrusted(status.decode())
+        except NoNumbers as error:
             self._clock_ahead = 0
-            raise Untrusted("the script is not there") from error
-        except redis.RedisError as error:
-            if not isinstance(error, redis.ResponseError):
-                self._clock_ahead = 0
-                redis_breaker().open(error)
-            failure = Unanswered if meaning_of(error) is Meaning.OPEN else NumbersUnavailable
-            raise failure(str(error)) from error
-        finally:
-            redis_pool().release(connection)
+            if isinstance(error, Unanswered):
+                trip.give_up(server, error)
+            raise
 
-    @staticmethod
-    def _answer(connection: Any, *command: Any) -> Any:
+    def _disconnect(self) -> None:
+        with suppress(RedisUnavailable):
+            server_of(self.shard).pool.disconnect(inuse_connections=False)
+
+    @contextmanager
+    def unreadable_is_open(self) -> Iterator[None]:
+        """Around a call: an answer of an unexpected shape leaves the outcome open."""
         try:
-            connection.send_packed_command(connection.pack_command(*command), check_health=False)
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            # A command that was not sent whole is never run: the connection is closed now.
-            raise NumbersUnavailable(str(error)) from error
-        return connection.read_response()
+            yield
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            logger.error(Event.SERVICE_UNFORESEEN, service="redis", error=error)  # noqa: TRY400
+            # The next answer on the same connection may belong to another call.
+            self._disconnect()
+            raise Unanswered(f"an answer of another shape: {type(error).__name__}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ShardDemand:
+    """The demands on the blocks of a shard, for this generation."""
+
+    blocks: Blocks
+    generation: Generation
+    parents: Sequence[BlockDemand]
+
+
+def accept_together(wanted: Sequence[ShardDemand]) -> list[list[BlockAnswer] | NoNumbers]:
+    """Number the rows of all demands and make them pending, in one round trip.
+
+    For each shard the answers, or why there are none. The shards come in their order.
+    """
+    answers = _call_together([_Call(of.blocks, of.generation, _accept(of)) for of in wanted])
+    return [
+        _or_error(partial(_read_answers, of, answer))
+        if not isinstance(answer, NoNumbers)
+        else answer
+        for of, answer in zip(wanted, answers, strict=True)
+    ]
+
+
+def _accept(wanted: ShardDemand) -> Operation:
+    keys = [redis_keys.pending_parents(wanted.blocks.shard)]
+    arguments: list[Any] = [REMEMBERED_SECONDS]
+    for one in wanted.parents:
+        keys += redis_keys.block(one.parent), redis_keys.pending(one.parent)
+        prefix = redis_keys.block(f"{one.parent}/") if one.child_lease else ""
+        arguments += one.parent, prefix, one.child_lease, len(one.requests)
+        for asked in one.requests:
+            arguments += asked.key, asked.record, len(asked.payloads), *asked.payloads
+    looked_up = [asked.key for one in wanted.parents for asked in one.requests if asked.key]
+    return Operation("accept", keys, arguments, looked_up=looked_up)
+
+
+def _read_answers(wanted: ShardDemand, answer: list[Any]) -> list[BlockAnswer]:
+    with wanted.blocks.unreadable_is_open():
+        [of_each] = answer
+        return [_block_answer(*one) for one in zip(wanted.parents, of_each, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    blocks: Blocks
+    generation: Generation
+    operation: Operation
+
+
+def _call_together(calls: Sequence[_Call]) -> list[list[Any] | NoNumbers]:
+    """The answer to each call, or why there is none; at most one call of a shard."""
+    with ExitStack() as held:
+        # All threads lock in the order of shards, so no two of them wait for each other.
+        for call in calls:
+            held.enter_context(call.blocks.calling)
+        answers = _make_calls(calls)
+        # A server with an unknown clock refuses the first attempt, and its answer tells the time.
+        late = [call for call, answer in zip(calls, answers, strict=True) if answer is None]
+        again = iter(_make_calls(late) if late else ())
+        answers = [next(again) if answer is None else answer for answer in answers]
+    return [NumbersUnavailable("too slow") if one is None else one for one in answers]
+
+
+def _make_calls(calls: Sequence[_Call]) -> list[list[Any] | NoNumbers | None]:
+    with RoundTrip() as trip:
+        sent = [
+            _or_error(partial(call.blocks.send, trip, call.generation, call.operation))
+            for call in calls
+        ]
+        return [
+            server
+            if isinstance(server, NoNumbers)
+            else _or_error(partial(call.blocks.read, trip, server))
+            for call, server in zip(calls, sent, strict=True)
+        ]
+
+
+def _or_error(work: Callable[[], Answer]) -> Answer | NoNumbers:
+    try:
+        return work()
+    except NoNumbers as error:
+        return error
 
 
 def _block_answer(wanted: BlockDemand, answer: Any) -> BlockAnswer:
@@ -274,25 +336,3 @@ def _read_answer(answer: Any) -> int | KnownRequest | None:
     known, pending = answer
     first, _, record = known.decode().partition(" ")
     return KnownRequest(int(first), record, pending)
-
-
-@contextmanager
-def _unreadable_is_open() -> Iterator[None]:
-    """Around a call: an answer of an unexpected shape leaves the outcome open."""
-    try:
-        yield
-    except (TypeError, ValueError, LookupError, AttributeError) as error:
-        logger.error(Event.SERVICE_UNFORESEEN, service="redis", error=error)  # noqa: TRY400
-        # The next answer on the same connection may belong to another call.
-        redis_pool().disconnect(inuse_connections=False)
-        raise Unanswered(f"an answer of another shape: {type(error).__name__}") from error
-
-
-def _connect() -> Any:  # redis-py's connections are not typed
-    """A connection that seems to be alive. Raises NumbersUnavailable."""
-    try:
-        return redis_pool().get_connection()
-    except redis.RedisError as error:
-        meaning_of(error)  # logs an unknown error
-        redis_breaker().open(error)
-        raise NumbersUnavailable(str(error)) from error

@@ -22,13 +22,14 @@ from typing import Any
 from infra.database import in_transaction
 from infra.jobs import only_run
 from infra.natural_keys import with_keys
-from infra.redis_client import ask_redis, scan_pages
+from infra.redis_client import Shard, ask_redis, scan_pages
 from ingest import redis_keys
 from ingest.metrics import LEASES
 from ingest.models import Generation, Parent, Source
-from ingest.numbering.agent import NOT_NOW, NumberingAgent
-from ingest.numbering.authority import hold_authority
+from ingest.numbering.agent import NumberingAgent
+from ingest.numbering.authority import hold_authorities
 from ingest.numbering.blocks import Block, Blocks
+from ingest.numbering.errors import NoNumbers
 from ingest.records import Key, RecordType, record_type_of_parent, record_types
 
 IDLE = timedelta(days=2)
@@ -62,7 +63,7 @@ def hand_back(*, idle: timedelta = IDLE, should_stop: Callable[[], bool] = lambd
                 run.still_alive()
                 if should_stop():
                     break
-        except NOT_NOW as error:
+        except NoNumbers as error:
             raise NotNow(f"{type(error).__name__}: {error}") from error
         finally:
             agent.end()
@@ -72,18 +73,16 @@ def hand_back(*, idle: timedelta = IDLE, should_stop: Callable[[], bool] = lambd
 
 def _batches(agent: NumberingAgent, idle: timedelta) -> Iterator[int]:
     """Hand back batch by batch; yields the number of blocks of each."""
-    authority = agent.authority()
-    if authority.source != Source.REDIS:
-        return
-    for parents in _idle_parents(idle):
-        seen = _present_blocks(parents, authority.generation)
-        for kind, of_kind in _by_record_type(seen).items():
-            yield _hand_back(agent.blocks, authority.generation, kind, of_kind)
+    for shard, parents in _idle_parents(idle):
+        for authority in agent.authorities_of([shard], Source.REDIS):
+            seen = _present_blocks(shard, parents, authority.generation)
+            for kind, of_kind in _by_record_type(seen).items():
+                yield _hand_back(agent.blocks[shard], authority.generation, kind, of_kind)
 
 
-def _idle_parents(idle: timedelta) -> Iterator[Sequence[str]]:
-    """The names of parents whose blocks were not used for this long, in batches."""
-    for names in scan_pages(redis_keys.EVERY_BLOCK):
+def _idle_parents(idle: timedelta) -> Iterator[tuple[Shard, Sequence[str]]]:
+    """The names of parents whose blocks were not used for this long, in batches of a shard."""
+    for shard, names in scan_pages(redis_keys.EVERY_BLOCK):
 
         def ask(server: Any, names: Sequence[bytes] = names) -> Any:
             pipeline = server.pipeline(transaction=False)
@@ -91,17 +90,17 @@ def _idle_parents(idle: timedelta) -> Iterator[Sequence[str]]:
                 pipeline.object("IDLETIME", name)
             return pipeline.execute()
 
-        idle_for = zip(names, ask_redis(ask), strict=True)
+        idle_for = zip(names, ask_redis(shard, ask), strict=True)
         parents = (
             redis_keys.parent_of_key(name.decode())
             for name, seconds in idle_for
             if seconds is not None and seconds >= idle.total_seconds()
         )
         while batch := list(islice(parents, BATCH)):
-            yield batch
+            yield shard, batch
 
 
-def _present_blocks(parents: Sequence[str], generation: Generation) -> _Seen:
+def _present_blocks(shard: Shard, parents: Sequence[str], generation: Generation) -> _Seen:
     """Their blocks of this epoch. An older one says which numbers were given before it."""
 
     def ask(server: Any) -> Any:
@@ -112,7 +111,7 @@ def _present_blocks(parents: Sequence[str], generation: Generation) -> _Seen:
 
     found = {
         name: [int(number) for number in block]
-        for name, block in zip(parents, ask_redis(ask), strict=True)
+        for name, block in zip(parents, ask_redis(shard, ask), strict=True)
         if None not in block
     }
     return {
@@ -131,16 +130,16 @@ def _by_record_type(seen: _Seen) -> Mapping[RecordType, _Seen]:
 
 
 def _hand_back(blocks: Blocks, generation: Generation, kind: RecordType, seen: _Seen) -> int:
-    in_transaction(partial(_begin_leases, generation, kind, seen))
+    in_transaction(partial(_begin_leases, blocks, generation, kind, seen))
     ended = in_transaction(partial(_end_leases, blocks, generation, kind, seen))
     blocks.forget(generation, {redis_keys.parent_name(key): seen[key].next for key in ended})
     _returned.inc(len(ended))
     return len(ended)
 
 
-def _begin_leases(generation: Generation, kind: RecordType, seen: _Seen) -> None:
+def _begin_leases(blocks: Blocks, generation: Generation, kind: RecordType, seen: _Seen) -> None:
     """Let each lease begin at the next number. If that is given meanwhile, it does no harm."""
-    rows = _locked(generation, kind, seen)
+    rows = _locked(blocks.shard, generation, kind, seen)
     for row in rows:
         row.lease_first = seen[row.key].next
     kind.parent._default_manager.bulk_update(rows, ["lease_first"])
@@ -150,7 +149,7 @@ def _end_leases(
     blocks: Blocks, generation: Generation, kind: RecordType, seen: _Seen
 ) -> Sequence[Key]:
     """End these blocks and leases at the next number; the parents whose block was unchanged."""
-    rows = _locked(generation, kind, seen)
+    rows = _locked(blocks.shard, generation, kind, seen)
     wanted = {redis_keys.parent_name(row.key): seen[row.key] for row in rows}
     ended = blocks.end_early(generation, wanted) if wanted else ()
     rows = [row for row in rows if redis_keys.parent_name(row.key) in ended]
@@ -162,12 +161,12 @@ def _end_leases(
     return [row.key for row in rows]
 
 
-def _locked(generation: Generation, kind: RecordType, seen: _Seen) -> list[Parent]:
+def _locked(shard: Shard, generation: Generation, kind: RecordType, seen: _Seen) -> list[Parent]:
     """The rows whose lease ends as the block does, and with it all that was lent.
 
     A row that is missing is not stored yet. Another lease is being installed just now.
     """
-    hold_authority(Source.REDIS, generation.epoch)
+    hold_authorities([shard], Source.REDIS, generation.epoch)
     rows = kind.parent._default_manager.select_for_update().filter(
         with_keys(kind.parent_fields, seen), lease_epoch=generation.epoch
     )

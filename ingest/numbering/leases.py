@@ -10,9 +10,10 @@ from functools import partial
 from django.utils import timezone
 
 from infra.database import in_transaction
+from infra.redis_client import shard_of
 from ingest.metrics import LEASES
 from ingest.models import Generation, NumberSkip, Parent, Source
-from ingest.numbering.authority import hold_authority
+from ingest.numbering.authority import hold_authorities
 from ingest.numbering.blocks import Block, Blocks
 from ingest.records import Key, Lease, record_type_of_parent
 from ingest.redis_keys import parent_name
@@ -56,7 +57,7 @@ def acquire_lease(parent: Key, epoch: int, block: Block, at_least: int) -> Lease
 
 
 def _acquire_lease(parent: Key, epoch: int, block: Block, at_least: int) -> Lease | None:
-    hold_authority(Source.REDIS, epoch)
+    hold_authorities([shard_of(str(parent[0]))], Source.REDIS, epoch)
     row = record_type_of_parent(parent).parent_row(parent).select_for_update().first()
     if row is None:
         return None

@@ -35,7 +35,7 @@ from django.views.decorators.debug import sensitive_variables
 from infra.addresses import network_of
 from infra.errors import Unavailable
 from infra.logs import Event, get_logger
-from infra.redis_client import redis_breaker, redis_is_configured
+from infra.redis_client import any_server, redis_is_cluster, redis_is_configured
 from infra.timeouts import PASSWORD_RETRY_AFTER_SECONDS, PASSWORD_TURN_SECONDS
 
 _AT_ONCE = 1
@@ -101,7 +101,7 @@ def give_back_attempt(name: str) -> None:
 
 def _caches_to_count_in() -> Iterator[BaseCache]:
     """The caches to count in, the preferred one first."""
-    if redis_is_configured() and not redis_breaker().is_open:
+    if redis_is_configured() and not redis_is_cluster() and not any_server().breaker.is_open:
         yield caches["default"]
     yield caches[PROCESS]
 

@@ -16,7 +16,7 @@ from infra.rabbitmq.connection import BrokerUnavailable, messages_waiting
 from infra.redis_client import redis_is_configured
 from infra.timeouts import WORKER_HOLDS_SECONDS
 from ingest.records import Key, record_types
-from operations.audit.redis_state import epoch_of_blocks, existing_authority
+from operations.audit.redis_state import shows_all_queued
 
 #: A report keeps this many findings of each check and severity, and counts the rest.
 MAX_KEPT = 100
@@ -220,12 +220,7 @@ def await_queues(cursor: Cursor) -> None:
     That happens after Redis lost data, or while it is down; otherwise every queued row is pending
     in Redis, too.
     """
-    authority = existing_authority()
-    if (
-        not redis_is_configured()
-        or authority is None
-        or (authority.is_drained and epoch_of_blocks() is not None)
-    ):
+    if not redis_is_configured() or shows_all_queued():
         return
     until = time.monotonic() + MAX_WAIT_SECONDS
     while _is_queued() and time.monotonic() < until:

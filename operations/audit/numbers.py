@@ -11,11 +11,18 @@ from django.db.models import Count
 from django.utils import timezone
 
 from infra.models import Job
-from infra.redis_client import RedisUnavailable, redis_is_configured
+from infra.redis_client import RedisUnavailable, Shard, redis_is_configured
 from ingest.late_rows import PURGE_JOB
-from ingest.models import CountState, NumberingProcess, Parent, Source, purged_through
+from ingest.models import (
+    CountState,
+    NumberAuthority,
+    NumberingProcess,
+    Parent,
+    Source,
+    purged_through,
+)
 from ingest.records import Key, RecordType
-from ingest.redis_keys import parent_name
+from ingest.redis_keys import parent_name, shard_of_parent
 from operations.audit.checks import (
     Check,
     Cursor,
@@ -29,8 +36,8 @@ from operations.audit.checks import (
 from operations.audit.gaps import check_gaps
 from operations.audit.redis_state import (
     RedisNumbers,
-    epoch_of_blocks,
-    existing_authority,
+    epochs_of_blocks,
+    existing_authorities,
     fence_and_epoch,
     is_flagged,
     read_numbers,
@@ -43,13 +50,16 @@ MAX_REPEATED = 100
 
 
 def source_of_numbers(cursor: Cursor) -> Iterator[Finding]:
-    """The number authority in the database and Redis agree."""
-    authority = existing_authority()
-    if not redis_is_configured() or authority is None:
-        return
-    cursor.pause()
+    """The number authorities in the database and Redis agree."""
+    if redis_is_configured():
+        for shard, authority in existing_authorities().items():
+            cursor.pause()
+            yield from _source_of_shard(shard, authority)
+
+
+def _source_of_shard(shard: Shard, authority: NumberAuthority) -> Iterator[Finding]:
     try:
-        fence, epoch = fence_and_epoch()
+        fence, epoch = fence_and_epoch(shard)
     except RedisUnavailable as failure:
         yield unreachable("Redis", f"{failure}; blocks, pending rows and flags were not checked")
         return
@@ -62,7 +72,7 @@ def source_of_numbers(cursor: Cursor) -> Iterator[Finding]:
     if authority.source == Source.DATABASE:
         since = f"since {authority.since}: {authority.reason}"
         yield info("numbering", (), f"the database has given the numbers {since}")
-    elif fence < _highest_fence_seen(authority.fence):
+    elif fence < _highest_fence_seen(shard, authority.fence):
         yield info("numbering", (), "Redis has lost data; the next request begins a new epoch")
     if not authority.is_drained:
         yield info(
@@ -70,9 +80,9 @@ def source_of_numbers(cursor: Cursor) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _highest_fence_seen(fence: int) -> int:
-    seen = NumberingProcess.objects.order_by("-fence").values_list("fence", flat=True).first()
-    return max(fence, seen or 0)
+def _highest_fence_seen(shard: Shard, fence: int) -> int:
+    seen = (one.report_of(shard).fence for one in NumberingProcess.objects.all())
+    return max(fence, *seen, 0)
 
 
 def numbers_of(kind: RecordType) -> Check:
@@ -89,14 +99,21 @@ def numbers_of(kind: RecordType) -> Check:
 def _quick_checks(kind: RecordType, cursor: Cursor) -> Iterator[QuickCheck]:
     count = kind.count_field
     for parents in pages(kind, cursor.after):
-        epoch = epoch_of_blocks()
+        names = [parent_name(parent.key) for parent in parents]
+        epochs = epochs_of_blocks(names)
         stats = stats_of(kind, parents, cursor.pause)
         # Redis is read last: a number given in between makes a suspect, which is rechecked.
-        of_redis = read_numbers_if_available([parent_name(parent.key) for parent in parents])
+        of_redis = read_numbers_if_available(names)
         suspects = [
             parent.key
-            for parent, seen in zip(parents, of_redis, strict=True)
-            if not _adds_up(parent, count, stats.get(parent.key, Stats()), seen, epoch)
+            for parent, name, seen in zip(parents, names, of_redis, strict=True)
+            if not _adds_up(
+                parent,
+                count,
+                stats.get(parent.key, Stats()),
+                seen,
+                epochs[shard_of_parent(name)],
+            )
         ]
         passed = sum(one.rows for one in stats.values())
         yield QuickCheck(parents[-1].key, passed, suspects)
@@ -127,7 +144,7 @@ def _given(parent: Parent, seen: RedisNumbers, epoch: int | None) -> int | None:
 
 
 def _recheck_numbers(kind: RecordType, key: Key) -> Iterator[Finding]:
-    epoch = epoch_of_blocks()
+    [epoch] = epochs_of_blocks([parent_name(key)]).values()
     number = kind.number_field
     in_order = kind.rows(key).order_by(f"-{number}").values_list(number, flat=True)
     stored = in_order.first() or 0
@@ -221,8 +238,8 @@ def _check_count(kind: RecordType, key: Key) -> Iterator[Finding]:
 
 
 def _is_due_for_counting(kind: RecordType, parent: Parent) -> bool:
-    authority = existing_authority()
-    if parent.count_state != CountState.CURRENT or (authority and authority.needs_full_count):
+    lost = any(one.needs_full_count for one in existing_authorities().values())
+    if lost or parent.count_state != CountState.CURRENT:
         return True
     if not redis_is_configured():
         return False

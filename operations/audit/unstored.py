@@ -23,7 +23,7 @@ from ingest.message_format import PendingRow, Undecodable, read_member
 from ingest.models import DeadLetter
 from ingest.numbering.leases import ceiling_of
 from ingest.records import Key, RecordType, record_type_of_parent, record_types
-from ingest.redis_keys import parent_key
+from ingest.redis_keys import parent_key, shard_of_parent
 from ingest.sweeper import AGE_MS
 from operations.audit.checks import Cursor, Finding, Severity, error, info
 from operations.audit.redis_state import is_unknown_to_sweeper, parents_with_pending_rows
@@ -78,9 +78,10 @@ def pending_rows(cursor: Cursor) -> Iterator[Finding]:
 
 
 def _pending_of_parent(cursor: Cursor, name: str, key: Key, kind: RecordType) -> Iterator[Finding]:
-    now = pending_index.redis_time()
+    shard = shard_of_parent(name)
+    now = pending_index.redis_time(shard)
     # While workers are busy, they may still reach every row accepted after those they store now.
-    is_busy = kind.name in pending_index.writer_progress(record_types())
+    is_busy = kind.name in pending_index.writer_progress(shard, record_types())
     parent = _PendingParent(name, key, kind, now - AGE_MS, -1 if is_busy else now - LATE_MS)
     above = 0.0
     while members := pending_index.pending_after(name, above, PENDING_PAGE):

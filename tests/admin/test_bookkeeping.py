@@ -9,10 +9,11 @@ from applications.models import Application
 from ingest.models import NumberAuthority
 from ingest.numbering.authority import read_authority
 from tests.admin.pages import add, address, listing, rows, text
+from tests.shards import ONLY
 
 
 def test_who_gives_numbers_is_shown(admin_client: Client) -> None:
-    authority = read_authority()
+    authority = read_authority(ONLY)
     assert rows(listing(admin_client, NumberAuthority)) == [authority]
 
 

@@ -20,13 +20,14 @@ from django.test import Client
 from pytest_django import Settings
 
 from chatsystem.databases import caches as described
-from infra.redis_client import redis_breaker
+from infra.redis_client import server_of
 from operations.admin import logins
 from operations.admin import logins as attempts
 from operations.admin.logins import Hasher, PasswordsBusy
 from tests.admin.pages import add, errors
 from tests.live.servers import EmbeddedServer, eventually, manage
 from tests.redis_server import RedisServer
+from tests.shards import ONLY
 
 NAME, RIGHT, WRONG = "ann", "correct horse battery", "wrong"
 LOGIN = "/admin/login/"
@@ -237,7 +238,7 @@ def test_the_cache_holds_json_and_runs_nothing(shared: RedisServer, tmp_path: Pa
         cache.get("said")
 
     assert not proof.exists()
-    assert not redis_breaker().is_open
+    assert not server_of(ONLY).breaker.is_open
 
 
 def test_one_password_is_hashed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from tests.broken.variants import Variant, forget_script
 from tests.pipeline.conftest import broker, queue
 from tests.pipeline.queue import TestQueue
 from tests.redis_server import RedisServer
+from tests.shards import ONLY
 
 __all__ = ["broker", "open_stage", "queue"]
 
@@ -47,14 +48,14 @@ def open_stage(
     queues = work_queue(queue.name, queue.failed), failed_queue(queue.failed)
     monkeypatch.setattr("infra.rabbitmq.connection.QUEUES", queues)
     monkeypatch.setattr("ingest.commit.publisher", lambda: _Way(publisher, queue.name))
-    monkeypatch.setattr(commit, "_group_commit", GroupCommit(pipeline.commit))
+    monkeypatch.setattr(commit, "_at_once", GroupCommit(pipeline.commit))
     # Rows are swept at once, and an audit waits for no worker: there is none.
     monkeypatch.setattr("ingest.sweeper.AGE_MS", 0)
     monkeypatch.setattr("operations.audit.checks.WORKER_HOLDS_SECONDS", 0)
 
     def open_it(variant: Variant) -> Stage:
         variant(monkeypatch)
-        verify_if_restarted()
+        verify_if_restarted(ONLY)
         NumberAuthority.objects.update(is_drained=True, needs_full_count=False)
         stage = Stage(api, redis_server, queue, tmp_path, variant.__name__)
         stage.open()

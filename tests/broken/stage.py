@@ -33,6 +33,7 @@ from tests.pipeline.queue import TestQueue
 from tests.pipeline.worker import TestWorker
 from tests.redis_server import RedisServer
 from tests.rows import new_message
+from tests.shards import ONLY
 
 WITHIN_S = 60
 
@@ -105,7 +106,7 @@ class Stage:
         self.work()
         # What tells the sweeper that workers are busy is forgotten half a minute later.
         for kind in record_types():
-            self.redis.client().delete(redis_keys.progress(kind))
+            self.redis.client().delete(redis_keys.progress(ONLY, kind))
         sweep()
         reconcile(everything=True)
 

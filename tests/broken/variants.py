@@ -10,13 +10,15 @@ import pytest
 from django.db import connection
 from django.db.models import Max
 
-from infra.redis_client import redis_client
+from infra.redis_client import Shard, server_of
 from ingest import bulk_insert, idempotent_insert, writer
 from ingest.commit import Committer
 from ingest.numbering import blocks, leases
-from ingest.numbering.blocks import Block, Untrusted
+from ingest.numbering.blocks import Block
+from ingest.numbering.errors import AuthorityChanged, NoNumbers
 from ingest.queue_drain import Delivery, QueueDrain
 from ingest.records import Key, Lease, NumberedRow, record_type_of_parent
+from tests.shards import ONLY
 
 Patch = pytest.MonkeyPatch
 Variant = Callable[[Patch], None]
@@ -89,10 +91,13 @@ def seed_from_stored_rows(patch: Patch) -> None:
 def examine_nothing(patch: Patch) -> None:
     """Give the script to a server that lacks it, without checking for lost data."""
 
-    def trust(pipeline: Committer, _: Untrusted) -> None:
-        agent = pipeline._agent
-        agent.blocks.fence = 0
-        redis_client().script_load(blocks.scripts(agent.authority().generation)["blocks"])
+    def trust(pipeline: Committer, of: Mapping[Shard, NoNumbers]) -> Mapping[Shard, NoNumbers]:
+        if ONLY in of:
+            agent = pipeline._agent
+            agent.blocks[ONLY].fence = 0
+            known = blocks.scripts(ONLY, agent.authority(ONLY).generation)["blocks"]
+            server_of(ONLY).client.script_load(known)
+        return dict.fromkeys(of, AuthorityChanged())
 
     patch.setattr(Committer, "_verify", trust)
 

@@ -9,8 +9,9 @@ from django.core.management import get_commands, load_command_class
 
 from tests.docs.console import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.name))
+DOCUMENTS = [*(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").glob("**/README.md")]
+PAGES = [ROOT / "README.md", *sorted(DOCUMENTS)]
+page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def code_of(page: Path) -> str:

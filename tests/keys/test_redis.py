@@ -11,20 +11,22 @@ from applications.authentication import forget_identities, hash_of
 from applications.key_holders import remember_holder
 from applications.services import revoke_operator_key, rotate_key
 from infra import database
-from infra.redis_client import redis_breaker
+from infra.redis_client import server_of
 from ingest import redis_keys
 from ingest.models import NumberAuthority, Source
-from ingest.numbering.authority import begin_epoch, read_authority
+from ingest.numbering.authority import begin_epoch, read_authorities, read_authority
 from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.keys.clients import Owner, new_owner, with_key
+from tests.redis_cluster import RedisCluster
 from tests.redis_server import RedisServer
+from tests.shards import ONLY
 
 
 @pytest.fixture
 def owner(redis_server: RedisServer, transactional_db: None, operator: Api) -> Owner:
     """An application whose key was made, and never used, with Redis there."""
-    read_authority()
+    read_authority(ONLY)
     return new_owner(operator)
 
 
@@ -45,6 +47,15 @@ def no_database() -> Iterator[None]:
 def test_a_key_that_was_just_made_works(owner: Owner, operator: Api) -> None:
     with no_database():
         assert owner.api.get(owner.path).status_code == 200
+
+
+def test_keys_of_all_shards_work(
+    redis_cluster: RedisCluster, transactional_db: None, operator: Api
+) -> None:
+    read_authorities()
+    owners = [new_owner(operator) for _ in range(5)]
+    with no_database():
+        assert {owner.api.get(owner.path).status_code for owner in owners} == {200}
 
 
 def test_an_operator_is_one(owner: Owner, operator: Api) -> None:
@@ -80,7 +91,7 @@ def test_a_key_that_was_replaced_is_refused(owner: Owner) -> None:
 
 
 def test_who_read_the_old_key_before_and_tells_redis_late_does_not_revive_it(owner: Owner) -> None:
-    epoch = read_authority().epoch
+    epoch = read_authority(ONLY).epoch
     rotate_key(token=owner.token)
 
     remember_holder(hash_of(owner.key), owner.token, epoch)
@@ -104,7 +115,7 @@ def test_what_was_read_in_an_earlier_epoch_counts_no_more(owner: Owner, operator
 
 
 def test_redis_itself_may_know_of_a_later_epoch(owner: Owner, redis_server: RedisServer) -> None:
-    redis_server.client().set(redis_keys.EPOCH, read_authority().epoch + 1)
+    redis_server.client().set(redis_keys.epoch(ONLY), read_authority(ONLY).epoch + 1)
 
     with no_database():
         assert_problem(owner.api.get(owner.path), 503)
@@ -112,7 +123,7 @@ def test_redis_itself_may_know_of_a_later_epoch(owner: Owner, redis_server: Redi
 
 def test_use_writes_an_entry_anew(owner: Owner, redis_server: RedisServer) -> None:
     redis_server.wipe_at_once()
-    redis_breaker().is_open = False
+    server_of(ONLY).breaker.is_open = False
     forget_identities()
     assert owner.api.get(owner.path).status_code == 200
 
@@ -146,7 +157,7 @@ def test_a_key_replaced_while_redis_is_away_opens_nothing_when_it_is_back(
     assert "key" in after.reason
     assert new.get(owner.path).status_code == 200
     redis_server.start()
-    redis_breaker().is_open = False
+    server_of(ONLY).breaker.is_open = False
     with no_database():
         # Redis holds the old entry, of an epoch that is over.
         assert_problem(owner.api.get(owner.path), 503)

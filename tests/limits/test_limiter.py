@@ -12,11 +12,13 @@ import pytest
 from api.rate_limits import limiter as limits
 from api.rate_limits.gcra import parse_rate
 from api.rate_limits.limiter import Limiter
-from infra.redis_client import redis_breaker
+from infra.redis_client import server_of
 from ingest import redis_keys
 from ingest.group_commit import GroupCommit, GroupLimits
 from tests.live.servers import eventually
+from tests.redis_cluster import RedisCluster
 from tests.redis_server import RedisServer
+from tests.shards import ONLY
 
 SLOW = parse_rate("5/h")
 SCRIPTS = ("eval", "evalsha")
@@ -49,6 +51,13 @@ def test_two_processes_share_one_limit(redis_server: RedisServer) -> None:
 
     assert [verdict.admitted for verdict in told] == [True] * 5 + [False] * 3
     assert [verdict.remaining for verdict in told] == [4, 3, 2, 1, 0, 0, 0, 0]
+
+
+def test_each_client_has_its_limit_whichever_shard_counts_it(redis_cluster: RedisCluster) -> None:
+    limiters = [Limiter(SLOW) for _ in range(2)]
+    clients = [f"client {number}" for number in range(30)]
+
+    assert {sum(admitted(one, client, 4) for one in limiters) for client in clients} == {5}
 
 
 def test_of_many_that_ask_at_once_the_limit_is_admitted_and_no_more(
@@ -132,7 +141,7 @@ def test_a_hostile_name_is_a_name(redis_server: RedisServer, name: str) -> None:
     assert limiter.ask("a").remaining == 4
     assert admitted(limiter, name, 9) == 5
     assert limiter.ask("a").remaining == 3
-    assert not redis_breaker().is_open
+    assert not server_of(ONLY).breaker.is_open
 
 
 def test_a_clock_that_was_set_back_locks_nobody_out_for_longer(redis_server: RedisServer) -> None:
@@ -168,10 +177,10 @@ def test_without_redis_in_the_middle_requests_go_on_and_are_still_limited(
     redis_server.kill()
 
     assert admitted(limiter, "a", 9) == 5
-    assert redis_breaker().is_open
+    assert server_of(ONLY).breaker.is_open
 
     redis_server.start()
-    eventually(lambda: not redis_breaker().is_open, 5, "it is found well")
+    eventually(lambda: not server_of(ONLY).breaker.is_open, 5, "it is found well")
     limiter.ask("b")
     assert redis_server.client().exists(redis_keys.debt("5/h", "b"))
 
@@ -195,7 +204,7 @@ def test_a_redis_that_hangs_holds_up_nobody_for_long(redis_server: RedisServer) 
     began = time.monotonic()
     assert at_once([limiter] * 20) == 20
     assert time.monotonic() - began < 4
-    assert redis_breaker().is_open
+    assert server_of(ONLY).breaker.is_open
 
 
 def test_a_redis_that_takes_no_writes_is_done_without(redis_server: RedisServer) -> None:

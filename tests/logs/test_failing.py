@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from infra.logs import request_id_var
 from infra.rabbitmq.publisher import task_message
-from infra.redis_client import RedisUnavailable, ask_redis, redis_breaker, redis_client, redis_pool
+from infra.redis_client import RedisUnavailable, ask_redis, forget_servers
 from ingest.dead_letters.set_aside import set_aside
 from ingest.idempotent_insert import store_rows
 from ingest.message_format import read_message, write_message
@@ -24,6 +24,7 @@ from tests.logs.conftest import SECRETS, Log
 from tests.pipeline.queue import TestQueue
 from tests.pipeline.worker import TestWorker
 from tests.rows import new_chat, new_message
+from tests.shards import ONLY
 
 KEY, PASSWORD = SECRETS
 BODY = "a body that was planted, über alles"
@@ -104,15 +105,15 @@ def test_services_that_are_away(log: Log, settings: Settings) -> None:
         "elasticsearch_url": f"http://elastic:{secret}@127.0.0.1:1",
     }
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=away)
-    for one in (redis_pool, redis_client, redis_breaker, elasticsearch):
-        one.cache_clear()
+    forget_servers()
+    elasticsearch.cache_clear()
     try:
         with pytest.raises(RedisUnavailable):
-            ask_redis(lambda server: server.ping())
+            ask_redis(ONLY, lambda server: server.ping())
         index()
     finally:
-        for one in (redis_pool, redis_client, redis_breaker, elasticsearch):
-            one.cache_clear()
+        forget_servers()
+        elasticsearch.cache_clear()
 
     assert log.of("service.away")
     assert log.of("index.waits")

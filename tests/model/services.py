@@ -20,6 +20,7 @@ from tests.model.queues import OwnQueues
 from tests.pipeline.proxy import Proxy
 from tests.redis_server import RedisServer
 from tests.search.index import SearchIndex
+from tests.shards import ONLY
 
 WITHIN_S = 30
 PROCESSES = 2
@@ -88,7 +89,7 @@ class Services:
     def turn_to(self, number: int) -> None:
         """Let this process answer the next requests."""
         commit = GroupCommit(self.processes[number].commit)
-        self._monkeypatch.setattr(acceptor, "_group_commit", commit)
+        self._monkeypatch.setattr(acceptor, "_at_once", commit)
 
     def replace(self, number: int, *, killed: bool) -> None:
         """Replace this process, which shuts down cleanly or is killed."""
@@ -112,12 +113,14 @@ class Services:
 
     def await_redis(self) -> None:
         """Wait until readers use Redis again; numbers may still come from the database."""
-        eventually(lambda: not redis_client.redis_breaker().is_open, WITHIN_S, "Redis is back")
+        eventually(
+            lambda: not redis_client.server_of(ONLY).breaker.is_open, WITHIN_S, "Redis is back"
+        )
 
     def await_numbers_of_redis(self) -> None:
         """Wait until Redis gives the numbers."""
         for process in self.processes:
-            process._agent.authority()  # its thread runs
+            process._agent.authority(ONLY)  # its thread runs
         eventually(lambda: not database_gives_numbers(), WITHIN_S, "Redis gives numbers")
 
     def await_broker(self) -> None:
@@ -126,9 +129,9 @@ class Services:
 
     def rest(self) -> None:
         """Delete the workers' progress, as if they had been idle for half a minute."""
-        self.redis.client().delete(*map(redis_keys.progress, record_types()))
+        self.redis.client().delete(*(redis_keys.progress(ONLY, kind) for kind in record_types()))
 
 
 def database_gives_numbers() -> bool:
     """Whether the database is the numbering authority."""
-    return read_authority().source == Source.DATABASE
+    return read_authority(ONLY).source == Source.DATABASE

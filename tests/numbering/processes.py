@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from ingest.commit import Committer
+from ingest.idempotency import IdempotentRequest
 from ingest.records import NewRow, NumberedRow
 from ingest.submission import Submission
 from tests.rows import new_chat, new_message
@@ -28,6 +29,15 @@ class Process:
     def messages(self, token: str, chat_number: int, count: int = 1) -> list[int]:
         """The numbers of `count` new messages."""
         return self.numbers(*(new_message(token, chat_number, "m") for _ in range(count)))
+
+    def numbers_of_each(self, tokens: Sequence[str]) -> list[int]:
+        """The number of a new chat of each application."""
+        return self.numbers(*(new_chat(token, "c") for token in tokens))
+
+    def number_of_request(self, request: IdempotentRequest, token: str) -> int:
+        """The number of the chat that this request makes, or has made."""
+        [outcome] = self.pipeline.commit([Submission([new_chat(token, "c")], request)])
+        return number_of(outcome if isinstance(outcome, Exception) else outcome[0])
 
     def numbers(self, *rows: NewRow) -> list[int]:
         """The number of each row. Raises the first error."""

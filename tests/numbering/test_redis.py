@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from applications.models import Application
 from chats.models import Chat
-from infra.redis_client import redis_client, redis_pool
+from infra.redis_client import forget_servers
 from ingest.models import NumberAuthority, NumberingProcess, NumberSkip, Source
 from ingest.numbering import fencing
 from ingest.numbering.blocks import scripts
@@ -24,6 +24,7 @@ from tests.live.servers import ROOT, eventually
 from tests.numbering.processes import Process
 from tests.pipeline.worker import database_url
 from tests.redis_server import RedisServer
+from tests.shards import ONLY
 
 
 def test_numbers_begin_at_1_and_follow_each_other(process: Process, token: str) -> None:
@@ -85,9 +86,7 @@ def other(token: str, redis_server: RedisServer) -> Iterator[subprocess.Popen[st
 def redirect(settings: Settings, successor: RedisServer) -> None:
     """Lead the clients of this process to another server, and none of other processes."""
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"redis_url": successor.url})
-    redis_pool().disconnect()
-    redis_pool.cache_clear()
-    redis_client.cache_clear()
+    forget_servers()
 
 
 def number_of_other(other: subprocess.Popen[str]) -> int:
@@ -299,7 +298,7 @@ def test_a_server_that_was_trusted_earlier_is_examined_when_it_comes_back(
     redis_server.restart_at_once()
     assert process.chats(token, 3) == [4, 5, 6]
     redis_server.put_back_snapshot()
-    redis_server.client().script_load(scripts(former)["blocks"])
+    redis_server.client().script_load(scripts(ONLY, former)["blocks"])
     with Process() as other:
         assert other.chats(token)[0] > 6
 

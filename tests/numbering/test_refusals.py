@@ -12,7 +12,7 @@ import redis
 from pytest_django import Settings
 
 from chats.models import Chat
-from infra.redis_client import RedisUnavailable, ask_redis, redis_client, redis_pool
+from infra.redis_client import RedisUnavailable, ask_redis, forget_servers
 from ingest.group_commit import OutcomeOpen
 from ingest.models import Source
 from ingest.numbering import agent
@@ -22,6 +22,7 @@ from tests.logs.conftest import Log, log
 from tests.numbering.processes import Process
 from tests.redis_server import PASSWORD, RedisServer
 from tests.refusing_redis import RefusingRedis
+from tests.shards import ONLY
 
 __all__ = ["log"]
 
@@ -194,7 +195,7 @@ def test_a_redis_that_refuses_is_away(
         took = time.monotonic() - began
 
         assert number > 2
-        assert read_authority().source == Source.DATABASE
+        assert read_authority(ONLY).source == Source.DATABASE
         assert took < 6
         # Redis is tried by writing: one that only answers does not get the numbers back.
         until = time.monotonic() + 2
@@ -202,7 +203,7 @@ def test_a_redis_that_refuses_is_away(
             [next_number] = process.chats(token)
             assert next_number > number
             number = next_number
-            assert read_authority().source == Source.DATABASE
+            assert read_authority(ONLY).source == Source.DATABASE
 
     assert_numbers_come_back(process, token, number)
 
@@ -216,7 +217,7 @@ def test_a_script_that_was_stopped_halfway_leaves_the_outcome_open(
         assert isinstance(created(process, token), OutcomeOpen)
         eventually(lambda: isinstance(created(process, token), int), 10, "a number")
         [number] = process.chats(token)
-        assert read_authority().source == Source.DATABASE
+        assert read_authority(ONLY).source == Source.DATABASE
 
     assert_numbers_come_back(process, token, number)
 
@@ -224,8 +225,7 @@ def test_a_script_that_was_stopped_halfway_leaves_the_outcome_open(
 @pytest.fixture
 def refusing(redis_server: RedisServer, settings: Settings) -> Iterator[RefusingRedis]:
     """The way by which this process asks its Redis."""
-    redis_pool.cache_clear()
-    redis_client.cache_clear()
+    forget_servers()
     with RefusingRedis(redis_server.port) as way:
         settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"redis_url": way.url})
         yield way
@@ -251,9 +251,9 @@ def test_a_refusal_that_only_others_give(
     [number] = process.chats(token)
 
     assert number > 2
-    assert read_authority().source == Source.DATABASE
+    assert read_authority(ONLY).source == Source.DATABASE
     with pytest.raises(RedisUnavailable):
-        ask_redis(lambda server: server.get("x"))
+        ask_redis(ONLY, lambda server: server.get("x"))
     refusing.answer = b""
     assert_numbers_come_back(process, token, number)
 

@@ -11,7 +11,8 @@ from django.db import OperationalError
 from applications.services import create_application
 from ingest import redis_keys
 from ingest.models import NumberSkip
-from ingest.numbering import blocks, fencing, leases
+from ingest.numbering import fencing, leases
+from ingest.numbering.redis_calls import RoundTrip
 from ingest.records import NewRow
 from tests.numbering.processes import Process, number_of
 from tests.numbering.stage import Actor, perform, step, with_steps
@@ -89,7 +90,8 @@ class Run:
 @pytest.fixture(autouse=True)
 def steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand still around each command to Redis and each transaction; be quick with the rest."""
-    with_steps(monkeypatch, blocks.Blocks, "_send")
+    with_steps(monkeypatch, RoundTrip, "send")
+    with_steps(monkeypatch, RoundTrip, "read")
     with_steps(monkeypatch, leases, "ceiling_of")
     with_steps(monkeypatch, leases, "acquire_lease")
     with_steps(monkeypatch, fencing, "request_reports")

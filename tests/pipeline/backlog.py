@@ -11,6 +11,7 @@ from ingest.post_commit import finish_queued
 from ingest.records import NumberedRow
 from messages_app.models import Message
 from tests.redis_server import RedisServer
+from tests.shards import ONLY
 
 
 @dataclass
@@ -39,7 +40,9 @@ class Backlog:
 
     def pending(self) -> dict[str, list[bytes]]:
         """All pending rows, by their parent's name."""
-        names = [name.decode() for name in self.redis.zrange(redis_keys.PENDING_PARENTS, 0, -1)]
+        names = [
+            name.decode() for name in self.redis.zrange(redis_keys.pending_parents(ONLY), 0, -1)
+        ]
         found = {name: self.redis.zrange(redis_keys.pending(name), 0, -1) for name in names}
         assert sorted(self.redis.keys("pending:*")) == sorted(
             redis_keys.pending(name).encode() for name in names
@@ -57,7 +60,9 @@ class Backlog:
                 self.redis.zrem(redis_keys.pending(name), member)
                 self.redis.zadd(redis_keys.pending(name), {earlier: int(number)})
                 self.redis.zadd(
-                    redis_keys.PENDING_PARENTS, {name: int(accepted) - seconds * 1000}, lt=True
+                    redis_keys.pending_parents(ONLY),
+                    {name: int(accepted) - seconds * 1000},
+                    lt=True,
                 )
 
 

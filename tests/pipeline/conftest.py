@@ -16,6 +16,7 @@ from tests.pipeline.backlog import Backlog
 from tests.pipeline.proxy import Proxy, proxy_to
 from tests.pipeline.queue import TestQueue
 from tests.redis_server import RedisServer
+from tests.shards import ONLY
 
 
 @pytest.fixture
@@ -38,11 +39,11 @@ def backlog(
 ) -> Iterator[Backlog]:
     """What this process accepts has its number of Redis, and waits until the test is its worker."""
     backlog = Backlog(redis_server)
-    verify_if_restarted()
-    read_authority()
+    verify_if_restarted(ONLY)
+    read_authority(ONLY)
     NumberAuthority.objects.update(is_drained=True, needs_full_count=False)
     monkeypatch.setattr("ingest.commit.deliver", backlog.rows.extend)
-    monkeypatch.setattr(commit, "_group_commit", GroupCommit(backlog.pipeline.commit))
+    monkeypatch.setattr(commit, "_at_once", GroupCommit(backlog.pipeline.commit))
     yield backlog
     backlog.end_process()
 
@@ -59,5 +60,5 @@ def chat(api: Api, backlog: Backlog) -> str:
     """A stored chat."""
     chat = api.new_chat()
     backlog.work()
-    backlog.redis.delete(redis_keys.progress("chats"))
+    backlog.redis.delete(redis_keys.progress(ONLY, "chats"))
     return chat

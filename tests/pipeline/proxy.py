@@ -98,4 +98,5 @@ def proxy_to(url: str) -> Proxy:
 
 def through(proxy: Proxy, url: str) -> str:
     """The same URL, through the proxy."""
-    return url.replace(f":{urlsplit(url).port}", f":{proxy.port}")
+    parts = urlsplit(url)
+    return url.replace(f"{parts.hostname}:{parts.port}", f"127.0.0.1:{proxy.port}")

@@ -14,6 +14,7 @@ from operations.counts import reconcile
 from tests.api.client import Api
 from tests.audit.results import Place, audit, found_nothing
 from tests.pipeline.backlog import Backlog
+from tests.shards import ONLY
 
 ERROR, INFO = "error", "info"
 
@@ -26,7 +27,7 @@ def place(api: Api, backlog: Backlog) -> Place:
     backlog.work()
     reconcile()
     _, _, token, _, number = chat.split("/")
-    backlog.redis.delete(redis_keys.progress("chats"), redis_keys.progress("messages"))
+    backlog.redis.delete(redis_keys.progress(ONLY, "chats"), redis_keys.progress(ONLY, "messages"))
     return Place(token, int(number))
 
 
@@ -78,7 +79,7 @@ def test_what_workers_are_still_to_come_to_is_no_error(
 ) -> None:
     api.say(place.path, "f", "g")
     backlog.grow_old(301)
-    backlog.redis.set(redis_keys.progress("messages"), 1, ex=30)
+    backlog.redis.set(redis_keys.progress(ONLY, "messages"), 1, ex=30)
 
     assert audit().sorts == {("pending", INFO)}
 
@@ -88,7 +89,7 @@ def lose_a_row(backlog: Backlog, place: Place) -> None:
 
 
 def forget_the_parent(backlog: Backlog, place: Place) -> None:
-    backlog.redis.zrem(redis_keys.PENDING_PARENTS, place.name)
+    backlog.redis.zrem(redis_keys.pending_parents(ONLY), place.name)
 
 
 def make_unreadable(backlog: Backlog, place: Place) -> None:
@@ -120,7 +121,7 @@ def run_past_the_block(backlog: Backlog, place: Place) -> None:
 
 
 def know_a_later_epoch(backlog: Backlog, place: Place) -> None:
-    backlog.redis.set(redis_keys.EPOCH, 99)
+    backlog.redis.set(redis_keys.epoch(ONLY), 99)
 
 
 def lose_the_fence(backlog: Backlog, place: Place) -> None:
@@ -165,7 +166,7 @@ def test_what_is_planted_is_found_and_nothing_else(
     plant(backlog, place)
     if plant in {store_otherwise, store_another}:
         backlog.redis.zadd(redis_keys.pending(place.name), {kept: 6})
-        backlog.redis.zadd(redis_keys.PENDING_PARENTS, {place.name: 1})
+        backlog.redis.zadd(redis_keys.pending_parents(ONLY), {place.name: 1})
 
     result = audit()
 
@@ -181,7 +182,7 @@ def test_a_row_that_pends_though_it_is_stored_is_left_to_the_sweeper(
     backlog.work()
     reconcile()
     backlog.redis.zadd(redis_keys.pending(place.name), {kept: 6})
-    backlog.redis.zadd(redis_keys.PENDING_PARENTS, {place.name: 1})
+    backlog.redis.zadd(redis_keys.pending_parents(ONLY), {place.name: 1})
     assert found_nothing(audit())
     backlog.grow_old(400)
 
@@ -191,7 +192,7 @@ def test_a_row_that_pends_though_it_is_stored_is_left_to_the_sweeper(
 def test_numbers_that_an_epoch_skips_are_told_from_a_loss(
     api: Api, backlog: Backlog, place: Place
 ) -> None:
-    in_transaction(lambda: begin_epoch(lock_authority(), Source.REDIS, "a test"))
+    in_transaction(lambda: begin_epoch(lock_authority(ONLY), Source.REDIS, "a test"))
     backlog.pipeline._agent.refresh()
     api.say(place.path, "after")
     backlog.work()
@@ -244,7 +245,7 @@ def test_what_cannot_be_seen_is_waited_for_a_while(
 ) -> None:
     monkeypatch.setattr("operations.audit.checks.WORKER_HOLDS_SECONDS", 0.3)
     api.say(place.path, "f", "g")
-    backlog.redis.delete(redis_keys.pending(place.name), redis_keys.PENDING_PARENTS)
+    backlog.redis.delete(redis_keys.pending(place.name), redis_keys.pending_parents(ONLY))
     NumberAuthority.objects.update(is_drained=False)
     waits = []
 

@@ -17,6 +17,7 @@ from operations.counts import take_flags
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog
 from tests.redis_server import RedisServer
+from tests.shards import ONLY
 
 
 @pytest.fixture
@@ -125,7 +126,9 @@ def test_a_run_that_died_with_the_flags_in_its_hand_loses_none(
     backlog.work()
     api.say(other, "x", "y")
     backlog.work()
-    assert backlog.redis.exists(redis_keys.dirty_taken("chats"), redis_keys.dirty_taken("messages"))
+    assert backlog.redis.exists(
+        redis_keys.dirty_taken(ONLY, "chats"), redis_keys.dirty_taken(ONLY, "messages")
+    )
 
     counts.reconcile()
 
@@ -137,9 +140,11 @@ def test_flags_are_taken_in_batches_and_each_is_taken(
     backlog: Backlog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("operations.counts.FLAG_BATCH", 7)
-    backlog.redis.sadd(redis_keys.dirty("messages"), *(f"token/{number}" for number in range(50)))
+    backlog.redis.sadd(
+        redis_keys.dirty(ONLY, "messages"), *(f"token/{number}" for number in range(50))
+    )
 
-    batches = [list(batch) for batch in take_flags("messages")]
+    batches = [list(batch) for batch in take_flags(ONLY, "messages")]
 
     assert max(map(len, batches)) <= 7
     assert {parent[1] for batch in batches for parent in batch} == set(range(50))
@@ -157,7 +162,7 @@ def test_lost_flags_are_made_up_for_by_counting_everything_once(
     counts.reconcile()
 
     assert messages_counts() == [1]
-    assert not read_authority().needs_full_count
+    assert not read_authority(ONLY).needs_full_count
     assert counts.reconcile()["messages_count"].counted == 0
 
 
@@ -181,7 +186,7 @@ def test_flags_that_are_lost_while_everything_is_counted_are_made_up_for_by_the_
 ) -> None:
     def lose_again(*_: object) -> dict[int, int]:
         monkeypatch.undo()
-        begin_epoch(read_authority(), Source.REDIS, "lost again")
+        begin_epoch(read_authority(ONLY), Source.REDIS, "lost again")
         return {}
 
     NumberAuthority.objects.update(needs_full_count=True)
@@ -189,7 +194,7 @@ def test_flags_that_are_lost_while_everything_is_counted_are_made_up_for_by_the_
 
     counts.reconcile()
 
-    assert read_authority().needs_full_count
+    assert read_authority(ONLY).needs_full_count
 
 
 def test_a_dry_run_knows_of_the_flags_in_redis(api: Api, backlog: Backlog, chat: str) -> None:

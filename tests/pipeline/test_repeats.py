@@ -13,7 +13,7 @@ from ingest.group_commit import GroupCommit
 from ingest.idempotency import IdempotentRequest, KeyReused, RequestKey
 from ingest.models import IdempotencyKey, Source
 from ingest.numbering.authority import take_over_for_database
-from ingest.numbering.fencing import begin_epoch_by_hand
+from ingest.numbering.fencing import begin_epochs_by_hand
 from ingest.submission import Submission
 from tests.api.client import Api
 from tests.api.problems import assert_problem
@@ -21,6 +21,7 @@ from tests.idempotency.test_repeats import ROUTES, send
 from tests.live.servers import eventually
 from tests.pipeline.backlog import Backlog, stored
 from tests.rows import new_message
+from tests.shards import ONLY
 
 
 def digest(text: str) -> str:
@@ -96,13 +97,13 @@ def test_a_repeat_whose_turn_comes_after_numbers_have_moved_to_redis(
     request = IdempotentRequest(RequestKey(digest("a"), digest("1")))
     group = [Submission([new_message(chat.split("/")[2], 1, "x")], request) for _ in range(2)]
     agent = backlog.pipeline._agent
-    take_over_for_database(agent.authority().generation.epoch, "a test")
+    take_over_for_database(ONLY, agent.authority(ONLY).generation.epoch, "a test")
     agent.refresh()
 
     def then_moving(work: Callable[[], Any]) -> Any:
         outcome = database.in_transaction(work)
         monkeypatch.undo()
-        begin_epoch_by_hand("a test")
+        begin_epochs_by_hand("a test")
         return outcome
 
     monkeypatch.setattr(database_numbers, "in_transaction", then_moving)
@@ -110,7 +111,7 @@ def test_a_repeat_whose_turn_comes_after_numbers_have_moved_to_redis(
     first, repeat = backlog.pipeline.commit(group)
 
     assert [row.number for row in first] == [row.number for row in repeat]  # type: ignore[union-attr]
-    assert agent.authority().source == Source.REDIS
+    assert agent.authority(ONLY).source == Source.REDIS
     assert len(stored()) == 1
 
 
@@ -152,7 +153,7 @@ def test_a_process_that_has_seen_nothing_finds_out_that_redis_was_emptied(
     first = say(api, chat).json()
     backlog.work()
     newcomer = Backlog(backlog.server)
-    monkeypatch.setattr(commit, "_group_commit", GroupCommit(newcomer.pipeline.commit))
+    monkeypatch.setattr(commit, "_at_once", GroupCommit(newcomer.pipeline.commit))
     backlog.redis.flushall()
 
     assert say(api, chat).json() == first
@@ -186,7 +187,9 @@ def test_keys_are_kept_while_the_database_gives_numbers_and_afterwards(
 
     backlog.server.start()
     eventually(
-        lambda: api.get("/health/ready") and backlog.pipeline._agent.authority().source == "redis",
+        lambda: (
+            api.get("/health/ready") and backlog.pipeline._agent.authority(ONLY).source == "redis"
+        ),
         30,
         "Redis gives numbers again",
     )

@@ -14,7 +14,7 @@ from django.db import (
 
 from applications.services import create_application
 from chats.models import Chat
-from infra.redis_client import redis_client
+from infra.redis_client import server_of
 from ingest import bulk_insert
 from ingest.database_numbers import number_and_store
 from ingest.idempotent_insert import store_one_by_one, store_rows
@@ -26,6 +26,7 @@ from ingest.writer import retry_while_database_is_down
 from messages_app.models import Message
 from tests.redis_server import RedisServer
 from tests.rows import new_chat, new_message
+from tests.shards import ONLY
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
@@ -236,7 +237,7 @@ def test_each_row_is_stored_alone_and_leaves_no_mark(redis_server: RedisServer) 
 
 def test_a_row_that_killed_its_worker_is_set_aside_untried(redis_server: RedisServer) -> None:
     rows = messages(3)
-    redis_client().set(attempt(rows[1].acceptance), 1)
+    server_of(ONLY).client.set(attempt(ONLY, rows[1].acceptance), 1)
 
     store_one_by_one(rows)
 
@@ -249,7 +250,7 @@ def test_a_row_that_was_stored_before_its_worker_was_killed_is_well(
 ) -> None:
     rows = messages(3)
     store_rows(rows)
-    redis_client().set(attempt(rows[1].acceptance), 1)
+    server_of(ONLY).client.set(attempt(ONLY, rows[1].acceptance), 1)
 
     store_one_by_one(rows)
 

@@ -13,6 +13,7 @@ from ingest.sweeper import sweep
 from messages_app.models import Message
 from tests.api.client import Api
 from tests.pipeline.backlog import Backlog, stored
+from tests.shards import ONLY
 
 
 def test_rows_older_than_a_minute_are_stored_and_younger_ones_are_not(
@@ -77,7 +78,7 @@ def test_what_the_workers_are_coming_to_is_left_to_them(
 
     assert stored() == [1, 2]
     assert (swept.stored, swept.left) == (1, 1)
-    backlog.redis.delete(redis_keys.progress("messages"))
+    backlog.redis.delete(redis_keys.progress(ONLY, "messages"))
     assert sweep().stored == 2
     assert stored() == [1, 2, 3, 4]
 
@@ -89,7 +90,7 @@ def test_what_is_left_to_the_workers_hides_no_others(
     api.say(chat, "x")
     other = api.new_chat()
     backlog.grow_old(90)
-    backlog.redis.set(redis_keys.progress("messages"), 1)
+    backlog.redis.set(redis_keys.progress(ONLY, "messages"), 1)
 
     swept = sweep()
 
@@ -105,7 +106,7 @@ def test_the_sweeper_s_own_work_does_not_hold_it_up(api: Api, backlog: Backlog, 
     backlog.grow_old(90)
 
     assert sweep().stored == 1
-    assert not backlog.redis.exists(redis_keys.progress("messages"))
+    assert not backlog.redis.exists(redis_keys.progress(ONLY, "messages"))
 
 
 def test_progress_is_by_the_clock_of_redis(api: Api, backlog: Backlog, chat: str) -> None:
@@ -115,19 +116,19 @@ def test_progress_is_by_the_clock_of_redis(api: Api, backlog: Backlog, chat: str
 
     backlog.work(lambda row: row.number == 1)
 
-    assert backlog.redis.get(redis_keys.progress("messages")) == first.split(b" ")[1]
-    assert 0 < int(backlog.redis.ttl(redis_keys.progress("messages"))) <= 30
+    assert backlog.redis.get(redis_keys.progress(ONLY, "messages")) == first.split(b" ")[1]
+    assert 0 < int(backlog.redis.ttl(redis_keys.progress(ONLY, "messages"))) <= 30
 
 
 def test_the_index_is_put_right(api: Api, backlog: Backlog, chat: str) -> None:
     api.say(chat, "x")
     name = f"{Chat.objects.get().application_token}/1"
-    young = backlog.redis.zscore(redis_keys.PENDING_PARENTS, name)
-    backlog.redis.zadd(redis_keys.PENDING_PARENTS, {name: 1, "nothing/1": 1})
+    young = backlog.redis.zscore(redis_keys.pending_parents(ONLY), name)
+    backlog.redis.zadd(redis_keys.pending_parents(ONLY), {name: 1, "nothing/1": 1})
 
     sweep()
 
-    assert backlog.redis.zrange(redis_keys.PENDING_PARENTS, 0, -1, withscores=True) == [
+    assert backlog.redis.zrange(redis_keys.pending_parents(ONLY), 0, -1, withscores=True) == [
         (name.encode(), young)
     ]
 

@@ -43,6 +43,7 @@ ADDED: dict[str, dict[str, object]] = {
     "messages": {"sender": None, "metadata": None, "erased_at": None},
     "chats": {"metadata": None},
     "imports": {"application_token": ""},
+    "numbering_processes": {"further": ""},
 }
 #: The applications of Django that there are since, and their tables.
 NEW_APPS = {"events", "webhooks"}

@@ -28,6 +28,7 @@ from tests.live.servers import eventually
 from tests.pipeline.conftest import queue
 from tests.pipeline.queue import TestQueue
 from tests.pipeline.worker import TestWorker
+from tests.shards import ONLY
 
 __all__ = ["queue"]
 
@@ -41,9 +42,9 @@ HASH = "ab" * 32
 
 #: Today's name of each key, by what the file calls it.
 KEYS: Mapping[str, Callable[[], str | bytes]] = {
-    "FENCE": lambda: redis_keys.FENCE,
-    "EPOCH": lambda: redis_keys.EPOCH,
-    "PENDING_PARENTS": lambda: redis_keys.PENDING_PARENTS,
+    "FENCE": lambda: redis_keys.fence(ONLY),
+    "EPOCH": lambda: redis_keys.epoch(ONLY),
+    "PENDING_PARENTS": lambda: redis_keys.pending_parents(ONLY),
     "EVERY_PENDING": lambda: redis_keys.EVERY_PENDING,
     "EVERY_REQUEST": lambda: redis_keys.EVERY_REQUEST,
     "parent_name of an application": lambda: redis_keys.parent_name((TOKEN,)),
@@ -53,10 +54,10 @@ KEYS: Mapping[str, Callable[[], str | bytes]] = {
     "prefix of the blocks of new chats": lambda: redis_keys.block(f"{TOKEN}/"),
     "pending chats": lambda: redis_keys.pending(TOKEN),
     "pending messages": lambda: redis_keys.pending(f"{TOKEN}/3"),
-    "dirty": lambda: redis_keys.dirty("messages"),
-    "dirty_taken": lambda: redis_keys.dirty_taken("messages"),
-    "progress": lambda: redis_keys.progress("chats"),
-    "attempt": lambda: redis_keys.attempt(f"{1:032x}"),
+    "dirty": lambda: redis_keys.dirty(ONLY, "messages"),
+    "dirty_taken": lambda: redis_keys.dirty_taken(ONLY, "messages"),
+    "progress": lambda: redis_keys.progress(ONLY, "chats"),
+    "attempt": lambda: redis_keys.attempt(ONLY, f"{1:032x}"),
     "request": lambda: redis_keys.request(TOKEN, REQUEST),
     "key_holder": lambda: redis_keys.key_holder(HASH),
     "revoked_key": lambda: redis_keys.revoked_key(HASH),
@@ -166,7 +167,7 @@ def _probe_key() -> str:
 
 def test_numbers_are_given_by_the_script_of_before() -> None:
     """With another text, each release would distrust the Redis that knows the other's."""
-    digest = script_digests(Generation(epoch=3, trust=2))["blocks"]
+    digest = script_digests(ONLY, Generation(epoch=3, trust=2))["blocks"]
 
     assert digest == BEFORE["scripts"]["blocks of epoch 3, trust 2"]
 

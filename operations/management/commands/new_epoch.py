@@ -9,7 +9,7 @@ from tqdm import tqdm
 from infra.commands import LineCommand, utf8
 from infra.rabbitmq.connection import BrokerUnavailable
 from infra.redis_client import RedisUnavailable, redis_is_configured
-from ingest.numbering.fencing import begin_epoch_by_hand
+from ingest.numbering.fencing import begin_epochs_by_hand
 from operations.restore import Recovery, recover
 
 MAX_REASON_CHARACTERS = 200
@@ -60,7 +60,7 @@ class Command(LineCommand):
         if options["restored"]:
             self._print(_recover(reason, options["skip"]))
         elif redis_is_configured():
-            self._print_epoch(begin_epoch_by_hand(reason))
+            self._print_epoch(begin_epochs_by_hand(reason))
         else:
             self.stdout.write("Nothing to do without REDIS_URL: the database gives the numbers.")
 
