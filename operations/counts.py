@@ -13,14 +13,13 @@ from operator import methodcaller
 from typing import Any
 
 import redis
-from django.db import OperationalError, connection
-from django.db.models import BigIntegerField, Count, F, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db import OperationalError
+from django.db.models import Count, F, QuerySet
 
 from infra.database import in_transaction
 from infra.jobs import Run, only_run
 from infra.logs import Event, get_logger
-from infra.natural_keys import batches_by_pk, with_keys
+from infra.natural_keys import batches_by_pk, number_by_pk, with_keys
 from infra.redis_client import (
     RedisUnavailable,
     Shard,
@@ -134,7 +133,11 @@ def _correct(
             # Also write a parent marked again meanwhile, or a busy chat would never be counted; but
             # not a parent that a later run has taken.
             mine = these.filter(pk__in=differing, count_state__in=(run.number, CountState.CHANGED))
-            _update(mine, **{kind.count_field: _by_pk(kind, differing)}, version=F("version") + 1)
+            _update(
+                mine,
+                **{kind.count_field: number_by_pk(kind.parent, differing)},
+                version=F("version") + 1,
+            )
         _update(these.filter(count_state=run.number), count_state=CountState.CURRENT)
         tally.add(parents, differing)
         progress(len(parents))
@@ -158,14 +161,6 @@ def _update(rows: "QuerySet[Any]", **values: Any) -> None:
             raise
         for pk in list(rows.values_list("pk", flat=True)):
             in_transaction(partial(rows.filter(pk=pk).update, **values))
-
-
-def _by_pk(kind: RecordType, counts: Mapping[int, int]) -> RawSQL:
-    """An expression with the count of each row; Django's `When` would be slower than the rest."""
-    column = connection.ops.quote_name(str(kind.parent._meta.pk.column))
-    whens = " ".join(["WHEN %s THEN %s"] * len(counts))
-    values = [value for pk_and_count in counts.items() for value in pk_and_count]
-    return RawSQL(f"CASE {column} {whens} END", values, BigIntegerField())  # noqa: S611 - marks only
 
 
 def take_flags(shard: Shard, kind: str) -> Iterator[Sequence[Key]]:

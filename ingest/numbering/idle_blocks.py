@@ -13,15 +13,17 @@ A database that is restored from a copy knows only the numbers of its time. Redi
 since as long as it has the blocks: hence the days.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import islice
 from typing import Any
 
+from django.db.models import QuerySet
+
 from infra.database import in_transaction
 from infra.jobs import only_run
-from infra.natural_keys import with_keys
+from infra.natural_keys import number_by_pk, with_keys
 from infra.redis_client import Shard, ask_redis, scan_pages
 from ingest import redis_keys
 from ingest.metrics import LEASES
@@ -140,9 +142,8 @@ def _hand_back(blocks: Blocks, generation: Generation, kind: RecordType, seen: _
 def _begin_leases(blocks: Blocks, generation: Generation, kind: RecordType, seen: _Seen) -> None:
     """Let each lease begin at the next number. If that is given meanwhile, it does no harm."""
     rows = _locked(blocks.shard, generation, kind, seen)
-    for row in rows:
-        row.lease_first = seen[row.key].next
-    kind.parent._default_manager.bulk_update(rows, ["lease_first"])
+    firsts = {row.pk: seen[row.key].next for row in rows}
+    _rows(kind, firsts).update(lease_first=number_by_pk(kind.parent, firsts))
 
 
 def _end_leases(
@@ -153,12 +154,18 @@ def _end_leases(
     wanted = {redis_keys.parent_name(row.key): seen[row.key] for row in rows}
     ended = blocks.end_early(generation, wanted) if wanted else ()
     rows = [row for row in rows if redis_keys.parent_name(row.key) in ended]
-    for row in rows:
-        row.number_ceiling = seen[row.key].next - 1
-        row.lease_first = row.lease_last = row.lease_at = None
-    changed = ["number_ceiling", "lease_first", "lease_last", "lease_at"]
-    kind.parent._default_manager.bulk_update(rows, changed)
+    ceilings = {row.pk: seen[row.key].next - 1 for row in rows}
+    _rows(kind, ceilings).update(
+        number_ceiling=number_by_pk(kind.parent, ceilings),
+        lease_first=None,
+        lease_last=None,
+        lease_at=None,
+    )
     return [row.key for row in rows]
+
+
+def _rows(kind: RecordType, pks: Iterable[int]) -> "QuerySet[Parent]":
+    return kind.parent._default_manager.filter(pk__in=list(pks))
 
 
 def _locked(shard: Shard, generation: Generation, kind: RecordType, seen: _Seen) -> list[Parent]:
@@ -170,6 +177,7 @@ def _locked(shard: Shard, generation: Generation, kind: RecordType, seen: _Seen)
     rows = kind.parent._default_manager.select_for_update().filter(
         with_keys(kind.parent_fields, seen), lease_epoch=generation.epoch
     )
+    rows = rows.only(*kind.parent_fields, "number_ceiling", "lease_last")
     return [
         row
         for row in rows.order_by("pk")

@@ -53,6 +53,21 @@ def test_numbers_go_on_without_a_gap(
     assert not NumberSkip.objects.exists()
 
 
+def test_each_chat_goes_on_where_it_was(process: Process, token: str) -> None:
+    accepted = process.commit([new_chat(token, "c") for _ in range(3)])
+    store_rows([row for row in accepted if isinstance(row, NumberedRow)])
+    for chat in (1, 2, 3):
+        process.messages(token, chat, 10 * chat)
+
+    assert hand_back(idle=AT_ONCE) == 4
+
+    rows = Chat.objects.order_by("chat_number")
+    assert list(rows.values_list("number_ceiling", "lease_first", "lease_last", "lease_at")) == [
+        (10 * chat, None, None, None) for chat in (1, 2, 3)
+    ]
+    assert [process.messages(token, chat) for chat in (1, 2, 3)] == [[11], [21], [31]]
+
+
 def test_the_database_goes_on_where_the_block_ended(
     process: Process, token: str, stored_chat: None, redis_server: RedisServer
 ) -> None:
