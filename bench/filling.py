@@ -21,6 +21,7 @@ _ROWS_AT_ONCE = 50_000
 _REMOVED_AT_ONCE = 20_000
 _INDEX_SECONDS = 120.0
 _PURGE_SECONDS = 300.0
+_TOKENS_AT_ONCE = 500
 _UNPURGED = 1000
 
 _APPLICATION = """INSERT INTO applications
@@ -62,18 +63,29 @@ def filled(
     Raises BenchError when the rows cannot be stored or removed. The rows of a run that was killed
     are removed by the next run.
     """
-    # An index that is being built is filled from the table, so it would get these rows.
-    wait_until(is_index_complete, _INDEX_SECONDS, "the search index is complete")
-    _remove(database)
-    try:
+    with removed(database, _NAME):
         made = [_fill(database, chats, messages) for _ in range(applications)]
-        # Otherwise the optimizer learns of them only when its statistics are renewed.
-        database.execute("ANALYZE TABLE chats, messages")
+        refresh_statistics(database)
         if is_indexed:
             index_rows([chat.token for chat, *_ in made])
         yield [chat for several in made for chat in several]
+
+
+def refresh_statistics(database: Database) -> None:
+    """Let the optimizer know of many new rows, which it would only learn of later."""
+    database.execute("ANALYZE TABLE applications, chats, messages")
+
+
+@contextmanager
+def removed(database: Database, name: str) -> Iterator[None]:
+    """Remove all applications of this name, with what is in them, before and after the block."""
+    # An index that is being built is filled from the table, so it would get these rows.
+    wait_until(is_index_complete, _INDEX_SECONDS, "the search index is complete")
+    _remove(database, name)
+    try:
+        yield
     finally:
-        _remove(database)
+        _remove(database, name)
         # Until then the server's own cleaning would slow what follows.
         wait_until(lambda: _is_purged(database), _PURGE_SECONDS, "removed rows are purged", 0.5)
 
@@ -97,20 +109,22 @@ def _fill(database: Database, chats: int, messages: int) -> list[Chat]:
     return made
 
 
-def _remove(database: Database) -> None:
+def _remove(database: Database, name: str) -> None:
     """Remove all applications of this name, with what is in them."""
-    tokens = [one for [one] in database.execute(_TOKENS, _NAME)]
+    tokens = [one for [one] in database.execute(_TOKENS, name)]
     if not tokens:
         return
-    for token in tokens:
+    for start in range(0, len(tokens), _TOKENS_AT_ONCE):
+        some = tokens[start : start + _TOKENS_AT_ONCE]
+        marks = ", ".join(["%s"] * len(some))
         for table, column in _TABLES.items():
-            statement = f"DELETE FROM {table} WHERE {column} = %s LIMIT {_REMOVED_AT_ONCE}"  # noqa: S608
+            statement = f"DELETE FROM {table} WHERE {column} IN ({marks}) LIMIT {_REMOVED_AT_ONCE}"  # noqa: S608
             removed = _REMOVED_AT_ONCE
             while removed == _REMOVED_AT_ONCE:
-                database.execute(statement, token)
+                database.execute(statement, *some)
                 removed = database.number("SELECT ROW_COUNT()")
     unindex_rows(tokens)
-    database.execute("ANALYZE TABLE chats, messages")
+    refresh_statistics(database)
 
 
 def _is_purged(database: Database) -> bool:

@@ -64,6 +64,10 @@ GOALS = (
     Goal("list page at 1,000,000 / page 1", "list_page_at_1m_ms", "page1", at_most=1.2),
     Goal("search at 1M / at 10k in the index", "search_ms_1000000", "smallest", at_most=1.5),
     Goal("count job, 1 % / 100 % flagged", "reconcile_s_1pct", "100pct", at_most=0.05),
+    Goal("message with 1M chats / with 1k", "scale_1m_ms", "smallest", at_most=1.2),
+    Goal("the same, 10,000 applications / one", "scale_1m_of_10k_ms", "smallest", at_most=1.2),
+    Goal("1k chats beside 2M others / alone", "scale_1k_ms", "alone", at_most=1.2),
+    Goal("Redis with 1M idle chats, MB", "redis_1m_idle_mb", at_most=10),
     Goal("memory of web after 1M requests / 10k", _MEMORY, "after_10k", at_most=1.1),
 )
 
