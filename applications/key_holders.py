@@ -6,11 +6,12 @@ names the epoch in which it was read, and one of an earlier epoch does not count
 marked as revoked, so a late entry for it does not count either.
 """
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from secrets import compare_digest
+from functools import partial
 from typing import Any, NewType
 
 from django.contrib.auth.models import User
@@ -21,7 +22,7 @@ from django.db.models.functions import Coalesce
 from applications.models import Application, OperatorKey
 from infra.database import database_breaker, read_again
 from infra.errors import Unavailable
-from infra.redis_client import RedisUnavailable, ask_redis, shard_of
+from infra.redis_client import RedisUnavailable, Shard, ask_redis, shard_of
 from ingest import redis_keys
 from ingest.group_commit import GroupCommit, OutcomeOpen, QueueIsFull
 from ingest.models import FIRST_EPOCH, NumberAuthority
@@ -34,11 +35,22 @@ KEPT_FOR = timedelta(days=7)
 REVOKED_FOR = 2 * KEPT_FOR
 
 
-def remember_holder(key_hash: str, holder: str, epoch: int) -> None:
-    """Keep the holder that the database named in this epoch; nothing without Redis."""
-    with suppress(RedisUnavailable):
-        name, value = redis_keys.key_holder(key_hash), f"{epoch} {holder}"
-        ask_redis(shard_of(key_hash), lambda server: server.set(name, value, ex=KEPT_FOR))
+def remember_holders(holders: Mapping[str, str], epoch: int) -> None:
+    """Keep the holders that the database named in this epoch, by hash; nothing without Redis."""
+    by_shard: defaultdict[Shard, dict[str, str]] = defaultdict(dict)
+    for key_hash, holder in holders.items():
+        name = redis_keys.key_holder(key_hash)
+        by_shard[shard_of(key_hash)][name] = f"{epoch} {holder}"
+    for shard, entries in by_shard.items():
+        with suppress(RedisUnavailable):
+            ask_redis(shard, partial(_set_all, entries))
+
+
+def _set_all(entries: Mapping[str, str], server: Any) -> None:
+    pipeline = server.pipeline(transaction=False)
+    for name, entry in entries.items():
+        pipeline.set(name, entry, ex=KEPT_FOR)
+    pipeline.execute()
 
 
 def revoke_in_redis(key_hash: str) -> None:
@@ -106,15 +118,13 @@ def _from_database(key_hashes: Collection[KeyHash]) -> dict[KeyHash, Identity] |
     except (OperationalError, InterfaceError) as error:
         database.open(error)
         return None
-    known: dict[KeyHash, Identity] = {}
-    for stored, holder, epoch in found:
-        # The database's collation may match more hashes.
-        key_hash = next((one for one in key_hashes if compare_digest(stored, one)), None)
-        if key_hash:
-            latest_epoch.learn(epoch)
-            remember_holder(key_hash, holder, epoch)
-            known[key_hash] = _identity(holder)
-    return known
+    # The database's collation may match more hashes.
+    holders = {stored: holder for stored, holder, _ in found if stored in key_hashes}
+    if holders:
+        epoch = max(epoch for *_, epoch in found)  # one statement, so all have the same
+        latest_epoch.learn(epoch)
+        remember_holders(holders, epoch)
+    return {key_hash: _identity(holder) for key_hash, holder in holders.items()}
 
 
 def _rows(

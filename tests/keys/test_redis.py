@@ -8,7 +8,7 @@ import pytest
 from api.views import ApiView
 from applications import key_holders
 from applications.authentication import forget_identities, hash_of
-from applications.key_holders import remember_holder
+from applications.key_holders import remember_holders
 from applications.services import revoke_operator_key, rotate_key
 from infra import database
 from infra.redis_client import server_of
@@ -94,7 +94,7 @@ def test_who_read_the_old_key_before_and_tells_redis_late_does_not_revive_it(own
     epoch = read_authority(ONLY).epoch
     rotate_key(token=owner.token)
 
-    remember_holder(hash_of(owner.key), owner.token, epoch)
+    remember_holders({hash_of(owner.key): owner.token}, epoch)
 
     with no_database():
         assert_problem(owner.api.get(owner.path), 401)
