@@ -7,7 +7,7 @@ costs what it costs in a chat that a client has made.
 
 import random
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,14 +15,15 @@ from functools import cached_property
 from bench.filling import refresh_statistics, removed
 from bench.product import Chat, Database
 from bench.product_blocks import current_epoch, forget_blocks, open_blocks
+from bench.product_code import new_key
 from ingest.numbering.leases import FIRST_LEASE
 
 _TOKEN_BYTES = 12
 _AT_ONCE = 500
 _APPLICATIONS = """INSERT INTO applications
- (token, name, chats_count, number_ceiling, count_state, created_at, updated_at, version,
+ (token, key_hash, name, chats_count, number_ceiling, count_state, created_at, updated_at, version,
  lease_epoch, lease_first, lease_last, lease_at) VALUES """
-_APPLICATION = """(%s, %s, %s, %s, 0, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), 1,
+_APPLICATION = """(%s, %s, %s, %s, %s, 0, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), 1,
  %s, 1, %s, UTC_TIMESTAMP(6))"""
 _CHATS = """INSERT INTO chats
  (application_token, chat_number, name, messages_count, number_ceiling, count_state,
@@ -38,10 +39,15 @@ _WRONG = """SELECT COUNT(*) FROM (
 
 @dataclass(frozen=True)
 class ManyChats:
-    """Applications that each have chats 1 to `chats_each`."""
+    """Applications, by their tokens and keys, that each have chats 1 to `chats_each`."""
 
-    tokens: Sequence[str]
+    keys: Mapping[str, str]
     chats_each: int
+
+    @cached_property
+    def tokens(self) -> Sequence[str]:
+        """The tokens of the applications."""
+        return list(self.keys)
 
     @cached_property
     def _random(self) -> random.Random:
@@ -51,7 +57,7 @@ class ManyChats:
         """Random chats among the first ones of each application, `chats` of all together."""
         each = chats // len(self.tokens)
         for token in self._random.choices(self.tokens, k=count):
-            yield Chat(token, self._random.randint(1, each))
+            yield Chat(token, self._random.randint(1, each), self.keys[token])
 
     def with_wrong_numbers(self, database: Database) -> int:
         """Chats whose stored messages do not have the numbers 1 to N, each once."""
@@ -64,24 +70,25 @@ class ManyChats:
 @contextmanager
 def many_chats(database: Database, *, applications: int, chats: int) -> Iterator[ManyChats]:
     """Yield new applications with `chats` chats of all together, and remove them afterwards."""
-    tokens = [secrets.token_hex(_TOKEN_BYTES) for _ in range(applications)]
-    made = ManyChats(tokens, chats // applications)
+    keys = {secrets.token_hex(_TOKEN_BYTES): new_key() for _ in range(applications)}
+    made = ManyChats({token: key for token, (key, _) in keys.items()}, chats // applications)
+    hashes = {token: key_hash for token, (_, key_hash) in keys.items()}
     name = f"bench: {applications} with {chats}"
     with removed(database, name):
         try:
-            _store(database, made, name)
-            open_blocks(dict.fromkeys(tokens, made.chats_each))
+            _store(database, made, name, hashes)
+            open_blocks(dict.fromkeys(made.tokens, made.chats_each))
             refresh_statistics(database)
             yield made
         finally:
-            forget_blocks(dict.fromkeys(tokens, made.chats_each))
+            forget_blocks(dict.fromkeys(made.tokens, made.chats_each))
 
 
-def _store(database: Database, made: ManyChats, name: str) -> None:
+def _store(database: Database, made: ManyChats, name: str, hashes: Mapping[str, str]) -> None:
     """Insert the rows. Each row's lease is the one that its block gets."""
     epoch, chats = current_epoch(), made.chats_each
     for tokens in _in_pieces(made.tokens):
-        values = [(token, name, chats, chats, epoch, chats) for token in tokens]
+        values = [(token, hashes[token], name, chats, chats, epoch, chats) for token in tokens]
         statement = _APPLICATIONS + ", ".join([_APPLICATION] * len(tokens))
         database.execute(statement, *(value for row in values for value in row))
         statement = _CHATS.format(chats, ", ".join(["%s"] * len(tokens)))

@@ -17,7 +17,7 @@ from statistics import median
 
 from bench import BenchError, texts
 from bench.many_chats import ManyChats, many_chats
-from bench.processes import processor_seconds, wait_until
+from bench.processes import Server, processor_seconds, product_server, wait_until
 from bench.product import Database, backlog
 from bench.product_blocks import hand_back_blocks, redis_bytes
 from bench.product_code import reconcile_counts
@@ -35,14 +35,15 @@ from bench.rounds import Target, interleave
 from bench.services import parts, services
 from bench.wrk import Load, Request, checked, request_file
 
-ALONE, HANDED_BACK = "alone", "handed_back"
+ALONE, HANDED_BACK, WITH_KEYS = "alone", "handed_back", "_with_keys"
 
 #: More than are sent in a round, so that each chat is drawn anew.
 _REQUESTS = 40_000
-_ALONE_ROUNDS, _FIRST_ROUNDS = 2, 1
+_ALONE_ROUNDS, _FIRST_ROUNDS = 2, 3
 #: Longer than any request takes: nothing is sent meanwhile.
 _IDLE_SECONDS = 10
 _MB = 1e6
+_KEYS_REQUIRED = {"REQUIRE_KEYS": "1", "RATE_LIMIT": ""}
 _NEWEST = "SELECT COALESCE(MAX(id), 0) FROM messages"
 _LATER = "SELECT COUNT(*) FROM messages WHERE id > %s"
 
@@ -79,30 +80,37 @@ class _Meter:
         self._bodies = texts.bodies(_REQUESTS)
         self._pids = {name: part.pids for name, part in parts().items()}
 
-    def cost(self, made: ManyChats, chats: int) -> Cost:
-        """What a message to a random one of these chats costs, until all are stored and indexed."""
+    def cost(self, made: ManyChats, chats: int, with_keys: Server | None = None) -> Cost:
+        """What a message to a random one of these chats costs, until all are stored and indexed.
+
+        With a server that requires keys, that server gets the messages, with their keys.
+        """
         database, newest = self._database, self._database.number(_NEWEST)
-        with request_file(self._requests(made, chats)) as file:
+        with request_file(self._requests(made, chats, is_keyed=bool(with_keys))) as file:
             target = Target(
                 "this system",
-                services().base_url,
+                with_keys.url if with_keys else services().base_url,
                 file,
                 self._connections,
                 rows_in_table=partial(database.number, _LATER, newest),
                 backlog=partial(backlog, database),
             )
-            before = self._used()
+            before = self._used(with_keys)
             load = checked(target.send(self._seconds))
-        after = self._used()
-        each = {name: 1000 * (after[name] - before[name]) / load.answered for name in after}
+            # Those in flight at the end of the load are not counted as answered, and cost as much.
+            messages = target.rows()
+        after = self._used(with_keys)
+        each = {name: 1000 * (after[name] - before[name]) / messages for name in after}
         return Cost(each, load)
 
-    def _requests(self, made: ManyChats, chats: int) -> Iterator[Request]:
+    def _requests(self, made: ManyChats, chats: int, *, is_keyed: bool) -> Iterator[Request]:
         for chat, body in zip(made.draw(chats, _REQUESTS), self._bodies, strict=True):
-            yield Request("POST", chat.messages_path, {"body": body})
+            header = f"Authorization: Bearer {chat.key}" if is_keyed else ""
+            yield Request("POST", chat.messages_path, {"body": body}, header)
 
-    def _used(self) -> dict[str, float]:
-        return {name: processor_seconds(pids) for name, pids in self._pids.items()}
+    def _used(self, server: Server | None) -> dict[str, float]:
+        used = {name: processor_seconds(pids) for name, pids in self._pids.items()}
+        return {**used, "web": server.processor_seconds()} if server else used
 
 
 def scale(
@@ -116,13 +124,19 @@ def scale(
     before = redis_bytes()
     alone = _alone(database, meter, smallest)
     with many_chats(database, applications=1, chats=largest) as one:
-        with many_chats(database, applications=applications, chats=largest) as several:
+        with (
+            many_chats(database, applications=applications, chats=largest) as several,
+            product_server("scale", _KEYS_REQUIRED) as server,
+        ):
             measures = {
                 name_of(made, chats): partial(meter.cost, made, chats)
                 for made in (one, several)
                 for chats in sizes
                 if chats >= len(made.tokens)
             }
+            for made, chats in ((one, smallest), (several, largest)):
+                name = name_of(made, chats) + WITH_KEYS
+                measures[name] = partial(meter.cost, made, chats, server)
             costs = interleave(measures, rounds)
             _check_numbers(database, several)
         reconcile_counts()
@@ -171,14 +185,16 @@ def _hand_back(before: int, chats: int) -> Memory:
 def cost_figures(
     alone: Sequence[Cost], costs: Mapping[str, Sequence[Cost]], first: Sequence[Cost]
 ) -> dict[str, Figure]:
-    """The figures of each size, by their costs in the same rounds; the first size is the smallest.
+    """The figures of each size, by their costs in the same rounds.
 
-    `first`: of the first message after the block of its chat was handed back.
+    The first size is the smallest, with keys and without. `first`: of the first message after the
+    block of its chat was handed back.
     """
     smallest = next(iter(costs))
     figures = {}
     for name, several in costs.items():
-        pairs = list(zip(several, costs[smallest], strict=True))
+        of_same_kind = (one for one in costs if one.endswith(WITH_KEYS) == name.endswith(WITH_KEYS))
+        pairs = list(zip(several, costs[next(of_same_kind)], strict=True))
         ratios = {
             "smallest": median(cost.ms / base.ms for cost, base in pairs),
             ALONE: _ms(several) / _ms(alone),

@@ -66,6 +66,7 @@ GOALS = (
     Goal("count job, 1 % / 100 % flagged", "reconcile_s_1pct", "100pct", at_most=0.05),
     Goal("message with 1M chats / with 1k", "scale_1m_ms", "smallest", at_most=1.2),
     Goal("the same, 10,000 applications / one", "scale_1m_of_10k_ms", "smallest", at_most=1.2),
+    Goal("the same, with keys", "scale_1m_of_10k_with_keys_ms", "smallest", at_most=1.2),
     Goal("1k chats beside 2M others / alone", "scale_1k_ms", "alone", at_most=1.2),
     Goal("Redis with 1M idle chats, MB", "redis_1m_idle_mb", at_most=10),
     Goal("memory of web after 1M requests / 10k", _MEMORY, "after_10k", at_most=1.1),

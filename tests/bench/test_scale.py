@@ -7,12 +7,12 @@ import pytest
 
 from bench.many_chats import ManyChats
 from bench.report import Figure
-from bench.scale import Cost, Memory, cost_figures, memory_figures, name_of
+from bench.scale import WITH_KEYS, Cost, Memory, cost_figures, memory_figures, name_of
 from bench.summary import GOALS
 from bench.wrk import Load
 
-ONE = ManyChats(["a"], 1_000_000)
-SEVERAL = ManyChats([f"{number}" for number in range(10_000)], 100)
+ONE = ManyChats({"a": "key"}, 1_000_000)
+SEVERAL = ManyChats({f"{number}": "key" for number in range(10_000)}, 100)
 
 
 def costs(*ms: float) -> Sequence[Cost]:
@@ -40,6 +40,8 @@ def figures() -> dict[str, Figure]:
         name_of(ONE, 1000): costs(1, 2, 4),
         name_of(ONE, 1_000_000): costs(1.1, 2.2, 4),
         name_of(SEVERAL, 1_000_000): costs(1.2, 2.4, 4.8),
+        name_of(ONE, 1000) + WITH_KEYS: costs(2, 2, 2),
+        name_of(SEVERAL, 1_000_000) + WITH_KEYS: costs(3, 3, 3),
     }
     memory = Memory(
         before=2_000_000, with_blocks=160_000_000, after=3_000_000, handed_back=100, seconds=5
@@ -60,6 +62,7 @@ def test_a_slow_round_does_not_count_as_growth() -> None:
     [
         ("scale_1m_ms", "smallest", 1.1),
         ("scale_1m_of_10k_ms", "smallest", 1.2),
+        ("scale_1m_of_10k_with_keys_ms", "smallest", 1.5),
         ("scale_1k_ms", "alone", 1.0),
         ("redis_1m_idle_mb", "", 3.0),
     ],
