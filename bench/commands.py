@@ -138,7 +138,7 @@ COMMANDS: Mapping[str, Command] = {
         {
             "sizes": ((1000, 10_000, 100_000, 1_000_000), (1000, 10_000)),
             "applications": (10_000, 100),
-            **_rounds(3.0, 4),
+            **_rounds(3.0, 5),
         },
         budget=600,
     ),

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from bench.filling import refresh_statistics, removed
 from bench.product import Chat, Database
-from bench.product_blocks import current_epoch, forget_blocks, open_blocks
+from bench.product_blocks import current_epoch, forget_blocks, forget_holders, open_blocks
 from bench.product_code import new_key
 from ingest.numbering.leases import FIRST_LEASE
 
@@ -82,6 +82,7 @@ def many_chats(database: Database, *, applications: int, chats: int) -> Iterator
             yield made
         finally:
             forget_blocks(dict.fromkeys(made.tokens, made.chats_each))
+            forget_holders(hashes.values())
 
 
 def _store(database: Database, made: ManyChats, name: str, hashes: Mapping[str, str]) -> None:

@@ -1,9 +1,9 @@
-"""Blocks of numbers in Redis, by the product's own code: opened, handed back, and their memory.
+"""What Redis holds for many chats, by the product's own code: blocks of numbers, and their memory.
 
 Needs Django to be set up with the product's settings.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from itertools import islice
 
@@ -73,6 +73,13 @@ def forget_blocks(chats: Mapping[str, int]) -> None:
         server.unlink(redis_keys.block(token))
         while some := list(islice(numbers, _OPENED_AT_ONCE)):
             server.unlink(*(redis_keys.block(f"{token}/{number}") for number in some))
+
+
+def forget_holders(key_hashes: Iterable[str]) -> None:
+    """Remove from Redis what it knows of these keys, whose applications are removed."""
+    hashes = iter(key_hashes)
+    while some := list(islice(hashes, _OPENED_AT_ONCE)):
+        redis_client().unlink(*map(redis_keys.key_holder, some))
 
 
 def hand_back_blocks(idle_seconds: float) -> int:
