@@ -9,21 +9,29 @@ from itertools import islice
 
 from bench import BenchError
 from infra.jobs import JobIsRunning
-from infra.redis_client import RedisUnavailable, redis_client, scan_pages
+from infra.redis_client import RedisUnavailable, Shard, scan_pages, server_of
 from ingest import redis_keys
 from ingest.numbering.agent import NumberingAgent
 from ingest.numbering.authority import read_authority
-from ingest.numbering.blocks import BlockDemand, RequestNumbers
+from ingest.numbering.blocks import (
+    BlockDemand,
+    RequestNumbers,
+    ShardDemand,
+    accept_together,
+)
+from ingest.numbering.errors import NoNumbers
 from ingest.numbering.idle_blocks import NotNow, hand_back
 from ingest.numbering.leases import FIRST_LEASE
 from ingest.records import Lease
 
 _OPENED_AT_ONCE = 1000
+#: The stack of the benchmarks has a single server.
+_ONLY = Shard()
 
 
 def current_epoch() -> int:
     """The epoch in which numbers are given now."""
-    return read_authority().epoch
+    return read_authority(_ONLY).epoch
 
 
 def open_blocks(chats: Mapping[str, int]) -> None:
@@ -31,18 +39,20 @@ def open_blocks(chats: Mapping[str, int]) -> None:
 
     The lease of each application and chat must be in its row.
     """
-    agent, server = NumberingAgent(), redis_client()
+    agent, server = NumberingAgent(), server_of(_ONLY).client
     try:
-        generation, blocks = agent.authority().generation, agent.blocks
+        generation, blocks = agent.authority(_ONLY).generation, agent.blocks[_ONLY]
         for token, count in chats.items():
             block = blocks.open(generation, token, 0)
             lease = Lease(generation.epoch, 1, count)
             blocks.install_block(generation, token, block, lease)
         for some in _demands(chats):
-            blocks.accept(generation, some)
+            [answer] = accept_together([ShardDemand(blocks, generation, some)])
+            if isinstance(answer, NoNumbers):
+                raise BenchError(f"Redis gives no numbers: {type(answer).__name__}")
             # Chats that are numbered are pending. These are stored already.
             tokens = [demand.parent for demand in some]
-            server.zrem(redis_keys.PENDING_PARENTS, *tokens)
+            server.zrem(redis_keys.pending_parents(_ONLY), *tokens)
             server.unlink(*map(redis_keys.pending, tokens))
     finally:
         agent.end()
@@ -67,7 +77,7 @@ def _demands(chats: Mapping[str, int]) -> Iterator[list[BlockDemand]]:
 
 def forget_blocks(chats: Mapping[str, int]) -> None:
     """Remove the blocks of these applications, and of their chats 1 to N, from Redis."""
-    server = redis_client()
+    server = server_of(_ONLY).client
     for token, count in chats.items():
         numbers = iter(range(1, count + 1))
         server.unlink(redis_keys.block(token))
@@ -79,7 +89,7 @@ def forget_holders(key_hashes: Iterable[str]) -> None:
     """Remove from Redis what it knows of these keys, whose applications are removed."""
     hashes = iter(key_hashes)
     while some := list(islice(hashes, _OPENED_AT_ONCE)):
-        redis_client().unlink(*map(redis_keys.key_holder, some))
+        server_of(_ONLY).client.unlink(*map(redis_keys.key_holder, some))
 
 
 def hand_back_blocks(idle_seconds: float) -> int:
@@ -92,9 +102,9 @@ def hand_back_blocks(idle_seconds: float) -> int:
 
 def redis_bytes() -> int:
     """Memory that Redis uses beside the keys of idempotent requests."""
-    server = redis_client()
+    server = server_of(_ONLY).client
     pipeline = server.pipeline(transaction=False)
-    for names in scan_pages(redis_keys.EVERY_REQUEST):
+    for _, names in scan_pages(redis_keys.EVERY_REQUEST):
         for name in names:
             pipeline.memory_usage(name)
     # A key that expires is also in a table of these; hardly any others are.
