@@ -20,7 +20,7 @@ from django.db.models import F, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from applications.models import Application, OperatorKey
-from infra.database import database_breaker, read_again
+from infra.database import database_breaker, read_in_thread
 from infra.errors import Unavailable
 from infra.redis_client import RedisUnavailable, Shard, ask_redis, shard_of
 from ingest import redis_keys
@@ -114,7 +114,7 @@ def _from_database(key_hashes: Collection[KeyHash]) -> dict[KeyHash, Identity] |
     try:
         applications = _rows(Application.objects.annotate(holder=F("token")), key_hashes)
         operators = _rows(OperatorKey.objects.annotate(holder=Value(_OPERATOR)), key_hashes)
-        found = read_again(lambda: list(applications.union(operators, all=True)))
+        found = read_in_thread(lambda: list(applications.union(operators, all=True)))
     except (OperationalError, InterfaceError) as error:
         database.open(error)
         return None

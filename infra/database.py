@@ -66,15 +66,23 @@ def _transact(work: Callable[[], Result]) -> Result:
         return work()
 
 
-def read_again(work: Callable[[], Result]) -> Result:
-    """The result of `work`, which only reads, and is done twice if its connection had broken."""
+def read_in_thread(work: Callable[[], Result]) -> Result:
+    """The result of `work`, which only reads; done again, once, if its connection had broken."""
     began = time.monotonic()
     renew_connection()
     try:
         return work()
     except (OperationalError, InterfaceError) as error:
-        if connection.in_atomic_block or not _broke_at_once(error, began):
-            raise
+        return read_again(work, error, began)
+
+
+def read_again(work: Callable[[], Result], error: Exception, began: float) -> Result:
+    """Do this work again, which failed with the error; raises it unless its connection had broken.
+
+    `began`: when the work began, by the monotonic clock.
+    """
+    if connection.in_atomic_block or not _broke_at_once(error, began):
+        raise error
     close_connection()
     return work()
 

@@ -7,6 +7,7 @@ Requests on the event loop read together: those that wait at the same time share
 one round trip to Redis. In a thread, each request reads alone, over the thread's own connection.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from enum import StrEnum
 from functools import cache, partial
 from typing import Any
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Model
 
 from infra.database import read_again, wait_in_thread
@@ -223,7 +224,12 @@ def _filling(model: type[Model], name: str, number: str) -> str:
 
 
 def _answer_in_thread(questions: Sequence[Question]) -> Sequence[Sequence[Any]]:
-    return read_again(partial(_answer, questions))
+    connection.close_if_unusable_or_obsolete()  # as Django does before each request
+    began = time.monotonic()
+    try:
+        return _answer(questions)
+    except (OperationalError, InterfaceError) as error:
+        return read_again(partial(_answer, questions), error, began)
 
 
 _stored: Batcher[Question, Sequence[Any]] = Batcher("stored-rows", _answer_in_thread)

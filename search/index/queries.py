@@ -13,7 +13,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError
 
 from infra.breaker import Breaker
-from infra.database import database_breaker, read_again
+from infra.database import database_breaker, read_in_thread
 from infra.event_loop import Batcher, BatchLimits, is_in_greenlet
 from infra.logs import Event, get_logger
 from infra.natural_keys import in_pieces
@@ -208,7 +208,7 @@ def _erased_together(searches: Sequence[Sequence[Key]]) -> list[set[Key]]:
     pieces = list(in_pieces(MESSAGES.key_fields, keys))
     found: set[Key] = set()
     try:
-        found = read_again(lambda: {key for wanted in pieces for key in erased.filter(wanted)})
+        found = read_in_thread(lambda: {key for wanted in pieces for key in erased.filter(wanted)})
     except (OperationalError, InterfaceError) as error:
         database_breaker().open(error)
     return [found.intersection(some) for some in searches]

@@ -4,7 +4,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from infra.database import in_transaction, read_again
+from infra.database import in_transaction, read_in_thread
 from infra.models import Job
 
 pytestmark = [pytest.mark.stack, pytest.mark.django_db(transaction=True)]
@@ -25,10 +25,10 @@ def new_job() -> None:
     Job.objects.create(name="a job", started_at=timezone.now())
 
 
-def test_what_was_read_from_a_closed_connection_is_read_again() -> None:
+def test_what_was_read_from_a_closed_connection_is_read_in_thread() -> None:
     new_job()
     lose_connection()
-    assert read_again(Job.objects.count) == 1
+    assert read_in_thread(Job.objects.count) == 1
 
 
 @pytest.mark.parametrize("inside", [False, True])
