@@ -43,9 +43,9 @@ def open_blocks(chats: Mapping[str, int]) -> None:
     try:
         generation, blocks = agent.authority(_ONLY).generation, agent.blocks[_ONLY]
         for token, count in chats.items():
-            block = blocks.open(generation, token, 0)
+            opened = blocks.open_all(generation, {token: 0})
             lease = Lease(generation.epoch, 1, count)
-            blocks.install_block(generation, token, block, lease)
+            blocks.install_all(generation, {token: (opened[token], lease)})
         for some in _demands(chats):
             [answer] = accept_together([ShardDemand(blocks, generation, some)])
             if isinstance(answer, NoNumbers):

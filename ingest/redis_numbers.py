@@ -12,7 +12,7 @@ from django.db import DatabaseError, InterfaceError
 
 from infra.database import database_breaker
 from infra.errors import DomainError, Unavailable
-from infra.redis_client import Shard, shard_of
+from infra.redis_client import Shard
 from ingest import redis_keys
 from ingest.edits import store_if_pending
 from ingest.idempotency import Record, records
@@ -23,13 +23,14 @@ from ingest.numbering.agent import NumberingAgent
 from ingest.numbering.blocks import (
     BlockAnswer,
     BlockDemand,
+    Blocks,
     KnownRequest,
     RequestNumbers,
     ShardDemand,
     accept_together,
 )
 from ingest.numbering.errors import NoNumbers
-from ingest.numbering.leases import FIRST_LEASE, extend_block
+from ingest.numbering.leases import FIRST_LEASE, extend_blocks
 from ingest.read_your_writes import MaybeQueued, may_be_queued
 from ingest.records import Key, Lease, NumberedRow, from_microseconds, record_type_of_parent
 from ingest.redis_keys import parent_name
@@ -42,21 +43,29 @@ class DatabaseUnavailable(Unavailable):
     detail = "The database is unavailable, and no numbers are left."
 
 
-def _provide_block(
-    agent: NumberingAgent, generation: Generation, parent: Key, count: int
-) -> DomainError | None:
-    """Extend the parent's block by at least `count` numbers; the error if that is impossible."""
-    blocks = agent.blocks[shard_of(str(parent[0]))]
-    if extend_block(blocks, generation, parent, count):
-        return None
+def _provide_blocks(
+    blocks: Blocks, generation: Generation, wanted: Mapping[Key, int]
+) -> Mapping[Key, DomainError]:
+    """Extend the parents' blocks by so many numbers or more; the errors where that is impossible.
+
+    Raises NoNumbers, and errors of the database.
+    """
+    missing = wanted.keys() - extend_blocks(blocks, generation, wanted)
+    if not missing:
+        return {}
     # A parent that is still pending is stored first; one that was just stored is found now.
-    if len(parent) > 1:
-        store_if_pending(parent)
-    if extend_block(blocks, generation, parent, count):
-        return None
-    return (
-        MaybeQueued() if may_be_queued(parent) else record_type_of_parent(parent).parent_missing()
-    )
+    for parent in missing:
+        if len(parent) > 1:
+            store_if_pending(parent)
+    left = {parent: wanted[parent] for parent in missing}
+    missing = missing - extend_blocks(blocks, generation, left)
+    return {parent: _refusal(parent) for parent in missing}
+
+
+def _refusal(parent: Key) -> DomainError:
+    if may_be_queued(parent):
+        return MaybeQueued()
+    return record_type_of_parent(parent).parent_missing()
 
 
 class StoredKeys:
@@ -159,16 +168,16 @@ def number_from_redis(
     with _redis_seconds.time():
         given = accept_together([one.demand for one in asked]) if asked else []
     errors: dict[Shard, NoNumbers] = {}
-    short: list[tuple[_Asked, _Waiting]] = []
+    all_short: list[tuple[_Asked, Mapping[Key, _Waiting]]] = []
     # Apply the numbers before anything else can fail.
     for one, answers in zip(asked, given, strict=True):
         if isinstance(answers, NoNumbers):
             errors[one.shard] = answers
         else:
-            short += ((one, waiting) for waiting in _apply_answers(group, agent, one, answers))
-    for one, waiting in short:
+            all_short.append((one, _apply_answers(group, agent, one, answers)))
+    for one, short in all_short:
         try:
-            _extend_block(group, agent, one.generation, waiting)
+            _extend_blocks(group, one, short)
         except NoNumbers as error:
             errors[one.shard] = error
     return errors
@@ -212,10 +221,10 @@ def _block_demand(parent: Key, waiting: _Waiting, generation: Generation) -> Blo
 
 def _apply_answers(
     group: GroupOutcome, agent: NumberingAgent, asked: _Asked, given: Sequence[BlockAnswer]
-) -> Sequence[_Waiting]:
+) -> Mapping[Key, _Waiting]:
     """Give the numbers; what is left of each parent whose block was too short."""
     of_each = zip(asked.waiting.items(), asked.demand.parents, given, strict=True)
-    all_short = []
+    all_short = {}
     for (parent, waiting), wanted, answers in of_each:
         short = []
         answered = zip(waiting, wanted.requests, answers.requests, strict=True)
@@ -230,23 +239,26 @@ def _apply_answers(
         if answers.runs_low:
             agent.renew_soon(parent, asked.generation)
         if short:
-            all_short.append(short)
+            all_short[parent] = short
     return all_short
 
 
-def _extend_block(
-    group: GroupOutcome, agent: NumberingAgent, generation: Generation, short: _Waiting
-) -> None:
-    """Extend the block for all of these, or fail them."""
-    count = sum(len(submission.rows) for _, submission in short)
-    refusal: DomainError | None = DatabaseUnavailable()
+def _extend_blocks(group: GroupOutcome, asked: _Asked, short: Mapping[Key, _Waiting]) -> None:
+    """Extend the blocks for all of these, or fail them. Raises NoNumbers."""
+    if not short:
+        return
+    wanted = {
+        parent: sum(len(submission.rows) for _, submission in waiting)
+        for parent, waiting in short.items()
+    }
+    refusals: Mapping[Key, DomainError] = dict.fromkeys(short, DatabaseUnavailable())
     if not database_breaker().is_open:
         try:
-            refusal = _provide_block(agent, generation, short[0][1].parent, count)
+            refusals = _provide_blocks(asked.demand.blocks, asked.generation, wanted)
         except (DatabaseError, InterfaceError) as error:
             database_breaker().open(error)
-    if refusal:
-        for position, _ in short:
+    for parent, refusal in refusals.items():
+        for position, _ in short[parent]:
             group.settle(position, refusal)
 
 

@@ -35,7 +35,7 @@ from ingest.numbering.authority import latest_epoch, lock_authority, read_author
 from ingest.numbering.blocks import Blocks
 from ingest.numbering.errors import NoNumbers
 from ingest.numbering.fencing import begin_epoch_in_redis, report, sign_off
-from ingest.numbering.leases import extend_block
+from ingest.numbering.leases import extend_blocks
 from ingest.records import Key
 
 logger = get_logger(__name__)
@@ -197,7 +197,7 @@ class NumberingAgent:
         while self._running_low and time.monotonic() < until:
             parent, generation = self._running_low.popitem()
             try:
-                extend_block(self.blocks[shard_of(str(parent[0]))], generation, parent)
+                extend_blocks(self.blocks[shard_of(str(parent[0]))], generation, {parent: 1})
             except NoNumbers as error:
                 _not_renewed.inc()
                 # The next request of this parent asks again.

@@ -154,18 +154,25 @@ class Blocks:
             if authority.examined >= self._question:
                 self._generation, self._suspended_since = authority.generation, None
 
-    def open(self, generation: Generation, parent: str, ceiling: int) -> Block:
-        """The parent's block; an unknown one is opened, empty, above the ceiling."""
-        operation = Operation("open", [redis_keys.block(parent)], [ceiling])
+    def open_all(self, generation: Generation, ceilings: Mapping[str, int]) -> Mapping[str, Block]:
+        """The block of each parent; an unknown one is opened, empty, above its ceiling."""
+        operations = [
+            Operation("open", [redis_keys.block(parent)], [ceiling])
+            for parent, ceiling in ceilings.items()
+        ]
         with self.unreadable_is_open():
-            return Block(*self._call(generation, operation))
+            answers = self._call(generation, *operations)
+            return {name: Block(*block) for name, block in zip(ceilings, answers, strict=True)}
 
-    def install_block(
-        self, generation: Generation, parent: str, block: Block, lease: Lease
+    def install_all(
+        self, generation: Generation, leases: Mapping[str, tuple[Block, Lease]]
     ) -> None:
-        """Append the lease to the block, unless a rival has done so."""
-        arguments = [block.last, lease.first, lease.last]
-        self._call(generation, Operation("install", [redis_keys.block(parent)], arguments))
+        """Append the lease of each parent to its block, unless a rival has done so."""
+        operations = [
+            Operation("install", [redis_keys.block(parent)], [block.last, lease.first, lease.last])
+            for parent, (block, lease) in leases.items()
+        ]
+        self._call(generation, *operations)
 
     def end_early(self, generation: Generation, wanted: Mapping[str, Block]) -> Collection[str]:
         """End the blocks of these parents before their next number; those that are as was seen."""
@@ -173,7 +180,7 @@ class Blocks:
         keys = list(map(redis_keys.block, wanted))
         operation = Operation("end_early", keys, arguments, "idle_blocks")
         with self.unreadable_is_open():
-            [ended] = self._call(generation, operation)
+            [[ended]] = self._call(generation, operation)
             return {name for name, is_ended in zip(wanted, ended, strict=True) if is_ended}
 
     def forget(self, generation: Generation, ended: Mapping[str, int]) -> None:
@@ -183,11 +190,10 @@ class Blocks:
             operation = Operation("forget", keys, list(ended.values()), "idle_blocks")
             self._call(generation, operation)
 
-    def _call(self, generation: Generation, operation: Operation) -> list[Any]:
-        [answer] = _call_together([_Call(self, generation, operation)])
-        if isinstance(answer, NoNumbers):
-            raise answer
-        return answer
+    def _call(self, generation: Generation, *operations: Operation) -> list[list[Any]]:
+        """The answer to each, in one round trip. Raises NoNumbers."""
+        answers = _call_together([_Call(self, generation, one) for one in operations])
+        return [_or_raise(answer) for answer in answers]
 
     def send(self, trip: RoundTrip, generation: Generation, operation: Operation) -> Server:
         """Send a call of this operation, while `calling` is held. Raises NoNumbers."""
@@ -290,11 +296,11 @@ class _Call:
 
 
 def _call_together(calls: Sequence[_Call]) -> list[list[Any] | NoNumbers]:
-    """The answer to each call, or why there is none; at most one call of a shard."""
+    """The answer to each call, or why there is none."""
     with ExitStack() as held:
         # All threads lock in the order of shards, so no two of them wait for each other.
-        for call in calls:
-            held.enter_context(call.blocks.calling)
+        for blocks in dict.fromkeys(call.blocks for call in calls):
+            held.enter_context(blocks.calling)
         answers = _make_calls(calls)
         # A server with an unknown clock refuses the first attempt, and its answer tells the time.
         late = [call for call, answer in zip(calls, answers, strict=True) if answer is None]
@@ -315,6 +321,12 @@ def _make_calls(calls: Sequence[_Call]) -> list[list[Any] | NoNumbers | None]:
             else _or_error(partial(call.blocks.read, trip, server))
             for call, server in zip(calls, sent, strict=True)
         ]
+
+
+def _or_raise(answer: list[Any] | NoNumbers) -> list[Any]:
+    if isinstance(answer, NoNumbers):
+        raise answer
+    return answer
 
 
 def _or_error(work: Callable[[], Answer]) -> Answer | NoNumbers:

@@ -3,7 +3,7 @@
 They are plausible mistakes of an early version or a hasty change.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,6 @@ from infra.redis_client import Shard, server_of
 from ingest import bulk_insert, idempotent_insert, writer
 from ingest.commit import Committer
 from ingest.numbering import blocks, leases
-from ingest.numbering.blocks import Block
 from ingest.numbering.errors import AuthorityChanged, NoNumbers
 from ingest.queue_drain import Delivery, QueueDrain
 from ingest.records import Key, Lease, NumberedRow, record_type_of_parent
@@ -78,14 +77,22 @@ def seed_from_stored_rows(patch: Patch) -> None:
         rows = kind.model._default_manager.filter(**fields)
         return int(rows.aggregate(highest=Max(kind.number_field))["highest"] or 0)
 
-    acquire = leases.acquire_lease
+    acquire = leases.acquire_leases
 
-    def acquire_lease(parent: Key, epoch: int, block: Block, at_least: int) -> Lease | None:
-        record_type_of_parent(parent).parent_row(parent).update(number_ceiling=highest(parent) or 0)
-        return acquire(parent, epoch, block, at_least)
+    def acquire_leases(
+        shard: Shard, epoch: int, wanted: Mapping[Key, leases.LeaseDemand]
+    ) -> Mapping[Key, Lease]:
+        for parent in wanted:
+            row = record_type_of_parent(parent).parent_row(parent)
+            row.update(number_ceiling=highest(parent) or 0)
+        return acquire(shard, epoch, wanted)
 
-    patch.setattr(leases, "ceiling_of", highest)
-    patch.setattr(leases, "acquire_lease", acquire_lease)
+    def highest_of(parents: Iterable[Key]) -> Mapping[Key, int]:
+        found = {parent: highest(parent) for parent in parents}
+        return {parent: number for parent, number in found.items() if number is not None}
+
+    patch.setattr(leases, "ceilings_of", highest_of)
+    patch.setattr(leases, "acquire_leases", acquire_leases)
 
 
 def examine_nothing(patch: Patch) -> None:

@@ -92,8 +92,8 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand still around each command to Redis and each transaction; be quick with the rest."""
     with_steps(monkeypatch, RoundTrip, "send")
     with_steps(monkeypatch, RoundTrip, "read")
-    with_steps(monkeypatch, leases, "ceiling_of")
-    with_steps(monkeypatch, leases, "acquire_lease")
+    with_steps(monkeypatch, leases, "ceilings_of")
+    with_steps(monkeypatch, leases, "acquire_leases")
     with_steps(monkeypatch, fencing, "request_reports")
     with_steps(monkeypatch, fencing, "lock_authority")
     monkeypatch.setattr(fencing, "REDIS_EXAMINATION_SECONDS", 0.5)
@@ -114,7 +114,7 @@ def lost_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         if taken % 3 == 0:
             raise OperationalError(2013, "Lost connection to server during query")
 
-    with_steps(monkeypatch, leases, "acquire_lease", after)
+    with_steps(monkeypatch, leases, "acquire_leases", after)
 
 
 @pytest.mark.parametrize("seed", range(8))
