@@ -4,6 +4,7 @@ While workers are busy it skips rows that were accepted after those that they st
 messages are still queued. It also finds out when no message from before this epoch can arrive.
 """
 
+import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -87,9 +88,11 @@ def sweep(*, of_any_age: bool = False) -> Swept:
     """
     with only_run(JOB) as run:
         swept, away = Swept(is_drained=True), None
-        for shard in shards():
+        end = time.monotonic() + LIMIT_SECONDS
+        # In another order each time: a shard with very many rows must not keep the others waiting.
+        for shard in random.sample(shards(), len(shards())):
             try:
-                _sweep(run, shard, swept, of_any_age=of_any_age)
+                _sweep(run, shard, swept, end, of_any_age=of_any_age)
             except RedisUnavailable as error:
                 away = error
         if away:
@@ -98,10 +101,9 @@ def sweep(*, of_any_age: bool = False) -> Swept:
         return swept
 
 
-def _sweep(run: Run, shard: Shard, swept: Swept, *, of_any_age: bool) -> None:
+def _sweep(run: Run, shard: Shard, swept: Swept, end: float, *, of_any_age: bool) -> None:
     authority = verify_if_restarted(shard)
     accepted_by = pending_index.redis_time(shard) - (0 if of_any_age else AGE_MS)
-    end = time.monotonic() + LIMIT_SECONDS
     left, is_complete = 0, True
     while parents := pending_index.parents_with_pending(shard, accepted_by, left, PARENTS):
         progress = {} if of_any_age else pending_index.writer_progress(shard, record_types())
