@@ -3,21 +3,22 @@
 from collections.abc import Iterator
 
 import pytest
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
 
 from chaos.client import Client
 from chaos.healing import heal
 from chaos.parent import Parent
 from tests.faults.load import Load
+from tests.live.servers import as_client_of_the_stack
 
 CLIENTS = 8
 CHATS = 4
 
 
 @pytest.fixture(autouse=True)
-def healed(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def healed(settings: Settings, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """All parts run, Redis gives the numbers, and nothing waits in the queues; before and after."""
-    with django_db_blocker.unblock():
+    with as_client_of_the_stack(settings), django_db_blocker.unblock():
         heal()
         try:
             yield

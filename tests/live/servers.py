@@ -8,14 +8,17 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
 import httpx
+from pytest_django import Settings
 
 from bench.processes import wait_until
+from chatsystem.env import Environment
+from infra.redis_client import forget_servers
 
 DATABASE = "chatsystem.sqlite3"
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -67,6 +70,17 @@ def manage(
         timeout=within,
         check=False,
     )
+
+
+@contextmanager
+def as_client_of_the_stack(settings: Settings) -> Iterator[None]:
+    """Use the stack's services in this process, which otherwise has none (tests/conftest.py)."""
+    settings.ENVIRONMENT = Environment()
+    forget_servers()
+    try:
+        yield
+    finally:
+        forget_servers()
 
 
 def stack_url() -> str:
