@@ -10,7 +10,7 @@ from chaos.running import run
 pytestmark = pytest.mark.cluster
 
 
-@pytest.mark.parametrize("case", ["kill-mariadb-1", "cut-minority", "unreplicated-writes"])
+@pytest.mark.parametrize("case", ["cut-minority", "unreplicated-writes"])
 def test_a_case(case: str, tmp_path: Path) -> None:
     outcome = run(cases()[case], 20, tmp_path)
 
