@@ -254,7 +254,7 @@ def test_a_body_that_hangs_after_its_status_does_not_undo_the_success(hook: Rece
 
     hook.replies = [half]
 
-    assert deliver(hook.port, seconds=0.3).is_success
+    assert deliver(hook.port, seconds=3).is_success
 
 
 def test_what_an_answer_contains_obeys_nobody(hook: Receiver) -> None:
