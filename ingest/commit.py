@@ -112,7 +112,7 @@ class Committer:
     def commit_at_once(
         self, submissions: Sequence[Submission]
     ) -> list[Sequence[NumberedRow] | Exception]:
-        """The same, but what takes a while fails with NotYet: it must not hold up the others."""
+        """Like `commit`, but rows that would hold up the others fail with NotYet."""
         return self._commit(submissions, self._number_at_once)
 
     def _commit(
@@ -264,7 +264,7 @@ _committer = Committer()
 _at_once: GroupCommit[Submission, Sequence[NumberedRow]] = GroupCommit(
     _committer.commit_at_once, _LIMITS
 )
-#: What takes a while has groups of its own: a shard that is away holds up no other one.
+#: Rows whose shard is away wait in groups of their own, so that they hold up no other shard.
 _patiently: GroupCommit[Submission, Sequence[NumberedRow]] = GroupCommit(_committer.commit, _LIMITS)
 
 

@@ -160,9 +160,9 @@ _redis_seconds = ACCEPT_SECONDS.labels("redis")
 def number_from_redis(
     group: GroupOutcome, agent: NumberingAgent, of: Sequence[NumberAuthority]
 ) -> Mapping[Shard, NoNumbers]:
-    """Number what waits of the shards of these authorities, which are in the shards' order.
+    """Number the waiting rows of the shards of these authorities, which come in order of shards.
 
-    Where a block has no room it is extended, or they fail. Returns why shards got no numbers.
+    Where a block has no room it is extended, or the rows fail. Returns why shards got no numbers.
     """
     asked = [one for one in _questions(group, agent, of) if one.waiting]
     with _redis_seconds.time():

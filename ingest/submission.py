@@ -81,10 +81,6 @@ class GroupOutcome:
         """The positions of submissions without an outcome."""
         return [place for place in range(len(self.submissions)) if place not in self._outcomes]
 
-    def waiting_of(self, positions: Iterable[int]) -> list[int]:
-        """Those of these positions that have no outcome yet."""
-        return [place for place in positions if place not in self._outcomes]
-
     def waiting_by_shard(self) -> Mapping[Shard, list[int]]:
         """The same by the shard of the application, in order of arrival."""
         by_shard: defaultdict[Shard, list[int]] = defaultdict(list)
@@ -102,8 +98,8 @@ class GroupOutcome:
 
     def fail_waiting(self, error: Exception, of: Iterable[int] | None = None) -> None:
         """All submissions without an outcome, or those of these, fail with this error."""
-        left = self.waiting() if of is None else self.waiting_of(of)
-        self._outcomes |= dict.fromkeys(left, error)
+        positions = range(len(self.submissions)) if of is None else of
+        self._outcomes = {**dict.fromkeys(positions, error), **self._outcomes}
 
     def numbered(self) -> list[NumberedRow]:
         """The rows that have numbers and wait for delivery."""

@@ -18,7 +18,7 @@ _ENGINES = ("mariadb", "redis", "rabbitmq", "elasticsearch")
 #: Seconds that a fault lasts: long enough for another node to take over, and to go on for a while.
 _LASTING = 15.0
 _PLANNED_LASTING = 3.0
-#: With any one node gone, from so many seconds after the fault.
+#: The share of requests that must succeed while one node is gone, from so many seconds on.
 _AVAILABLE, _GRACE = 0.999, 5.0
 #: One node of each engine, with the web host whose clients are on its side.
 _MINORITY = ("web-1", *(f"{engine}-1" for engine in _ENGINES))

@@ -12,7 +12,6 @@ from ingest import redis_keys
 
 #: Parts whose memory is summed over all processes, including parents.
 PROCESSES = ("web", "worker", "beat")
-EVERY_BLOCK = redis_keys.block("*") + "*"
 _SCANNED = 1000
 
 
@@ -37,7 +36,7 @@ def sample() -> Sample:
     with stack.redis_client() as client:
         used = int(client.info("memory")["used_memory"])
         requests = sum(1 for _ in client.scan_iter(redis_keys.EVERY_REQUEST, _SCANNED))
-        blocks = sum(1 for _ in client.scan_iter(EVERY_BLOCK, _SCANNED))
+        blocks = sum(1 for _ in client.scan_iter(redis_keys.EVERY_BLOCK, _SCANNED))
         parents = client.zrange(redis_keys.pending_parents(Shard()), 0, -1)
         pending = sum(client.zcard(redis_keys.pending(name.decode())) for name in parents)
     [(backlog,)] = query("SELECT COUNT(*) FROM index_backlog")

@@ -16,7 +16,7 @@ from chaos.receivers import Audience
 from chaos.report import JOURNALS
 from chaos.running import INTERVAL_SECONDS, homes
 from chaos.soak.flood import flooded
-from chaos.soak.memory import EVERY_BLOCK, Sample, sample
+from chaos.soak.memory import Sample, sample
 from chaos.soak.sizing import bytes_per_key
 from chaos.verdict import judge
 from ingest import redis_keys
@@ -72,7 +72,7 @@ def soak(seconds: float) -> Soaked:
             messages=flood.answered,
             resumed=resumed,
             request_bytes=bytes_per_key(redis_keys.EVERY_REQUEST),
-            block_bytes=bytes_per_key(EVERY_BLOCK),
+            block_bytes=bytes_per_key(redis_keys.EVERY_BLOCK),
             violations=violations,
         )
 

@@ -1,4 +1,4 @@
-"""Why no number was given. What was done by then is part of each meaning."""
+"""Why no number was given, and whether anything was done by then."""
 
 
 class NoNumbers(Exception):
