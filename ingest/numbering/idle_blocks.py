@@ -32,7 +32,8 @@ from ingest.numbering.agent import NumberingAgent
 from ingest.numbering.authority import hold_authorities
 from ingest.numbering.blocks import Block, Blocks
 from ingest.numbering.errors import NoNumbers
-from ingest.records import Key, RecordType, record_type_of_parent, record_types
+from ingest.numbering.leases import by_kind
+from ingest.records import Key, RecordType
 
 IDLE = timedelta(days=2)
 #: The rows of so many parents are locked at once, for milliseconds.
@@ -78,7 +79,8 @@ def _batches(agent: NumberingAgent, idle: timedelta) -> Iterator[int]:
     for shard, parents in _idle_parents(idle):
         for authority in agent.authorities_of([shard], Source.REDIS):
             seen = _present_blocks(shard, parents, authority.generation)
-            for kind, of_kind in _by_record_type(seen).items():
+            for kind, keys in by_kind(seen).items():
+                of_kind = {key: seen[key] for key in keys}
                 yield _hand_back(agent.blocks[shard], authority.generation, kind, of_kind)
 
 
@@ -120,14 +122,6 @@ def _present_blocks(shard: Shard, parents: Sequence[str], generation: Generation
         redis_keys.parent_key(name): Block(next_number, last)
         for name, (epoch, next_number, last) in found.items()
         if epoch == generation.epoch
-    }
-
-
-def _by_record_type(seen: _Seen) -> Mapping[RecordType, _Seen]:
-    return {
-        kind: of_kind
-        for kind in record_types().values()
-        if (of_kind := {key: seen[key] for key in seen if record_type_of_parent(key) is kind})
     }
 
 

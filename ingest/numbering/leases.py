@@ -57,7 +57,7 @@ def ceilings_of(parents: Iterable[Key]) -> Mapping[Key, int]:
     """The same of each of these parents; those that are not stored lack."""
     return {
         row.key: row.number_ceiling
-        for kind, keys in _by_kind(parents).items()
+        for kind, keys in by_kind(parents).items()
         for row in _rows(kind, keys).only(*kind.parent_fields, "number_ceiling")
     }
 
@@ -83,7 +83,7 @@ def _acquire_leases(
     hold_authorities([shard], Source.REDIS, epoch)
     now = timezone.now()
     leases: dict[Key, Lease] = {}
-    for kind, keys in _by_kind(wanted).items():
+    for kind, keys in by_kind(wanted).items():
         # In the order in which all transactions lock parents.
         rows = _rows(kind, keys).select_for_update().order_by(*kind.parent_fields)
         new: dict[int, Lease] = {}
@@ -129,7 +129,7 @@ def _lend(kind: RecordType, epoch: int, leases: Mapping[int, Lease], now: dateti
     )
 
 
-def _by_kind(parents: Iterable[Key]) -> Mapping[RecordType, Sequence[Key]]:
+def by_kind(parents: Iterable[Key]) -> Mapping[RecordType, Sequence[Key]]:
     """These parents by what they number: chats come before applications, as everywhere."""
     by_kind: defaultdict[RecordType, list[Key]] = defaultdict(list)
     for parent in sorted(parents, key=lambda key: (-len(key), key)):
