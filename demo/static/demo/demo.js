@@ -282,6 +282,8 @@ function putOption(id, value, text) {
 
 const pathOf = (number) => `/chats/${chat}/messages/${number}`;
 const lowestShown = () => Math.min(...shown.keys());
+// Whether a message belongs to those that are shown: older ones come on request.
+const isInView = (number) => at("earlier").hidden || number >= lowestShown();
 
 // The messages before a number, or else the latest; all those up to `known` were shown.
 async function loadMessages({ before = 0, known = 0 }) {
@@ -297,7 +299,9 @@ async function loadMessages({ before = 0, known = 0 }) {
   // Some may be missing between older messages that are shown and this page.
   if (isNewPage) for (const old of [...shown.keys()]) if (old < lowest) take(old);
   if (before || isNewPage) at("earlier").hidden = !data.next;
-  for (const message of data.results) put(message);
+  for (const message of data.results) {
+    if (before || isNewPage || isInView(message.message_number)) put(message);
+  }
   if (isNewPage) scrollToEnd();
 }
 
@@ -456,7 +460,7 @@ function receive(type, entry) {
     putOption("application", entry.application.token, entry.application.name);
   } else if (entry.chat) {
     putChat(entry.chat);
-  } else if (entry.message && (at("earlier").hidden || entry.message.message_number >= lowestShown())) {
+  } else if (entry.message && isInView(entry.message.message_number)) {
     put(entry.message);
   }
 }
