@@ -6,6 +6,7 @@ to know. Code that runs here may wait by `await_` alone: any other wait stops al
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -94,6 +95,14 @@ def await_(future: "asyncio.Future[Result]") -> Result:
         result: Result = here.leave(future)
         return result
     raise RuntimeError("await_ works only below a function that was called by spawn")
+
+
+def pause(seconds: float) -> None:
+    """Wait for so long; on a loop, other tasks go on."""
+    if is_in_greenlet():
+        await_(asyncio.ensure_future(asyncio.sleep(seconds)))
+    else:
+        time.sleep(seconds)
 
 
 #: A timeout is noticed late by at most this part of its length.

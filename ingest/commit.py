@@ -13,6 +13,7 @@ from django.db import DatabaseError, InterfaceError
 
 from infra.database import renew_connection
 from infra.errors import Unavailable
+from infra.event_loop import pause
 from infra.logs import Event, get_logger
 from infra.rabbitmq.connection import BrokerUnavailable
 from infra.rabbitmq.publisher import publisher
@@ -23,6 +24,7 @@ from infra.timeouts import (
     REQUEST_NUMBER_SECONDS,
 )
 from ingest.database_numbers import number_and_store
+from ingest.earlier_keys import EarlierKeys, StillQueued
 from ingest.group_commit import GroupCommit, GroupLimits, OutcomeOpen, QueueIsFull
 from ingest.idempotency import IdempotentRequest
 from ingest.idempotent_insert import store_rows
@@ -44,13 +46,15 @@ from ingest.numbering.fencing import verify_servers
 from ingest.post_commit import finish_unqueued
 from ingest.read_your_writes import MaybeQueued, may_be_queued
 from ingest.records import NewRow, NumberedRow, RecordType, by_record_type
-from ingest.redis_numbers import DatabaseUnavailable, StoredKeys, number_from_redis
+from ingest.redis_numbers import DatabaseUnavailable, number_from_redis
 from ingest.submission import GroupOutcome, Submission
 
 logger = get_logger(__name__)
 
 #: The pause before a group asks a failing Redis again.
 _RETRY_SECONDS = 0.05
+#: The pause before a request asks again whether an earlier row of it may be queued.
+_QUEUED_RETRY_SECONDS = 0.2
 _ATTEMPTS_AT_ONCE = 3
 _publish_seconds, _insert_seconds = map(ACCEPT_SECONDS.labels, ("publish", "insert"))
 _queued, _inserted = map(ACCEPTED.labels, ("queue", "insert"))
@@ -100,7 +104,7 @@ class Committer:
 
     def __init__(self) -> None:
         self._agent = NumberingAgent()
-        self._stored_keys = StoredKeys()
+        self._earlier_keys = EarlierKeys()
         self._failing_since: dict[Shard, float] = {}
         #: Shards whose server this process has begun to verify, without a decision yet.
         self._verifies: set[Shard] = set()
@@ -158,7 +162,7 @@ class Committer:
         """Number what Redis can number now; why there are no numbers for the other shards."""
         waiting = group.waiting_by_shard()
         authorities = self._agent.authorities_of(waiting, Source.REDIS)
-        self._stored_keys.settle(group, authorities)
+        self._earlier_keys.settle(group, authorities)
         errors = number_from_redis(group, self._agent, authorities)
         for shard in {one.shard for one in authorities} - errors.keys():
             self._failing_since.pop(shard, None)
@@ -172,8 +176,10 @@ class Committer:
 
     def _ask_database(self, group: GroupOutcome) -> Mapping[Shard, NoNumbers]:
         """Let the database number the rows of the shards that it numbers; as above."""
+        authorities = self._agent.authorities_of(group.waiting_by_shard(), Source.DATABASE)
+        self._earlier_keys.settle(group, authorities)
         waiting = group.waiting_by_shard()
-        shards = [one.shard for one in self._agent.authorities_of(waiting, Source.DATABASE)]
+        shards = [one.shard for one in authorities if one.shard in waiting]
         positions = sorted(position for shard in shards for position in waiting[shard])
         if not positions:
             return {}
@@ -282,11 +288,24 @@ def accept_all(
 ) -> Sequence[NumberedRow]:
     """Rows of one parent with consecutive numbers, all accepted or none. Raises like `accept`."""
     submission = Submission(rows, request)
+    until = time.monotonic() + REQUEST_NUMBER_SECONDS
+    while True:
+        try:
+            return _submit(submission)
+        except StillQueued:
+            if time.monotonic() > until:
+                raise MaybeQueued from None
+        pause(_QUEUED_RETRY_SECONDS)
+
+
+def _submit(submission: Submission) -> Sequence[NumberedRow]:
+    """Raises StillQueued, and what `accept_all` raises."""
+    size, weight = submission.size, len(submission.rows)
     try:
         try:
-            return _at_once.submit(submission, submission.size, weight=len(rows))
+            return _at_once.submit(submission, size, weight)
         except NotYet:
-            return _patiently.submit(submission, submission.size, weight=len(rows))
+            return _patiently.submit(submission, size, weight)
     except QueueIsFull as error:
         raise Unavailable(f"The service is too busy: {error}.") from error
     except OutcomeOpen as error:

@@ -2,13 +2,15 @@
 
 If an INSERT of all rows hits a duplicate, it reads the stored rows: one with the same acceptance id
 is this row, delivered again; one with another id is an alarm. If the data of some row is refused,
-it halves the batch until it has found that row.
+it halves the batch until it has found that row. A row whose request was accepted again, because
+Redis had forgotten it, is dropped (ingest.earlier_keys).
 """
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import count
 from typing import Any
 
 from django.db import Error
@@ -20,8 +22,9 @@ from infra.redis_client import RedisUnavailable, ask_redis, shard_of
 from infra.service_errors import blames_row, is_duplicate
 from ingest.bulk_insert import bulk_insert
 from ingest.dead_letters.set_aside import MAX_NUMBER, set_aside
-from ingest.idempotency.records import remember_stored
+from ingest.idempotency.records import Superseded, remember_stored
 from ingest.late_rows import purged_rows
+from ingest.numbering.leases import record_skip
 from ingest.records import Key, NumberedRow, by_record_type
 from ingest.redis_keys import attempt
 
@@ -67,7 +70,7 @@ class _PurgedRows(Exception):
 
 
 def store_rows(rows: Sequence[NumberedRow]) -> None:
-    """Store each row exactly once, make it a dead letter, or recognise it as purged.
+    """Store each row exactly once, make it a dead letter, or recognise it as purged or superseded.
 
     Raises django.db.Error if the database cannot do it now. Some rows may then be stored; the
     caller repeats all of them.
@@ -87,6 +90,12 @@ def _store_or_halve(rows: Sequence[NumberedRow]) -> None:
     except _PurgedRows as purged:
         logger.info(Event.ROWS_PURGED, **_log_fields(purged.rows))
         acceptances = {row.acceptance for row in purged.rows}
+        store_rows([row for row in rows if row.acceptance not in acceptances])
+    except Superseded as superseded:
+        dropped = list(_whole_requests(superseded.rows, rows))
+        in_transaction(lambda: _skip_numbers(dropped))
+        logger.warning(Event.ROWS_SUPERSEDED, **_log_fields(dropped))
+        acceptances = {row.acceptance for row in dropped}
         store_rows([row for row in rows if row.acceptance not in acceptances])
     except Error as error:
         if is_duplicate(error):
@@ -109,6 +118,26 @@ def _insert_batch(rows: Sequence[NumberedRow]) -> None:
         remember_stored(rows)
     if purged := purged_rows(rows):
         raise _PurgedRows(purged)
+
+
+def _whole_requests(
+    firsts: Iterable[NumberedRow], rows: Sequence[NumberedRow]
+) -> Iterator[NumberedRow]:
+    """All rows of the requests with these first rows: they have the next numbers, and no key."""
+    by_key = {(row.record_type.name, row.key): row for row in rows}
+    for first in firsts:
+        yield first
+        for number in count(first.number + 1):
+            row = by_key.get((first.record_type.name, (*first.parent, number)))
+            if row is None or row.request or row.accepted_us != first.accepted_us:
+                break
+            yield row
+
+
+def _skip_numbers(rows: Iterable[NumberedRow]) -> None:
+    for row in rows:
+        reason = "its request was accepted again under another number"
+        record_skip(row.parent, row.number + 1, reason, skipped_from=row.number)
 
 
 def _rows_with_free_numbers(rows: Sequence[NumberedRow]) -> list[NumberedRow]:

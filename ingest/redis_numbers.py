@@ -15,7 +15,7 @@ from infra.errors import DomainError, Unavailable
 from infra.redis_client import Shard
 from ingest import redis_keys
 from ingest.edits import store_if_pending
-from ingest.idempotency import Record, records
+from ingest.idempotency import Record
 from ingest.message_format import Undecodable, read_member
 from ingest.metrics import ACCEPT_SECONDS
 from ingest.models import Generation, NumberAuthority
@@ -34,7 +34,7 @@ from ingest.numbering.leases import FIRST_LEASE, extend_blocks
 from ingest.read_your_writes import MaybeQueued, may_be_queued
 from ingest.records import Key, Lease, NumberedRow, from_microseconds, record_type_of_parent
 from ingest.redis_keys import parent_name
-from ingest.submission import GroupOutcome, Submission, keyed_requests
+from ingest.submission import GroupOutcome, Submission
 
 
 class DatabaseUnavailable(Unavailable):
@@ -66,59 +66,6 @@ def _refusal(parent: Key) -> DomainError:
     if may_be_queued(parent):
         return MaybeQueued()
     return record_type_of_parent(parent).parent_missing()
-
-
-class StoredKeys:
-    """Idempotency keys from before this epoch, which Redis may not know.
-
-    Once nothing from before is queued and all those keys have expired, the table is not read again.
-    """
-
-    def __init__(self) -> None:
-        self._nothing_before_epoch: dict[Shard, int] = {}
-
-    def settle(self, group: GroupOutcome, of: Sequence[NumberAuthority]) -> None:
-        """Answer the repeats that the table knows; fail keyed requests if it cannot be read.
-
-        It concerns the shards of these authorities.
-        """
-        unsure = {
-            one.shard: one for one in of if self._nothing_before_epoch.get(one.shard) != one.epoch
-        }
-        keyed = [
-            position
-            for position in group.waiting()
-            if group.submissions[position].request and group.submissions[position].shard in unsure
-        ]
-        if not keyed:
-            return
-        try:
-            known = self._find([group.submissions[at] for at in keyed], list(unsure.values()))
-        except DatabaseUnavailable as away:
-            for position in keyed:
-                group.settle(position, away)
-            return
-        for position in keyed:
-            request = group.submissions[position].request
-            record = request and known.get(request.key.name)
-            if record:
-                group.settle(position, group.submissions[position].repeated(record))
-
-    def _find(
-        self, submissions: Sequence[Submission], of: Sequence[NumberAuthority]
-    ) -> Mapping[str, Record]:
-        """Raises DatabaseUnavailable, at once if that is known."""
-        if database_breaker().is_open:
-            raise DatabaseUnavailable
-        try:
-            drained = all(one.is_drained for one in of)
-            if drained and not records.any_key_from_before(max(one.since for one in of)):
-                self._nothing_before_epoch |= {one.shard: one.epoch for one in of}
-                return {}
-            return records.find_records(keyed_requests(submissions))
-        except (DatabaseError, InterfaceError) as error:
-            database_breaker().open(error)
-            raise DatabaseUnavailable from error
 
 
 def block_request(submission: Submission, lease: Lease | None) -> RequestNumbers:

@@ -42,6 +42,10 @@ class Event(StrEnum):
     ROWS_STORED = "rows.stored", "a worker stored a batch"
     ROWS_KNOWN = "rows.known", "some rows of a batch were stored before, and are dropped"
     ROWS_PURGED = "rows.purged", "some rows of a batch were purged before, and are dropped"
+    ROWS_SUPERSEDED = (
+        "rows.superseded",
+        "some rows came so late that their requests were accepted again; these are dropped",
+    )
     ROWS_WAIT = "rows.wait", "the database is unavailable, and a worker waits with its rows"
     ROWS_PEND = "rows.pend", "neither queue nor database accepts rows; the sweeper will store them"
     ROWS_FAILED = "rows.failed", "an unexpected error of a worker; the message is redelivered"

@@ -1,8 +1,12 @@
-"""Records of idempotent requests in the table."""
+"""Records of idempotent requests in the table.
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+A record without a number and a token is a claim: a request that is about to get its number.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
 
 from django.db import IntegrityError, connection
@@ -31,37 +35,118 @@ def find_records(requests: Iterable[KeyedRequest]) -> Mapping[str, Record]:
     """The records of these requests, by the key's name."""
     names = [(token, key.name) for token, key in requests]
     return {
-        row.name.hex: Record(row.fingerprint.hex, int(row.first_number or 0), row.accepted_at)
+        row.name.hex: _record(row)
         for wanted in in_pieces(_NAME, names)
-        for row in IdempotencyKey.objects.filter(wanted, accepted_at__gt=timezone.now() - KEPT_FOR)
+        for row in IdempotencyKey.objects.filter(
+            wanted, accepted_at__gt=timezone.now() - KEPT_FOR, first_number__isnull=False
+        )
     }
+
+
+def _record(row: IdempotencyKey) -> Record:
+    return Record(row.fingerprint.hex, int(row.first_number or 0), row.accepted_at)
+
+
+class Superseded(Exception):
+    """The requests of these rows were accepted again, after Redis had forgotten them.
+
+    Nobody was told of these rows (ingest.earlier_keys).
+    """
+
+    def __init__(self, rows: Sequence[NumberedRow]) -> None:
+        super().__init__(f"{len(rows)} rows")
+        self.rows = rows
 
 
 def remember_stored(rows: Iterable[NumberedRow]) -> None:
     """Remember the requests of these rows, in the transaction that stores them.
 
-    If Redis forgot a key while its row was queued, two rows may have the same key. Then the record
-    names the row that is stored last. Raises errors of the database.
+    Raises Superseded, and errors of the database.
     """
+    requests = dict(_requests(rows))
+    try:
+        _insert_records(requests)
+    except IntegrityError:  # of that statement alone: the transaction goes on
+        if superseded := _superseded(requests):
+            raise Superseded(superseded) from None
+        _insert_records(requests, OnConflict.UPDATE)
+
+
+def _insert_records(
+    requests: Mapping[NumberedRow, RequestKey], on_conflict: OnConflict | None = None
+) -> None:
     # Joined by hand like the rows: with a key for each row, the ORM would cost more than all the
     # rest. Not INSERT IGNORE, which changes values that it does not accept.
     time = connection.ops.adapt_datetimefield_value
     records = [
         (row.key[0], key.name, key.fingerprint, row.number, "", time(row.accepted_at))
-        for row, key in _requests(rows)
+        for row, key in requests.items()
     ]
     quote = connection.ops.quote_name
     names = ", ".join(map(quote, _COLUMNS))
     values = ", ".join([f"({', '.join(['%s'] * len(_COLUMNS))})"] * len(records))
     table = quote(IdempotencyKey._meta.db_table)
-    last_wins = connection.ops.on_conflict_suffix_sql(
-        IdempotencyKey._meta.concrete_fields, OnConflict.UPDATE, _COLUMNS[2:], _NAME
+    suffix = connection.ops.on_conflict_suffix_sql(
+        IdempotencyKey._meta.concrete_fields, on_conflict, _COLUMNS[2:], _NAME
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} ({names}) VALUES {values} {last_wins}",  # noqa: S608 - all names
+            f"INSERT INTO {table} ({names}) VALUES {values} {suffix}",  # noqa: S608 - all names
             list(chain(*records)),
         )
+
+
+def _superseded(requests: Mapping[NumberedRow, RequestKey]) -> list[NumberedRow]:
+    """The rows whose key belongs to another row: that of its record, or else the last of these."""
+    names = [(str(row.key[0]), key.name) for row, key in requests.items()]
+    valid = IdempotencyKey.objects.filter(accepted_at__gt=timezone.now() - KEPT_FOR)
+    records = {
+        row.name.hex: row
+        for wanted in in_pieces(_NAME, names)
+        for row in valid.filter(wanted).select_for_update()
+    }
+    last = {key.name: row.number for row, key in requests.items()}
+    found = []
+    for row, key in requests.items():
+        record = records.get(key.name)
+        number = last[key.name] if record is None else record.first_number
+        is_before = record is not None and number is None and row.accepted_at < record.accepted_at
+        if is_before or number not in (None, row.number):
+            found.append(row)
+    return found
+
+
+def claim_or_find(submitted: Iterable[tuple[KeyedRequest, datetime]]) -> Mapping[str, Record]:
+    """The records of these requests, as above; the keys that have none are claimed.
+
+    Each request comes with the time of its rows. A claim has that of the earliest one.
+    """
+    claims = {
+        (token, key.name): IdempotencyKey(
+            application_token=token, name=key.name, fingerprint=key.fingerprint, accepted_at=at
+        )
+        for (token, key), at in sorted(submitted, key=lambda one: one[1], reverse=True)
+    }
+    return in_transaction(partial(_claim_or_find, claims))
+
+
+def _claim_or_find(claims: Mapping[tuple[str, str], IdempotencyKey]) -> Mapping[str, Record]:
+    pieces = [IdempotencyKey.objects.filter(wanted) for wanted in in_pieces(_NAME, claims)]
+    for keys in pieces:
+        keys.filter(accepted_at__lte=timezone.now() - KEPT_FOR).delete()
+    IdempotencyKey.objects.bulk_create(claims.values(), ignore_conflicts=True)
+    records = {}
+    for row in chain.from_iterable(pieces):
+        earliest = claims[row.application_token, row.name.hex].accepted_at
+        if row.first_number is not None:
+            records[row.name.hex] = _record(row)
+        elif earliest < row.accepted_at:
+            _claims().filter(pk=row.pk).update(accepted_at=earliest)
+    return records
+
+
+def _claims() -> "QuerySet[IdempotencyKey]":
+    return IdempotencyKey.objects.filter(first_number=None, token="")
 
 
 def claim_new(rows: Iterable[NumberedRow]) -> None:
@@ -79,6 +164,7 @@ def claim_new(rows: Iterable[NumberedRow]) -> None:
     names = [(one.application_token, one.name) for one in records]
     for wanted in in_pieces(_NAME, names):
         IdempotencyKey.objects.filter(wanted, accepted_at__lte=timezone.now() - KEPT_FOR).delete()
+        _claims().filter(wanted).delete()
     IdempotencyKey.objects.bulk_create(records)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from chaos import stack
-from chaos.client import Client
+from chaos.client import Answer, Client
 from chaos.parent import Parent
 from chaos.waiting import until
 from tests.faults.load import Load
@@ -35,16 +35,26 @@ def test_what_the_queue_has_lost_is_swept(load: Load) -> None:
     judge(load)
 
 
-def test_what_redis_has_lost_comes_by_the_queue(load: Load, client: Client) -> None:
+def test_what_redis_has_lost_comes_by_the_queue(
+    load: Load, client: Client, chats: list[Parent]
+) -> None:
+    def create_once() -> Answer:
+        application = Parent(chats[0].token)
+        return client.send("POST", application.children, {"name": "x"}, {"Idempotency-Key": "x"})
+
     with stack.broken("stop", "worker"):
+        first = create_once()
         load.write(EACH)
         queued = not_stored(load)
         assert len(queued) > MOST
         with stack.broken("wipe", "redis"):
             pass
         shown = client.send("GET", f"{queued[0].request.parent.children}/{queued[0].number}")
-        assert (shown.status, bool(shown.retry_after)) == (503, True)
+        repeated = create_once()
+        for answer in (shown, repeated):
+            assert (answer.status, bool(answer.retry_after)) == (503, True)
     load.write(5)
+    until(lambda: create_once().document == first.document, "the repeat gets the first answer")
 
     judge(load)
 

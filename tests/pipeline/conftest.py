@@ -43,6 +43,9 @@ def backlog(
     read_authority(ONLY)
     NumberAuthority.objects.update(is_drained=True, needs_full_count=False)
     monkeypatch.setattr("ingest.commit.deliver", backlog.rows.extend)
+    monkeypatch.setattr("ingest.earlier_keys.messages_waiting", lambda *_: len(backlog.rows))
+    for seconds in ("BROKER_CONFIRM_SECONDS", "WORKER_HOLDS_SECONDS"):
+        monkeypatch.setattr(f"ingest.earlier_keys.{seconds}", 0)
     monkeypatch.setattr(commit, "_at_once", GroupCommit(backlog.pipeline.commit))
     yield backlog
     backlog.end_process()

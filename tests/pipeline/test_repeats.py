@@ -1,19 +1,26 @@
 """Idempotency keys with numbers from Redis: while queued, once stored, and after data loss."""
 
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from infra import database
-from ingest import commit, database_numbers
+from infra.rabbitmq.connection import BrokerUnavailable
+from ingest import commit, database_numbers, earlier_keys
+from ingest.earlier_keys import StillQueued
 from ingest.group_commit import GroupCommit
-from ingest.idempotency import IdempotentRequest, KeyReused, RequestKey
-from ingest.models import IdempotencyKey, Source
+from ingest.idempotency import IdempotentRequest, KeyReused, RequestKey, records
+from ingest.idempotent_insert import store_rows
+from ingest.models import DeadLetter, IdempotencyKey, NumberAuthority, Source
 from ingest.numbering.authority import take_over_for_database
 from ingest.numbering.fencing import begin_epochs_by_hand
+from ingest.records import NumberedRow
 from ingest.submission import Submission
 from tests.api.client import Api
 from tests.api.problems import assert_problem
@@ -98,6 +105,7 @@ def test_a_repeat_whose_turn_comes_after_numbers_have_moved_to_redis(
     group = [Submission([new_message(chat.split("/")[2], 1, "x")], request) for _ in range(2)]
     agent = backlog.pipeline._agent
     take_over_for_database(ONLY, agent.authority(ONLY).generation.epoch, "a test")
+    NumberAuthority.objects.update(is_drained=True)
     agent.refresh()
 
     def then_moving(work: Callable[[], Any]) -> Any:
@@ -109,6 +117,8 @@ def test_a_repeat_whose_turn_comes_after_numbers_have_moved_to_redis(
     monkeypatch.setattr(database_numbers, "in_transaction", then_moving)
 
     first, repeat = backlog.pipeline.commit(group)
+    while isinstance(repeat, StillQueued):
+        [repeat] = backlog.pipeline.commit(group[1:])
 
     assert [row.number for row in first] == [row.number for row in repeat]  # type: ignore[union-attr]
     assert agent.authority(ONLY).source == Source.REDIS
@@ -161,18 +171,147 @@ def test_a_process_that_has_seen_nothing_finds_out_that_redis_was_emptied(
     newcomer.end_process()
 
 
-def test_a_key_that_was_forgotten_with_its_queued_row_stands_for_two_rows(
+@pytest.mark.parametrize("lost", ["Redis is away", "Redis is empty"])
+def test_a_repeat_waits_while_its_row_may_be_queued(
+    api: Api, backlog: Backlog, chat: str, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    first = say(api, chat).json()
+    if lost == "Redis is away":
+        backlog.server.kill()
+    else:
+        backlog.server.wipe_at_once()
+    other = api.say(chat, "without a key")
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "REQUEST_NUMBER_SECONDS", 0.5)
+
+        refused = say(api, chat)
+
+    assert_problem(refused, 503)
+    assert refused["Retry-After"]
+    backlog.work()
+    again = say(api, chat)
+    assert (again.status_code, again.json()) == (201, first)
+    assert stored() == [first["message_number"], *other]
+
+
+@pytest.mark.parametrize("found", [3, BrokerUnavailable("away")])
+def test_a_new_key_waits_while_nobody_knows_what_is_queued(
+    api: Api,
+    backlog: Backlog,
+    chat: str,
+    monkeypatch: pytest.MonkeyPatch,
+    found: int | BrokerUnavailable,
+) -> None:
+    def waiting(*queues: str) -> int:
+        assert set(queues) == {"chats", "messages"}
+        if isinstance(found, BrokerUnavailable):
+            raise found
+        return found
+
+    backlog.server.wipe_at_once()
+    with monkeypatch.context() as patch:
+        patch.setattr(earlier_keys, "messages_waiting", waiting)
+        patch.setattr(commit, "REQUEST_NUMBER_SECONDS", 0.5)
+        assert_problem(say(api, chat), 503)
+
+    assert say(api, chat).status_code == 201
+
+
+def test_queues_count_as_empty_when_the_last_row_from_before_was_published_and_stored(
+    api: Api, backlog: Backlog, chat: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+
+    def nothing_waits(*_: str) -> int:
+        looks.append(time.monotonic())
+        return 0
+
+    monkeypatch.setattr(earlier_keys, "messages_waiting", nothing_waits)
+    monkeypatch.setattr(earlier_keys, "BROKER_CONFIRM_SECONDS", 0.8)
+    monkeypatch.setattr(earlier_keys, "WORKER_HOLDS_SECONDS", 0.6)
+    backlog.server.wipe_at_once()
+    began = time.monotonic()
+
+    assert say(api, chat).status_code == 201
+
+    [look] = looks
+    assert look - began >= 0.8
+    assert time.monotonic() - look >= 0.6
+
+
+Work = Callable[[Backlog, list[NumberedRow]], None]
+
+
+def work_late_ones_first(backlog: Backlog, late: list[NumberedRow]) -> None:
+    store_rows(late)
+    backlog.work()
+
+
+def work_late_ones_afterwards(backlog: Backlog, late: list[NumberedRow]) -> None:
+    backlog.work()
+    store_rows(late)
+
+
+def work_all_together(backlog: Backlog, late: list[NumberedRow]) -> None:
+    backlog.rows += late
+    backlog.work()
+
+
+@pytest.mark.parametrize(
+    "work", [work_late_ones_first, work_late_ones_afterwards, work_all_together]
+)
+@pytest.mark.parametrize("bodies", ["x", "xyz"])
+def test_a_row_that_comes_later_than_it_should_is_not_stored_beside_its_repeat(
+    api: Api, backlog: Backlog, chat: str, bodies: str, work: Work
+) -> None:
+    def create() -> Any:
+        messages = {"messages": [{"body": body} for body in bodies]}
+        return send(api, f"{chat}/messages/bulk", messages, "a-key")
+
+    assert create().status_code == 201
+    late, backlog.rows[:] = backlog.rows[:], []
+    backlog.server.wipe_at_once()
+    other = api.say(chat, "without a key")
+    backlog.work()
+
+    again = create().json()
+    work(backlog, late)
+
+    assert again == create().json()
+    assert len(again["results"]) == len(bodies)
+    numbers = [one["message_number"] for one in again["results"]]
+    assert stored() == [*other, *numbers]
+    assert not DeadLetter.objects.exists()
+    backlog.redis.flushall()
+    assert create().json() == again
+
+
+def test_a_claim_is_the_earliest_of_rivals(api: Api, backlog: Backlog, chat: str) -> None:
+    token = chat.split("/")[2]
+    request, now = (token, RequestKey(digest("a"), digest("1"))), timezone.now()
+
+    for seconds in (2, 0, 1):
+        found = records.claim_or_find([(request, now + timedelta(seconds=seconds))])
+        assert found == {} == records.find_records([request])
+
+    assert IdempotencyKey.objects.get().accepted_at == now
+
+
+def test_a_claim_of_which_nothing_came_hinders_nobody(
     api: Api, backlog: Backlog, chat: str
 ) -> None:
-    first = say(api, chat).json()["message_number"]
-    backlog.server.wipe_at_once()
+    call_command("new_epoch")
+    backlog.pipeline._agent.refresh()
+    first = say(api, chat)
+    assert first.status_code == 201
+    assert IdempotencyKey.objects.get().first_number is None
+    backlog.rows.clear()  # the process died, and Redis with it
+    backlog.server.kill()
 
-    second = say(api, chat).json()["message_number"]
+    again = say(api, chat)
 
-    assert second > first
-    backlog.work()
-    assert stored() == [first, second]
-    assert IdempotencyKey.objects.get().first_number in {first, second}
+    assert again.status_code == 201
+    assert IdempotencyKey.objects.get().first_number == again.json()["message_number"]
 
 
 def test_keys_are_kept_while_the_database_gives_numbers_and_afterwards(
@@ -214,4 +353,5 @@ def test_without_the_database_a_key_that_only_it_may_know_has_to_wait(
         assert_problem(say(api, chat, "unknown"), 503)
         assert api.post(f"{chat}/messages", {"body": "no key"}).status_code == 201
 
+    backlog.work()
     assert say(api, chat, "unknown").status_code == 201
