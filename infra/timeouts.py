@@ -127,6 +127,8 @@ REQUEST_TURN_SECONDS = 10.0
 #: After this time a group without numbers gets 503; less than a turn, so that waiting requests get
 #: the answer.
 REQUEST_NUMBER_SECONDS = 8.0
+#: For rows from before an epoch to be stored, while they may include one of the request's key.
+REQUEST_UNDECIDED_SECONDS = 8.0
 #: For a request's turn at the rate limit; then its process counts alone.
 REQUEST_LIMIT_TURN_SECONDS = 0.5
 #: For a login's turn to hash its password; each one before takes half a second.

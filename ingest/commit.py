@@ -22,6 +22,7 @@ from infra.timeouts import (
     REDIS_DECISION_SECONDS,
     REDIS_GRACE_SECONDS,
     REQUEST_NUMBER_SECONDS,
+    REQUEST_UNDECIDED_SECONDS,
 )
 from ingest.database_numbers import number_and_store
 from ingest.earlier_keys import EarlierKeys, StillQueued
@@ -288,7 +289,7 @@ def accept_all(
 ) -> Sequence[NumberedRow]:
     """Rows of one parent with consecutive numbers, all accepted or none. Raises like `accept`."""
     submission = Submission(rows, request)
-    until = time.monotonic() + REQUEST_NUMBER_SECONDS
+    until = time.monotonic() + REQUEST_UNDECIDED_SECONDS
     while True:
         try:
             return _submit(submission)

@@ -3,8 +3,8 @@
 The table knows the keys of stored rows. A row that is still queued is known nowhere, so a request
 with an unknown key waits until the queues have surely delivered all rows from before. Then it
 claims its key in the table, and only then gets a number: a row may come later than it surely
-should, from a broker that was cut off. Such a row, which nobody was told of, meets the claim and is
-dropped (ingest.idempotency.records).
+should, from a broker that was cut off. Such a row, which nobody was told of, meets the claim, and
+the worker drops it (ingest.idempotency.records).
 """
 
 import time
@@ -17,6 +17,7 @@ from django.db import DatabaseError, InterfaceError
 from infra.database import database_breaker
 from infra.logs import Event, get_logger
 from infra.rabbitmq.connection import BrokerUnavailable, messages_waiting
+from infra.rabbitmq.queues import FAILED
 from infra.redis_client import Shard
 from infra.timeouts import BROKER_CONFIRM_SECONDS, WORKER_HOLDS_SECONDS
 from ingest.idempotency import Record, records
@@ -75,7 +76,7 @@ class _QueuedRows:
     def _look(self) -> None:
         began = time.monotonic()
         try:
-            if not messages_waiting(*record_types()):
+            if not messages_waiting(*record_types(), FAILED):
                 self._empty_at = began
         except BrokerUnavailable as error:
             logger.debug(Event.SERVICE_STILL_AWAY, service="rabbitmq", error=error)

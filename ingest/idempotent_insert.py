@@ -2,14 +2,14 @@
 
 If an INSERT of all rows hits a duplicate, it reads the stored rows: one with the same acceptance id
 is this row, delivered again; one with another id is an alarm. If the data of some row is refused,
-it halves the batch until it has found that row. A row whose request was accepted again, because
-Redis had forgotten it, is dropped (ingest.earlier_keys).
+it halves the batch until it has found that row.
 """
 
 import os
 import platform
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -69,53 +69,57 @@ class _PurgedRows(Exception):
         self.rows = rows
 
 
-def store_rows(rows: Sequence[NumberedRow]) -> None:
-    """Store each row exactly once, make it a dead letter, or recognise it as purged or superseded.
+def store_rows(rows: Sequence[NumberedRow], *, drop_superseded: bool = False) -> None:
+    """Store each row exactly once, make it a dead letter, or recognise it as purged.
 
+    `drop_superseded`: drop rows whose requests were accepted again, since Redis had forgotten them:
+    they come so late that nobody was told of them (ingest.earlier_keys). Else both are stored.
     Raises django.db.Error if the database cannot do it now. Some rows may then be stored; the
     caller repeats all of them.
     """
     if not rows:
         return
     firsts = {(row.record_type.name, row.key): row for row in reversed(rows)}
-    _store_or_halve(list(firsts.values()))
+    _store_or_halve(list(firsts.values()), drop_superseded)
     store_rows(
-        [row for row in rows if firsts[row.record_type.name, row.key].acceptance != row.acceptance]
+        [row for row in rows if firsts[row.record_type.name, row.key].acceptance != row.acceptance],
+        drop_superseded=drop_superseded,
     )
 
 
-def _store_or_halve(rows: Sequence[NumberedRow]) -> None:
+def _store_or_halve(rows: Sequence[NumberedRow], drop_superseded: bool) -> None:
+    store_left = partial(store_rows, drop_superseded=drop_superseded)
     try:
-        in_transaction(lambda: _insert_batch(rows))
+        in_transaction(lambda: _insert_batch(rows, drop_superseded))
     except _PurgedRows as purged:
         logger.info(Event.ROWS_PURGED, **_log_fields(purged.rows))
         acceptances = {row.acceptance for row in purged.rows}
-        store_rows([row for row in rows if row.acceptance not in acceptances])
+        store_left([row for row in rows if row.acceptance not in acceptances])
     except Superseded as superseded:
         dropped = list(_whole_requests(superseded.rows, rows))
         in_transaction(lambda: _skip_numbers(dropped))
         logger.warning(Event.ROWS_SUPERSEDED, **_log_fields(dropped))
         acceptances = {row.acceptance for row in dropped}
-        store_rows([row for row in rows if row.acceptance not in acceptances])
+        store_left([row for row in rows if row.acceptance not in acceptances])
     except Error as error:
         if is_duplicate(error):
             left = _rows_with_free_numbers(rows)
             if len(left) == len(rows):
                 raise  # no stored row is in the way, so no row is to blame
-            store_rows(left)
+            store_left(left)
         elif not blames_row(error):
             raise
         elif len(rows) == 1:
             set_aside(rows[0], f"{type(error).__name__}: {error}", error)
         else:
-            _store_or_halve(rows[: len(rows) // 2])
-            _store_or_halve(rows[len(rows) // 2 :])
+            _store_or_halve(rows[: len(rows) // 2], drop_superseded)
+            _store_or_halve(rows[len(rows) // 2 :], drop_superseded)
 
 
-def _insert_batch(rows: Sequence[NumberedRow]) -> None:
+def _insert_batch(rows: Sequence[NumberedRow], refuse_superseded: bool) -> None:
     bulk_insert(rows)
     if any(row.request for row in rows):
-        remember_stored(rows)
+        remember_stored(rows, refuse_superseded=refuse_superseded)
     if purged := purged_rows(rows):
         raise _PurgedRows(purged)
 

@@ -6,6 +6,7 @@ once and use up its deliveries.
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import uniform
 from typing import Any
 
@@ -179,7 +180,7 @@ def _take_more(queue: str, batch: _Batch, over: float) -> None:
 def _store_batch(queue: str, batch: _Batch) -> None:
     began = time.monotonic()
     if batch.rows:
-        _store_patiently(store_rows, batch.rows)
+        _store_patiently(partial(store_rows, drop_superseded=True), batch.rows)
     if batch.taken:
         _drain.acknowledge(batch.taken[-1])
     logger.debug(

@@ -48,28 +48,30 @@ def _record(row: IdempotencyKey) -> Record:
 
 
 class Superseded(Exception):
-    """The requests of these rows were accepted again, after Redis had forgotten them.
-
-    Nobody was told of these rows (ingest.earlier_keys).
-    """
+    """The requests of these rows were accepted again, after Redis had forgotten them."""
 
     def __init__(self, rows: Sequence[NumberedRow]) -> None:
         super().__init__(f"{len(rows)} rows")
         self.rows = rows
 
 
-def remember_stored(rows: Iterable[NumberedRow]) -> None:
+def remember_stored(rows: Iterable[NumberedRow], *, refuse_superseded: bool) -> None:
     """Remember the requests of these rows, in the transaction that stores them.
 
-    Raises Superseded, and errors of the database.
+    `refuse_superseded`: raise Superseded for rows whose requests were accepted again. Else those
+    requests keep their records. Raises errors of the database.
     """
     requests = dict(_requests(rows))
     try:
         _insert_records(requests)
     except IntegrityError:  # of that statement alone: the transaction goes on
-        if superseded := _superseded(requests):
+        superseded = _superseded(requests)
+        if superseded and refuse_superseded:
             raise Superseded(superseded) from None
-        _insert_records(requests, OnConflict.UPDATE)
+        for row in superseded:
+            del requests[row]
+        if requests:
+            _insert_records(requests, OnConflict.UPDATE)
 
 
 def _insert_records(

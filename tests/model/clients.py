@@ -72,6 +72,10 @@ class Clients(RuleBasedStateMachine):
         """
         return False
 
+    def may_be_undecided(self, request: Repeatable) -> bool:
+        """Whether nobody may know if the request was done before; then it is answered 503."""
+        return False
+
     def may_be_forgotten(self, request: Repeatable) -> bool:
         """Whether the request's key may be lost or invisible."""
         return False
@@ -136,7 +140,12 @@ class Clients(RuleBasedStateMachine):
         answer = self.api.post(request.path, request.body, **headers)
         parent, bulk = request.parent, "messages" in request.body
         may_be_open = self.may_be_open()
-        if refused(answer, permitted=lambda: may_be_open or self.may_be_refused(parent)):
+        if refused(
+            answer,
+            permitted=lambda: (
+                may_be_open or self.may_be_refused(parent) or self.may_be_undecided(request)
+            ),
+        ):
             if may_be_open:
                 request.is_open = True
                 parent.open.update(request.texts)
@@ -186,7 +195,10 @@ class Clients(RuleBasedStateMachine):
         other = {**request.body, "messages": [{"body": "x"}], "body": "x", "name": "x"}
         headers = {"Idempotency-Key": request.key}
         answer = self.api.post(request.path, other, **headers)
-        if not refused(answer, permitted=lambda: self.may_be_refused(request.parent)):
+        if not refused(
+            answer,
+            permitted=lambda: self.may_be_refused(request.parent) or self.may_be_undecided(request),
+        ):
             assert_problem(answer, 422)
 
     # Reading.

@@ -70,10 +70,16 @@ class Faults(Clients):
         in_doubt = self.redis_is_away or self.in_doubt
         return in_doubt and (not far or not is_stored()(parent))
 
+    def may_be_undecided(self, request: Repeatable) -> bool:
+        # A row of it may be queued, and Redis may not know its key.
+        is_queued = self.broker_is_away or self.services.queues.is_waiting()
+        return bool(request.key) and self.in_doubt and is_queued
+
     def may_be_forgotten(self, request: Repeatable) -> bool:
+        # Only Redis has its rows, and cannot be asked.
         is_unseen = self.redis_is_away or database_gives_numbers()
         stored = is_stored()
-        return all((is_unseen or item.is_lost) and not stored(item) for item in request.items)
+        return self.only_in_redis and is_unseen and not any(map(stored, request.items))
 
     def watched(self) -> list[Item]:
         # What may be denied most easily; until it is stored.

@@ -67,6 +67,11 @@ class OwnQueues:
         for queue in self._queues:
             self._channel.queue_purge(queue.name)
 
+    def is_waiting(self) -> bool:
+        """Whether any row is queued."""
+        names = [self._names[kind] for kind in KINDS]
+        return any(self._channel.queue_declare(name, passive=True).message_count for name in names)
+
     def deliver(self, kind: str, *, alone: bool = False, again: bool = False) -> bool:
         """Hand the next message to the task, which takes more unless `alone`; whether one existed.
 

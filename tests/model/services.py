@@ -50,6 +50,9 @@ class Services:
         brief = timedelta(seconds=0.2)
         for name, value in {
             "ingest.commit.REDIS_GRACE_SECONDS": 0.1,
+            "ingest.earlier_keys.BROKER_CONFIRM_SECONDS": 0.0,
+            "ingest.earlier_keys.WORKER_HOLDS_SECONDS": 0.0,
+            "ingest.commit.REQUEST_UNDECIDED_SECONDS": 0.5,
             "ingest.sweeper.AGE_MS": 0,
             "ingest.sweeper.SETTLED_AFTER": timedelta(),
             "ingest.writer.COMPANY_SECONDS": 0.0,

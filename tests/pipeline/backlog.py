@@ -31,7 +31,7 @@ class Backlog:
         """Store the selected rows as a worker does, and drop their messages."""
         rows = [row for row in self.rows if which(row)]
         self.rows[:] = [row for row in self.rows if row not in rows]
-        store_rows(rows)
+        store_rows(rows, drop_superseded=True)
         finish_queued(rows)
 
     def end_process(self) -> None:

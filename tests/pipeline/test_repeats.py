@@ -182,7 +182,7 @@ def test_a_repeat_waits_while_its_row_may_be_queued(
         backlog.server.wipe_at_once()
     other = api.say(chat, "without a key")
     with monkeypatch.context() as patch:
-        patch.setattr(commit, "REQUEST_NUMBER_SECONDS", 0.5)
+        patch.setattr(commit, "REQUEST_UNDECIDED_SECONDS", 0.5)
 
         refused = say(api, chat)
 
@@ -203,7 +203,7 @@ def test_a_new_key_waits_while_nobody_knows_what_is_queued(
     found: int | BrokerUnavailable,
 ) -> None:
     def waiting(*queues: str) -> int:
-        assert set(queues) == {"chats", "messages"}
+        assert set(queues) == {"chats", "messages", "failed"}
         if isinstance(found, BrokerUnavailable):
             raise found
         return found
@@ -211,7 +211,7 @@ def test_a_new_key_waits_while_nobody_knows_what_is_queued(
     backlog.server.wipe_at_once()
     with monkeypatch.context() as patch:
         patch.setattr(earlier_keys, "messages_waiting", waiting)
-        patch.setattr(commit, "REQUEST_NUMBER_SECONDS", 0.5)
+        patch.setattr(commit, "REQUEST_UNDECIDED_SECONDS", 0.5)
         assert_problem(say(api, chat), 503)
 
     assert say(api, chat).status_code == 201
@@ -243,13 +243,13 @@ Work = Callable[[Backlog, list[NumberedRow]], None]
 
 
 def work_late_ones_first(backlog: Backlog, late: list[NumberedRow]) -> None:
-    store_rows(late)
+    store_rows(late, drop_superseded=True)
     backlog.work()
 
 
 def work_late_ones_afterwards(backlog: Backlog, late: list[NumberedRow]) -> None:
     backlog.work()
-    store_rows(late)
+    store_rows(late, drop_superseded=True)
 
 
 def work_all_together(backlog: Backlog, late: list[NumberedRow]) -> None:
@@ -284,6 +284,20 @@ def test_a_row_that_comes_later_than_it_should_is_not_stored_beside_its_repeat(
     assert not DeadLetter.objects.exists()
     backlog.redis.flushall()
     assert create().json() == again
+
+
+def test_a_row_that_only_redis_had_while_it_was_away_is_stored_beside_its_repeat(
+    api: Api, backlog: Backlog, chat: str
+) -> None:
+    first = say(api, chat).json()["message_number"]
+    backlog.server.kill()
+    late, backlog.rows[:] = backlog.rows[:], []  # the broker has lost all data
+
+    second = say(api, chat).json()["message_number"]
+
+    store_rows(late)  # as the sweeper does when Redis is back
+    assert stored() == sorted([first, second])
+    assert IdempotencyKey.objects.get().first_number == second
 
 
 def test_a_claim_is_the_earliest_of_rivals(api: Api, backlog: Backlog, chat: str) -> None:
