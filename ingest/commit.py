@@ -180,19 +180,19 @@ class Committer:
         authorities = self._agent.authorities_of(group.waiting_by_shard(), Source.DATABASE)
         self._earlier_keys.settle(group, authorities)
         waiting = group.waiting_by_shard()
-        shards = [one.shard for one in authorities if one.shard in waiting]
-        positions = sorted(position for shard in shards for position in waiting[shard])
+        epochs = {one.shard: one.epoch for one in authorities if one.shard in waiting}
+        positions = sorted(position for shard in epochs for position in waiting[shard])
         if not positions:
             return {}
         try:
             outcomes = number_and_store(
                 [group.submissions[position] for position in positions],
-                before=lambda: hold_authorities(shards, Source.DATABASE),
+                before=lambda: hold_authorities(epochs, Source.DATABASE),
                 missing=_parent_missing,
             )
         except AuthorityChanged as error:
-            return dict.fromkeys(shards, error)
-        for shard in shards:
+            return dict.fromkeys(epochs, error)
+        for shard in epochs:
             self._failing_since.pop(shard, None)
         left: dict[Shard, NoNumbers] = {}
         for position, outcome in zip(positions, outcomes, strict=True):

@@ -8,8 +8,11 @@ the worker drops it (ingest.idempotency.records).
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from operator import methodcaller
 from threading import Thread
 
 from django.db import DatabaseError, InterfaceError
@@ -18,8 +21,9 @@ from infra.database import database_breaker
 from infra.logs import Event, get_logger
 from infra.rabbitmq.connection import BrokerUnavailable, messages_waiting
 from infra.rabbitmq.queues import FAILED
-from infra.redis_client import Shard
+from infra.redis_client import RedisUnavailable, Shard, ask_redis
 from infra.timeouts import BROKER_CONFIRM_SECONDS, WORKER_HOLDS_SECONDS
+from ingest import redis_keys
 from ingest.idempotency import Record, records
 from ingest.models import NumberAuthority, Source
 from ingest.records import record_types
@@ -138,11 +142,12 @@ class EarlierKeys:
             if drained and not records.any_key_from_before(max(one.since for one in of.values())):
                 self._nothing_before_epoch |= {shard: one.epoch for shard, one in of.items()}
                 return {}
-            claiming: list[Submission] = []
+            doubtful: list[Submission] = []
             others: list[Submission] = []
             for one in submissions:
                 is_sure = one.shard in early or not _must_claim(of[one.shard])
-                (others if is_sure else claiming).append(one)
+                (others if is_sure else doubtful).append(one)
+            claiming = _unknown_to_redis(doubtful)
             times = [one.rows[0].accepted_at for one in claiming]
             return {
                 **records.find_records(keyed_requests(others)),
@@ -159,3 +164,20 @@ def _must_claim(authority: NumberAuthority) -> bool:
     The database itself remembers keys in the transaction that gives their numbers.
     """
     return authority.source == Source.REDIS and not authority.is_drained
+
+
+def _unknown_to_redis(submissions: Iterable[Submission]) -> list[Submission]:
+    """Those whose keys Redis does not know, so that they are no repeats of its pending rows.
+
+    If it cannot be asked there are none: it gives no numbers either.
+    """
+    by_shard: defaultdict[Shard, list[Submission]] = defaultdict(list)
+    for one in submissions:
+        by_shard[one.shard].append(one)
+    unknown: list[Submission] = []
+    for shard, some in by_shard.items():
+        names = [redis_keys.request(token, key.name) for token, key in keyed_requests(some)]
+        with suppress(RedisUnavailable):
+            known = ask_redis(shard, methodcaller("mget", names))
+            unknown += [one for one, record in zip(some, known, strict=True) if record is None]
+    return unknown

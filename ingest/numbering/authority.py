@@ -61,23 +61,23 @@ def _make(missing: Iterable[int]) -> Iterator[NumberAuthority]:
         yield NumberAuthority.objects.get_or_create(pk=pk, defaults=defaults)[0]
 
 
-def hold_authorities(of: Iterable[Shard], source: Source, epoch: int | None = None) -> None:
+def hold_authorities(epochs: Mapping[Shard, int], source: Source) -> None:
     """Hold the rows of these shards unchanged until this transaction ends.
 
-    Raises AuthorityChanged unless this is their source, and their epoch if it is given.
+    Raises AuthorityChanged unless this is their source, and these are their epochs.
     """
-    wanted = {_row_of(shard) for shard in of}
+    wanted = {_row_of(shard): epoch for shard, epoch in epochs.items()}
     rows = NumberAuthority.objects.filter(pk__in=wanted, source=source).order_by("pk")
-    found = rows.values_list("epoch")
+    found = rows.values_list("pk", "epoch")
     # SQLite has one writer at a time, and this transaction is it.
     if connection.vendor == "mysql":
         sql, parameters = found.query.sql_with_params()
         with connection.cursor() as cursor:
             cursor.execute(f"{sql} LOCK IN SHARE MODE", parameters)
-            epochs = cursor.fetchall()
+            present = cursor.fetchall()
     else:
-        epochs = list(found)
-    if len(epochs) != len(wanted) or epoch not in (None, *(of_row for (of_row,) in epochs)):
+        present = list(found)
+    if dict(present) != wanted:
         raise AuthorityChanged
 
 

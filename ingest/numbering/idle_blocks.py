@@ -167,7 +167,7 @@ def _locked(shard: Shard, generation: Generation, kind: RecordType, seen: _Seen)
 
     A row that is missing is not stored yet. Another lease is being installed just now.
     """
-    hold_authorities([shard], Source.REDIS, generation.epoch)
+    hold_authorities({shard: generation.epoch}, Source.REDIS)
     rows = kind.parent._default_manager.select_for_update().filter(
         with_keys(kind.parent_fields, seen), lease_epoch=generation.epoch
     )

@@ -80,7 +80,7 @@ def acquire_leases(
 def _acquire_leases(
     shard: Shard, epoch: int, wanted: Mapping[Key, LeaseDemand]
 ) -> Mapping[Key, Lease]:
-    hold_authorities([shard], Source.REDIS, epoch)
+    hold_authorities({shard: epoch}, Source.REDIS)
     now = timezone.now()
     leases: dict[Key, Lease] = {}
     for kind, keys in by_kind(wanted).items():

@@ -51,7 +51,7 @@ class Services:
         for name, value in {
             "ingest.commit.REDIS_GRACE_SECONDS": 0.1,
             "ingest.earlier_keys.BROKER_CONFIRM_SECONDS": 0.0,
-            "ingest.earlier_keys.WORKER_HOLDS_SECONDS": 0.0,
+            "ingest.earlier_keys.WORKER_HOLDS_SECONDS": 0.1,
             "ingest.commit.REQUEST_UNDECIDED_SECONDS": 0.5,
             "ingest.sweeper.AGE_MS": 0,
             "ingest.sweeper.SETTLED_AFTER": timedelta(),

@@ -300,6 +300,21 @@ def test_a_row_that_only_redis_had_while_it_was_away_is_stored_beside_its_repeat
     assert IdempotencyKey.objects.get().first_number == second
 
 
+def test_a_repeat_that_redis_knows_claims_nothing(api: Api, backlog: Backlog, chat: str) -> None:
+    first = say(api, chat).json()
+    backlog.rows.clear()  # the broker has lost all data
+    call_command("new_epoch")
+    backlog.pipeline._agent.refresh()
+
+    assert say(api, chat).json() == first
+
+    backlog.work()
+    assert stored() == [first["message_number"]]
+    assert IdempotencyKey.objects.get().first_number == first["message_number"]
+    backlog.redis.flushall()
+    assert say(api, chat).json() == first
+
+
 def test_a_claim_is_the_earliest_of_rivals(api: Api, backlog: Backlog, chat: str) -> None:
     token = chat.split("/")[2]
     request, now = (token, RequestKey(digest("a"), digest("1"))), timezone.now()
