@@ -3,7 +3,7 @@
 The table knows the keys of stored rows. A row that is still queued is known nowhere, so a request
 with an unknown key waits until the queues have surely delivered all rows from before. Then it
 claims its key in the table, and only then gets a number: a row may come later than it surely
-should, from a broker that was cut off. Such a row, which nobody was told of, meets the claim, and
+should, from a broker that was cut off. No client was told of such a row. It meets the claim, and
 the worker drops it (ingest.idempotency.records).
 """
 
@@ -114,13 +114,20 @@ class EarlierKeys:
             return
         # Before the table is read: what is stored in between is found then.
         early = {shard for shard, one in unsure.items() if self._queued.may_come(one)}
+        # Where the database gives the numbers, that transaction reads the table too.
+        asking = [
+            position
+            for position in keyed
+            if (shard := group.submissions[position].shard) in early
+            or unsure[shard].source == Source.REDIS
+        ]
         try:
-            known = self._find([group.submissions[at] for at in keyed], unsure, early)
+            known = self._find([group.submissions[at] for at in asking], unsure, early)
         except DatabaseUnavailable as away:
-            for position in keyed:
+            for position in asking:
                 group.settle(position, away)
             return
-        for position in keyed:
+        for position in asking:
             submission = group.submissions[position]
             record = submission.request and known.get(submission.request.key.name)
             if record:
@@ -145,7 +152,7 @@ class EarlierKeys:
             doubtful: list[Submission] = []
             others: list[Submission] = []
             for one in submissions:
-                is_sure = one.shard in early or not _must_claim(of[one.shard])
+                is_sure = one.shard in early or of[one.shard].is_drained
                 (others if is_sure else doubtful).append(one)
             claiming = _unknown_to_redis(doubtful)
             times = [one.rows[0].accepted_at for one in claiming]
@@ -156,14 +163,6 @@ class EarlierKeys:
         except (DatabaseError, InterfaceError) as error:
             database_breaker().open(error)
             raise DatabaseUnavailable from error
-
-
-def _must_claim(authority: NumberAuthority) -> bool:
-    """Whether a row from before this epoch might still come, from far away.
-
-    The database itself remembers keys in the transaction that gives their numbers.
-    """
-    return authority.source == Source.REDIS and not authority.is_drained
 
 
 def _unknown_to_redis(submissions: Iterable[Submission]) -> list[Submission]:

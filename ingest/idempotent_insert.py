@@ -72,8 +72,9 @@ class _PurgedRows(Exception):
 def store_rows(rows: Sequence[NumberedRow], *, drop_superseded: bool = False) -> None:
     """Store each row exactly once, make it a dead letter, or recognise it as purged.
 
-    `drop_superseded`: drop rows whose requests were accepted again, since Redis had forgotten them:
-    they come so late that nobody was told of them (ingest.earlier_keys). Else both are stored.
+    `drop_superseded`: drop rows whose requests were accepted again after Redis had forgotten them.
+    They come so late that no client was told of them (ingest.earlier_keys). By default both rows
+    are stored.
     Raises django.db.Error if the database cannot do it now. Some rows may then be stored; the
     caller repeats all of them.
     """
@@ -93,14 +94,12 @@ def _store_or_halve(rows: Sequence[NumberedRow], drop_superseded: bool) -> None:
         in_transaction(lambda: _insert_batch(rows, drop_superseded))
     except _PurgedRows as purged:
         logger.info(Event.ROWS_PURGED, **_log_fields(purged.rows))
-        acceptances = {row.acceptance for row in purged.rows}
-        store_left([row for row in rows if row.acceptance not in acceptances])
+        store_left(_without(purged.rows, rows))
     except Superseded as superseded:
         dropped = list(_whole_requests(superseded.rows, rows))
         in_transaction(lambda: _skip_numbers(dropped))
         logger.warning(Event.ROWS_SUPERSEDED, **_log_fields(dropped))
-        acceptances = {row.acceptance for row in dropped}
-        store_left([row for row in rows if row.acceptance not in acceptances])
+        store_left(_without(dropped, rows))
     except Error as error:
         if is_duplicate(error):
             left = _rows_with_free_numbers(rows)
@@ -122,6 +121,12 @@ def _insert_batch(rows: Sequence[NumberedRow], refuse_superseded: bool) -> None:
         remember_stored(rows, refuse_superseded=refuse_superseded)
     if purged := purged_rows(rows):
         raise _PurgedRows(purged)
+
+
+def _without(some: Iterable[NumberedRow], rows: Iterable[NumberedRow]) -> list[NumberedRow]:
+    """The rows that are none of these."""
+    acceptances = {row.acceptance for row in some}
+    return [row for row in rows if row.acceptance not in acceptances]
 
 
 def _whole_requests(
@@ -154,9 +159,7 @@ def _rows_with_free_numbers(rows: Sequence[NumberedRow]) -> list[NumberedRow]:
             left.append(row)
         elif acceptance != row.acceptance:
             set_aside(row, "the number is taken by another row")
-    free = {row.acceptance for row in left}
-    known = [row for row in rows if row.acceptance not in free]
-    logger.info(Event.ROWS_KNOWN, **_log_fields(known))
+    logger.info(Event.ROWS_KNOWN, **_log_fields(_without(left, rows)))
     return left
 
 

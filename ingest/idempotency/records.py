@@ -129,7 +129,7 @@ def claim_or_find(submitted: Iterable[tuple[KeyedRequest, datetime]]) -> Mapping
         )
         for (token, key), at in sorted(submitted, key=lambda one: one[1], reverse=True)
     }
-    return in_transaction(partial(_claim_or_find, claims))
+    return in_transaction(partial(_claim_or_find, claims)) if claims else {}
 
 
 def _claim_or_find(claims: Mapping[tuple[str, str], IdempotencyKey]) -> Mapping[str, Record]:
