@@ -1,17 +1,17 @@
 """The index backlog: keys of messages to index, written in the transaction that changes the rows.
 
 So no message is stored and never indexed, whatever process dies in between. An entry says only that
-these messages may have changed; the indexer reads their current rows. Entries may therefore arrive
-late, twice and in any order.
+these messages of an application may have changed; the indexer reads their current rows. Entries may
+therefore arrive late, twice and in any order.
 
 After the commit the search worker is notified, at most twice a second by each process. Skipping the
 notifications in between is safe: a notified worker keeps looking for longer than that
 (search.indexer). Celery beat repeats a notification that is lost.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby, islice
 
 from django.conf import settings
 from django.db import transaction
@@ -20,6 +20,7 @@ from django.utils import timezone
 from prometheus_client import Counter
 
 from infra.metrics import registry
+from infra.natural_keys import batches_by_pk
 from infra.rabbitmq.publisher import WakeUp
 from infra.rabbitmq.queues import SEARCH
 from ingest.records import Key
@@ -38,8 +39,10 @@ notify_indexer = WakeUp(SEARCH, "search.tasks.index").send
 
 #: Messages indexed in one request, approximately.
 MAX_KEYS = 1000
-#: Entries read from the backlog at a time.
-MAX_ENTRIES = 50
+#: Entries indexed in one request, at most: each has a message or more.
+MAX_ENTRIES = MAX_KEYS
+#: Entries read by one query. One alone may have as many messages as a request.
+PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Entries:
     """Entries of the backlog, and the distinct messages that they name."""
 
     ids: Sequence[int]
+    tokens: Collection[str]
     keys: Sequence[Key]
 
     @property
@@ -63,28 +67,41 @@ def record_changes(changes: Sequence[RowChange]) -> None:
 
 
 def record(keys: Sequence[Key]) -> None:
-    """Add these messages in the caller's transaction; notify the search worker after its commit."""
+    """Add these messages in the caller's transaction; notify the search worker after its commit.
+
+    Each application gets one entry, and one statement inserts them all.
+    """
     if not settings.ENVIRONMENT.elasticsearch_url:
         return
-    BacklogEntry.objects.create(keys=list(_ranges(keys)), recorded_at=timezone.now())
+    now = timezone.now()
+    BacklogEntry.objects.bulk_create(
+        BacklogEntry(application_token=token, keys=list(ranges), recorded_at=now)
+        for token, ranges in groupby(_ranges(keys), key=lambda one: str(one[0]))
+    )
     transaction.on_commit(notify_indexer, robust=True)
 
 
 def oldest() -> Entries | None:
     """The entries to index next; None if the backlog is empty."""
     ids: list[int] = []
+    tokens: set[str] = set()
     keys: dict[Key, None] = {}
-    for entry in BacklogEntry.objects.order_by("pk")[:MAX_ENTRIES]:
+    in_order = chain.from_iterable(batches_by_pk(BacklogEntry.objects.all(), PAGE))
+    for entry in islice(in_order, MAX_ENTRIES):
         ids.append(entry.pk)
+        tokens.add(entry.application_token)
         keys.update(dict.fromkeys(_keys(entry.keys)))
         if len(keys) >= MAX_KEYS:
             break
-    return Entries(ids, list(keys)) if ids else None
+    return Entries(ids, tokens, list(keys)) if ids else None
 
 
 def remove(entries: Entries) -> None:
-    """Delete these entries, because their messages are indexed."""
-    BacklogEntry.objects.filter(pk__in=entries.ids).delete()
+    """Delete these entries, because their messages are indexed.
+
+    An id identifies an entry; the tokens lead a sharded database to its shard.
+    """
+    BacklogEntry.objects.filter(application_token__in=entries.tokens, pk__in=entries.ids).delete()
 
 
 def last_id() -> int:

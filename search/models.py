@@ -2,13 +2,18 @@
 
 from django.db import models
 
+from applications.models import TOKEN_BYTES
+
 
 class BacklogEntry(models.Model):
     """Messages whose documents may be out of date, recorded in the transaction of the change.
 
-    `keys` are ranges of numbers: [[application token, chat number, first, last], ...].
+    All of them are of one application, so the tables can be sharded by it. Entries of an earlier
+    release have no `application_token`, and may have messages of several applications. `keys` are
+    ranges of numbers: [[application token, chat number, first, last], ...].
     """
 
+    application_token = models.CharField(max_length=2 * TOKEN_BYTES, db_default="")
     keys = models.JSONField()
     recorded_at = models.DateTimeField()
 

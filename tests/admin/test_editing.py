@@ -59,7 +59,7 @@ def test_an_edit_is_noted_for_the_index_in_its_own_transaction(
     token = message.application_token
     assert [entry.keys for entry in BacklogEntry.objects.all()] == [[[token, 1, 1, 1]]]
 
-    monkeypatch.setattr(BacklogEntry.objects, "create", failing)
+    monkeypatch.setattr(BacklogEntry.objects, "bulk_create", failing)
     with pytest.raises(OperationalError):
         change(admin_client, message, body="edited again")
     assert Message.objects.get().body == "edited"
@@ -80,7 +80,7 @@ def test_an_edit_in_the_admin_is_what_the_api_shows(
     assert api.put(path, {"body": "mine"}, **{"If-Match": before["ETag"]}).status_code == 412
 
 
-def failing(**_: object) -> BacklogEntry:
+def failing(_: object) -> list[BacklogEntry]:
     raise OperationalError("the table is broken")
 
 

@@ -57,19 +57,26 @@ def test_what_is_stored_or_edited_is_recorded_with_it(api: Api, index: SearchInd
     ]
 
 
-def test_rows_stored_together_are_one_entry_of_ranges(api: Api, index: SearchIndex) -> None:
-    chat, sibling = api.new_chat(), api.new_chat()
+def test_rows_stored_together_are_one_entry_of_ranges_an_application(
+    api: Api, index: SearchIndex
+) -> None:
+    application = api.new_application()
+    chat, sibling = api.new_chat(application), api.new_chat(application)
+    stranger = key_of(api.new_chat(), 1)
     places = [(chat, 1), (chat, 2), (sibling, 7), (chat, 4), (chat, 3), (chat, 9)]
     keys = [key_of(*place) for place in places]
 
-    store_rows([row_of(key) for key in keys])
+    store_rows([row_of(key) for key in [*keys, stranger]])
 
-    [entry] = BacklogEntry.objects.all()
+    entries = {entry.application_token: entry.keys for entry in BacklogEntry.objects.all()}
     first, last, alone = key_of(chat, 1), key_of(chat, 9), key_of(sibling, 7)
-    assert sorted(entry.keys) == sorted([[*first, 4], [*last, 9], [*alone, 7]])
+    assert entries == {
+        first[0]: [[*first, 4], [*last, 9], [*alone, 7]],
+        stranger[0]: [[*stranger, 1]],
+    }
     found = backlog.oldest()
     assert found is not None
-    assert sorted(found.keys) == sorted(keys)
+    assert sorted(found.keys) == sorted([*keys, stranger])
 
 
 def test_what_is_rolled_back_was_never_recorded(api: Api, index: SearchIndex) -> None:
@@ -137,6 +144,7 @@ def test_a_document_that_is_refused_is_set_aside_and_holds_up_no_other(
     assert index.source(key_of(chat, 3))
     letter = DeadLetter.objects.get()
     assert (letter.kind, letter.key, letter.payload) == ("search", list(bad), {"version": 1})
+    assert letter.application_token == bad[0]
     assert "message_number" in letter.reason
     assert "wrong" not in letter.reason
 
