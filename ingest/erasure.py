@@ -23,7 +23,7 @@ from ingest.dead_letters.replay import rows_in
 from ingest.edits import store_if_pending
 from ingest.idempotent_insert import store_rows
 from ingest.message_format import UnknownFormat
-from ingest.models import DeadLetter
+from ingest.models import DeadLetter, letters_of
 from ingest.post_commit import finish_unqueued
 from ingest.read_your_writes import MaybeQueued, may_be_queued
 from ingest.records import Key, NumberedRow, RecordType
@@ -127,4 +127,6 @@ def _row_in(letter: DeadLetter, key: Key) -> NumberedRow | None:
 def _letters(kind: RecordType, key: Key) -> "QuerySet[DeadLetter]":
     """The dead letters of this row's number."""
     *parent, number = key
-    return DeadLetter.objects.filter(kind=kind.name, parent=parent_name(parent), number=number)
+    return DeadLetter.objects.filter(
+        letters_of(key[0]), kind=kind.name, parent=parent_name(parent), number=number
+    )

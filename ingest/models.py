@@ -233,9 +233,11 @@ class DeadLetter(models.Model):
     `acceptance` is unique, so setting aside may repeat. `kind` is the name of a row's record type,
     `search` for a rejected document, or `message` for a message that cannot be read. `queue` is the
     queue that it came by. `number` is a row's number within its `parent` (the parent's name, cut to
-    fit); null if no row can have it.
+    fit); null if no row can have it. `application_token` is empty if there is no such application,
+    as for a message that cannot be read, and in letters of an earlier release (see `letters_of`).
     """
 
+    application_token = models.CharField(max_length=24, db_default="")
     acceptance = models.UUIDField(unique=True)
     kind = models.CharField(max_length=32)
     queue = models.CharField(max_length=64, db_default="")
@@ -258,6 +260,14 @@ class DeadLetter(models.Model):
     def title(self) -> str:
         """The kind and the key."""
         return " ".join([self.kind, "/".join(map(str, self.key))]).strip()
+
+
+def letters_of(*tokens: str | int) -> models.Q:
+    """A condition for the dead letters of these applications, and for those without a token.
+
+    It tells a sharded database where to look. A second condition finds the letters along an index.
+    """
+    return models.Q(application_token__in=sorted({"", *map(str, tokens)}))
 
 
 class IdempotencyKey(models.Model):

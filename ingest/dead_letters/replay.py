@@ -13,11 +13,15 @@ from django.db.models import QuerySet
 from infra.database import in_transaction
 from infra.logs import Event, get_logger
 from ingest.dead_letters.consumer import MESSAGE, readable_rows
-from ingest.dead_letters.set_aside import MAX_NUMBER, MAX_REASON_CHARACTERS
+from ingest.dead_letters.set_aside import (
+    MAX_NUMBER,
+    MAX_REASON_CHARACTERS,
+    MAX_TOKEN_CHARACTERS,
+)
 from ingest.idempotent_insert import rows_not_stored, store_rows
 from ingest.message_format import Undecodable, UnknownFormat, from_payload, read_member
 from ingest.metrics import SET_ASIDE
-from ingest.models import DeadLetter
+from ingest.models import DeadLetter, letters_of
 from ingest.numbering.leases import record_skip
 from ingest.post_commit import finish_unqueued
 from ingest.records import Key, NumberedRow, record_type_of_parent, record_types
@@ -26,8 +30,6 @@ logger = get_logger(__name__)
 
 #: Replays a letter of some kind, in the transaction that removes the letter.
 Replay = Callable[[DeadLetter], object]
-
-_TOKEN_CHARACTERS = 24
 
 _replays: dict[str, Replay] = {}
 
@@ -55,8 +57,8 @@ def replay(letter: DeadLetter) -> None:
         raise StillSetAside(reason) from error
     store_rows(rows)
     finish_unqueued(rows)
-    refused = [row.acceptance for row in rows_not_stored(rows)]
-    if letter.acceptance.hex not in refused:
+    refused = rows_not_stored(rows)
+    if letter.acceptance.hex not in {row.acceptance for row in refused}:
         _itself(letter).delete()
     if refused:
         raise StillSetAside(_reason_for(refused))
@@ -87,7 +89,7 @@ def _row_in(letter: DeadLetter) -> NumberedRow:
 
 
 def _itself(letter: DeadLetter) -> "QuerySet[DeadLetter]":
-    return DeadLetter.objects.filter(pk=letter.pk)
+    return DeadLetter.objects.filter(application_token=letter.application_token, pk=letter.pk)
 
 
 def _replay_otherwise(letter: DeadLetter) -> None:
@@ -95,9 +97,10 @@ def _replay_otherwise(letter: DeadLetter) -> None:
     _itself(letter).delete()
 
 
-def _reason_for(refused: Sequence[str]) -> str:
-    reasons = DeadLetter.objects.filter(acceptance=refused[0]).values_list("reason", flat=True)
-    first = reasons.first() or "it was set aside again"
+def _reason_for(refused: Sequence[NumberedRow]) -> str:
+    row = refused[0]
+    letters = DeadLetter.objects.filter(letters_of(row.key[0]), acceptance=row.acceptance)
+    first = letters.values_list("reason", flat=True).first() or "it was set aside again"
     return first if len(refused) == 1 else f"{len(refused)} rows, the first: {first}"
 
 
@@ -122,7 +125,7 @@ def _places(letter: DeadLetter) -> Iterator[tuple[Key, int]]:
         places = [(tuple(letter.key), letter.number)] if letter.number else []
     for parent, number in places:
         # Other places have no parent, so no number is missing there.
-        if 0 < number <= MAX_NUMBER and 0 < len(str(parent[0])) <= _TOKEN_CHARACTERS:
+        if 0 < number <= MAX_NUMBER and 0 < len(str(parent[0])) <= MAX_TOKEN_CHARACTERS:
             yield parent, number
 
 

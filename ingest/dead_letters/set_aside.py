@@ -1,7 +1,8 @@
 """Setting aside: data that cannot be stored or read is kept whole, where operators see it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from traceback import format_exception
 from typing import Any
 from uuid import UUID
@@ -13,13 +14,15 @@ from infra.database import in_transaction
 from infra.logs import Event, get_logger
 from ingest.message_format import payload_of
 from ingest.metrics import SET_ASIDE
-from ingest.models import DeadLetter
+from ingest.models import DeadLetter, letters_of
 from ingest.records import Key, NumberedRow
 from ingest.redis_keys import parent_name
 
 logger = get_logger(__name__)
 
 MAX_REASON_CHARACTERS = 200
+#: No application has a longer token.
+MAX_TOKEN_CHARACTERS = 24
 _MAX_PARENT_CHARACTERS = 64
 #: The limit of a number column.
 MAX_NUMBER = 2**63 - 1
@@ -60,12 +63,7 @@ def keep(
         "reason": reason[:MAX_REASON_CHARACTERS],
         "traceback": "".join(format_exception(error)) if error else "",
     }
-    what = {**_fields(letter), **why, "set_aside_at": timezone.now()}
-    _, is_new = in_transaction(
-        lambda: DeadLetter.objects.update_or_create(
-            acceptance=acceptance, defaults=why, create_defaults=what
-        )
-    )
+    is_new = in_transaction(partial(_create_or_update, acceptance, letter, why))
     if is_new:
         SET_ASIDE.labels(letter.kind).inc()
         # The reason may quote the row, so it is kept with the row and not logged.
@@ -79,12 +77,24 @@ def keep(
         )
 
 
+def _create_or_update(acceptance: UUID, letter: Letter, why: Mapping[str, str]) -> bool:
+    """Whether the letter is new; otherwise only its reason changes."""
+    what = {**_fields(letter), **why, "set_aside_at": timezone.now()}
+    letters = DeadLetter.objects.filter(letters_of(what["application_token"]))
+    _, is_new = letters.select_for_update().get_or_create(acceptance=acceptance, defaults=what)
+    if not is_new:
+        letters.filter(acceptance=acceptance).update(**why)
+    return is_new
+
+
 def _fields(letter: Letter) -> dict[str, Any]:
     fields = asdict(letter)
     parent, number = fields.pop("place")
     is_number = number is not None and 0 < number <= MAX_NUMBER
+    token = str(letter.key[0]) if letter.key else ""
     return {
         **fields,
+        "application_token": token if len(token) <= MAX_TOKEN_CHARACTERS else "",
         "parent": parent_name(parent)[:_MAX_PARENT_CHARACTERS],
         "number": number if is_number else None,
     }

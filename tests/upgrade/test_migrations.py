@@ -45,6 +45,7 @@ ADDED: dict[str, dict[str, object]] = {
     "imports": {"application_token": ""},
     "numbering_processes": {"further": ""},
     "index_backlog": {"application_token": ""},
+    "dead_letters": {"application_token": ""},
 }
 #: The applications of Django that there are since, and their tables.
 NEW_APPS = {"events", "webhooks"}
