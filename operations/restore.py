@@ -26,7 +26,13 @@ from infra.rabbitmq.connection import messages_waiting
 from infra.redis_client import ask_redis, redis_is_configured, scan_pages
 from infra.timeouts import RESTORE_QUIET_SECONDS, WORKER_HOLDS_SECONDS
 from ingest import redis_keys
-from ingest.models import DeadLetter, NumberAuthority, NumberingProcess, purged_through
+from ingest.models import (
+    DeadLetter,
+    NumberAuthority,
+    NumberingProcess,
+    letters_of,
+    purged_through,
+)
 from ingest.numbering.agent import ALIVE_WITHIN
 from ingest.numbering.fencing import begin_epochs_by_hand
 from ingest.numbering.leases import record_skip
@@ -186,7 +192,12 @@ def _highest_in_table(rows: RecordType, fields: Sequence[str], parents: Sequence
 
 def _highest_dead_letters(kind: RecordType, parents: Sequence[Key]) -> Highest:
     names = {parent_name(parent): parent for parent in parents}
-    letters = DeadLetter.objects.filter(kind=kind.name, parent__in=names, number__isnull=False)
+    letters = DeadLetter.objects.filter(
+        letters_of(*[parent[0] for parent in parents]),
+        kind=kind.name,
+        parent__in=names,
+        number__isnull=False,
+    )
     groups = letters.order_by().values_list("parent").annotate(Max("number"))
     return {names[name]: top for name, top in groups}
 

@@ -17,7 +17,7 @@ from infra.redis_client import redis_is_configured, shard_of
 from ingest.dead_letters.replay import rows_in
 from ingest.erasure import erase, erase_stored
 from ingest.message_format import Undecodable, UnknownFormat, read_member
-from ingest.models import DeadLetter
+from ingest.models import DeadLetter, letters_of
 from ingest.pending_index import pending_after
 from ingest.read_your_writes import pending_is_complete
 from ingest.records import Key, NumberedRow
@@ -149,7 +149,9 @@ def _pending(scope: ErasureScope) -> Iterator[NumberedRow]:
 def _dead_letters(scope: ErasureScope) -> Iterator[NumberedRow]:
     """The rows of the scope among the dead letters."""
     letters = DeadLetter.objects.filter(
-        kind=MESSAGES.name, parent__startswith=f"{scope.application_token}/"
+        letters_of(scope.application_token),
+        kind=MESSAGES.name,
+        parent__startswith=f"{scope.application_token}/",
     )
     for page in batches_by_pk(letters, PAGE):
         for letter in page:

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from ingest.dead_letters.consumer import MESSAGE
 from ingest.dead_letters.replay import StillSetAside, as_object, discard, replay, rows_in
 from ingest.message_format import UnknownFormat
-from ingest.models import DeadLetter
+from ingest.models import DeadLetter, letters_of
 from ingest.records import NumberedRow, record_types
 from ingest.redis_keys import parent_name
 from operations.admin.cells import conversation_link, folded, preview
@@ -142,6 +142,7 @@ class DeadLetterAdmin(ReadOnlyAdmin[DeadLetter]):
         if parts is None:
             return None
         order = ("-parent", "-number", "-pk")
+        rows = rows.filter(letters_of(parts[0]))
         if len(parts) == 3:
             return rows.filter(parent=parent_name(parts[:2]), number=parts[2]).order_by(*order)
         name = parent_name(parts)

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Count, Max, Min, QuerySet
 
 from infra.redis_client import RedisUnavailable, redis_is_configured
-from ingest.models import DeadLetter, NumberSkip
+from ingest.models import DeadLetter, NumberSkip, letters_of
 from ingest.records import Key, RecordType
 from ingest.redis_keys import parent_name
 from operations.audit.checks import Finding, error, info, run_text
@@ -108,7 +108,11 @@ def _pending(parent: Key, run: range) -> Iterator[int]:
 def _dead_letters(kind: RecordType, parent: Key, run: range) -> Iterable[int]:
     """The numbers in this run that are dead letters, which are findings of their own."""
     letters = DeadLetter.objects.filter(
-        kind=kind.name, parent=parent_name(parent), number__gte=run.start, number__lt=run.stop
+        letters_of(parent[0]),
+        kind=kind.name,
+        parent=parent_name(parent),
+        number__gte=run.start,
+        number__lt=run.stop,
     )
     numbers = letters.order_by("number").values_list("number", flat=True)
     return map(int, numbers.iterator())  # type: ignore[arg-type] # filtered: not null

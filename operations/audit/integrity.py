@@ -18,7 +18,7 @@ from infra.natural_keys import behind, in_pieces
 from infra.redis_client import redis_is_configured
 from ingest.idempotency.records import KEPT_FOR
 from ingest.late_rows import may_be_purged
-from ingest.models import DeadLetter, IdempotencyKey, PurgeableParent
+from ingest.models import DeadLetter, IdempotencyKey, PurgeableParent, letters_of
 from ingest.read_your_writes import find_pending
 from ingest.records import Key, RecordType, record_type_of_parent, record_types
 from ingest.redis_keys import parent_name
@@ -119,8 +119,8 @@ def _is_dead_letter(key: Key) -> bool:
     if not grandparent:
         return False
     kind = record_type_of_parent(tuple(grandparent))
-    name = parent_name(grandparent)
-    return DeadLetter.objects.filter(kind=kind.name, parent=name, number=number).exists()
+    letters = DeadLetter.objects.filter(letters_of(key[0]), kind=kind.name)
+    return letters.filter(parent=parent_name(grandparent), number=number).exists()
 
 
 def idempotency_keys(cursor: Cursor) -> Iterator[Finding]:

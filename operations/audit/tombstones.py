@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from django.db.models import Max, Q
 
-from ingest.models import DeadLetter
+from ingest.models import DeadLetter, letters_of
 from ingest.records import RecordType
 from ingest.redis_keys import parent_name
 from operations.audit.checks import Check, Cursor, Finding, error
@@ -27,8 +27,8 @@ def tombstones_of(kind: RecordType) -> Check:
                 what = "has a value left, or none without being erased"
                 yield error("tombstones", parent, f"{kind.name} {number} {what}")
             for *parent, number in erased:
-                letters = DeadLetter.objects.filter(parent=parent_name(parent), number=number)
-                if letters.filter(kind=kind.name).exists():
+                letters = DeadLetter.objects.filter(letters_of(parent[0]), kind=kind.name)
+                if letters.filter(parent=parent_name(parent), number=number).exists():
                     what = f"{kind.name} {number} is erased, and a dead letter has its number"
                     yield error("tombstones", parent, what)
             cursor.reached([first + ROWS], ROWS)
