@@ -31,6 +31,8 @@ class Application(Parent):
     number of its newest event (see events.log); 0 before the first.
     """
 
+    shard_key = "token"
+
     token = models.CharField(max_length=2 * TOKEN_BYTES, default=new_token, unique=True)
     key_hash = models.CharField(max_length=KEY_HASH_CHARACTERS, unique=True, null=True, blank=True)
     chats_count = models.PositiveBigIntegerField(default=0)

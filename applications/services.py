@@ -38,7 +38,7 @@ def find_application(key: RequestKey) -> IdempotencyKey | None:
 
 
 def claim_application(key: RequestKey, token: str, accepted_at: datetime) -> None:
-    """Remember it, in the transaction that makes it. Raises IntegrityError if a rival has."""
+    """Remember it, in the caller's transaction. Raises IntegrityError if a rival has."""
     claim_request(_NO_APPLICATION, key, token, accepted_at)
 
 
@@ -154,24 +154,35 @@ def create_application(
     return new
 
 
-@repeat_after_rival
 def _create_once(new: Application, request: IdempotentRequest) -> Application:
-    def create() -> Application:
-        first = find_application(request.key)
-        if first is None:
-            new.save(force_insert=True)
-            claim_application(request.key, new.token, new.created_at)
-            return new
-        request.is_repeat = True
-        # The answer of the first request, even if the application was renamed since.
-        return Application(
-            token=first.token,
-            name=new.name,
-            created_at=first.accepted_at,
-            updated_at=first.accepted_at,
-        )
+    """The new application, or that of the first such request. Raises KeyReused.
 
-    return in_transaction(create)
+    A request claims its key, with the token, before it makes the application: on a sharded database
+    the two are on different shards. If it fails in between, its repeat makes the application.
+    """
+    new.token, new.created_at = _claim_or_find(new, request.key)
+    new.updated_at = new.created_at
+    if not Application.objects.filter(token=new.token).exists():
+        with suppress(IntegrityError):  # a rival made it just now
+            in_transaction(partial(new.save, force_insert=True))
+            return new
+    request.is_repeat = True
+    # The answer of the first request, even if the application was renamed since.
+    return new
+
+
+@repeat_after_rival
+def _claim_or_find(new: Application, key: RequestKey) -> tuple[str, datetime]:
+    """The token and the time of the first request with this key, which may be this one."""
+
+    def claim() -> tuple[str, datetime]:
+        first = find_application(key)
+        if first:
+            return first.token, first.accepted_at
+        claim_application(key, new.token, new.created_at)
+        return new.token, new.created_at
+
+    return in_transaction(claim)
 
 
 def rename_application(*, token: str, name: str, expected: Versions | None = None) -> Application:

@@ -24,6 +24,8 @@ class Chat(PurgeableParent):
     number. `metadata` is compact JSON.
     """
 
+    shard_key = "application_token"
+
     application_token = models.CharField(max_length=2 * TOKEN_BYTES)
     chat_number = models.PositiveBigIntegerField()
     metadata = models.TextField(null=True)  # noqa: DJ001 - an absent object is not a text

@@ -7,6 +7,8 @@ import dj_database_url
 
 from infra import timeouts
 
+dj_database_url.register("vitess", "infra.vitess")
+
 #: The cache of a single process (operations.admin.logins uses the same name).
 PROCESS = "process"
 
@@ -38,7 +40,11 @@ def database(url: str, test_file: Path | None = None) -> dict[str, Any]:
             "read_timeout": timeouts.DATABASE_ANSWER_SECONDS,
             "write_timeout": timeouts.DATABASE_ANSWER_SECONDS,
         }
-        settings["TEST"] = {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_bin"}
+        settings["TEST"] = {
+            "NAME": f"test_{settings['NAME']}",
+            "CHARSET": "utf8mb4",
+            "COLLATION": "utf8mb4_bin",
+        }
     return settings
 
 

@@ -24,9 +24,11 @@ from infra.logs.formatting import passwords
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 _HTTP = ("http", "https")
+#: The schemes of database servers, which all speak MySQL's protocol.
+_SERVERS = ("mysql", "vitess")
 #: The schemes of each URL.
 _SCHEMES = {
-    "database_url": ("sqlite", "mysql"),
+    "database_url": ("sqlite", *_SERVERS),
     "redis_url": ("redis", "rediss", "unix", "redis-cluster"),
     "broker_url": ("amqp", "amqps"),
     "elasticsearch_url": _HTTP,
@@ -207,7 +209,7 @@ class Environment(BaseSettings):
             raise ValueError(f"SECRET_KEY {why}: set a random value, {_MAKE_ONE}")
         if not self.debug and not self.allowed_hosts.strip(" ,"):
             raise ValueError("ALLOWED_HOSTS is empty: every request would be refused")
-        if self.broker_url and self.database_url.partition(":")[0] != "mysql":
+        if self.broker_url and self.database_url.partition(":")[0] not in _SERVERS:
             raise ValueError(
                 "BROKER_URL is set but DATABASE_URL is not a mysql:// URL: "
                 "workers need a database server"
@@ -304,7 +306,7 @@ def checked_url(field: str, value: str) -> str:
         raise ValueError(f"{name} must begin with {wanted}, not {parts.scheme or value!r}")
     if parts.scheme not in _WITHOUT_HOST and not hosts_are_sane:
         raise ValueError(f"{name} names no host: {wanted}")
-    if parts.scheme == "mysql":
+    if parts.scheme in _SERVERS:
         if not parts.path.strip("/"):
             raise ValueError(f"{name} names no database: mysql://user:password@host:3306/database")
         if not find_spec("MySQLdb"):

@@ -14,6 +14,8 @@ class ApplicationEvent(models.Model):
     after the event.
     """
 
+    shard_key = "application_token"
+
     application_token = models.CharField(max_length=2 * TOKEN_BYTES)
     event_number = models.PositiveBigIntegerField()
     type = models.CharField(max_length=24)

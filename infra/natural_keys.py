@@ -19,7 +19,8 @@ Row = TypeVar("Row", bound=Model)
 def with_keys(fields: Sequence[str], keys: Iterable[Sequence[Any]]) -> Q:
     """A condition for the rows with one of these keys, along an index of these fields.
 
-    Many keys share all parts but the last; the condition names those once.
+    Many keys share all parts but the last; the condition names those once. It names the first
+    parts of all keys in front, so that a sharded database asks only their shards.
     """
     return _with(fields, _lasts_by_prefix(keys))
 
@@ -39,6 +40,19 @@ def behind(fields: Sequence[str], key: Sequence[Any] | None) -> Q:
     for place, field in enumerate(fields):
         shared = dict(zip(fields[:place], key[:place], strict=True))
         wanted = Q(**shared, **{f"{field}__gt": key[place]}) | wanted
+    return wanted
+
+
+def by_pk(rows: Iterable[Model]) -> Q:
+    """A condition for these rows of one table, which were read before.
+
+    It names their shard keys too, so that a sharded database asks only their shards.
+    """
+    rows = list(rows)
+    wanted = Q(pk__in=[row.pk for row in rows])
+    if rows and (shard_key := getattr(rows[0], "shard_key", None)):
+        keys = dict.fromkeys(getattr(row, shard_key) for row in rows)
+        wanted &= Q(**{f"{shard_key}__in": list(keys)})
     return wanted
 
 
@@ -62,6 +76,9 @@ def _with(fields: Sequence[str], lasts_by_prefix: Mapping[_Prefix, Sequence[Any]
     for shared, lasts in lasts_by_prefix.items():
         of_prefix = dict(zip(prefix_fields, shared, strict=True))
         wanted |= Q(**of_prefix, **{f"{last_field}__in": lasts})
+    if len(lasts_by_prefix) > 1:
+        firsts = dict.fromkeys(prefix[0] for prefix in lasts_by_prefix)
+        wanted = Q(**{f"{fields[0]}__in": list(firsts)}) & wanted
     return wanted
 
 

@@ -27,6 +27,8 @@ DATABASE_OUTAGE_SECONDS = 15 * 60
 DATABASE_FIRST_PAUSE_SECONDS = 0.2
 #: The longest delay of a worker after the database is back.
 DATABASE_LONGEST_PAUSE_SECONDS = 5.0
+#: Online DDL of Vitess copies a large table, under load, in hours.
+ONLINE_DDL_SECONDS = 24 * 60 * 60
 #: The Retry-After of a failed request.
 DATABASE_RETRY_AFTER_SECONDS = 2
 

@@ -212,6 +212,8 @@ class NumberSkip(models.Model):
     `chat_number` is null if the numbers are those of chats.
     """
 
+    shard_key = "application_token"
+
     application_token = models.CharField(max_length=24)
     chat_number = models.PositiveBigIntegerField(null=True)
     skipped_from = models.PositiveBigIntegerField(null=True)
@@ -236,6 +238,8 @@ class DeadLetter(models.Model):
     fit); null if no row can have it. `application_token` is empty if there is no such application,
     as for a message that cannot be read, and in letters of an earlier release (see `letters_of`).
     """
+
+    shard_key = "application_token"
 
     application_token = models.CharField(max_length=24, db_default="")
     acceptance = models.UUIDField(unique=True)
@@ -275,6 +279,8 @@ class IdempotencyKey(models.Model):
 
     It made the rows from `first_number` on, or the application or webhook with this `token`.
     """
+
+    shard_key = "application_token"
 
     application_token = models.CharField(max_length=24)
     name = models.UUIDField()

@@ -25,6 +25,8 @@ class Message(StoredRecord):
     and no metadata.
     """
 
+    shard_key = "application_token"
+
     application_token = models.CharField(max_length=2 * TOKEN_BYTES)
     chat_number = models.PositiveBigIntegerField()
     message_number = models.PositiveBigIntegerField()

@@ -19,7 +19,7 @@ from django.db.models import Count, F, QuerySet
 from infra.database import in_transaction
 from infra.jobs import Run, only_run
 from infra.logs import Event, get_logger
-from infra.natural_keys import batches_by_pk, number_by_pk, with_keys
+from infra.natural_keys import batches_by_pk, by_pk, number_by_pk, with_keys
 from infra.redis_client import (
     RedisUnavailable,
     Shard,
@@ -126,7 +126,7 @@ def _correct(
     changed = _parents(kind).filter(count_state=CountState.CHANGED)
     for parents in batches_by_pk(_parents(kind) if everything else changed, BATCH):
         run.still_alive()
-        these = _parents(kind).filter(pk__in=[parent.pk for parent in parents])
+        these = _parents(kind).filter(by_pk(parents))
         _update(these.filter(count_state__lt=run.number), count_state=run.number)
         differing = wrong_counts(kind, parents)
         if differing:

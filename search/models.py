@@ -13,6 +13,8 @@ class BacklogEntry(models.Model):
     ranges of numbers: [[application token, chat number, first, last], ...].
     """
 
+    shard_key = "application_token"
+
     application_token = models.CharField(max_length=2 * TOKEN_BYTES, db_default="")
     keys = models.JSONField()
     recorded_at = models.DateTimeField()

@@ -19,6 +19,7 @@ from applications.models import Application
 from events.pages import Position
 from infra.errors import Stale
 from infra.logs import Event, get_logger
+from infra.natural_keys import by_pk
 from infra.timeouts import WEBHOOK_LEASE_SECONDS
 from infra.versions import Versions, update_if_version
 from webhooks.models import Answer, Outcome, State, Webhook
@@ -68,7 +69,7 @@ def _take(webhook: Webhook) -> bool:
     now = timezone.now()
     lease, until = uuid4(), now + timedelta(seconds=WEBHOOK_LEASE_SECONDS)
     free = Q(leased_until=None) | Q(leased_until__lt=now)
-    rows = Webhook.objects.filter(free, pk=webhook.pk, version=webhook.version)
+    rows = Webhook.objects.filter(free, by_pk([webhook]), version=webhook.version)
     if not rows.update(lease=lease, leased_until=until):
         return False
     webhook.lease, webhook.leased_until = lease, until
@@ -152,7 +153,7 @@ def _settle(webhook: Webhook, **values: Any) -> None:
 
 
 def _held(webhook: Webhook) -> "QuerySet[Webhook]":
-    return Webhook.objects.filter(pk=webhook.pk, lease=webhook.lease)
+    return Webhook.objects.filter(by_pk([webhook]), lease=webhook.lease)
 
 
 def _last(answer: Answer, now: datetime) -> dict[str, Any]:

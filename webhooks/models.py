@@ -94,6 +94,8 @@ class Webhook(StoredRecord):
     - `last_…`: the latest attempt. `last_answer` may quote the endpoint and is for operators.
     """
 
+    shard_key = "application_token"
+
     application_token = models.CharField(max_length=2 * TOKEN_BYTES)
     webhook_id = models.CharField(max_length=2 * ID_BYTES, default=new_id)
     url = models.CharField(max_length=MAX_URL_CHARACTERS)

@@ -16,7 +16,7 @@ from django.utils import timezone
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from infra.database import in_transaction
-from infra.natural_keys import in_pieces
+from infra.natural_keys import by_pk, in_pieces
 from ingest.idempotency import IdempotentRequest, KeyReused, Record, RequestKey
 from ingest.models import IdempotencyKey
 from ingest.records import NumberedRow
@@ -143,7 +143,7 @@ def _claim_or_find(claims: Mapping[tuple[str, str], IdempotencyKey]) -> Mapping[
         if row.first_number is not None:
             records[row.name.hex] = _record(row)
         elif earliest < row.accepted_at:
-            _claims().filter(pk=row.pk).update(accepted_at=earliest)
+            _claims().filter(by_pk([row])).update(accepted_at=earliest)
     return records
 
 

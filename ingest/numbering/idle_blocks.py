@@ -23,7 +23,7 @@ from django.db.models import QuerySet
 
 from infra.database import in_transaction
 from infra.jobs import only_run
-from infra.natural_keys import number_by_pk, with_keys
+from infra.natural_keys import by_pk, number_by_pk, with_keys
 from infra.redis_client import Shard, ask_redis, scan_pages
 from ingest import redis_keys
 from ingest.metrics import LEASES
@@ -137,7 +137,7 @@ def _begin_leases(blocks: Blocks, generation: Generation, kind: RecordType, seen
     """Let each lease begin at the next number. If that is given meanwhile, it does no harm."""
     rows = _locked(blocks.shard, generation, kind, seen)
     firsts = {row.pk: seen[row.key].next for row in rows}
-    _rows(kind, firsts).update(lease_first=number_by_pk(kind.parent, firsts))
+    _again(kind, rows).update(lease_first=number_by_pk(kind.parent, firsts))
 
 
 def _end_leases(
@@ -149,7 +149,7 @@ def _end_leases(
     ended = blocks.end_early(generation, wanted) if wanted else ()
     rows = [row for row in rows if redis_keys.parent_name(row.key) in ended]
     ceilings = {row.pk: seen[row.key].next - 1 for row in rows}
-    _rows(kind, ceilings).update(
+    _again(kind, rows).update(
         number_ceiling=number_by_pk(kind.parent, ceilings),
         lease_first=None,
         lease_last=None,
@@ -158,8 +158,8 @@ def _end_leases(
     return [row.key for row in rows]
 
 
-def _rows(kind: RecordType, pks: Iterable[int]) -> "QuerySet[Parent]":
-    return kind.parent._default_manager.filter(pk__in=list(pks))
+def _again(kind: RecordType, rows: Iterable[Parent]) -> "QuerySet[Parent]":
+    return kind.parent._default_manager.filter(by_pk(rows))
 
 
 def _locked(shard: Shard, generation: Generation, kind: RecordType, seen: _Seen) -> list[Parent]:

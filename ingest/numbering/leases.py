@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from infra.database import in_transaction
-from infra.natural_keys import number_by_pk, with_keys
+from infra.natural_keys import by_pk, number_by_pk, with_keys
 from infra.redis_client import Shard
 from ingest.metrics import LEASES
 from ingest.models import Generation, NumberSkip, Parent, Source
@@ -86,11 +86,11 @@ def _acquire_leases(
     for kind, keys in by_kind(wanted).items():
         # In the order in which all transactions lock parents.
         rows = _rows(kind, keys).select_for_update().order_by(*kind.parent_fields)
-        new: dict[int, Lease] = {}
+        new: dict[Parent, Lease] = {}
         for row in rows:
             lease = _present_lease(row, epoch, wanted[row.key])
             if lease is None:
-                lease = new[row.pk] = _next_lease(row, epoch, wanted[row.key], now)
+                lease = new[row] = _next_lease(row, epoch, wanted[row.key], now)
             leases[row.key] = lease
         _lend(kind, epoch, new, now)
     return leases
@@ -114,13 +114,13 @@ def _next_lease(row: Parent, epoch: int, wanted: LeaseDemand, now: datetime) -> 
     return Lease(epoch, first, first + length - 1)
 
 
-def _lend(kind: RecordType, epoch: int, leases: Mapping[int, Lease], now: datetime) -> None:
-    """Save these leases, by primary key of their parents."""
+def _lend(kind: RecordType, epoch: int, leases: Mapping[Parent, Lease], now: datetime) -> None:
+    """Save the new leases of these parents."""
     if not leases:
         return
-    lasts = number_by_pk(kind.parent, {pk: lease.last for pk, lease in leases.items()})
-    firsts = number_by_pk(kind.parent, {pk: lease.first for pk, lease in leases.items()})
-    kind.parent._default_manager.filter(pk__in=list(leases)).update(
+    lasts = number_by_pk(kind.parent, {row.pk: lease.last for row, lease in leases.items()})
+    firsts = number_by_pk(kind.parent, {row.pk: lease.first for row, lease in leases.items()})
+    kind.parent._default_manager.filter(by_pk(leases)).update(
         number_ceiling=lasts,
         lease_epoch=epoch,
         lease_first=firsts,

@@ -10,6 +10,7 @@ import os
 import pwd
 import re
 import shutil
+import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -282,4 +283,18 @@ def _elasticsearch_home(checkout: Path) -> str:
     raise StackError(f"Elasticsearch {version} is not installed: run scripts/provision")
 
 
-LOOKUPS = {"java": _java, "elasticsearch_home": _elasticsearch_home, "migrations": _migrations}
+def _vitess_home(checkout: Path) -> str:
+    """The folder that scripts/provision-vitess filled."""
+    script = checkout / "scripts" / "provision-vitess"
+    found = subprocess.run([script, "--where"], capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        raise StackError("Vitess is not installed: run scripts/provision-vitess")
+    return found.stdout.strip()
+
+
+LOOKUPS = {
+    "java": _java,
+    "elasticsearch_home": _elasticsearch_home,
+    "vitess_home": _vitess_home,
+    "migrations": _migrations,
+}

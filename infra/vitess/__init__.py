@@ -1,0 +1,1 @@
+"""The database backend for Vitess, a sharded MySQL: `DATABASE_URL=vitess://…`."""

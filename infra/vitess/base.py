@@ -1,0 +1,123 @@
+"""Django's backend for MySQL, where it has to know that there are two keyspaces.
+
+Statements name tables without a keyspace; the routing rules (vschema.routing_rules) find them.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import OperationalError
+from django.db.backends.base.introspection import TableInfo
+from django.db.backends.mysql import base, creation, introspection, schema
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Model
+
+from infra.timeouts import ONLINE_DDL_SECONDS
+from infra.vitess.vschema import sequence, shard_keys, sharded_keyspace
+
+#: Ids that a tablet takes from a sequence at a time. It loses those that it holds when it ends, so
+#: ids have gaps.
+SEQUENCE_CACHE = 1000
+
+_altered_table = re.compile(
+    r"(?:ALTER TABLE|(?:CREATE|DROP) (?:UNIQUE )?INDEX `\w+` ON) `(\w+)`"
+).match
+_POLL_SECONDS = 0.5
+
+
+class SchemaEditor(schema.DatabaseSchemaEditor):
+    """Makes sequences, and changes large tables while they are in use."""
+
+    def table_sql(self, model: type[Model]) -> tuple[str, Any]:
+        """Without AUTO_INCREMENT, which would give the same ids on each shard."""
+        sql, parameters = super().table_sql(model)
+        if model._meta.db_table in shard_keys():
+            sql = sql.replace(" AUTO_INCREMENT", "")
+        return sql, parameters
+
+    def create_model(self, model: type[Model]) -> None:
+        """Make the table on all shards, and its sequence."""
+        super().create_model(model)
+        table = model._meta.db_table
+        if table in shard_keys():
+            name = self.quote_name(sequence(table))
+            self.execute(
+                f"CREATE TABLE {name} (id bigint NOT NULL PRIMARY KEY, next_id bigint NOT NULL, "
+                "cache bigint NOT NULL) COMMENT 'vitess_sequence'"
+            )
+            self.execute(f"INSERT INTO {name} VALUES (0, 1, {SEQUENCE_CACHE})")  # noqa: S608 - a name
+
+    def execute(self, sql: Any, params: Sequence[Any] | None = ()) -> None:
+        """Change a sharded table that has rows by online DDL; do anything else at once."""
+        altered = _altered_table(str(sql))
+        if altered and altered[1] in shard_keys() and self._has_rows(altered[1]):
+            self._change_online(str(sql), params)
+        else:
+            super().execute(sql, params)
+
+    def _has_rows(self, table: str) -> bool:
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT 1 FROM {self.quote_name(table)} LIMIT 1")  # noqa: S608 - a name
+            return cursor.fetchone() is not None
+
+    def _change_online(self, sql: str, params: Sequence[Any] | None) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute("SET @@ddl_strategy = 'vitess'")
+            try:
+                cursor.execute(sql, params)
+                [[migration]] = cursor.fetchall()
+            finally:
+                cursor.execute("SET @@ddl_strategy = 'direct'")
+            _await_migration(cursor, migration)
+
+
+def _await_migration(cursor: CursorWrapper, migration: str) -> None:
+    """Return when all shards have made the change. Raises OperationalError if one cannot."""
+    limit = time.monotonic() + ONLINE_DDL_SECONDS
+    while True:
+        cursor.execute(f"SHOW VITESS_MIGRATIONS LIKE '{migration}'")
+        names = [column[0] for column in cursor.description]
+        shards = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        states = {shard["migration_status"] for shard in shards}
+        if states == {"complete"}:
+            return
+        if states & {"failed", "cancelled"} or time.monotonic() > limit:
+            messages = {shard["message"] for shard in shards}
+            raise OperationalError(f"online DDL {migration}: {states}, {messages}")
+        time.sleep(_POLL_SECONDS)
+
+
+class Introspection(introspection.DatabaseIntrospection):
+    """Knows the tables of both keyspaces."""
+
+    def get_table_list(self, cursor: CursorWrapper) -> list[TableInfo]:
+        """The tables of the keyspace that is connected to, and of its sharded one."""
+        keyspace = sharded_keyspace(str(self.connection.settings_dict["NAME"]))
+        with self.connection.cursor() as sharded:
+            sharded.execute(
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = %s",
+                [keyspace],
+            )
+            found = [TableInfo(name, "t") for [name] in sharded]
+        return [*super().get_table_list(cursor), *found]
+
+
+class Creation(creation.DatabaseCreation):
+    """Tests use keyspaces that are there already: Vitess makes none by SQL."""
+
+    def _create_test_db(self, verbosity: int, autoclobber: bool, keepdb: bool = False) -> str:
+        return str(self.connection.settings_dict["TEST"]["NAME"])
+
+    def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:
+        pass
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """The connection; Django finds it by this name."""
+
+    display_name = "Vitess"
+    SchemaEditorClass = SchemaEditor
+    introspection_class = Introspection
+    creation_class = Creation

@@ -1,0 +1,18 @@
+# Makes each tablet the primary of its shard, and says which tables are where.
+set -euo pipefail
+vitess() {
+  vtctldclient --server internal --topo-implementation etcd2 \
+    --topo-global-server-address "$etcd_host:$etcd_port" --topo-global-root /vitess/global "$$@"
+}
+vschema() { # vschema KEYSPACE PART: what the application says of it
+  DATABASE_URL="vitess://chatsystem:none@$vtgate_host:$vtgate_port/$$1" SECRET_KEY="$django_secret" \
+    VAR_DIR="$run" "$bin/python" "$checkout/manage.py" vschema "$$2"
+}
+for tablet in 1 2 3 4 5 6; do
+  vitess TabletExternallyReparented "local-$$tablet"
+done
+for keyspace in chatsystem test_chatsystem; do
+  for part in "$$keyspace" "$${keyspace}_sharded"; do
+    vitess ApplyVSchema --vschema "$$(vschema "$$keyspace" "$$part")" "$$part"
+  done
+done

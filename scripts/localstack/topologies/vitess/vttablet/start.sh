@@ -1,0 +1,32 @@
+# The tablet of one shard. Those of the application are local-1 to local-3, those of tests the next
+# three: each MySQL has a shard of both.
+set -euo pipefail
+vitess() {
+  vtctldclient --server internal --topo-implementation etcd2 \
+    --topo-global-server-address "$etcd_host:$etcd_port" --topo-global-root /vitess/global "$$@"
+}
+make_once() { # make_once COMMAND: until it succeeds, or what it makes is there
+  for _ in {1..60}; do
+    if vitess "$$@" >made.log 2>&1 || grep -q 'exists' made.log; then return; fi
+    sleep 0.5
+  done
+  cat made.log >&2
+  exit 1
+}
+prefix=
+if (($index > 3)); then prefix=test_; fi
+case $$(($index % 3)) in
+  1) keyspace=$${prefix}chatsystem shard=0 mysqld=1 ;;
+  2) keyspace=$${prefix}chatsystem_sharded shard=-80 mysqld=2 ;;
+  0) keyspace=$${prefix}chatsystem_sharded shard=80- mysqld=3 ;;
+esac
+make_once AddCellInfo --root /vitess/local --server-address "$etcd_host:$etcd_port" local
+make_once CreateKeyspace --sidecar-db-name "_vt_$$keyspace" "$$keyspace"
+exec vttablet --topo-implementation etcd2 --topo-global-server-address "$etcd_host:$etcd_port" \
+  --topo-global-root /vitess/global --tablet-path "local-$index" --tablet-hostname $host \
+  --init-keyspace "$$keyspace" --init-shard "$$shard" --init-tablet-type replica \
+  --unmanaged --db-socket "$state/run/mysqld-$$mysqld/server.sock" --db-charset utf8mb4 \
+  --bind-address $host --port $vttablet_port --grpc-bind-address $host --grpc-port $vttablet_grpc_port \
+  --service-map grpc-queryservice,grpc-tabletmanager,grpc-updatestream --log-format text \
+  --health-check-interval 1s --queryserver-config-transaction-cap 200 --queryserver-config-pool-size 50 \
+  --migration-check-interval 5s
