@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-embedded check check-chart bench chaos soak format schema postman screenshots lock \
+.PHONY: help run test test-embedded test-vitess check check-chart bench chaos soak format schema postman screenshots lock \
   stack-up stack-down clean
 
 help: ## this list
@@ -19,6 +19,9 @@ test: ## everything, with the real services on this machine
 
 test-embedded: .venv/embedded-test ## the tests that need no service
 	@scripts/test-embedded
+
+test-vitess: ## the tests of a sharded database; the first time, Vitess is built, which takes long
+	@scripts/test-vitess
 
 check: .venv/embedded-test ## format, lint, types, import contracts, migrations, API schema, Postman collection
 	@scripts/check

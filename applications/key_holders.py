@@ -121,7 +121,8 @@ def _from_database(key_hashes: Collection[KeyHash]) -> dict[KeyHash, Identity] |
     # The database's collation may match more hashes.
     holders = {stored: holder for stored, holder, _ in found if stored in key_hashes}
     if holders:
-        epoch = max(epoch for *_, epoch in found)  # one statement, so all have the same
+        # All the same, unless the database is sharded: then each part reads its epoch first.
+        epoch = min(epoch for *_, epoch in found)
         latest_epoch.learn(epoch)
         remember_holders(holders, epoch)
     return {key_hash: _identity(holder) for key_hash, holder in holders.items()}

@@ -22,12 +22,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     from chaos.cluster.cases import cases as cluster_cases
     from chaos.cluster.nodes import is_cluster
     from chaos.matrix import run_all
-    from chaos.report import CLUSTER, SINGLE
+    from chaos.report import CLUSTER, SINGLE, VITESS
     from chaos.soak.report import report
     from chaos.soak.running import soak
     from chaos.soak.verdict import is_ok
+    from chaos.vitess.cases import cases as vitess_cases
+    from chaos.vitess.mysql import is_vitess
 
-    known, results = (cluster_cases(), CLUSTER) if is_cluster() else (cases(), SINGLE)
+    known, results = cases(), SINGLE
+    if is_cluster():
+        known, results = cluster_cases(), CLUSTER
+    elif is_vitess():
+        known, results = vitess_cases(), VITESS
     arguments = _parser().parse_args(argv)
     if arguments.list:
         print("\n".join(known))

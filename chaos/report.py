@@ -49,6 +49,7 @@ SINGLE = Results(RESULTS / "latest.json", ROOT / "docs" / "reliability.md", "mak
 CLUSTER = Results(
     RESULTS / "cluster.json", ROOT / "docs" / "scale.md", "make chaos TOPOLOGY=cluster"
 )
+VITESS = Results(RESULTS / "vitess.json", ROOT / "docs" / "scale.md", "make chaos TOPOLOGY=vitess")
 
 
 def _caption(rows: Sequence[Outcome], known: int) -> str:

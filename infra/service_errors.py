@@ -111,17 +111,18 @@ _DATABASE_REFUSES = {
     1020, 1099, 1100, 1205, 1206, _DEADLOCK, 1223, 1637, 1689, 3101, 3572,
     # Read only, shutting down, not ready: settings, Galera, group replication.
     1047, 1053, 1077, 1079, 1290, 1792, 1836, 1874, 3100, 3168,
-    # Interrupted, too slow.
-    1317, 1969, 3024,
+    # Too slow.
+    1969, 3024,
     # The tables are of another release: a migration is missing.
     1054, 1109, 1146, 1176, 1356, 1364, 1412, 1615,
     # The client could not connect.
     2001, 2002, 2003, 2004, 2005, 2007, 2009, 2012, 2026, 2059, 2061,
 }  # fmt: skip
-#: The connection ended during a statement or a commit.
+#: The connection ended during a statement or a commit, or was interrupted; 1105, 1317 and 1815 are
+#: also all that Vitess says of a shard that does not answer, at any statement and at a commit.
 _DATABASE_IS_OPEN = {
-    1080, 1152, 1158, 1159, 1160, 1161, 1180, 1181, 1184, 1927, 2000, 2006, 2008, 2013, 2014,
-    2027, 2055, 3169, 4031,
+    1080, 1105, 1152, 1158, 1159, 1160, 1161, 1180, 1181, 1184, 1317, 1815, 1927, 2000, 2006,
+    2008, 2013, 2014, 2027, 2055, 3169, 4031,
 }  # fmt: skip
 #: Values that do not fit, and keys that are taken.
 _DATABASE_BLAMES_ROW = {

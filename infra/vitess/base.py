@@ -44,10 +44,11 @@ class SchemaEditor(schema.DatabaseSchemaEditor):
         if table in shard_keys():
             name = self.quote_name(sequence(table))
             self.execute(
-                f"CREATE TABLE {name} (id bigint NOT NULL PRIMARY KEY, next_id bigint NOT NULL, "
-                "cache bigint NOT NULL) COMMENT 'vitess_sequence'"
+                f"CREATE TABLE IF NOT EXISTS {name} (id bigint NOT NULL PRIMARY KEY, "
+                "next_id bigint NOT NULL, cache bigint NOT NULL) COMMENT 'vitess_sequence'"
             )
-            self.execute(f"INSERT INTO {name} VALUES (0, 1, {SEQUENCE_CACHE})")  # noqa: S608 - a name
+            values = f"(id, next_id, cache) VALUES (0, 1, {SEQUENCE_CACHE})"
+            self.execute(f"INSERT IGNORE INTO {name} {values}")
 
     def execute(self, sql: Any, params: Sequence[Any] | None = ()) -> None:
         """Change a sharded table that has rows by online DDL; do anything else at once."""
@@ -108,7 +109,21 @@ class Creation(creation.DatabaseCreation):
     """Tests use keyspaces that are there already: Vitess makes none by SQL."""
 
     def _create_test_db(self, verbosity: int, autoclobber: bool, keepdb: bool = False) -> str:
-        return str(self.connection.settings_dict["TEST"]["NAME"])
+        name = str(self.connection.settings_dict["TEST"]["NAME"])
+        if not keepdb:
+            self.connection.close()
+            self.connection.settings_dict["NAME"] = name
+            self._drop_tables()
+        return name
+
+    def _drop_tables(self) -> None:
+        """Drop all but sequences: tablets go on with the ids that they hold."""
+        kept = set(map(sequence, shard_keys()))
+        with self.connection.cursor() as cursor:
+            cursor.execute("SET foreign_key_checks = 0")
+            for table in set(self.connection.introspection.table_names(cursor)) - kept:
+                cursor.execute(f"DROP TABLE {self.connection.ops.quote_name(table)}")
+        self.connection.close()
 
     def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:
         pass

@@ -59,13 +59,12 @@ def vschema(keyspace: str) -> Mapping[str, Mapping[str, Any]]:
 
 
 def routing_rules(keyspace: str) -> Mapping[str, Any]:
-    """Rules by which each sharded table is found under its mere name, too."""
+    """Rules by which each sharded table is found where statements look for it."""
     sharded = sharded_keyspace(keyspace)
     return {
         "rules": [
-            {"from_table": name, "to_tables": [f"{sharded}.{table}"]}
+            {"from_table": f"{keyspace}.{table}", "to_tables": [f"{sharded}.{table}"]}
             for table in shard_keys()
-            for name in (table, f"{keyspace}.{table}")
         ]
     }
 

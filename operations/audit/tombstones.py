@@ -10,7 +10,7 @@ from ingest.redis_keys import parent_name
 from operations.audit.checks import Check, Cursor, Finding, error
 
 #: Rows that one query reads, by primary key.
-ROWS = 50_000
+ROWS = 10_000
 
 
 def tombstones_of(kind: RecordType) -> Check:

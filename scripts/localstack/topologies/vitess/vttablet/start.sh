@@ -25,7 +25,7 @@ make_once CreateKeyspace --sidecar-db-name "_vt_$$keyspace" "$$keyspace"
 exec vttablet --topo-implementation etcd2 --topo-global-server-address "$etcd_host:$etcd_port" \
   --topo-global-root /vitess/global --tablet-path "local-$index" --tablet-hostname $host \
   --init-keyspace "$$keyspace" --init-shard "$$shard" --init-tablet-type replica \
-  --unmanaged --db-socket "$state/run/mysqld-$$mysqld/server.sock" --db-charset utf8mb4 \
+  --unmanaged --db-credentials-file "$run/passwords.json" --db-socket "$state/run/mysqld-$$mysqld.sock" --db-charset utf8mb4 \
   --bind-address $host --port $vttablet_port --grpc-bind-address $host --grpc-port $vttablet_grpc_port \
   --service-map grpc-queryservice,grpc-tabletmanager,grpc-updatestream --log-format text \
   --health-check-interval 1s --queryserver-config-transaction-cap 200 --queryserver-config-pool-size 50 \

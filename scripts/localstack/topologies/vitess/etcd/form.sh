@@ -8,6 +8,10 @@ vschema() { # vschema KEYSPACE PART: what the application says of it
   DATABASE_URL="vitess://chatsystem:none@$vtgate_host:$vtgate_port/$$1" SECRET_KEY="$django_secret" \
     VAR_DIR="$run" "$bin/python" "$checkout/manage.py" vschema "$$2"
 }
+for _ in {1..120}; do
+  if (($$(vitess GetTablets 2>/dev/null | wc -l) == 6)); then break; fi
+  sleep 0.5
+done
 for tablet in 1 2 3 4 5 6; do
   vitess TabletExternallyReparented "local-$$tablet"
 done
@@ -15,4 +19,9 @@ for keyspace in chatsystem test_chatsystem; do
   for part in "$$keyspace" "$${keyspace}_sharded"; do
     vitess ApplyVSchema --vschema "$$(vschema "$$keyspace" "$$part")" "$$part"
   done
+  vschema "$$keyspace" routing-rules >"$run/$$keyspace.rules"
 done
+"$bin/python" -c 'import json, sys
+print(json.dumps({"rules": [rule for name in sys.argv[1:] for rule in json.load(open(name))["rules"]]}))' \
+  "$run"/*.rules >"$run/rules"
+vitess ApplyRoutingRules --rules-file "$run/rules"

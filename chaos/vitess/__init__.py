@@ -1,0 +1,1 @@
+"""The matrix on a sharded database."""
