@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from applications.authentication import forget_identities, hash_of, new_key, remember_in_redis
 from applications.key_holders import KeyHash, revoke_in_redis
-from applications.models import Application, ApplicationNotFound, OperatorKey
+from applications.models import Application, ApplicationNotFound, OperatorKey, new_token
 from infra.database import in_transaction
 from infra.errors import Conflict, NotFound
 from infra.redis_client import RedisUnavailable, redis_is_configured, shard_of
@@ -136,15 +136,21 @@ def get_application(*, token: str) -> Application:
 
 
 def create_application(
-    *, name: str, key: str | None = None, request: IdempotentRequest | None = None
+    *,
+    name: str,
+    key: str | None = None,
+    request: IdempotentRequest | None = None,
+    token: str | None = None,
 ) -> Application:
-    """A new application with its own token, and with this key if one is given.
+    """A new application with its own token or the given one, and with this key if one is given.
 
     A repeated request gets the application of the first one. Raises KeyReused.
     """
     now = timezone.now()
     key_hash = hash_of(key) if key else None
-    new = Application(name=name, key_hash=key_hash, created_at=now, updated_at=now)
+    new = Application(
+        token=token or new_token(), name=name, key_hash=key_hash, created_at=now, updated_at=now
+    )
     if request is None:
         new.save(force_insert=True)
     else:
