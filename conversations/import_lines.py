@@ -9,8 +9,9 @@ There are two formats: that of exports (conversations.export_format), and the ol
 name the application and the chat of a message. The first line tells which one an input has. Names
 and bodies follow the rules of the API (ingest.fields), and no others.
 
-A batch is stored in one transaction. It records exactly which lines it covers, and their digest. An
-invalid or empty last line without a newline is reported but not covered: it may be incomplete.
+The progress of an import goes from batch to batch (conversations.import_run). A batch records
+exactly which lines it covers, and their digest. An invalid or empty last line without a newline is
+reported but not covered: it may be incomplete.
 """
 
 from codecs import BOM_UTF8
@@ -210,12 +211,16 @@ class Entry:
 
 @dataclass
 class Batch:
-    """The lines after line `before`, up to line `done`; `digest` covers all lines up to `done`."""
+    """The lines after line `before`, up to line `done`; `digest` covers all lines up to `done`.
+
+    An earlier run may have begun the batch: then it ends exactly with line `until`.
+    """
 
     parse: Callable[[Line], Content]
     before: int
     done: int
     digest: str
+    until: int = 0
     entries: list[Entry] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
     empty: int = 0
@@ -224,12 +229,19 @@ class Batch:
     @property
     def is_full(self) -> bool:
         """Whether the batch should be stored before further lines are added."""
+        if self.until > self.before:
+            return self.done == self.until
         return self.done - self.before >= MAX_LINES or self.size >= MAX_BYTES
 
     @property
     def has_content(self) -> bool:
         """Whether the batch covers or reports any line."""
         return self.done > self.before or bool(self.rejected)
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether lines are missing that it had when it was begun."""
+        return self.done < self.until
 
     @property
     def lines(self) -> int:
@@ -272,13 +284,20 @@ class Batch:
 
 
 def batches(
-    lines: Iterable[Line], done: int, digest: "_Hash", parse: Callable[[Line], Content]
+    lines: Iterable[Line],
+    done: int,
+    digest: "_Hash",
+    parse: Callable[[Line], Content],
+    until: int = 0,
 ) -> Iterator[Batch]:
     """The lines after line `done`, in batches; `digest` covers the lines up to there.
 
+    `until` is the last line of the first batch if an earlier run began it. It is cut short where
+    the input ends before.
+
     If the input is truncated, the lines before that come first. Raises SourceTruncated then.
     """
-    batch = Batch(parse, done, done, digest.hexdigest())
+    batch = Batch(parse, done, done, digest.hexdigest(), until)
     try:
         for line in lines:
             batch.add(line, digest)
@@ -286,8 +305,8 @@ def batches(
                 yield batch
                 batch = Batch(parse, batch.done, batch.done, batch.digest)
     except SourceTruncated:
-        if batch.has_content:
+        if batch.has_content and not batch.is_cut_short:
             yield batch
         raise
-    if batch.has_content:
+    if batch.has_content or batch.is_cut_short:
         yield batch

@@ -1,18 +1,28 @@
 """One run of an import: skip the lines that are done, then store batch after batch.
 
-Each batch is one transaction: its rows, rejected lines and the progress itself. Either
-all of it is stored or nothing, so an import that is killed at any point and run again stores each
-line exactly once. An import is identified by the name of its source and its first line. A later run
-reads the lines that are done again, checks that they are the same, and continues after them.
+A batch is a series of transactions, because applications may lie on different shards, and a
+transaction over several shards may be committed on some of them only:
+
+1. The import records which lines the batch has, and each new application gets a token.
+2. For each application: its rows, its rejected lines, and how far its lines are stored
+   (conversations.shares). Then the same for rejected lines that belong to no application.
+3. The progress of the import.
+
+So an import that is killed at any point and run again stores each line exactly once: the batch is
+repeated with the same lines, and each application skips those that it has.
+
+An import is identified by the name of its source and its first line. A later run reads the lines
+that are done again, checks that they are the same, and continues after them. It checks a batch that
+was stored in part in the same way.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -21,42 +31,86 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 from conversations.errors import ImportOvertaken, SourceChanged
 from conversations.import_lines import (
     Batch,
+    Content,
     Entry,
     Line,
-    Rejection,
     batches,
     is_export,
     parse_export_line,
     parse_named_message,
 )
 from conversations.import_source import Source, displayable
-from conversations.models import Import, RejectedLine, digest_of
+from conversations.models import Import, ImportShare, RejectedLine, digest_of
 from conversations.named_messages import NamedMessages
 from conversations.restored_rows import RestoredRows
+from conversations.shares import Added, Plan, store_portion, store_unplaced
 from infra.database import in_transaction
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
+Result = TypeVar("Result")
+
+_OTHER_LINES = "the input begins with different ones"
+
 
 @dataclass
 class Progress:
-    """One import: `lines_done` lines are stored; `digest` covers those of earlier runs."""
+    """One import: `lines_done` lines are stored; `digest` covers those of earlier runs.
+
+    `lines_begun` is the last line of a batch that an earlier run stored in part, or 0;
+    `begun_digest` covers the lines of the batch that was begun last.
+    """
 
     import_id: int
     label: str
     lines_done: int
     digest: str
+    lines_begun: int
+    begun_digest: str
 
-    def advance(self, batch: Batch) -> None:
-        """Store that the batch is done, in the transaction that stores it. Raises ImportOvertaken.
+    def begin(self, batch: Batch) -> None:
+        """Record which lines the batch has, in a transaction before any of them is stored.
 
-        Call it first in the transaction: it locks the import, so a rival run waits here and stops.
+        Raises SourceChanged if parts of it are stored already and the lines are not the same, and
+        ImportOvertaken. It locks the import: so of two rival runs with different lines, only one
+        may store them.
         """
-        advanced = Import.objects.filter(pk=self.import_id, lines_done=batch.before).update(
-            lines_done=batch.done, digest=batch.digest, updated_at=timezone.now()
+        if self.lines_begun > batch.before and self.begun_digest != batch.digest:
+            how = f"the input has only {batch.done:,}" if batch.is_cut_short else _OTHER_LINES
+            some = f"some of the first {self.lines_begun:,} lines were imported earlier"
+            raise SourceChanged(_changed(self, some, how))
+        self._update(
+            batch,
+            (self.begun_digest, batch.digest),
+            lines_begun=batch.done,
+            begun_digest=batch.digest,
         )
-        if not advanced:
+
+    def end(self, batch: Batch, token: str) -> None:
+        """Record that the batch is stored, when all of it is. Raises ImportOvertaken.
+
+        `token` is the application of the lines that follow, if they do not tell it.
+        """
+        in_transaction(
+            partial(
+                self._update,
+                batch,
+                (batch.digest,),
+                lines_done=batch.done,
+                digest=batch.digest,
+                application_token=token,
+            )
+        )
+        self.lines_done = batch.done
+        self.begun_digest = batch.digest
+
+    def _update(self, batch: Batch, begun: Sequence[str], **values: object) -> None:
+        """Change the import if this batch is the next, and the one begun last is among `begun`."""
+        row = Import.objects.filter(
+            pk=self.import_id, lines_done=batch.before, begun_digest__in=begun
+        )
+        if not row.update(**values, updated_at=timezone.now()):
             raise ImportOvertaken(
                 f"{self.label}:{batch.before + 1}: another run of this import is ahead, so this "
                 "run stops. Nothing was stored twice. Wait for the other run to end."
@@ -73,11 +127,33 @@ def open_progress(source: Source, first: Line, *, restart: bool) -> Progress:
         "created_at": now,
         "updated_at": now,
     }
+    if restart:
+        _forget(key)
     with transaction.atomic(durable=True):
-        if restart:
-            Import.objects.filter(**key).delete()
         row, _ = Import.objects.get_or_create(**key, defaults=defaults)
-    return Progress(row.pk, source.label, row.lines_done, row.digest)
+    # A batch of which nothing was stored may have other lines now.
+    is_begun = ImportShare.objects.filter(of=row, lines_done__gt=row.lines_done).exists()
+    return Progress(
+        import_id=row.pk,
+        label=source.label,
+        lines_done=row.lines_done,
+        digest=row.digest,
+        lines_begun=row.lines_begun if is_begun else 0,
+        begun_digest=row.begun_digest,
+    )
+
+
+def _forget(key: Mapping[str, str]) -> None:
+    """Delete the import with this key.
+
+    First its progress: without its shares, the lines that they cover would be stored again. What is
+    left behind if this is interrupted is never read.
+    """
+    imports = Import.objects.filter(**key)
+    numbers = list(imports.values_list("pk", flat=True))
+    imports.filter(pk__in=numbers).delete()
+    ImportShare.objects.filter(of__in=numbers).delete()
+    RejectedLine.objects.filter(of__in=numbers).delete()
 
 
 def skip_done(progress: Progress, lines: Iterator[Line], digest: "_Hash") -> Iterator[Line]:
@@ -85,16 +161,22 @@ def skip_done(progress: Progress, lines: Iterator[Line], digest: "_Hash") -> Ite
     for number in range(progress.lines_done):
         line = next(lines, None)
         if line is None:
-            raise SourceChanged(_changed(progress, f"the input has only {number:,}"))
+            raise SourceChanged(
+                _changed(progress, _done(progress), f"the input has only {number:,}")
+            )
         digest.update(line.digest)
     if digest.hexdigest() != progress.digest:
-        raise SourceChanged(_changed(progress, "the input begins with different ones"))
+        raise SourceChanged(_changed(progress, _done(progress), _OTHER_LINES))
     return lines
 
 
-def _changed(progress: Progress, how: str) -> str:
+def _done(progress: Progress) -> str:
+    return f"{progress.lines_done:,} lines were imported earlier"
+
+
+def _changed(progress: Progress, done: str, how: str) -> str:
     return (
-        f"{progress.label} has changed: {progress.lines_done:,} lines were imported earlier, but "
+        f"{progress.label} has changed: {done}, but "
         f"{how}. Restore the earlier input, or import this one under another --name or with "
         "--restart; both import all lines, from line 1, as new messages."
     )
@@ -127,8 +209,14 @@ class Outcome:
 class Storage(Protocol):
     """Stores the content of lines."""
 
-    def write(self, entries: Sequence[Entry], import_id: int) -> Sequence[Rejection]:
-        """Store it in the caller's transaction; returns the lines that could not be stored."""
+    def plan(self, entries: Sequence[Entry]) -> Plan:
+        """The parts to store, one application each, in the caller's transaction.
+
+        Each new application gets a token, which a repeat finds again.
+        """
+
+    def write(self, token: str, entries: Sequence[Entry]) -> Added:
+        """Store these lines of one application in the caller's transaction."""
 
     def committed(self) -> None:
         """Note that the transaction of the last `write` was committed."""
@@ -171,13 +259,36 @@ class ImportRun:
         rest = skip_done(progress, chain([first], lines), digest)
         self.outcome.import_id = progress.import_id
         self.outcome.skipped = progress.lines_done
-        storage: Storage = RestoredRows() if is_export(first) else NamedMessages()
-        parse = parse_export_line if is_export(first) else parse_named_message
-        for batch in batches(rest, progress.lines_done, digest, parse):
+        storage: Storage = NamedMessages()
+        parse: Callable[[Line], Content] = parse_named_message
+        if is_export(first):
+            storage, parse = RestoredRows(progress.import_id), parse_export_line
+        done, begun = progress.lines_done, progress.lines_begun
+        for batch in batches(rest, done, digest, parse, until=begun):
             with self._uninterrupted():
                 _store(batch, progress, storage)
                 self.outcome.add(batch)
             self._on_batch(batch)
+
+
+def _store(batch: Batch, progress: Progress, storage: Storage) -> None:
+    """Store the batch and its progress. Raises SourceChanged and ImportOvertaken."""
+
+    def begin() -> Plan:
+        progress.begin(batch)
+        return storage.plan(batch.entries)
+
+    plan = _transact(begin)
+    refused = list(plan.unplaced)
+    for portion in plan.portions:
+        refused += _transact(
+            partial(store_portion, progress.import_id, batch, portion, storage.write)
+        )
+        storage.committed()
+    unplaced = (*batch.rejected, *plan.unplaced)
+    _transact(partial(store_unplaced, progress.import_id, batch, unplaced))
+    progress.end(batch, plan.token)
+    batch.reject(refused)
 
 
 # Another import that creates the same application at the same time wins by a unique key. The next
@@ -188,24 +299,5 @@ class ImportRun:
     wait=wait_random_exponential(multiplier=0.02, max=1),
     reraise=True,
 )
-def _store(batch: Batch, progress: Progress, storage: Storage) -> None:
-    """Store the batch and its progress. Raises ImportOvertaken."""
-    refused = in_transaction(partial(_write, batch, progress, storage))
-    storage.committed()
-    batch.reject(refused)
-    progress.lines_done = batch.done
-
-
-def _write(batch: Batch, progress: Progress, storage: Storage) -> Sequence[Rejection]:
-    progress.advance(batch)
-    refused = storage.write(batch.entries, progress.import_id)
-    # An earlier run may have rejected a last line without its newline, which has changed since.
-    of_import = RejectedLine.objects.filter(of_id=progress.import_id)
-    of_import.filter(line_number__gt=batch.before).delete()
-    RejectedLine.objects.bulk_create(
-        RejectedLine(
-            of_id=progress.import_id, line_number=one.line_number, reason=one.reason, raw=one.raw
-        )
-        for one in (*batch.rejected, *refused)
-    )
-    return refused
+def _transact(work: Callable[[], Result]) -> Result:
+    return in_transaction(work)

@@ -1,8 +1,11 @@
 """The tables of imports: progress, rejected lines, and the chats that names resolve to.
 
-Each row is written in the transaction that stores its messages, so it is correct whenever a process
-is killed. Rows that are looked up by name have a digest as their key: it compares byte for byte
-under any collation, and no name or path is too long for its index.
+Applications may lie on different shards, and imports on none of them. So each transaction of an
+import writes the rows of one application, or rows that belong to none (see import_run). Nothing
+refers to rows elsewhere by a constraint.
+
+Rows that are looked up by name have a digest as their key: it compares byte for byte under any
+collation, and no name or path is too long for its index.
 """
 
 from hashlib import sha256
@@ -26,7 +29,9 @@ def digest_of(*names: str) -> str:
 class Import(models.Model):
     """A source of lines; `lines_done` of them are stored, and `digest` covers exactly these.
 
-    `application_token` is the application of the next lines of an export; empty before the first.
+    `lines_begun` and `begun_digest` are the same after the batch that was begun last: until it is
+    done, some of its applications may be stored already. `application_token` is the application of
+    the next lines of an export; empty before the first.
     """
 
     source = models.TextField()
@@ -34,6 +39,8 @@ class Import(models.Model):
     first_line = models.CharField(max_length=DIGEST_CHARACTERS)
     lines_done = models.PositiveBigIntegerField(default=0)
     digest = models.CharField(max_length=DIGEST_CHARACTERS)
+    lines_begun = models.PositiveBigIntegerField(default=0, db_default=0)
+    begun_digest = models.CharField(max_length=DIGEST_CHARACTERS, default="", db_default="")
     application_token = models.CharField(max_length=2 * TOKEN_BYTES, db_default="")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -51,13 +58,22 @@ class Import(models.Model):
 
 
 class ImportShare(models.Model):
-    """The messages and chats that all runs of one import added to one application."""
+    """The messages and chats that all runs of one import added to one application.
 
-    of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="shares")
+    All lines of the application up to number `lines_done` are stored, also where the import's own
+    progress is behind. With an empty token: all rejected lines that belong to no application.
+    """
+
+    shard_key = "application_token"
+
+    of = models.ForeignKey(
+        Import, on_delete=models.DO_NOTHING, db_constraint=False, related_name="shares"
+    )
     application_token = models.CharField(max_length=2 * TOKEN_BYTES)
     name = models.CharField(max_length=MAX_NAME_CHARACTERS)
     chats = models.PositiveBigIntegerField(default=0)
     messages = models.PositiveBigIntegerField(default=0)
+    lines_done = models.PositiveBigIntegerField(default=0, db_default=0)
 
     class Meta:
         db_table = "import_shares"
@@ -72,9 +88,18 @@ class ImportShare(models.Model):
 
 
 class RejectedLine(models.Model):
-    """A line that could not be imported; `raw` is its beginning."""
+    """A line that could not be imported; `raw` is its beginning.
 
-    of = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rejected_lines")
+    `application_token` is empty if the line belongs to no application, as one that cannot be read,
+    and in lines that an earlier release rejected.
+    """
+
+    shard_key = "application_token"
+
+    of = models.ForeignKey(
+        Import, on_delete=models.DO_NOTHING, db_constraint=False, related_name="rejected_lines"
+    )
+    application_token = models.CharField(max_length=2 * TOKEN_BYTES, default="", db_default="")
     line_number = models.PositiveBigIntegerField()
     reason = models.TextField()
     raw = models.BinaryField()
@@ -83,7 +108,8 @@ class RejectedLine(models.Model):
         db_table = "import_rejected_lines"
         constraints = (
             models.UniqueConstraint(
-                fields=("of", "line_number"), name="import_rejected_lines_natural_key"
+                fields=("of", "application_token", "line_number"),
+                name="import_rejected_lines_natural_key",
             ),
         )
 
@@ -92,7 +118,11 @@ class RejectedLine(models.Model):
 
 
 class ImportedApplication(models.Model):
-    """The application that imports created for a name. Other applications are not listed here."""
+    """The token of an application that imports create: for a name, or for a line of an export.
+
+    It is given before the application is stored, so a batch that is repeated finds it again. Other
+    applications are not listed here.
+    """
 
     key = models.CharField(max_length=DIGEST_CHARACTERS, unique=True)
     name = models.CharField(max_length=MAX_NAME_CHARACTERS)
@@ -107,6 +137,8 @@ class ImportedApplication(models.Model):
 
 class ImportedChat(models.Model):
     """A chat that an import created: for the names of the old format, or of an export."""
+
+    shard_key = "application_token"
 
     key = models.CharField(max_length=DIGEST_CHARACTERS, unique=True)
     name = models.CharField(max_length=MAX_NAME_CHARACTERS)

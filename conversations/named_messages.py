@@ -3,12 +3,14 @@
 Messages get the next numbers of their chats, in the order of the lines.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 
+from conversations.application_tokens import application_tokens
 from conversations.chat_resolver import ChatResolver, ResolvedChats
-from conversations.import_lines import Entry, NamedMessage, Rejection
-from conversations.shares import add_to_share
+from conversations.import_lines import Entry, NamedMessage
+from conversations.models import digest_of
+from conversations.shares import Added, Plan, Portion
 from ingest.database_numbers import number_and_insert
 from messages_app.records import MESSAGES
 
@@ -20,29 +22,32 @@ class NamedMessages:
         self._resolver = ChatResolver()
         self._resolved = ResolvedChats({}, ())
 
-    def write(self, entries: Sequence[Entry], import_id: int) -> Sequence[Rejection]:
-        """Store these messages in the caller's transaction; none is rejected.
+    def plan(self, entries: Sequence[Entry]) -> Plan:
+        """The lines of each application, in the order of appearance; new ones get their tokens.
+
+        Raises IntegrityError if another import names the same new application.
+        """
+        by_name: defaultdict[str, list[Entry]] = defaultdict(list)
+        for entry in entries:
+            if isinstance(entry.content, NamedMessage):
+                by_name[entry.content.chat.application].append(entry)
+        tokens = application_tokens({digest_of(name): name for name in by_name})
+        return Plan([Portion(tokens[digest_of(name)], name, by_name[name]) for name in by_name])
+
+    def write(self, token: str, entries: Sequence[Entry]) -> Added:
+        """Store these messages of one application; none is refused.
 
         Raises NotFound, and IntegrityError if another import creates the same application.
         """
         messages = [one.content for one in entries if isinstance(one.content, NamedMessage)]
-        chats = self._resolver.resolve(message.chat for message in messages)
+        chats = self._resolver.resolve(token, [message.chat for message in messages])
         rows = [MESSAGES.new(chats.keys[message.chat], body=message.body) for message in messages]
         for outcome in number_and_insert(rows):
             if isinstance(outcome, Exception):
                 raise outcome
-        _update_shares(messages, chats, import_id)
         self._resolved = chats
-        return ()
+        return Added(chats=len(chats.new), messages=len(messages))
 
     def committed(self) -> None:
         """Note that the transaction of the last `write` was committed."""
         self._resolver.remember(self._resolved)
-
-
-def _update_shares(messages: Sequence[NamedMessage], chats: ResolvedChats, import_id: int) -> None:
-    counts = Counter(chats.keys[message.chat].application_token for message in messages)
-    new_chats = Counter(chats.keys[name].application_token for name in chats.new)
-    names = {key.application_token: name.application for name, key in chats.keys.items()}
-    for token, count in counts.items():
-        add_to_share(import_id, token, names[token], chats=new_chats[token], messages=count)

@@ -1,15 +1,16 @@
 """Restores the rows of an export: an application, its chats, their messages, as their lines say.
 
 Each application line creates an application. Rows keep their numbers, times, versions and counts,
-so the API shows them as before. The token is new, and there is no key yet.
+so the API shows them as before. The token is new, and there is no key yet. The token of a line is
+the same whenever the import repeats the line.
 
 Numbers are claimed like any others (ingest.database_numbers): under the lock of the parent, each
 once. So clients may write into the application during the import. A line whose number may be a
 client's is rejected; the client keeps its row.
 
-The application is locked before its chats, and all other writers lock chats first. So an import may
-deadlock with a client that writes into one of its chats; the database ends one of the two, and its
-transaction is repeated.
+The share is locked first, then the application, then its chats. All other writers lock chats before
+their application. So an import may deadlock with a client that writes into one of its chats; the
+database ends one of the two, and its transaction is repeated.
 
 An old message is not a late row (ingest.late_rows): no purge has reached its chat. The next purge
 removes it if it is old enough.
@@ -27,10 +28,11 @@ from django.utils import timezone
 from applications.models import Application, ApplicationKey
 from chats.models import Chat, ChatKey
 from chats.records import CHATS
+from conversations.application_tokens import application_tokens
 from conversations.export_format import ApplicationLine, ChatLine, InvalidApplication, MessageLine
 from conversations.import_lines import Entry, Rejection, rejection
 from conversations.models import Import, ImportedChat, digest_of
-from conversations.shares import add_to_share
+from conversations.shares import Added, Plan, Portion
 from ingest.database_numbers import claim_numbers
 from ingest.models import CountState
 from ingest.records import RecordType
@@ -45,31 +47,41 @@ CACHE_SIZE = 10_000
 class RestoredRows:
     """Restores the rows of one run."""
 
-    def __init__(self) -> None:
+    def __init__(self, import_id: int) -> None:
+        self._import_id = import_id
         self._known: dict[ChatKey, None] = {}
         self._found: Collection[ChatKey] = ()
 
-    def write(self, entries: Sequence[Entry], import_id: int) -> Sequence[Rejection]:
-        """Store the rows in the caller's transaction; returns the lines that were refused."""
-        of_import = Import.objects.filter(pk=import_id)
-        writing = _Writing(
-            import_id=import_id,
-            token=of_import.values_list("application_token", flat=True).get(),
-            known=self._known,
-        )
-        of_application: list[Entry] = []
+    def plan(self, entries: Sequence[Entry]) -> Plan:
+        """The lines of each application, in their order; new applications get their tokens."""
+        of_import = Import.objects.filter(pk=self._import_id)
+        token = of_import.values_list("application_token", flat=True).get()
+        tokens = self._new_tokens(entries)
+        portions: list[Portion] = []
+        unplaced: list[Rejection] = []
         for entry in entries:
             match entry.content:
-                case ApplicationLine() | InvalidApplication() as line:
-                    writing.write_rows(of_application)
-                    writing.begin_application(entry, line)
-                    of_application = []
+                case ApplicationLine(name=name):
+                    token = tokens[entry.line.number]
+                    portions.append(Portion(token, name, [entry]))
+                case InvalidApplication(reason=reason):
+                    token = ""
+                    unplaced.append(rejection(entry.line, reason))
+                case _ if not token:
+                    reason = "comes before the line of its application"
+                    unplaced.append(rejection(entry.line, reason))
                 case _:
-                    of_application.append(entry)
-        writing.write_rows(of_application)
-        of_import.update(application_token=writing.token)
+                    if not portions:
+                        portions.append(Portion(token, ""))
+                    portions[-1].entries.append(entry)
+        return Plan(portions, unplaced, token)
+
+    def write(self, token: str, entries: Sequence[Entry]) -> Added:
+        """Store these lines of one application in the caller's transaction."""
+        writing = _Writing(token, self._known)
+        added = writing.write(entries)
         self._found = writing.found
-        return writing.refused
+        return added
 
     def committed(self) -> None:
         """Note that the transaction of the last `write` was committed."""
@@ -79,45 +91,49 @@ class RestoredRows:
         while len(self._known) > CACHE_SIZE:
             del self._known[next(iter(self._known))]
 
+    def _new_tokens(self, entries: Iterable[Entry]) -> dict[int, str]:
+        """The tokens of the applications that these lines create, by their numbers."""
+        lines = {
+            entry.line.number: entry.content.name
+            for entry in entries
+            if isinstance(entry.content, ApplicationLine)
+        }
+        keys = {number: _application_key(self._import_id, number) for number in lines}
+        tokens = application_tokens({key: lines[number] for number, key in keys.items()})
+        return {number: tokens[key] for number, key in keys.items()}
+
 
 @dataclass
 class _Writing:
-    """What one transaction writes: `token` is the present application, empty before the first.
+    """What one transaction writes into the application of this token.
 
     `known` are chats of this import, `found` those that this transaction uses.
     """
 
-    import_id: int
     token: str
     known: Collection[ChatKey]
     found: set[ChatKey] = field(default_factory=set)
     refused: list[Rejection] = field(default_factory=list)
     now: datetime = field(default_factory=timezone.now)
 
-    def begin_application(self, entry: Entry, line: ApplicationLine | InvalidApplication) -> None:
-        """Create the application of the lines that follow."""
-        if isinstance(line, InvalidApplication):
-            self.token = ""
-            self._refuse_all([entry], line.reason)
-            return
-        application = Application(
+    def write(self, entries: Sequence[Entry]) -> Added:
+        """Write the application, if these lines begin with its own, then its chats and messages."""
+        if not entries:
+            return Added()
+        if isinstance(line := entries[0].content, ApplicationLine):
+            self._create_application(line)
+        chats = self._write_chats(entries)
+        messages = self._write_messages(entries, chats)
+        return Added(len(chats), messages, self.refused)
+
+    def _create_application(self, line: ApplicationLine) -> None:
+        Application.objects.create(
+            token=self.token,
             name=line.name,
             chats_count=line.chats_count,
             count_state=CountState.CHANGED,
             **line.history.columns(self.now),
         )
-        application.save(force_insert=True)
-        self.token = application.token
-        add_to_share(self.import_id, self.token, line.name, chats=0, messages=0)
-
-    def write_rows(self, entries: Sequence[Entry]) -> None:
-        """Write chats and messages of the present application."""
-        if not self.token:
-            self._refuse_all(entries, "comes before the line of its application")
-        elif entries:
-            chats = self._write_chats(entries)
-            messages = self._write_messages(entries, chats)
-            add_to_share(self.import_id, self.token, "", chats=len(chats), messages=messages)
 
     def _write_chats(self, entries: Iterable[Entry]) -> dict[ChatKey, int]:
         """The keys of the new chats, each with the number of its line."""
@@ -157,7 +173,8 @@ class _Writing:
     def _imported(self, keys: Sequence[ChatKey]) -> set[ChatKey]:
         """Those of these chats that an import created; any other chat is a client's."""
         digests = {_digest_of(key): key for key in keys if key not in self.known}
-        stored = ImportedChat.objects.filter(key__in=digests).values_list("key", flat=True)
+        rows = ImportedChat.objects.filter(application_token=self.token, key__in=digests)
+        stored = rows.values_list("key", flat=True)
         return {key for key in keys if key in self.known} | {digests[one] for one in stored}
 
     def _claim_messages(self, key: ChatKey, entries: Sequence[Entry]) -> Iterator[Message]:
@@ -211,6 +228,11 @@ def _imported_chat(row: Chat) -> ImportedChat:
         application_token=row.application_token,
         chat_number=row.chat_number,
     )
+
+
+def _application_key(import_id: int, line_number: int) -> str:
+    """The key of a restored application. Three parts: no name of the old format has it."""
+    return digest_of("", str(import_id), str(line_number))
 
 
 def _digest_of(chat: ChatKey) -> str:

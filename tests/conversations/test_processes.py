@@ -53,7 +53,9 @@ def test_killed_at_any_point_and_run_again_each_line_is_stored_once(
         )
         process.kill()
         assert process.wait() == -signal.SIGKILL
-        assert len(messages_in(place.database)) == lines_done(place.database) < 4_000
+        # A batch may be stored in part.
+        done = lines_done(place.database)
+        assert done <= len(messages_in(place.database)) <= done + 1000 <= 4_000
     again = manage("import_conversations", str(file), environment=place.environment)
     assert again.returncode == 0, again.stderr
     assert_each_line_is_stored_once(place)

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db.models import QuerySet
 from tqdm import tqdm
 
 from conversations.errors import SourceDamaged
@@ -40,7 +41,7 @@ def as_object(outcome: Outcome) -> dict[str, object]:
                 "chats": share.chats,
                 "messages": share.messages,
             }
-            for share in ImportShare.objects.filter(of_id=outcome.import_id).order_by("pk")
+            for share in shares_of(outcome)
         ],
     }
 
@@ -55,14 +56,20 @@ def as_text(outcome: Outcome, seconds: float) -> Iterator[str]:
             f"{outcome.rejected:,} rejected, {outcome.empty:,} empty, "
             f"{outcome.skipped:,} imported before"
         )
-    shares = ImportShare.objects.filter(of_id=outcome.import_id)
-    for share in shares.order_by("pk")[:MAX_LISTED]:
+    shares = shares_of(outcome)
+    for share in shares[:MAX_LISTED]:
         yield (
             f"  {share.application_token}  {share.chats:>9,} chats  "
             f"{share.messages:>12,} messages  {share.name}"
         )
     if (more := shares.count() - MAX_LISTED) > 0:
         yield f"  and {more:,} more applications (--json lists all)"
+
+
+def shares_of(outcome: Outcome) -> "QuerySet[ImportShare]":
+    """The applications that the import added to, in the order in which it came to them."""
+    shares = ImportShare.objects.filter(of_id=outcome.import_id).order_by("pk")
+    return shares.exclude(application_token="")
 
 
 def rejected_lines(source_name: str | None = None) -> Iterator[RejectedLine]:
