@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from conversations import import_lines
+from conversations import import_lines, import_run
+from tests.conversations.transactions import Transactions
 from tests.live.servers import embedded_environment
 
 
@@ -23,6 +24,14 @@ class Place:
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of 100 lines in this process, so that a few hundred lines make several."""
     monkeypatch.setattr(import_lines, "MAX_LINES", 100)
+
+
+@pytest.fixture
+def transactions(monkeypatch: pytest.MonkeyPatch) -> Transactions:
+    """The transactions of all imports in this process."""
+    watched = Transactions()
+    monkeypatch.setattr(import_run, "in_transaction", watched.run)
+    return watched
 
 
 @pytest.fixture
