@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import httpx
 
@@ -15,10 +16,8 @@ def scattered(keyspace: str) -> Mapping[str, int]:
     """The statements on this keyspace that go to all shards, and how often each was made."""
     found: dict[str, int] = {}
     for plan in _plans():
-        tables = plan.get("TablesUsed", ())
-        if plan["Type"] not in _ROUTED and any(
-            table.startswith(f"{keyspace}.") for table in tables
-        ):
+        is_here = any(table.startswith(f"{keyspace}.") for table in plan.get("TablesUsed", ()))
+        if is_here and plan["Type"] not in _ROUTED:
             statement = normal(plan["Original"])
             found[statement] = found.get(statement, 0) + plan.get("ExecCount", 0)
     return found
@@ -32,7 +31,7 @@ def normal(statement: str) -> str:
     return " ".join(text.split())
 
 
-def _plans() -> Iterator[Mapping[str, object]]:
+def _plans() -> Iterator[Mapping[str, Any]]:
     answer = httpx.get(
         f"{os.environ['VTGATE_STATUS_URL']}/debug/query_plans", timeout=_LIMIT_SECONDS
     )

@@ -1,9 +1,11 @@
 """A commit that reaches only one of two shards is repeated right."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 from django.db import Error, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from applications.services import create_application
 from chaos.vitess.mysql import kill_transactions
@@ -13,8 +15,7 @@ from ingest.idempotent_insert import store_rows
 from ingest.records import NumberedRow
 from ingest.submission import Submission
 from messages_app.models import Message
-from operations.audit.runner import audit
-from tests.audit.results import found_nothing
+from tests.audit.results import audit, found_nothing
 from tests.rows import new_chat, new_message
 from tests.vitess.shards import SHARDS, tokens_of_shards
 
@@ -34,14 +35,14 @@ def tokens() -> Sequence[str]:
 
 def torn_by(shard: str, work: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> int:
     """Do the work whose commit this shard never gets; the messages that are stored nonetheless."""
-    commit = type(connection)._commit
+    commit = BaseDatabaseWrapper.commit
 
-    def cut(self: object) -> None:
+    def cut(self: BaseDatabaseWrapper) -> None:
         assert kill_transactions(SHARDS[shard])
         commit(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(connection), "_commit", cut)
+        patch.setattr(BaseDatabaseWrapper, "commit", cut)
         with pytest.raises(Error):
             work()
     connection.close()
@@ -53,7 +54,7 @@ def test_a_batch_of_workers(tokens: Sequence[str], monkeypatch: pytest.MonkeyPat
     for number, shard in enumerate(SHARDS, start=1):
         rows = [new_message(token, 1, "x").numbered(number) for token in tokens]
         before = Message.objects.count()
-        stored.append(torn_by(shard, lambda rows=rows: store_rows(rows), monkeypatch) - before)
+        stored.append(torn_by(shard, partial(store_rows, rows), monkeypatch) - before)
 
         store_rows(rows)
 
@@ -78,7 +79,7 @@ def test_requests_with_keys_that_the_database_numbers(
     stored = []
     for number, shard in enumerate(SHARDS, start=1):
         before = Message.objects.count()
-        stored.append(torn_by(shard, lambda number=number: ask(number), monkeypatch) - before)
+        stored.append(torn_by(shard, partial(ask, number), monkeypatch) - before)
 
         answers = ask(number)
 
