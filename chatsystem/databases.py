@@ -35,7 +35,9 @@ def database(url: str, test_file: Path | None = None) -> dict[str, Any]:
             "isolation_level": "read committed",
             "init_command": "SET sql_mode='STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,"
             "ERROR_FOR_DIVISION_BY_ZERO', "
-            f"innodb_lock_wait_timeout={timeouts.DATABASE_LOCK_SECONDS}",
+            f"innodb_lock_wait_timeout={timeouts.DATABASE_LOCK_SECONDS} "
+            # For others than MariaDB, this is a comment.
+            f"/*M! , idle_transaction_timeout={timeouts.DATABASE_IDLE_TRANSACTION_SECONDS} */",
             "connect_timeout": timeouts.DATABASE_CONNECT_SECONDS,
             "read_timeout": timeouts.DATABASE_ANSWER_SECONDS,
             "write_timeout": timeouts.DATABASE_ANSWER_SECONDS,

@@ -13,6 +13,9 @@ DATABASE_CONNECT_SECONDS = 3
 DATABASE_ANSWER_SECONDS = 30
 #: Shorter than an answer: an error that names the lock says more than a dead connection.
 DATABASE_LOCK_SECONDS = 10
+#: MariaDB ends a transaction whose process says nothing for so long: it hangs, or its host is lost.
+#: Others wait for its locks meanwhile. Within a transaction, a process waits for Redis at most.
+DATABASE_IDLE_TRANSACTION_SECONDS = 4
 #: SQLite has one writer at a time; the others wait in place.
 SQLITE_LOCK_SECONDS = 30
 #: A connection is replaced after this time: well below the server's wait_timeout of eight hours,

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from threading import current_thread, main_thread
 
 import httpx
 import pytest
@@ -12,6 +13,8 @@ from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.management.color import no_style
 from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase, override_settings
 from pytest_django import DjangoDbBlocker, Settings
 
@@ -106,6 +109,20 @@ def quick_flush() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_transactions() -> Iterator[None]:
+    """Let the transactions around tests be idle for as long as the tests wait for other things."""
+
+    def be_patient(connection: BaseDatabaseWrapper, **_: object) -> None:
+        if connection.vendor == "mysql" and current_thread() is main_thread():
+            with connection.cursor() as cursor:
+                cursor.execute("/*M! SET idle_transaction_timeout = 0 */")
+
+    connection_created.connect(be_patient)
+    yield
+    connection_created.disconnect(be_patient)
 
 
 @pytest.fixture(autouse=True)

@@ -26,6 +26,27 @@ def renamed_by_a_rival(name: str) -> None:
 
 @pytest.mark.stack
 @pytest.mark.django_db(transaction=True)
+def test_who_hangs_within_a_transaction_does_not_hold_up_the_others() -> None:
+    """As a process that is paused, or whose host is lost: the connection stays open."""
+    now = timezone.now()
+    Application.objects.create(token=TOKEN, name="at first", created_at=now, updated_at=now)
+
+    def begin() -> None:
+        connection.set_autocommit(False)
+        Application.objects.filter(token=TOKEN).update(name="hung")
+
+    with ThreadPoolExecutor(max_workers=1) as hung:
+        hung.submit(begin).result()
+        try:
+            renamed_by_a_rival("theirs")
+        finally:
+            hung.submit(lambda: connection.close()).result()  # that of its thread
+
+    assert Application.objects.get(token=TOKEN).name == "theirs"
+
+
+@pytest.mark.stack
+@pytest.mark.django_db(transaction=True)
 def test_what_a_rival_changed_meanwhile_is_seen_and_may_be_written() -> None:
     """With a snapshot instead, MariaDB 11.8 refuses the update (1020: changed since last read)."""
     now = timezone.now()
