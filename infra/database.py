@@ -5,6 +5,8 @@ may have led to another node, or to a server that was restarted since. Other err
 here: a lock timeout has cost its time already, and a lost commit may have been done.
 """
 
+import os
+import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,6 +15,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -20,13 +23,33 @@ from infra.breaker import Breaker
 from infra.event_loop import Batcher, is_in_greenlet
 from infra.models import Job
 from infra.service_errors import is_deadlock
-from infra.timeouts import DATABASE_DEADLOCK_ATTEMPTS
+from infra.timeouts import DATABASE_DEADLOCK_ATTEMPTS, DATABASE_SILENCE_SECONDS
 
 Result = TypeVar("Result")
 
 
 #: A server or proxy that closes connections says so at once; what took longer is not repeated.
 _AT_ONCE_SECONDS = 1.0
+
+
+def end_silent_connections(connection: BaseDatabaseWrapper, **_: object) -> None:
+    """Let the kernel end a new connection when the other host is silent, not only slow.
+
+    A thread whose statement was cut off would else wait for the answer after the network is back,
+    for as long as it was away: TCP repeats what was lost at growing intervals (RFC 6298).
+    """
+    if connection.vendor != "mysql":
+        return
+    with socket.socket(fileno=os.dup(connection.connection.fileno())) as wire:
+        if wire.family == socket.AF_UNIX:
+            return
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in (
+            (socket.TCP_USER_TIMEOUT, DATABASE_SILENCE_SECONDS * 1000),
+            (socket.TCP_KEEPIDLE, DATABASE_SILENCE_SECONDS // 2),
+            (socket.TCP_KEEPINTVL, 1),
+        ):
+            wire.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def in_transaction(work: Callable[[], Result]) -> Result:

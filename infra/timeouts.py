@@ -11,6 +11,9 @@ Pauses between steps of a job are with that job.
 DATABASE_CONNECT_SECONDS = 3
 #: The slowest intended statement, the last pages of a full count, takes a few seconds.
 DATABASE_ANSWER_SECONDS = 30
+#: The kernel of a server confirms what it gets in milliseconds, however busy the server is. After
+#: this time its host counts as lost, or this one as cut off.
+DATABASE_SILENCE_SECONDS = 4
 #: Shorter than an answer: an error that names the lock says more than a dead connection.
 DATABASE_LOCK_SECONDS = 10
 #: MariaDB ends a transaction whose process says nothing for so long: it hangs, or its host is lost.

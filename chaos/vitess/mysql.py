@@ -1,8 +1,12 @@
-"""The MySQL of a shard, asked directly by its socket: Vitess knows nothing of it."""
+"""The MySQL of a shard, asked directly by its socket, and commands to Vitess."""
 
 import os
 import subprocess
 from pathlib import Path
+
+from bench.services import parts
+from chaos import stack
+from chaos.errors import ChaosError
 
 _LIMIT_SECONDS = 10
 
@@ -33,3 +37,17 @@ def kill_transactions(node: str) -> int:
         # One that has ended meanwhile is no error.
         ask(node, f"KILL {thread}")
     return len(threads)
+
+
+def vtctldclient(*arguments: str) -> str:
+    """What a command to Vitess prints. Raises ChaosError if it fails."""
+    home = stack.run(str(stack.ROOT / "scripts" / "provision-vitess"), "--where").stdout.strip()
+    topology = (
+        *("--server", "internal", "--topo-implementation", "etcd2"),
+        *("--topo-global-server-address", f"127.0.0.1:{parts()['etcd'].port}"),
+        *("--topo-global-root", "/vitess/global"),
+    )
+    done = stack.run(f"{home}/bin/vtctldclient", *topology, *arguments)
+    if done.returncode != 0:
+        raise ChaosError(f"vtctldclient {' '.join(arguments)}: {done.stdout}{done.stderr}")
+    return done.stdout

@@ -1,9 +1,13 @@
 """A connection that was closed costs no request, and nothing is done twice."""
 
+import os
+import socket
+
 import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from infra import timeouts
 from infra.database import in_transaction, read_in_thread
 from infra.models import Job
 
@@ -63,3 +67,13 @@ def test_a_commit_that_was_lost_is_not_repeated() -> None:
     assert attempts == 1
     connection.close()
     assert Job.objects.count() == 0
+
+
+def test_the_kernel_ends_a_connection_whose_other_side_confirms_nothing() -> None:
+    """cut-web-1 and cut-web-2 of the matrix on clusters cut such connections off."""
+    connection.ensure_connection()
+
+    with socket.socket(fileno=os.dup(connection.connection.fileno())) as wire:
+        waits = wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        assert waits == 1000 * timeouts.DATABASE_SILENCE_SECONDS
+        assert wire.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)

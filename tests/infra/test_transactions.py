@@ -35,12 +35,15 @@ def test_who_hangs_within_a_transaction_does_not_hold_up_the_others() -> None:
         connection.set_autocommit(False)
         Application.objects.filter(token=TOKEN).update(name="hung")
 
+    def end() -> None:
+        connection.close()
+
     with ThreadPoolExecutor(max_workers=1) as hung:
         hung.submit(begin).result()
         try:
             renamed_by_a_rival("theirs")
         finally:
-            hung.submit(lambda: connection.close()).result()  # that of its thread
+            hung.submit(end).result()
 
     assert Application.objects.get(token=TOKEN).name == "theirs"
 

@@ -8,11 +8,12 @@ vschema() { # vschema KEYSPACE PART: what the application says of it
   DATABASE_URL="vitess://chatsystem:none@$vtgate_host:$vtgate_port/$$1" SECRET_KEY="$django_secret" \
     VAR_DIR="$run" "$bin/python" "$checkout/manage.py" vschema "$$2"
 }
+tablets=($tablets)
 for _ in {1..120}; do
-  if (($$(vitess GetTablets 2>/dev/null | wc -l) == 6)); then break; fi
+  if (($$(vitess GetTablets 2>/dev/null | wc -l) == $${#tablets[@]})); then break; fi
   sleep 0.5
 done
-for tablet in 1 2 3 4 5 6; do
+for tablet in "$${tablets[@]}"; do
   vitess TabletExternallyReparented "local-$$tablet"
 done
 for keyspace in chatsystem test_chatsystem; do

@@ -1,5 +1,5 @@
 # The tablet of one shard. Those of the application are local-1 to local-3, those of tests the next
-# three: each MySQL has a shard of both.
+# three: each MySQL has a shard of both. From local-7 on they are those of four shards.
 set -euo pipefail
 vitess() {
   vtctldclient --server internal --topo-implementation etcd2 \
@@ -13,12 +13,17 @@ make_once() { # make_once COMMAND: until it succeeds, or what it makes is there
   cat made.log >&2
   exit 1
 }
-prefix=
-if (($index > 3)); then prefix=test_; fi
-case $$(($index % 3)) in
-  1) keyspace=$${prefix}chatsystem shard=0 mysqld=1 ;;
-  2) keyspace=$${prefix}chatsystem_sharded shard=-80 mysqld=2 ;;
-  0) keyspace=$${prefix}chatsystem_sharded shard=80- mysqld=3 ;;
+case $index in
+  1) keyspace=chatsystem shard=0 mysqld=1 ;;
+  2) keyspace=chatsystem_sharded shard=-80 mysqld=2 ;;
+  3) keyspace=chatsystem_sharded shard=80- mysqld=3 ;;
+  4) keyspace=test_chatsystem shard=0 mysqld=1 ;;
+  5) keyspace=test_chatsystem_sharded shard=-80 mysqld=2 ;;
+  6) keyspace=test_chatsystem_sharded shard=80- mysqld=3 ;;
+  7) keyspace=chatsystem_sharded shard=-40 mysqld=4 ;;
+  8) keyspace=chatsystem_sharded shard=40-80 mysqld=5 ;;
+  9) keyspace=chatsystem_sharded shard=80-c0 mysqld=6 ;;
+  10) keyspace=chatsystem_sharded shard=c0- mysqld=7 ;;
 esac
 make_once AddCellInfo --root /vitess/local --server-address "$etcd_host:$etcd_port" local
 make_once CreateKeyspace --sidecar-db-name "_vt_$$keyspace" "$$keyspace"
@@ -29,4 +34,4 @@ exec vttablet --topo-implementation etcd2 --topo-global-server-address "$etcd_ho
   --bind-address $host --port $vttablet_port --grpc-bind-address $host --grpc-port $vttablet_grpc_port \
   --service-map grpc-queryservice,grpc-tabletmanager,grpc-updatestream --log-format text \
   --health-check-interval 1s --queryserver-config-transaction-cap 200 --queryserver-config-pool-size 50 \
-  --migration-check-interval 5s
+  --queryserver-config-transaction-timeout 10s --migration-check-interval 5s
