@@ -1,4 +1,4 @@
-"""Two cases of the matrix on clusters: those in which most breaks."""
+"""Some cases of the matrix on clusters: those in which most breaks, and a lost web server."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from chaos.running import run
 pytestmark = pytest.mark.cluster
 
 
-@pytest.mark.parametrize("case", ["unreplicated-writes", "cut-minority"])
+@pytest.mark.parametrize("case", ["unreplicated-writes", "cut-minority", "cut-web-2"])
 def test_a_case(case: str, tmp_path: Path) -> None:
     outcome = run(cases()[case], 20, tmp_path)
 

@@ -74,6 +74,16 @@ def test_clients_of_a_cluster_know_the_nodes_of_redis_and_else_haproxy(tmp_path:
     assert settings["BASE_URL"] == made.front()
 
 
+def test_a_sharded_database_takes_the_place_of_the_other(tmp_path: Path) -> None:
+    made = plan(tmp_path, "vitess")
+
+    databases = [kind for kind in made.topology.kinds() if "mysql" in kind or "maria" in kind]
+
+    assert databases == ["mysqld"]
+    assert urlsplit(made.application_settings()["DATABASE_URL"]).scheme == "vitess"
+    assert made.settings.ports.keys() & {"vttablet_1", "vttablet_6", "vtgate", "etcd"}
+
+
 def test_nodes_differ_only_where_they_have_to(tmp_path: Path) -> None:
     made = plan(tmp_path, "cluster", "10.9.8")
 
