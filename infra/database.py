@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -30,6 +30,7 @@ Result = TypeVar("Result")
 
 #: A server or proxy that closes connections says so at once; what took longer is not repeated.
 _AT_ONCE_SECONDS = 1.0
+_COMMIT_POLL_SECONDS = 0.05
 
 
 def end_silent_connections(connection: BaseDatabaseWrapper, **_: object) -> None:
@@ -52,30 +53,46 @@ def end_silent_connections(connection: BaseDatabaseWrapper, **_: object) -> None
             wire.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-def in_transaction(work: Callable[[], Result]) -> Result:
+def in_transaction(
+    work: Callable[[], Result], *, is_stored: Callable[[Result], bool] | None = None
+) -> Result:
     """The result of `work` in a transaction of its own, tried at most ten times.
 
     Raises what `work` raises; OperationalError after ten deadlocks, or if the connection breaks
-    during the commit; RuntimeError inside another transaction, which a deadlock would roll back as
-    well.
+    during the commit, unless the result `is_stored` soon after; RuntimeError inside another
+    transaction, which a deadlock would roll back as well.
     """
-    is_committing = False
+    committing: list[Result] = []
 
     def attempt() -> Result:
-        nonlocal is_committing
-        is_committing = False
+        committing.clear()
         result = work()
-        is_committing = True
+        committing.append(result)
         return result
 
     began = time.monotonic()
     try:
         return _transact(attempt)
     except (OperationalError, InterfaceError) as error:
-        if is_committing or not _broke_at_once(error, began):
+        if not _broke_at_once(error, began):
             raise
-    close_connection()
+        close_connection()
+        if committing:
+            [result] = committing
+            if is_stored and _becomes_true(partial(is_stored, result)):
+                return result
+            raise
     return _transact(work)
+
+
+def _becomes_true(condition: Callable[[], bool]) -> bool:
+    """Whether it holds within a moment: a commit may go on without its connection."""
+    limit = time.monotonic() + _AT_ONCE_SECONDS
+    while not condition():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(_COMMIT_POLL_SECONDS)
+    return True
 
 
 @retry(
@@ -91,8 +108,13 @@ def _transact(work: Callable[[], Result]) -> Result:
 
 def read_in_thread(work: Callable[[], Result]) -> Result:
     """The result of `work`, which only reads; done again, once, if its connection had broken."""
-    began = time.monotonic()
     renew_connection()
+    return again_if_broken(work)
+
+
+def again_if_broken(work: Callable[[], Result]) -> Result:
+    """The result of work that may be done twice; done again, once, if its connection had broken."""
+    began = time.monotonic()
     try:
         return work()
     except (OperationalError, InterfaceError) as error:
@@ -118,9 +140,11 @@ def _broke_at_once(error: Exception, began: float) -> bool:
 
 #: Gone away, lost during a query; of the server: shutdown, killed, closed as idle.
 _CONNECTION_WAS_CLOSED = frozenset({(2006,), (2013,), (1053,), (1927,), (4031,)})
-#: Errors of MariaDB's and MySQL's client: cannot connect, gone away, lost during a query; and of
-#: the server: too many connections, shutdown in progress.
-_CONNECTION_BROKE = frozenset({2002, 2003, 2005, 2006, 2012, 2013, 2026, 1040, 1053})
+#: Errors of the client of MariaDB and MySQL: no connection, or one that broke before a statement;
+#: and of the server: too many connections.
+_NO_CONNECTION = frozenset({2002, 2003, 2005, 2012, 2026, 1040})
+#: What a server that hangs does not send in time; the error has the number of a lost connection.
+_GREETING = "initial communication packet"
 
 
 def ping_database() -> None:
@@ -168,8 +192,11 @@ def renew_connection() -> None:
 
 
 def note_failure(error: Exception) -> None:
-    """Open the breaker if this error means that the connection broke."""
-    if error.args and error.args[0] in _CONNECTION_BROKE:
+    """Open the breaker if this error means that no connection is to be had.
+
+    One that was lost says little: the next one may lead to another server.
+    """
+    if error.args[:1] and (error.args[0] in _NO_CONNECTION or _GREETING in str(error)):
         database_breaker().open(error)
 
 

@@ -12,12 +12,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from operator import methodcaller
 from threading import Thread
 
 from django.db import DatabaseError, InterfaceError
 
-from infra.database import database_breaker
+from infra.database import again_if_broken, database_breaker
 from infra.logs import Event, get_logger
 from infra.rabbitmq.connection import BrokerUnavailable, messages_waiting
 from infra.rabbitmq.queues import FAILED
@@ -145,24 +146,32 @@ class EarlierKeys:
         if database_breaker().is_open:
             raise DatabaseUnavailable
         try:
-            drained = all(one.is_drained for one in of.values())
-            if drained and not records.any_key_from_before(max(one.since for one in of.values())):
-                self._nothing_before_epoch |= {shard: one.epoch for shard, one in of.items()}
-                return {}
-            doubtful: list[Submission] = []
-            others: list[Submission] = []
-            for one in submissions:
-                is_sure = one.shard in early or of[one.shard].is_drained
-                (others if is_sure else doubtful).append(one)
-            claiming = _unknown_to_redis(doubtful)
-            times = [one.rows[0].accepted_at for one in claiming]
-            return {
-                **records.find_records(keyed_requests(others)),
-                **records.claim_or_find(zip(keyed_requests(claiming), times, strict=True)),
-            }
+            return again_if_broken(partial(self._look_up, submissions, of, early))
         except (DatabaseError, InterfaceError) as error:
             database_breaker().open(error)
             raise DatabaseUnavailable from error
+
+    def _look_up(
+        self,
+        submissions: Sequence[Submission],
+        of: Mapping[Shard, NumberAuthority],
+        early: Iterable[Shard],
+    ) -> Mapping[str, Record]:
+        drained = all(one.is_drained for one in of.values())
+        if drained and not records.any_key_from_before(max(one.since for one in of.values())):
+            self._nothing_before_epoch |= {shard: one.epoch for shard, one in of.items()}
+            return {}
+        doubtful: list[Submission] = []
+        others: list[Submission] = []
+        for one in submissions:
+            is_sure = one.shard in early or of[one.shard].is_drained
+            (others if is_sure else doubtful).append(one)
+        claiming = _unknown_to_redis(doubtful)
+        times = [one.rows[0].accepted_at for one in claiming]
+        return {
+            **records.find_records(keyed_requests(others)),
+            **records.claim_or_find(zip(keyed_requests(claiming), times, strict=True)),
+        }
 
 
 def _unknown_to_redis(submissions: Iterable[Submission]) -> list[Submission]:

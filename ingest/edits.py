@@ -14,10 +14,12 @@ from django.db.models import Model
 from infra.database import in_transaction, renew_connection, wait_in_thread
 from infra.errors import Conflict, DomainError
 from infra.event_loop import Batcher, BatchLimits, is_in_greenlet
+from infra.natural_keys import by_pk
 from infra.redis_client import redis_is_configured
 from infra.service_errors import blames_row
 from infra.versions import Versions, update_if_version
 from ingest.idempotent_insert import store_rows
+from ingest.models import StoredRecord
 from ingest.post_commit import finish_unqueued
 from ingest.read_your_writes import MaybeQueued, find_pending, may_be_queued
 from ingest.records import Key, RecordType
@@ -84,11 +86,20 @@ def _edit_alone(edit: Edit) -> Model | None:
 def edit_together(edits: Sequence[Edit]) -> list[Model | Exception | None]:
     """The changed rows, None for those that are not stored, or errors, in one transaction."""
     try:
-        return in_transaction(partial(_edit_in_order, edits))
+        return in_transaction(partial(_edit_in_order, edits), is_stored=_are_stored)
     except DatabaseError as error:
         if len(edits) > 1 and blames_row(error):
             return [one for edit in edits for one in edit_together([edit])]
         return [error] * len(edits)
+
+
+def _are_stored(outcomes: Sequence[Model | Exception | None]) -> bool:
+    """Whether the changed rows are stored as they are here: all of them are, or none."""
+    for row in outcomes:
+        if isinstance(row, StoredRecord):
+            same = type(row)._default_manager.filter(by_pk([row]))
+            return same.filter(version=row.version, updated_at=row.updated_at).exists()
+    return True
 
 
 def _edit_in_order(edits: Sequence[Edit]) -> list[Model | Exception | None]:

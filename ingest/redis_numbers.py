@@ -7,10 +7,11 @@ requests that need it fail at once, so that the others do not wait behind them.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from django.db import DatabaseError, InterfaceError
 
-from infra.database import database_breaker
+from infra.database import again_if_broken, database_breaker
 from infra.errors import DomainError, Unavailable
 from infra.redis_client import Shard
 from ingest import redis_keys
@@ -201,7 +202,9 @@ def _extend_blocks(group: GroupOutcome, asked: _Asked, short: Mapping[Key, _Wait
     refusals: Mapping[Key, DomainError] = dict.fromkeys(short, DatabaseUnavailable())
     if not database_breaker().is_open:
         try:
-            refusals = _provide_blocks(asked.demand.blocks, asked.generation, wanted)
+            refusals = again_if_broken(
+                partial(_provide_blocks, asked.demand.blocks, asked.generation, wanted)
+            )
         except (DatabaseError, InterfaceError) as error:
             database_breaker().open(error)
     for parent, refusal in refusals.items():

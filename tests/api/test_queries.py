@@ -110,6 +110,8 @@ def fill(chat: str, count: int, first: int = 1) -> None:
 def test_a_page_in_the_middle_of_the_largest_chat_reads_its_own_rows_only(
     api: Api, window: str
 ) -> None:
+    if connection.display_name == "Vitess":
+        pytest.skip("EXPLAIN shows the shards of a statement there, not its rows")
     chat = api.new_chat()
     fill(chat, 4000)
     with connection.cursor() as cursor:

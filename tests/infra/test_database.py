@@ -10,19 +10,9 @@ from django.utils import timezone
 from infra import timeouts
 from infra.database import in_transaction, read_in_thread
 from infra.models import Job
+from tests.lost_connection import lose_connection
 
 pytestmark = [pytest.mark.stack, pytest.mark.django_db(transaction=True)]
-
-
-def lose_connection() -> None:
-    """Let the server close this thread's connection, as one that moves or ends does."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT CONNECTION_ID()")
-        [own] = cursor.fetchone()
-    other = connection.copy()
-    with other.cursor() as cursor:
-        cursor.execute("KILL CONNECTION %s", [own])
-    other.close()
 
 
 def new_job() -> None:

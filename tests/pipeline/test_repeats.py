@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from infra import database
 from infra.rabbitmq.connection import BrokerUnavailable
-from ingest import commit, database_numbers, earlier_keys
+from ingest import commit, database_numbers, earlier_keys, redis_numbers
 from ingest.earlier_keys import StillQueued
 from ingest.group_commit import GroupCommit
 from ingest.idempotency import IdempotentRequest, KeyReused, RequestKey, records
@@ -26,6 +26,7 @@ from tests.api.client import Api
 from tests.api.problems import assert_problem
 from tests.idempotency.test_repeats import ROUTES, send
 from tests.live.servers import eventually
+from tests.lost_connection import lose_connection_once
 from tests.pipeline.backlog import Backlog, stored
 from tests.rows import new_message
 from tests.shards import ONLY
@@ -59,6 +60,33 @@ def test_a_repeat_gets_the_first_answer_from_redis(
     assert_problem(send(api, path(chat), other), 422)
     backlog.work()
     assert IdempotencyKey.objects.count() == 1
+
+
+@pytest.mark.stack
+def test_a_connection_that_was_closed_costs_no_request_with_a_key(
+    api: Api, backlog: Backlog, chat: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when another server becomes the one that is written to."""
+    begin_epochs_by_hand("a test")
+    NumberAuthority.objects.update(is_drained=True)
+    backlog.pipeline._agent.refresh()
+    looks = lose_connection_once(records, "any_key_from_before", monkeypatch)
+
+    assert say(api, chat).status_code == 201
+    assert looks() == 2
+    assert not database.database_breaker().is_open
+
+
+@pytest.mark.stack
+def test_a_connection_that_was_closed_costs_no_block_of_numbers(
+    api: Api, backlog: Backlog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = api.new_application()
+    attempts = lose_connection_once(redis_numbers, "_provide_blocks", monkeypatch)
+
+    assert api.post(f"{application}/chats", {"name": "first"}).status_code == 201
+    assert attempts() == 2
+    assert not database.database_breaker().is_open
 
 
 def test_a_key_is_forgotten_by_redis_after_a_day(api: Api, backlog: Backlog, chat: str) -> None:
