@@ -116,9 +116,9 @@ def patient_transactions() -> Iterator[None]:
     """Let the transactions around tests be idle for as long as the tests wait for other things."""
 
     def be_patient(connection: BaseDatabaseWrapper, **_: object) -> None:
-        if connection.vendor == "mysql" and current_thread() is main_thread():
+        if getattr(connection, "mysql_is_mariadb", False) and current_thread() is main_thread():
             with connection.cursor() as cursor:
-                cursor.execute("/*M! SET idle_transaction_timeout = 0 */")
+                cursor.execute("SET idle_transaction_timeout = 0")
 
     connection_created.connect(be_patient)
     yield

@@ -12,7 +12,7 @@ from django.db import OperationalError
 from django.db.backends.base.introspection import TableInfo
 from django.db.backends.mysql import base, creation, introspection, schema
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Model
+from django.db.models import ForeignKey, Model
 
 from infra.timeouts import ONLINE_DDL_SECONDS
 from infra.vitess.vschema import sequence, shard_keys, sharded_keyspace
@@ -25,6 +25,8 @@ _altered_table = re.compile(
     r"(?:ALTER TABLE|(?:CREATE|DROP) (?:UNIQUE )?INDEX `\w+` ON) `(\w+)`"
 ).match
 _POLL_SECONDS = 0.5
+#: Tables of Vitess's own: what is left of dropped and altered ones for a while.
+_INTERNAL = "_vt_"
 
 
 class SchemaEditor(schema.DatabaseSchemaEditor):
@@ -39,8 +41,13 @@ class SchemaEditor(schema.DatabaseSchemaEditor):
 
     def create_model(self, model: type[Model]) -> None:
         """Make the table on all shards, and its sequence."""
-        super().create_model(model)
         table = model._meta.db_table
+        if table in shard_keys():
+            # What a row refers to may be on another shard.
+            for field in model._meta.local_fields:
+                if isinstance(field, ForeignKey):
+                    field.db_constraint = False
+        super().create_model(model)
         if table in shard_keys():
             name = self.quote_name(sequence(table))
             self.execute(
@@ -71,14 +78,17 @@ class SchemaEditor(schema.DatabaseSchemaEditor):
                 [[migration]] = cursor.fetchall()
             finally:
                 cursor.execute("SET @@ddl_strategy = 'direct'")
-            _await_migration(cursor, migration)
+            _await_migration(cursor, self._sharded_keyspace(), migration)
+
+    def _sharded_keyspace(self) -> str:
+        return sharded_keyspace(str(self.connection.settings_dict["NAME"]))
 
 
-def _await_migration(cursor: CursorWrapper, migration: str) -> None:
+def _await_migration(cursor: CursorWrapper, keyspace: str, migration: str) -> None:
     """Return when all shards have made the change. Raises OperationalError if one cannot."""
     limit = time.monotonic() + ONLINE_DDL_SECONDS
     while True:
-        cursor.execute(f"SHOW VITESS_MIGRATIONS LIKE '{migration}'")
+        cursor.execute(f"SHOW VITESS_MIGRATIONS FROM `{keyspace}` LIKE '{migration}'")
         names = [column[0] for column in cursor.description]
         shards = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         states = {shard["migration_status"] for shard in shards}
@@ -102,7 +112,8 @@ class Introspection(introspection.DatabaseIntrospection):
                 [keyspace],
             )
             found = [TableInfo(name, "t") for [name] in sharded]
-        return [*super().get_table_list(cursor), *found]
+        tables = [*super().get_table_list(cursor), *found]
+        return [table for table in tables if not table.name.startswith(_INTERNAL)]
 
 
 class Creation(creation.DatabaseCreation):

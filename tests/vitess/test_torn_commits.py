@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
+from django.core.management import call_command
 from django.db import Error, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -61,6 +62,7 @@ def test_a_batch_of_workers(tokens: Sequence[str], monkeypatch: pytest.MonkeyPat
         assert Message.objects.count() - before == len(tokens)
     assert any(stored), "no commit reached only one shard"
     assert all(count < len(tokens) for count in stored)
+    call_command("reconcile_counts", "--all", "--json", stdout=None)
     assert found_nothing(audit())
 
 
