@@ -1,5 +1,7 @@
-"""A connection to the database that its server closes."""
+"""A connection to the database that ends at an unlucky moment."""
 
+import os
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -8,14 +10,10 @@ from django.db import connection
 
 
 def lose_connection() -> None:
-    """Let the server close this thread's connection, as one that moves or ends does."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT CONNECTION_ID()")
-        [own] = cursor.fetchone()
-    other = connection.copy()
-    with other.cursor() as cursor:
-        cursor.execute("KILL CONNECTION %s", [own])
-    other.close()
+    """End this thread's connection below the driver, as one ends that leads to a lost server."""
+    connection.ensure_connection()
+    with socket.socket(fileno=os.dup(connection.connection.fileno())) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
 
 
 def lose_connection_once(

@@ -69,10 +69,17 @@ def test_the_letter_of_a_rejected_document_has_a_token(monkeypatch: pytest.Monke
     assert tokens() == [TOKEN]
 
 
+def as_of_the_release_before() -> None:
+    """Take the tokens away, as far as the database lets a row change its shard."""
+    if connection.display_name == "Vitess":
+        pytest.skip("a row never changes its shard")
+    DeadLetter.objects.update(application_token="")
+
+
 def test_a_letter_of_the_release_before_is_no_second_one() -> None:
     row = message(7)
     letter_of(row, "at first")
-    DeadLetter.objects.update(application_token="")
+    as_of_the_release_before()
 
     set_aside(row, "later")
 
@@ -84,7 +91,7 @@ def test_a_letter_of_the_release_before_is_replayed_and_discarded(
     work: Callable[[DeadLetter], object],
 ) -> None:
     letter_of(message(7))
-    DeadLetter.objects.update(application_token="")
+    as_of_the_release_before()
 
     work(DeadLetter.objects.get())
 
@@ -93,7 +100,7 @@ def test_a_letter_of_the_release_before_is_replayed_and_discarded(
 
 def test_a_letter_of_the_release_before_is_erased_with_its_row() -> None:
     letter_of(message(7))
-    DeadLetter.objects.update(application_token="")
+    as_of_the_release_before()
 
     erase(MESSAGES, (TOKEN, 1, 7))
 
