@@ -46,7 +46,7 @@ class SchemaEditor(schema.DatabaseSchemaEditor):
             # What a row refers to may be on another shard.
             for field in model._meta.local_fields:
                 if isinstance(field, ForeignKey):
-                    field.db_constraint = False
+                    field.db_constraint = False  # type: ignore[attr-defined] # the stubs lack it
         super().create_model(model)
         if table in shard_keys():
             name = self.quote_name(sequence(table))
