@@ -7,7 +7,8 @@ import dj_database_url
 
 from infra import timeouts
 
-dj_database_url.register("vitess", "infra.vitess")
+_VITESS = "infra.vitess"
+dj_database_url.register("vitess", _VITESS)
 
 #: The cache of a single process (operations.admin.logins uses the same name).
 PROCESS = "process"
@@ -29,13 +30,15 @@ def database(url: str, test_file: Path | None = None) -> dict[str, Any]:
         }
         settings["TEST"] = {"NAME": test_file}
     else:
+        is_sharded = settings["ENGINE"] == _VITESS
+        lock_seconds = timeouts.SHARD_LOCK_SECONDS if is_sharded else timeouts.DATABASE_LOCK_SECONDS
         settings["OPTIONS"] = {
             **settings.get("OPTIONS", {}),
             "charset": "utf8mb4",
             "isolation_level": "read committed",
             "init_command": "SET sql_mode='STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,"
             "ERROR_FOR_DIVISION_BY_ZERO', "
-            f"innodb_lock_wait_timeout={timeouts.DATABASE_LOCK_SECONDS} "
+            f"innodb_lock_wait_timeout={lock_seconds} "
             # For others than MariaDB, this is a comment.
             f"/*M! , idle_transaction_timeout={timeouts.DATABASE_IDLE_TRANSACTION_SECONDS} */",
             "connect_timeout": timeouts.DATABASE_CONNECT_SECONDS,

@@ -96,6 +96,7 @@ _BROKER_IS_MISUSED = {402, 501, 502, 503, 505, 540}
 
 _DUPLICATE = 1062
 _DEADLOCK = 1213
+_LOCK_TIMEOUT = 1205
 
 #: The statement was undone or never started: the server is full, busy, read only, not migrated.
 _DATABASE_REFUSES = {
@@ -108,7 +109,7 @@ _DATABASE_REFUSES = {
     1005, 1016, 1021, 1023, 1024, 1026, 1030, 1033, 1034, 1035, 1036, 1037, 1038, 1041, 1114,
     1135, 1194, 1195, 1526, 1534, 1812, 1878, 1932,
     # Locks and conflicts.
-    1020, 1099, 1100, 1205, 1206, _DEADLOCK, 1223, 1637, 1689, 3101, 3572,
+    1020, 1099, 1100, _LOCK_TIMEOUT, 1206, _DEADLOCK, 1223, 1637, 1689, 3101, 3572,
     # Read only, shutting down, not ready: settings, Galera, group replication.
     1047, 1053, 1077, 1079, 1290, 1792, 1836, 1874, 3100, 3168,
     # Too slow.
@@ -172,8 +173,14 @@ def is_duplicate(error: BaseException) -> bool:
 
 
 def is_deadlock(error: BaseException) -> bool:
-    """Whether the database rolled the transaction back because of a deadlock."""
-    return isinstance(error, DatabaseError) and error.args[:1] == (_DEADLOCK,)
+    """Whether the database rolled the transaction back because of a deadlock.
+
+    Or because of what may be one on a sharded database, where each shard sees a long wait only.
+    """
+    if not isinstance(error, DatabaseError):
+        return False
+    is_long_wait_on_shard = error.args[:1] == (_LOCK_TIMEOUT,) and "vttablet" in str(error)
+    return error.args[:1] == (_DEADLOCK,) or is_long_wait_on_shard
 
 
 def _look_up(error: BaseException) -> tuple[str, Meaning | None]:

@@ -16,6 +16,9 @@ DATABASE_ANSWER_SECONDS = 30
 DATABASE_SILENCE_SECONDS = 4
 #: Shorter than an answer: an error that names the lock says more than a dead connection.
 DATABASE_LOCK_SECONDS = 10
+#: On a sharded database: two transactions may wait for each other on different shards, which nobody
+#: sees. So a wait for a lock ends soon there, and the transaction is repeated as after a deadlock.
+SHARD_LOCK_SECONDS = 1
 #: MariaDB ends a transaction whose process says nothing for so long: it hangs, or its host is lost.
 #: Others wait for its locks meanwhile. Within a transaction, a process waits for Redis at most.
 DATABASE_IDLE_TRANSACTION_SECONDS = 4

@@ -12,6 +12,7 @@ from django.db import connection
 def lose_connection() -> None:
     """End this thread's connection below the driver, as one ends that leads to a lost server."""
     connection.ensure_connection()
+    connection.health_check_done = True  # type: ignore[attr-defined] # the stubs lack it
     with socket.socket(fileno=os.dup(connection.connection.fileno())) as wire:
         wire.shutdown(socket.SHUT_RDWR)
 

@@ -12,7 +12,7 @@ from django.db import OperationalError
 from django.db.backends.base.introspection import TableInfo
 from django.db.backends.mysql import base, creation, introspection, schema
 from django.db.backends.utils import CursorWrapper
-from django.db.models import ForeignKey, Model
+from django.db.models import Field, ForeignKey, Model
 
 from infra.timeouts import ONLINE_DDL_SECONDS
 from infra.vitess.vschema import sequence, shard_keys, sharded_keyspace
@@ -25,6 +25,7 @@ _altered_table = re.compile(
     r"(?:ALTER TABLE|(?:CREATE|DROP) (?:UNIQUE )?INDEX `\w+` ON) `(\w+)`"
 ).match
 _POLL_SECONDS = 0.5
+_KNOWN_WITHIN_SECONDS = 30
 #: Tables of Vitess's own: what is left of dropped and altered ones for a while.
 _INTERNAL = "_vt_"
 
@@ -56,6 +57,22 @@ class SchemaEditor(schema.DatabaseSchemaEditor):
             )
             values = f"(id, next_id, cache) VALUES (0, 1, {SEQUENCE_CACHE})"
             self.execute(f"INSERT IGNORE INTO {name} {values}")
+
+    def add_field(self, model: type[Model], field: Field[Any, Any]) -> None:
+        """Add the column, and return when vtgate knows it: it learns of changes a moment later."""
+        super().add_field(model, field)
+        table, column = map(self.quote_name, (model._meta.db_table, str(field.column)))
+        limit = time.monotonic() + _KNOWN_WITHIN_SECONDS
+        while True:
+            try:
+                with self.connection.cursor() as cursor:
+                    cursor.execute(f"SELECT {column} FROM {table} LIMIT 0")  # noqa: S608 - names
+            except OperationalError:
+                if time.monotonic() > limit:
+                    raise
+                time.sleep(_POLL_SECONDS)
+            else:
+                return
 
     def execute(self, sql: Any, params: Sequence[Any] | None = ()) -> None:
         """Change a sharded table that has rows by online DDL; do anything else at once."""

@@ -200,6 +200,8 @@ def test_duplicates_and_deadlocks() -> None:
     assert not is_duplicate(IntegrityError(4025, "CONSTRAINT failed"))
     assert is_deadlock(OperationalError(1213, "Deadlock"))
     assert not is_deadlock(OperationalError(1205, "Lock wait timeout"))
+    on_a_shard = "target: chat.-80.primary: vttablet: Lock wait timeout exceeded (errno 1205)"
+    assert is_deadlock(OperationalError(1205, on_a_shard))
 
 
 @pytest.mark.parametrize("prefix", ["_REDIS_", "_BROKER_", "_DATABASE_"])

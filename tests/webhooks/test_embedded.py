@@ -20,9 +20,9 @@ def test_make_run_delivers_within_seconds(tmp_path: Path) -> None:
             made = http.post(f"{path}/webhooks", json={"url": hook.url}).json()
             http.post(f"{path}/chats", json={"name": "x"})
 
-            eventually(lambda: hook.received, 20, "the chat is delivered")
+            eventually(lambda: hook.received, 60, "the chat is delivered")
 
             hook.received[0].verify(made["secret"])
             http.post(f"{path}/webhooks/{made['id']}/test")
-            eventually(lambda: len(hook.received) == 2, 20, "the test is delivered")
+            eventually(lambda: len(hook.received) == 2, 60, "the test is delivered")
             assert hook.received[1].content["test"]

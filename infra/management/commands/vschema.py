@@ -1,18 +1,18 @@
 """`manage.py vschema`: what Vitess must know of the tables, made from the models."""
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 
+from infra.commands import LineCommand, utf8
 from infra.vitess.vschema import routing_rules, vschema
 
 ROUTING_RULES = "routing-rules"
 
 
-class Command(BaseCommand):
+class Command(LineCommand):
     """Prints JSON for vtctldclient's ApplyVSchema and ApplyRoutingRules."""
 
     help = (
@@ -24,10 +24,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The part to print."""
-        parser.add_argument("part", nargs="?", help="a keyspace, or routing-rules")
+        parser.add_argument("part", nargs="?", type=utf8, help="a keyspace, or routing-rules")
 
-    def handle(self, *, part: str | None, **_: Any) -> str:
-        """The JSON."""
+    def handle(self, *, part: str | None, **_: Any) -> None:
+        """Print the JSON in one line."""
         if connection.settings_dict["ENGINE"] != "infra.vitess":
             raise CommandError(
                 "DATABASE_URL does not begin with vitess:// and so names no keyspace"
@@ -36,4 +36,4 @@ class Command(BaseCommand):
         parts = {**vschema(keyspace), ROUTING_RULES: routing_rules(keyspace)}
         if part is not None and part not in parts:
             raise CommandError(f"{part} is none of {', '.join(parts)}")
-        return json.dumps(parts if part is None else parts[part], indent=2)
+        self.print_json(parts if part is None else parts[part])
