@@ -63,7 +63,7 @@ def _erase_stored(kind: RecordType, key: Key, expected: Versions | None) -> bool
         if expected is not None and rows.exists():
             raise Stale
         return None
-    _letters(kind, key).delete()
+    letters_of_row(kind, key).delete()
     _announce(kind, erased)
     return bool(erased)
 
@@ -75,7 +75,7 @@ def erase_stored(kind: RecordType, keys: Sequence[Key]) -> int:
         wanted = with_keys(kind.key_fields, keys)
         erased = _blank(kind, kind.model._default_manager.filter(wanted))
         for key in keys:
-            _letters(kind, key).delete()
+            letters_of_row(kind, key).delete()
         _announce(kind, erased)
         return len(erased)
 
@@ -109,7 +109,9 @@ def _announce(kind: RecordType, erased: Mapping[Key, int]) -> None:
 
 def _store_dead_letter(kind: RecordType, key: Key) -> bool:
     """Store the row of a dead letter without its values, if there is one."""
-    rows = [row for letter in _letters(kind, key) if (row := _row_in(letter, key)) is not None]
+    rows = [
+        row for letter in letters_of_row(kind, key) if (row := _row_in(letter, key)) is not None
+    ]
     for row in rows[:1]:
         blank = replace(row, values=kind.blank_values, encoded=b"")
         store_rows([blank])
@@ -124,7 +126,7 @@ def _row_in(letter: DeadLetter, key: Key) -> NumberedRow | None:
         return None
 
 
-def _letters(kind: RecordType, key: Key) -> "QuerySet[DeadLetter]":
+def letters_of_row(kind: RecordType, key: Key) -> "QuerySet[DeadLetter]":
     """The dead letters of this row's number."""
     *parent, number = key
     return DeadLetter.objects.filter(

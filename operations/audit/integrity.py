@@ -16,12 +16,12 @@ from django.utils import timezone
 
 from infra.natural_keys import behind, in_pieces
 from infra.redis_client import redis_is_configured
+from ingest.erasure import letters_of_row
 from ingest.idempotency.records import KEPT_FOR
 from ingest.late_rows import may_be_purged
-from ingest.models import DeadLetter, IdempotencyKey, PurgeableParent, letters_of
+from ingest.models import IdempotencyKey, PurgeableParent
 from ingest.read_your_writes import find_pending
 from ingest.records import Key, RecordType, record_type_of_parent, record_types
-from ingest.redis_keys import parent_name
 from operations.audit.checks import (
     Check,
     Cursor,
@@ -115,12 +115,11 @@ def _is_pending(key: Key) -> bool:
 
 def _is_dead_letter(key: Key) -> bool:
     """Whether the row of this key is a dead letter, which is a finding of its own."""
-    *grandparent, number = key
+    *grandparent, _ = key
     if not grandparent:
         return False
     kind = record_type_of_parent(tuple(grandparent))
-    letters = DeadLetter.objects.filter(letters_of(key[0]), kind=kind.name)
-    return letters.filter(parent=parent_name(grandparent), number=number).exists()
+    return letters_of_row(kind, key).exists()
 
 
 def idempotency_keys(cursor: Cursor) -> Iterator[Finding]:

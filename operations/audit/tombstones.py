@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 from django.db.models import Max, Q
 
-from ingest.models import DeadLetter, letters_of
+from ingest.erasure import letters_of_row
 from ingest.records import RecordType
-from ingest.redis_keys import parent_name
 from operations.audit.checks import Check, Cursor, Finding, error
 
 #: Rows that one query reads, by primary key.
@@ -27,8 +26,7 @@ def tombstones_of(kind: RecordType) -> Check:
                 what = "has a value left, or none without being erased"
                 yield error("tombstones", parent, f"{kind.name} {number} {what}")
             for *parent, number in erased:
-                letters = DeadLetter.objects.filter(letters_of(parent[0]), kind=kind.name)
-                if letters.filter(parent=parent_name(parent), number=number).exists():
+                if letters_of_row(kind, (*parent, number)).exists():
                     what = f"{kind.name} {number} is erased, and a dead letter has its number"
                     yield error("tombstones", parent, what)
             cursor.reached([first + ROWS], ROWS)
