@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.introspection import TableInfo
 from django.db.backends.mysql import base, creation, introspection, schema
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Field, ForeignKey, Model
 
 from infra.timeouts import ONLINE_DDL_SECONDS
-from infra.vitess.vschema import sequence, shard_keys, sharded_keyspace
+from infra.vitess.vschema import sequence, sharded_keyspace, sharded_models
 
 #: Ids that a tablet takes from a sequence at a time. It loses those that it holds when it ends, so
 #: ids have gaps.
@@ -36,20 +37,20 @@ class SchemaEditor(schema.DatabaseSchemaEditor):
     def table_sql(self, model: type[Model]) -> tuple[str, Any]:
         """Without AUTO_INCREMENT, which would give the same ids on each shard."""
         sql, parameters = super().table_sql(model)
-        if model._meta.db_table in shard_keys():
+        if model._meta.db_table in sharded_models():
             sql = sql.replace(" AUTO_INCREMENT", "")
         return sql, parameters
 
     def create_model(self, model: type[Model]) -> None:
         """Make the table on all shards, and its sequence."""
         table = model._meta.db_table
-        if table in shard_keys():
+        if table in sharded_models():
             # What a row refers to may be on another shard.
             for field in model._meta.local_fields:
                 if isinstance(field, ForeignKey):
                     field.db_constraint = False  # type: ignore[attr-defined] # the stubs lack it
         super().create_model(model)
-        if table in shard_keys():
+        if table in sharded_models():
             name = self.quote_name(sequence(table))
             self.execute(
                 f"CREATE TABLE IF NOT EXISTS {name} (id bigint NOT NULL PRIMARY KEY, "
@@ -77,7 +78,7 @@ class SchemaEditor(schema.DatabaseSchemaEditor):
     def execute(self, sql: Any, params: Sequence[Any] | None = ()) -> None:
         """Change a sharded table that has rows by online DDL; do anything else at once."""
         altered = _altered_table(str(sql))
-        if altered and altered[1] in shard_keys() and self._has_rows(altered[1]):
+        if altered and altered[1] in sharded_models() and self._has_rows(altered[1]):
             self._change_online(str(sql), params)
         else:
             super().execute(sql, params)
@@ -95,10 +96,11 @@ class SchemaEditor(schema.DatabaseSchemaEditor):
                 [[migration]] = cursor.fetchall()
             finally:
                 cursor.execute("SET @@ddl_strategy = 'direct'")
-            _await_migration(cursor, self._sharded_keyspace(), migration)
+            _await_migration(cursor, _sharded_keyspace(self.connection), migration)
 
-    def _sharded_keyspace(self) -> str:
-        return sharded_keyspace(str(self.connection.settings_dict["NAME"]))
+
+def _sharded_keyspace(connection: BaseDatabaseWrapper) -> str:
+    return sharded_keyspace(str(connection.settings_dict["NAME"]))
 
 
 def _await_migration(cursor: CursorWrapper, keyspace: str, migration: str) -> None:
@@ -122,11 +124,10 @@ class Introspection(introspection.DatabaseIntrospection):
 
     def get_table_list(self, cursor: CursorWrapper) -> list[TableInfo]:
         """The tables of the keyspace that is connected to, and of its sharded one."""
-        keyspace = sharded_keyspace(str(self.connection.settings_dict["NAME"]))
         with self.connection.cursor() as sharded:
             sharded.execute(
                 "SELECT table_name FROM information_schema.tables WHERE table_schema = %s",
-                [keyspace],
+                [_sharded_keyspace(self.connection)],
             )
             found = [TableInfo(name, "t") for [name] in sharded]
         tables = [*super().get_table_list(cursor), *found]
@@ -146,7 +147,7 @@ class Creation(creation.DatabaseCreation):
 
     def _drop_tables(self) -> None:
         """Drop all but sequences: tablets go on with the ids that they hold."""
-        kept = set(map(sequence, shard_keys()))
+        kept = set(map(sequence, sharded_models()))
         with self.connection.cursor() as cursor:
             cursor.execute("SET foreign_key_checks = 0")
             for table in set(self.connection.introspection.table_names(cursor)) - kept:

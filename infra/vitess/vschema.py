@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.apps import apps
-from django.db.models import AutoField
+from django.db.models import AutoField, Model
 
 _VINDEX = "xxhash"
 
@@ -24,35 +24,33 @@ def sequence(table: str) -> str:
     return f"{table}_seq"
 
 
-def shard_keys() -> Mapping[str, str]:
-    """The column that shards each sharded table."""
+def sharded_models() -> Mapping[str, type[Model]]:
+    """The model of each sharded table."""
     return {
-        model._meta.db_table: str(getattr(model, "shard_key"))  # noqa: B009 - few models have it
-        for model in apps.get_models()
-        if hasattr(model, "shard_key")
+        model._meta.db_table: model for model in apps.get_models() if hasattr(model, "shard_key")
     }
 
 
 def vschema(keyspace: str) -> Mapping[str, Mapping[str, Any]]:
     """The VSchema of both keyspaces by their names."""
-    tables = shard_keys()
+    models = sharded_models()
     return {
         keyspace: {
             "sharded": False,
-            "tables": {sequence(table): {"type": "sequence"} for table in tables},
+            "tables": {sequence(table): {"type": "sequence"} for table in models},
         },
         sharded_keyspace(keyspace): {
             "sharded": True,
             "vindexes": {_VINDEX: {"type": _VINDEX}},
             "tables": {
                 table: {
-                    "column_vindexes": [{"column": column, "name": _VINDEX}],
+                    "column_vindexes": [{"column": shard_key(model), "name": _VINDEX}],
                     "auto_increment": {
-                        "column": _id_column(table),
+                        "column": _id_column(model),
                         "sequence": f"{keyspace}.{sequence(table)}",
                     },
                 }
-                for table, column in tables.items()
+                for table, model in models.items()
             },
         },
     }
@@ -64,13 +62,18 @@ def routing_rules(keyspace: str) -> Mapping[str, Any]:
     return {
         "rules": [
             {"from_table": f"{keyspace}.{table}", "to_tables": [f"{sharded}.{table}"]}
-            for table in shard_keys()
+            for table in sharded_models()
         ]
     }
 
 
-def _id_column(table: str) -> str:
-    [key] = [each._meta.pk for each in apps.get_models() if each._meta.db_table == table]
+def shard_key(model: type[Model]) -> str:
+    """The column that says which shard a row is on."""
+    return str(getattr(model, "shard_key"))  # noqa: B009 - few models have it
+
+
+def _id_column(model: type[Model]) -> str:
+    key = model._meta.pk
     if not isinstance(key, AutoField):
-        raise TypeError(f"{table}: only a primary key of the database's own can have a sequence")
+        raise TypeError(f"{model}: only a primary key of the database's own can have a sequence")
     return str(key.column)

@@ -1,4 +1,4 @@
-"""What Vitess is told of the tables, from the models alone."""
+"""The VSchema follows from the models alone."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from secrets import token_hex
 
 from django.apps import apps
 
-from infra.vitess.vschema import routing_rules, shard_keys, vschema
+from infra.vitess.vschema import routing_rules, shard_key, sharded_models, vschema
 from tests.live.servers import embedded_environment, manage
 
 #: Tables that name an application and are not sharded by it, each with the reason.
@@ -23,9 +23,10 @@ def test_rows_of_an_application_are_on_its_shard() -> None:
     }
     of_applications = {name for name, own in columns.items() if "application_token" in own}
 
-    assert of_applications - shard_keys().keys() == NOT_SHARDED.keys()
-    assert shard_keys()["applications"] == "token"
-    assert all(column in columns[table] for table, column in shard_keys().items())
+    shard_keys = {table: shard_key(model) for table, model in sharded_models().items()}
+    assert of_applications - shard_keys.keys() == NOT_SHARDED.keys()
+    assert shard_keys["applications"] == "token"
+    assert all(column in columns[table] for table, column in shard_keys.items())
 
 
 def test_ids_come_from_sequences_that_are_not_sharded() -> None:
@@ -47,7 +48,7 @@ def test_each_sharded_table_is_found_from_the_other_keyspace() -> None:
     rules = {one["from_table"]: one["to_tables"] for one in routing_rules("chat")["rules"]}
 
     assert rules["chat.messages"] == ["chat_sharded.messages"]
-    assert len(rules) == len(shard_keys())
+    assert len(rules) == len(sharded_models())
 
 
 def test_the_command_prints_it_without_a_database(tmp_path: Path) -> None:
