@@ -30,11 +30,13 @@ def ask(node: str, sql: str) -> str:
 
 
 def kill_transactions(node: str) -> int:
-    """Close the connections of all open transactions; their number."""
+    """Close the connections of all open transactions; their number.
+
+    Raises CalledProcessError if one ends by itself meanwhile.
+    """
     running = "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx"
     threads = [int(thread) for thread in ask(node, running).split()]
     for thread in threads:
-        # One that has ended meanwhile is no error.
         ask(node, f"KILL {thread}")
     return len(threads)
 

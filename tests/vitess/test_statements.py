@@ -1,8 +1,6 @@
 """Statements of the application that go to all shards: each is known, with its reason."""
 
 import os
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from secrets import token_hex
@@ -11,7 +9,7 @@ import httpx
 import pytest
 
 from infra.vitess.vschema import sharded_keyspace
-from tests.live.servers import ROOT, eventually
+from tests.live.servers import eventually, manage
 from tests.vitess.plans import scattered
 
 pytestmark = pytest.mark.vitess
@@ -20,18 +18,10 @@ KNOWN = Path(__file__).with_name("scattered.toml")
 LIMIT_S = 120
 
 
-def manage(*arguments: str, statuses: tuple[int, ...] = (0,)) -> str:
-    """What a command prints. Its status is one of these."""
-    done = subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+def operate_by(*arguments: str, statuses: tuple[int, ...] = (0,)) -> None:
+    """Run a command on the stack; its status is one of these."""
+    done = manage(*arguments, environment=os.environ, within=LIMIT_S)
     assert done.returncode in statuses, done.stdout + done.stderr
-    return done.stdout
 
 
 def test_all_that_go_to_all_shards_are_known(tmp_path: Path) -> None:
@@ -80,24 +70,24 @@ def key() -> dict[str, str]:
 def operate(token: str, folder: Path) -> None:
     """Run each command of the operators."""
     export = folder / "export.jsonl"
-    manage("sweep")
-    manage("reconcile_counts", "--all")
-    manage("export_conversations", token, "--output", str(export))
-    manage("import_conversations", str(export))
-    manage("dead_letters", "list")
-    manage("webhooks", "list")
-    manage("search", "check")
-    manage("search", "rebuild")
-    manage("purge", "--application", token, "--before", "2020-01-31")
-    manage("erase", "--application", token, "--sender", "ada")
-    manage("audit", statuses=(0, 1))
+    operate_by("sweep")
+    operate_by("reconcile_counts", "--all")
+    operate_by("export_conversations", token, "--output", str(export))
+    operate_by("import_conversations", str(export))
+    operate_by("dead_letters", "list")
+    operate_by("webhooks", "list")
+    operate_by("search", "check")
+    operate_by("search", "rebuild")
+    operate_by("purge", "--application", token, "--before", "2020-01-31")
+    operate_by("erase", "--application", token, "--sender", "ada")
+    operate_by("audit", statuses=(0, 1))
 
 
 def visit_admin() -> None:
     """Open each list of the admin."""
     name, password = f"operator-{token_hex(4)}", token_hex(16)
     os.environ["DJANGO_SUPERUSER_PASSWORD"] = password
-    manage("createsuperuser", "--noinput", "--username", name, "--email", "x@example.com")
+    operate_by("createsuperuser", "--noinput", "--username", name, "--email", "x@example.com")
     with httpx.Client(base_url=os.environ["BASE_URL"], follow_redirects=True, timeout=30) as http:
         http.get("/admin/login/")
         fields = {
