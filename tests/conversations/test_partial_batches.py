@@ -5,25 +5,29 @@ between any two.
 """
 
 import gzip
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from io import StringIO
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.db import IntegrityError, OperationalError
 
 from applications.models import Application
 from conversations import import_lines, shares
 from conversations.models import Import, ImportedApplication, ImportShare, RejectedLine
 from messages_app.models import Message
-from tests.conversations.runs import Run, exported, imported, run_import, told
+from tests.conversations.inputs import (
+    Input,
+    added,
+    changed,
+    complaints,
+    figures,
+    first_lines,
+    kept,
+)
+from tests.conversations.runs import Run, imported, run_import, told
 from tests.conversations.texts import as_line
-from tests.conversations.transactions import LOST, Transactions
+from tests.conversations.transactions import Transactions
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("small_batches")]
 
@@ -39,112 +43,6 @@ SHARDED = {
     "imported_chats",
 }
 UNSHARDED = {"imports", "imported_applications"}
-
-
-@dataclass(frozen=True)
-class Input:
-    """A file in one of the formats, and the applications that it makes."""
-
-    file: Path
-    name: str
-    is_export: bool
-
-    @property
-    def stored(self) -> list[bytes]:
-        """The export of each application, in the order of the import."""
-        shares = ImportShare.objects.filter(of__source=self.name).exclude(application_token="")
-        tokens = [share.application_token for share in shares.order_by("pk")]
-        assert Application.objects.filter(token__in=tokens).count() == len(tokens)
-        export = exported if self.is_export else told
-        return [export(token).replace(self.name.encode(), b"NAME") for token in tokens]
-
-    def run(self) -> Run:
-        """Import it."""
-        return run_import(self.file, name=self.name)
-
-    def stop(self, transactions: Transactions, after: int) -> None:
-        """Import it, and stop after so many transactions."""
-        transactions.count, transactions.lost = 0, after
-        assert LOST in str(self.run().error)
-        assert transactions.count == after
-        transactions.lost = 0
-
-
-@pytest.fixture(params=["named", "export"])
-def inputs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Input]:
-    """Equal inputs, each with applications of its own, which make two batches."""
-
-    def make() -> Iterator[Input]:
-        for number in range(1000):
-            lines = named(f"input {number:03}") if request.param == "named" else export()
-            file = tmp_path / f"input {number:03}"
-            file.write_bytes(b"".join(lines))
-            yield Input(file, file.name, request.param == "export")
-
-    return make()
-
-
-def named(suffix: str) -> Iterator[bytes]:
-    """Lines of the old format: three applications in turn, with lines that are invalid."""
-    for number in range(150):
-        yield as_line((f"{'abc'[number % 3]} {suffix}", f"chat {number % 4}", f"{number}")).encode()
-        if number % 20 == 0:
-            yield b"bad\n\n"
-
-
-def line(kind: str, **fields: Any) -> bytes:
-    """A line of an export."""
-    return (
-        json.dumps({"type": kind, "created_at": "2026-01-31T12:00:00Z", **fields}).encode() + b"\n"
-    )
-
-
-def export() -> Iterator[bytes]:
-    """Four applications, of which one is invalid and one goes on in the second batch.
-
-    Some lines of each are refused because their numbers were given before.
-    """
-    for name in ("a", "b", "", "c"):
-        yield line("application", name=name)
-        for chat in (1, 2, 2):
-            yield line("chat", chat_number=chat, name=f"chat {chat}")
-        for number in range(1, 21 if name < "c" else 61):
-            yield line("message", chat_number=1, message_number=number, body=f"{name}{number}")
-            if number % 10 == 0:
-                yield line("message", chat_number=1, message_number=number, body="again")
-                yield b"bad\n\n"
-
-
-def figures(run: Run) -> list[int]:
-    """The numbers of lines that a run reports."""
-    return [run.result[name] for name in ("lines", "messages", "rejected", "empty", "skipped")]
-
-
-def added(run: Run) -> list[tuple[int, int]]:
-    """The chats and messages of each application, as a run reports them."""
-    return [(one["chats"], one["messages"]) for one in run.result["applications"]]
-
-
-def complaints(run: Run) -> list[str]:
-    """The rejected lines that a run reports, with their numbers."""
-    return [one.split("/")[-1].split(":", 1)[1] for one in run.complaints.splitlines()]
-
-
-def kept(of: Input) -> list[str]:
-    """The rejected lines that are kept, as they are listed."""
-    stdout = StringIO()
-    call_command("import_conversations", "--rejected", "--name", of.name, stdout=stdout)
-    return sorted(one.removeprefix(of.name) for one in stdout.getvalue().splitlines())
-
-
-@pytest.fixture
-def whole(inputs: Iterator[Input], transactions: Transactions) -> tuple[Input, Run, int]:
-    """An input that is imported without interruption, its run, and its number of transactions."""
-    one = next(inputs)
-    run = one.run()
-    assert run.error is None
-    assert run.result["rejected"] > 5
-    return one, run, transactions.count
 
 
 def test_stopped_after_any_transaction_the_repeat_stores_and_reports_the_same(
@@ -266,7 +164,7 @@ def test_a_file_that_has_grown_since_is_continued(
     """Its last batch was stored in part, and has more lines now."""
     one, whole = next(inputs), next(inputs)
     content = one.file.read_bytes()
-    one.file.write_bytes(b"".join(content.splitlines(keepends=True)[:70]))
+    one.file.write_bytes(first_lines(content, 70))
     assert whole.run().error is None
 
     one.stop(transactions, after=3)
@@ -284,80 +182,13 @@ def test_a_last_line_that_was_rejected_for_want_of_its_end_is_imported_later(
         one = next(inputs)
         content = one.file.read_bytes()
         lines = content.splitlines(keepends=True)
-        one.file.write_bytes(b"".join(lines[:70]) + lines[70][:-9])
+        one.file.write_bytes(first_lines(content, 70) + lines[70][:-9])
         one.stop(transactions, after)
         one.file.write_bytes(content)
 
         assert one.run().error is None
         assert one.stored == expected.stored
         assert kept(one) == kept(expected)
-
-
-def test_a_rival_run_at_any_point_stores_no_line_twice(
-    inputs: Iterator[Input], whole: tuple[Input, Run, int], transactions: Transactions
-) -> None:
-    """It sees a part of the batch stored, and stores the rest before this run goes on."""
-    expected, _, count = whole
-    for at in range(1, count + 1):
-        one = next(inputs)
-
-        def rival(number: int, one: Input = one, at: int = at) -> None:
-            if number == at:
-                assert one.run().error is None
-
-        transactions.count, transactions.before = 0, rival
-        run = one.run()
-        assert "another run of this import is ahead" in str(run.error)
-        assert one.stored == expected.stored
-        assert len(kept(one)) == len(kept(expected))
-
-
-def test_a_rival_run_with_more_lines_stores_no_line_twice(
-    inputs: Iterator[Input], whole: tuple[Input, Run, int], transactions: Transactions
-) -> None:
-    """The file grows between the two, so the same line is in batches of different ends."""
-    expected, _, _ = whole
-    for at in range(1, 6):
-        one = next(inputs)
-        content = one.file.read_bytes()
-        one.file.write_bytes(b"".join(content.splitlines(keepends=True)[:70]))
-
-        def rival(number: int, one: Input = one, at: int = at, content: bytes = content) -> None:
-            if number == at:
-                one.file.write_bytes(content)
-                assert one.run().error is None
-
-        transactions.count, transactions.before = 0, rival
-        assert "another run of this import is ahead" in str(one.run().error)
-        assert one.stored == expected.stored
-
-
-def test_a_rival_run_with_more_lines_may_be_stopped_too(
-    inputs: Iterator[Input], whole: tuple[Input, Run, int], transactions: Transactions
-) -> None:
-    """Some applications are stored as far as its lines reach, others as far as this run's."""
-    expected, _, _ = whole
-    for at, after in product((2, 3, 4), (2, 4)):
-        one = next(inputs)
-        content = one.file.read_bytes()
-        one.file.write_bytes(b"".join(content.splitlines(keepends=True)[:70]))
-
-        def rival(
-            number: int,
-            one: Input = one,
-            at: int = at,
-            after: int = after,
-            content: bytes = content,
-        ) -> None:
-            if number == at:
-                one.file.write_bytes(content)
-                transactions.lost = number + after
-                assert LOST in str(one.run().error)
-
-        transactions.count, transactions.before = 0, rival
-        one.run()
-        assert one.run().error is None
-        assert one.stored == expected.stored
 
 
 def test_a_transaction_that_is_repeated_finds_nothing_of_its_first_attempt(
@@ -381,13 +212,6 @@ def test_a_transaction_that_is_repeated_finds_nothing_of_its_first_attempt(
     assert one.stored == expected.stored
 
 
-def changed(content: bytes, *, at: int) -> bytes:
-    """The same lines, but one of them has an end that was not there before."""
-    lines = content.splitlines(keepends=True)
-    lines[at] = lines[at].replace(b"\n", b" \n")
-    return b"".join(lines)
-
-
 def test_other_lines_are_refused_where_the_batch_is_stored_in_part(
     inputs: Iterator[Input], transactions: Transactions
 ) -> None:
@@ -395,7 +219,7 @@ def test_other_lines_are_refused_where_the_batch_is_stored_in_part(
     content = one.file.read_bytes()
     one.stop(transactions, after=2)
     before = Message.objects.count()
-    shorter = b"".join(content.splitlines(keepends=True)[:50])
+    shorter = first_lines(content, 50)
     for other, how in [
         (changed(content, at=40), "the input begins with different ones"),
         (shorter, "the input has only 50"),
@@ -412,27 +236,6 @@ def test_other_lines_are_refused_where_the_batch_is_stored_in_part(
     assert one.run().error is None
     assert whole.run().error is None
     assert one.stored == whole.stored
-
-
-def test_of_two_runs_with_different_lines_one_stops(
-    inputs: Iterator[Input], whole: tuple[Input, Run, int], transactions: Transactions
-) -> None:
-    """The other one began a batch, after this run had read the progress."""
-    expected, _, _ = whole
-    one = next(inputs)
-    content = one.file.read_bytes()
-    one.file.write_bytes(changed(content, at=40))
-
-    def rival(number: int) -> None:
-        if number == 1:
-            one.file.write_bytes(content)
-            transactions.lost = number + 2
-            assert LOST in str(one.run().error)
-
-    transactions.count, transactions.before = 0, rival
-    assert "another run of this import is ahead" in str(one.run().error)
-    assert one.run().error is None
-    assert one.stored == expected.stored
 
 
 def test_other_lines_are_imported_where_nothing_of_the_batch_is_stored(
@@ -452,7 +255,7 @@ def test_an_import_that_an_earlier_release_began_is_continued(
     expected, _, _ = whole
     one = next(inputs)
     content = one.file.read_bytes()
-    one.file.write_bytes(b"".join(content.splitlines(keepends=True)[:70]) + b'{"typ')
+    one.file.write_bytes(first_lines(content, 70) + b'{"typ')
     first = one.run()
     assert first.result["lines"] == 71
     [progress] = Import.objects.filter(source=one.name)
