@@ -83,8 +83,7 @@ def test_an_hour_is_legible_on_any_screen(
         window.see("#plot-7 .main-svg")
         window.picture(picture)
 
-        # Plotly makes room for long names in a second pass.
-        eventually(lambda: script(window, _CLASHES) == [], 10, "no text over another one")
+        assert script(window, _CLASHES) == []
         assert not window.is_too_wide()
         assert window.texts("#count_job td")
         # In two pieces: the web servers stood still for a while.
