@@ -36,8 +36,8 @@ _COMMIT_POLL_SECONDS = 0.05
 def end_silent_connections(connection: BaseDatabaseWrapper, **_: object) -> None:
     """Let the kernel end a new connection when the other host is silent, not only slow.
 
-    A thread whose statement was cut off would else wait for the answer after the network is back,
-    for as long as it was away: TCP repeats what was lost at growing intervals (RFC 6298).
+    TCP sends lost data again at growing intervals (RFC 6298). So a thread whose statement was cut
+    off would wait on after the network is back, for up to as long as the network was away.
     """
     if connection.vendor != "mysql":
         return
