@@ -9,10 +9,12 @@ from chaos.waiting import until
 from chatsystem.databases import database
 
 
-def query(sql: str, *parameters: str | int) -> list[tuple[Any, ...]]:
-    """The rows that a statement returns."""
-    settings = {"default": database(os.environ["DATABASE_URL"])}
-    connection = ConnectionHandler(settings)["default"]
+def query(sql: str, *parameters: str | int, name: str = "") -> list[tuple[Any, ...]]:
+    """The rows that a statement returns; in the database of this name, if it is not the usual."""
+    settings = database(os.environ["DATABASE_URL"])
+    if name:
+        settings["NAME"] = name
+    connection = ConnectionHandler({"default": settings})["default"]
     try:
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)

@@ -215,12 +215,13 @@ def _statement(kind: RecordType, part: Part, after: bool, before: bool, descendi
 def _filling(model: type[Model], name: str, number: str) -> str:
     """What stands for a column where only a number is asked for.
 
-    It has the type of the column: in a union with NULL, MariaDB would make decimals of integers.
+    It has the type of the column: in a union with NULL, MariaDB would make decimals of integers,
+    and Vitess, which unites what shards have united, bytes of text.
     """
     kind = model._meta.get_field(name).get_internal_type()
     if kind.startswith("Positive"):
         return number
-    return "0" if kind.endswith("AutoField") else "NULL"
+    return "0" if kind.endswith("AutoField") else "CAST(NULL AS CHAR)"
 
 
 def _answer_in_thread(questions: Sequence[Question]) -> Sequence[Sequence[Any]]:

@@ -1,5 +1,6 @@
 """Shared fixtures: the API without a server in between, and a server for the test."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -26,6 +27,7 @@ from tests.api.client import Api
 from tests.live.servers import NO_TLS, EmbeddedServer, migrated_database, stack_url
 from tests.redis_cluster import RedisCluster
 from tests.redis_server import RedisServer
+from tests.vitess.query_log import QueryLog
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -123,6 +125,15 @@ def patient_transactions() -> Iterator[None]:
     connection_created.connect(be_patient)
     yield
     connection_created.disconnect(be_patient)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def query_log() -> QueryLog:
+    """On a sharded database, the log of all statements from the first test on."""
+    log = QueryLog()
+    if "VTGATE_STATUS_URL" in os.environ:
+        log.open()
+    return log
 
 
 @pytest.fixture(autouse=True)

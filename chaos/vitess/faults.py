@@ -8,9 +8,8 @@ from threading import Event, Thread
 from bench.services import parts
 from chaos.errors import NotHere
 from chaos.fault import Fault
-from chaos.vitess.mysql import ask, kill_transactions, vtctldclient
+from chaos.vitess.mysql import SHARDED, ask, kill_transactions, vtctldclient
 from chaos.waiting import until
-from infra.vitess.vschema import sharded_keyspace
 
 _EVERY_SECONDS = 0.05
 
@@ -60,7 +59,6 @@ class TornCommits(Fault):
 class Resharded(Fault):
     """Changes from two shards to four, with all rows, while clients write."""
 
-    _KEYSPACE = sharded_keyspace("chatsystem")
     _OLD, _NEW = "-80,80-", "-40,40-80,80-c0,c0-"
 
     def prepare(self) -> None:
@@ -82,5 +80,5 @@ class Resharded(Fault):
 
     def _reshard(self, action: str, *options: str) -> str:
         return vtctldclient(
-            "Reshard", "--workflow", "grow", "--target-keyspace", self._KEYSPACE, action, *options
+            "Reshard", "--workflow", "grow", "--target-keyspace", SHARDED, action, *options
         )

@@ -1,12 +1,21 @@
 """The MySQL of a shard, asked directly by its socket, and commands to Vitess."""
 
+import json
 import os
 import subprocess
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from bench.services import parts
 from chaos import stack
+from chaos.database import query
 from chaos.errors import ChaosError
+from chaos.parent import Parent
+from infra.vitess.vschema import sharded_keyspace
+
+#: The keyspace of the applications' rows.
+SHARDED = sharded_keyspace("chatsystem")
 
 _LIMIT_SECONDS = 10
 
@@ -39,6 +48,24 @@ def kill_transactions(node: str) -> int:
     for thread in threads:
         ask(node, f"KILL {thread}")
     return len(threads)
+
+
+def on_each_shard(new_application: Callable[[], Parent]) -> Sequence[Parent]:
+    """New applications, one on each shard; chance decides where each is."""
+    known = json.loads(vtctldclient("GetSrvKeyspaces", SHARDED))
+    [partitions] = [cell["partitions"] for cell in known.values()]
+    shards = [one["name"] for one in partitions[0]["shard_references"]]
+    found: dict[str, Parent] = {}
+    while len(found) < len(shards):
+        made = new_application()
+        [shard] = filter(partial(_has, made.token), shards)
+        found[shard] = made
+    return list(found.values())
+
+
+def _has(token: str, shard: str) -> bool:
+    one = "SELECT 1 FROM applications WHERE token = %s"
+    return bool(query(one, token, name=f"{SHARDED}:{shard}"))
 
 
 def vtctldclient(*arguments: str) -> str:

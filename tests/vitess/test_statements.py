@@ -8,11 +8,10 @@ from secrets import token_hex
 import httpx
 import pytest
 
-from infra.vitess.vschema import sharded_keyspace
 from tests.live.servers import eventually, manage
-from tests.vitess.plans import scattered
+from tests.vitess.query_log import QueryLog
 
-pytestmark = pytest.mark.vitess
+pytestmark = [pytest.mark.vitess, pytest.mark.django_db]
 
 KNOWN = Path(__file__).with_name("scattered.toml")
 LIMIT_S = 120
@@ -24,7 +23,7 @@ def operate_by(*arguments: str, statuses: tuple[int, ...] = (0,)) -> None:
     assert done.returncode in statuses, done.stdout + done.stderr
 
 
-def test_all_that_go_to_all_shards_are_known(tmp_path: Path) -> None:
+def test_all_that_go_to_all_shards_are_known(query_log: QueryLog, tmp_path: Path) -> None:
     with httpx.Client(base_url=f"{os.environ['BASE_URL']}/api/v1", timeout=30) as http:
         token = used(http)
     operate(token, tmp_path)
@@ -32,7 +31,7 @@ def test_all_that_go_to_all_shards_are_known(tmp_path: Path) -> None:
 
     known = tomllib.loads(KNOWN.read_text())
     listed = {one for group in known["scattered"] for one in group["statements"]}
-    unknown = scattered(sharded_keyspace("chatsystem")).keys() - listed
+    unknown = query_log.scattered().keys() - listed
 
     assert not unknown, "\n".join(sorted(unknown))
 
