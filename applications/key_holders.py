@@ -20,7 +20,7 @@ from django.db.models import F, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from applications.models import Application, OperatorKey
-from infra.database import database_breaker, read_in_thread
+from infra.database import database_breaker, note_outage, read_in_thread
 from infra.errors import Unavailable
 from infra.redis_client import RedisUnavailable, Shard, ask_redis, shard_of
 from ingest import redis_keys
@@ -116,7 +116,7 @@ def _from_database(key_hashes: Collection[KeyHash]) -> dict[KeyHash, Identity] |
         operators = _rows(OperatorKey.objects.annotate(holder=Value(_OPERATOR)), key_hashes)
         found = read_in_thread(lambda: list(applications.union(operators, all=True)))
     except (OperationalError, InterfaceError) as error:
-        database.open(error)
+        note_outage(error)
         return None
     # The database's collation may match more hashes.
     holders = {stored: holder for stored, holder, _ in found if stored in key_hashes}

@@ -22,7 +22,7 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_
 from infra.breaker import Breaker
 from infra.event_loop import Batcher, is_in_greenlet
 from infra.models import Job
-from infra.service_errors import is_deadlock
+from infra.service_errors import is_deadlock, is_of_shard
 from infra.timeouts import DATABASE_DEADLOCK_ATTEMPTS, DATABASE_SILENCE_SECONDS
 
 Result = TypeVar("Result")
@@ -31,6 +31,10 @@ Result = TypeVar("Result")
 #: A server or proxy that closes connections says so at once; what took longer is not repeated.
 _AT_ONCE_SECONDS = 1.0
 _COMMIT_POLL_SECONDS = 0.05
+
+
+class ShardFailed(OperationalError):
+    """A shard failed before the commit: nothing was done, and rows of others may be stored."""
 
 
 def end_silent_connections(connection: BaseDatabaseWrapper, **_: object) -> None:
@@ -58,9 +62,9 @@ def in_transaction(
 ) -> Result:
     """The result of `work` in a transaction of its own, tried at most ten times.
 
-    Raises what `work` raises; OperationalError after ten deadlocks, or if the connection breaks
-    during the commit, unless the result `is_stored` soon after; RuntimeError inside another
-    transaction, which a deadlock would roll back as well.
+    Raises what `work` raises; ShardFailed; OperationalError after ten deadlocks, or if the
+    connection breaks during the commit, unless the result `is_stored` soon after; RuntimeError
+    inside another transaction, which a deadlock would roll back as well.
     """
     committing: list[Result] = []
 
@@ -74,6 +78,8 @@ def in_transaction(
     try:
         return _transact(attempt)
     except (OperationalError, InterfaceError) as error:
+        if is_of_shard(error) and not committing:
+            raise ShardFailed(*error.args) from error
         if not _broke_at_once(error, began):
             raise
         close_connection()
@@ -197,6 +203,12 @@ def note_failure(error: Exception) -> None:
     One that was lost says little: the next one may lead to another server.
     """
     if error.args[:1] and (error.args[0] in _NO_CONNECTION or _GREETING in str(error)):
+        database_breaker().open(error)
+
+
+def note_outage(error: Exception) -> None:
+    """Open the breaker after this error, unless it is of one shard: the others may be well."""
+    if not is_of_shard(error):
         database_breaker().open(error)
 
 

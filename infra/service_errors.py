@@ -172,6 +172,11 @@ def is_duplicate(error: BaseException) -> bool:
     return error.args[:1] == (_DUPLICATE,) or str(error).startswith("UNIQUE constraint")
 
 
+def is_of_shard(error: BaseException) -> bool:
+    """Whether a shard of a sharded database failed, and not the database: others may be well."""
+    return isinstance(error, DatabaseError) and "target: " in str(error)
+
+
 def is_deadlock(error: BaseException) -> bool:
     """Whether the database rolled the transaction back because of a deadlock.
 
@@ -179,7 +184,7 @@ def is_deadlock(error: BaseException) -> bool:
     """
     if not isinstance(error, DatabaseError):
         return False
-    is_long_wait_on_shard = error.args[:1] == (_LOCK_TIMEOUT,) and "vttablet" in str(error)
+    is_long_wait_on_shard = error.args[:1] == (_LOCK_TIMEOUT,) and is_of_shard(error)
     return error.args[:1] == (_DEADLOCK,) or is_long_wait_on_shard
 
 

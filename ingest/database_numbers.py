@@ -12,7 +12,7 @@ from itertools import islice
 from django.db import Error, IntegrityError, transaction
 from django.db.models import F, QuerySet
 
-from infra.database import in_transaction
+from infra.database import ShardFailed, in_transaction
 from infra.errors import NotFound
 from infra.service_errors import blames_row
 from ingest.bulk_insert import bulk_insert
@@ -121,7 +121,7 @@ def _store_group(submissions: Sequence[Submission], before: Callable[[], object]
     try:
         done = dict(zip(together, attempt([submissions[at] for at in together]), strict=True))
     except Error as error:
-        if not blames_row(error):
+        if not blames_row(error) and not isinstance(error, ShardFailed):
             raise
         done = {}
     return [

@@ -18,7 +18,7 @@ from threading import Thread
 
 from django.db import DatabaseError, InterfaceError
 
-from infra.database import again_if_broken, database_breaker
+from infra.database import again_if_broken, database_breaker, note_outage
 from infra.logs import Event, get_logger
 from infra.rabbitmq.connection import BrokerUnavailable, messages_waiting
 from infra.rabbitmq.queues import FAILED
@@ -148,7 +148,7 @@ class EarlierKeys:
         try:
             return again_if_broken(partial(self._look_up, submissions, of, early))
         except (DatabaseError, InterfaceError) as error:
-            database_breaker().open(error)
+            note_outage(error)
             raise DatabaseUnavailable from error
 
     def _look_up(

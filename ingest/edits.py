@@ -11,7 +11,7 @@ from typing import Any
 from django.db import DatabaseError
 from django.db.models import Model
 
-from infra.database import in_transaction, renew_connection, wait_in_thread
+from infra.database import ShardFailed, in_transaction, renew_connection, wait_in_thread
 from infra.errors import Conflict, DomainError
 from infra.event_loop import Batcher, BatchLimits, is_in_greenlet
 from infra.natural_keys import by_pk
@@ -88,18 +88,21 @@ def edit_together(edits: Sequence[Edit]) -> list[Model | Exception | None]:
     try:
         return in_transaction(partial(_edit_in_order, edits), is_stored=_are_stored)
     except DatabaseError as error:
-        if len(edits) > 1 and blames_row(error):
+        if len(edits) > 1 and (blames_row(error) or isinstance(error, ShardFailed)):
             return [one for edit in edits for one in edit_together([edit])]
         return [error] * len(edits)
 
 
 def _are_stored(outcomes: Sequence[Model | Exception | None]) -> bool:
-    """Whether the changed rows are stored as they are here: all of them are, or none."""
-    for row in outcomes:
-        if isinstance(row, StoredRecord):
-            same = type(row)._default_manager.filter(by_pk([row]))
-            return same.filter(version=row.version, updated_at=row.updated_at).exists()
-    return True
+    """Whether all changed rows are stored as they are here: a shard may have got no commit."""
+    return all(
+        type(row)
+        ._default_manager.filter(by_pk([row]))
+        .filter(version=row.version, updated_at=row.updated_at)
+        .exists()
+        for row in outcomes
+        if isinstance(row, StoredRecord)
+    )
 
 
 def _edit_in_order(edits: Sequence[Edit]) -> list[Model | Exception | None]:

@@ -8,12 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 from django.db import DatabaseError, InterfaceError
 
-from infra.database import again_if_broken, database_breaker
+from infra.database import again_if_broken, database_breaker, note_outage
 from infra.errors import DomainError, Unavailable
 from infra.redis_client import Shard
+from infra.service_errors import is_of_shard
 from ingest import redis_keys
 from ingest.edits import store_if_pending
 from ingest.idempotency import Record
@@ -206,7 +208,12 @@ def _extend_blocks(group: GroupOutcome, asked: _Asked, short: Mapping[Key, _Wait
                 partial(_provide_blocks, asked.demand.blocks, asked.generation, wanted)
             )
         except (DatabaseError, InterfaceError) as error:
-            database_breaker().open(error)
+            if is_of_shard(error) and len(short) > 1:
+                parents, half = iter(short.items()), len(short) // 2
+                _extend_blocks(group, asked, dict(islice(parents, half)))
+                _extend_blocks(group, asked, dict(parents))
+                return
+            note_outage(error)
     for parent, refusal in refusals.items():
         for position, _ in short[parent]:
             group.settle(position, refusal)

@@ -16,11 +16,12 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from infra.database import database_breaker, wait_in_thread
+from infra.database import database_breaker, note_outage, wait_in_thread
 from infra.errors import FieldError, Invalid, Unavailable
 from infra.event_loop import is_in_greenlet
-from ingest.read_your_writes import Window, require_parent
+from ingest.read_your_writes import require_parent
 from ingest.records import Key, record_type_of_parent
+from ingest.stored_rows import Window
 from listing.pages import Source
 from listing.parent_rows import StoredRows
 from messages_app.filters import Filters
@@ -134,7 +135,7 @@ def require_searchable(scope: Key) -> None:
         try:
             require_parent(record_type_of_parent(scope), scope)
         except (OperationalError, InterfaceError) as error:
-            database.open(error)
+            note_outage(error)
         else:
             return
     if not _is_indexed(scope):

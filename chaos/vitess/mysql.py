@@ -71,12 +71,10 @@ def _has(token: str, shard: str) -> bool:
 def vtctldclient(*arguments: str) -> str:
     """What a command to Vitess prints. Raises ChaosError if it fails."""
     home = stack.run(str(stack.ROOT / "scripts" / "provision-vitess"), "--where").stdout.strip()
-    topology = (
-        *("--server", "internal", "--topo-implementation", "etcd2"),
-        *("--topo-global-server-address", f"127.0.0.1:{parts()['etcd'].port}"),
-        *("--topo-global-root", "/vitess/global"),
+    server = parts()["vtctld"]
+    done = stack.run(
+        f"{home}/bin/vtctldclient", "--server", f"{server.host}:{server.port}", *arguments
     )
-    done = stack.run(f"{home}/bin/vtctldclient", *topology, *arguments)
     if done.returncode != 0:
         raise ChaosError(f"vtctldclient {' '.join(arguments)}: {done.stdout}{done.stderr}")
     return done.stdout

@@ -14,6 +14,7 @@ from django.db.backends.base.introspection import TableInfo
 from django.db.backends.mysql import base, creation, introspection, schema
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Field, ForeignKey, Model
+from django.utils.functional import cached_property
 
 from infra.timeouts import ONLINE_DDL_SECONDS
 from infra.vitess.vschema import sequence, sharded_keyspace, sharded_models
@@ -25,6 +26,9 @@ SEQUENCE_CACHE = 1000
 _altered_table = re.compile(
     r"(?:ALTER TABLE|(?:CREATE|DROP) (?:UNIQUE )?INDEX `\w+` ON) `(\w+)`"
 ).match
+#: As the tables have.
+_COLLATION = "utf8mb4_bin"
+_is_text = re.compile("(?:var)?char|longtext").match
 _POLL_SECONDS = 0.5
 _KNOWN_WITHIN_SECONDS = 30
 #: Tables of Vitess's own: what is left of dropped and altered ones for a while.
@@ -165,3 +169,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
     SchemaEditorClass = SchemaEditor
     introspection_class = Introspection
     creation_class = Creation
+
+    @cached_property
+    def data_types(self) -> dict[str, str]:
+        """The types of columns, text with its collation.
+
+        MySQL writes a column's character set into SHOW CREATE TABLE only if its definition named a
+        collation, as that of a copy does. A new shard must have the very same tables.
+        """
+        types = super().data_types
+        return {
+            kind: f"{sql} COLLATE {_COLLATION}" if _is_text(sql) else sql
+            for kind, sql in types.items()
+        }

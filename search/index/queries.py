@@ -13,13 +13,13 @@ from typing import Any
 from django.db import InterfaceError, OperationalError
 
 from infra.breaker import Breaker
-from infra.database import database_breaker, read_in_thread
+from infra.database import database_breaker, note_outage, read_in_thread
 from infra.event_loop import Batcher, BatchLimits, is_in_greenlet
 from infra.logs import Event, get_logger
 from infra.natural_keys import in_pieces
 from infra.timeouts import SEARCH_ANSWER_SECONDS
-from ingest.read_your_writes import Window
 from ingest.records import Key, to_microseconds
+from ingest.stored_rows import Window
 from listing.pages import MAX_LIMIT, Source
 from messages_app.models import Message
 from messages_app.records import MESSAGES
@@ -210,7 +210,7 @@ def _erased_together(searches: Sequence[Sequence[Key]]) -> list[set[Key]]:
     try:
         found = read_in_thread(lambda: {key for wanted in pieces for key in erased.filter(wanted)})
     except (OperationalError, InterfaceError) as error:
-        database_breaker().open(error)
+        note_outage(error)
     return [found.intersection(some) for some in searches]
 
 

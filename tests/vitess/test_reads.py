@@ -4,7 +4,7 @@ import pytest
 
 from applications.services import create_application
 from ingest.database_numbers import number_and_store
-from ingest.read_your_writes import Part, Question, Window, ask_together
+from ingest.stored_rows import Part, Question, Window, ask_together
 from ingest.submission import Submission
 from tests.rows import new_chat, new_message
 from tests.vitess.shards import tokens_of_shards

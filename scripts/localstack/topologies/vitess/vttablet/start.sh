@@ -27,6 +27,9 @@ case $index in
 esac
 make_once AddCellInfo --root /vitess/local --server-address "$etcd_host:$etcd_port" local
 make_once CreateKeyspace --sidecar-db-name "_vt_$$keyspace" "$$keyspace"
+if (($index > 6)); then # the first of two shards with the same rows serves them
+  for first in -80 80-; do make_once CreateShard "$$keyspace/$$first"; done
+fi
 exec vttablet --topo-implementation etcd2 --topo-global-server-address "$etcd_host:$etcd_port" \
   --topo-global-root /vitess/global --tablet-path "local-$index" --tablet-hostname $host \
   --init-keyspace "$$keyspace" --init-shard "$$shard" --init-tablet-type replica \
