@@ -171,7 +171,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     creation_class = Creation
 
     @cached_property
-    def data_types(self) -> dict[str, str]:
+    def data_types(self) -> dict[str, str]:  # type: ignore[override] # the stub has an attribute
         """The types of columns, text with its collation.
 
         MySQL writes a column's character set into SHOW CREATE TABLE only if its definition named a
