@@ -22,16 +22,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     from chaos.cluster.cases import cases as cluster_cases
     from chaos.cluster.nodes import is_cluster
     from chaos.matrix import run_all
-    from chaos.report import CLUSTER, SINGLE, VITESS
+    from chaos.report import CLUSTER, GROWING, SINGLE, VITESS
     from chaos.soak.report import report
     from chaos.soak.running import soak
     from chaos.soak.verdict import is_ok
     from chaos.vitess.cases import cases as vitess_cases
+    from chaos.vitess.growing import cases as growing_cases
+    from chaos.vitess.growing import grows
     from chaos.vitess.mysql import is_vitess
 
     known, results = cases(), SINGLE
     if is_cluster():
         known, results = cluster_cases(), CLUSTER
+    elif grows():
+        known, results = growing_cases(), GROWING
     elif is_vitess():
         known, results = vitess_cases(), VITESS
     arguments = _parser().parse_args(argv)

@@ -45,11 +45,12 @@ class Results:
         return {row.case: row for row in rows}
 
 
+_SCALE = ROOT / "docs" / "scale.md"
 SINGLE = Results(RESULTS / "latest.json", ROOT / "docs" / "reliability.md", "make chaos")
-CLUSTER = Results(
-    RESULTS / "cluster.json", ROOT / "docs" / "scale.md", "make chaos TOPOLOGY=cluster"
+CLUSTER, VITESS, GROWING = (
+    Results(RESULTS / f"{topology}.json", _SCALE, f"make chaos TOPOLOGY={topology}")
+    for topology in ("cluster", "vitess", "vitess-growing")
 )
-VITESS = Results(RESULTS / "vitess.json", ROOT / "docs" / "scale.md", "make chaos TOPOLOGY=vitess")
 
 
 def _caption(rows: Sequence[Outcome], known: int) -> str:

@@ -19,7 +19,7 @@ from chaos.receivers import Audience
 from chaos.repeating import repeat
 from chaos.requests import Kind, Request
 from chaos.verdict import judge
-from chaos.vitess.mysql import is_vitess, on_each_shard
+from chaos.vitess.mysql import has_shards, on_each_shard
 from chaos.writer import NOBODY, send
 
 CLIENTS = 20
@@ -106,7 +106,7 @@ def _outcome(
 def homes(journal: Journal) -> list[Parent]:
     """A chat for each client; clients share the chats of both applications."""
     with Client() as http:
-        if is_vitess():
+        if has_shards():
             applications = on_each_shard(http.new_application)
         else:
             applications = [http.new_application() for _ in range(_APPLICATIONS)]

@@ -13,7 +13,7 @@ from django.db.models import F
 from applications.models import Application
 from events.models import ApplicationEvent
 from infra.database import in_transaction
-from infra.natural_keys import batches_by_pk
+from infra.natural_keys import batches_by_pk, by_pk
 
 #: Events removed in one transaction, at most.
 ROWS = 1000
@@ -43,8 +43,8 @@ def restart_logs() -> None:
     A restored database lacks the newest events. Their numbers must not be given again: a client
     that knows them would miss the new ones. As it is, it gets an error and knows why.
     """
-    for page in batches_by_pk(Application.objects.only("pk"), APPLICATIONS):
-        rows = Application.objects.filter(pk__in=[one.pk for one in page])
+    for page in batches_by_pk(Application.objects.only("token"), APPLICATIONS):
+        rows = Application.objects.filter(by_pk(page))
         in_transaction(lambda: rows.update(last_event=F("last_event") + LOST_NUMBERS))  # noqa: B023 - called at once
     while ids := list(ApplicationEvent.objects.order_by("pk").values_list("pk", flat=True)[:ROWS]):
         in_transaction(ApplicationEvent.objects.filter(pk__lte=ids[-1]).delete)

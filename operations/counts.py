@@ -159,8 +159,8 @@ def _update(rows: "QuerySet[Any]", **values: Any) -> None:
     except OperationalError as error:
         if not is_deadlock(error):
             raise
-        for pk in list(rows.values_list("pk", flat=True)):
-            in_transaction(partial(rows.filter(pk=pk).update, **values))
+        for row in list(rows):
+            in_transaction(partial(rows.filter(by_pk([row])).update, **values))
 
 
 def take_flags(shard: Shard, kind: str) -> Iterator[Sequence[Key]]:

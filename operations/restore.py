@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from functools import partial
 from operator import methodcaller
 
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from infra.database import in_transaction
 from infra.errors import Unavailable
-from infra.natural_keys import batches_by_pk, in_pieces
+from infra.natural_keys import batches_by_pk, by_pk, in_pieces
 from infra.rabbitmq.connection import messages_waiting
 from infra.redis_client import ask_redis, redis_is_configured, scan_pages
 from infra.timeouts import RESTORE_QUIET_SECONDS, WORKER_HOLDS_SECONDS
@@ -139,22 +139,22 @@ def raise_ceilings(skip: int, notice: Callable[[int], object]) -> int:
     """
     raised = 0
     for kind in record_types().values():
-        for page in batches_by_pk(kind.parent._default_manager.only("pk"), PARENTS_PAGE):
-            raised += in_transaction(partial(_raise, kind, [one.pk for one in page], skip))
+        for page in batches_by_pk(kind.parent._default_manager.all(), PARENTS_PAGE):
+            raised += in_transaction(partial(_raise, kind, by_pk(page), skip))
             notice(len(page))
     return raised
 
 
-def _raise(kind: RecordType, page: Sequence[int], skip: int) -> int:
-    locked = kind.parent._default_manager.select_for_update().filter(pk__in=page)
-    parents = list(locked.order_by("pk"))
+def _raise(kind: RecordType, page: Q, skip: int) -> int:
+    rows = kind.parent._default_manager.filter(page)
+    parents = list(rows.select_for_update().order_by("pk"))
     known = _highest_known(kind, [parent.key for parent in parents])
     raised = [one for one in parents if skip or known[one.key] > one.number_ceiling]
     for parent in raised:
         parent.number_ceiling = max(parent.number_ceiling, known[parent.key]) + skip
         if parent.lease_epoch is None:
             parent.lease_epoch = _NO_EPOCH
-    kind.parent._default_manager.bulk_update(raised, ["number_ceiling", "lease_epoch"])
+    rows.bulk_update(raised, ["number_ceiling", "lease_epoch"])
     return len(raised)
 
 

@@ -19,6 +19,7 @@ from api.views import (
 )
 from applications.views import as_cursor, window_at_cursor
 from events.pages import Position
+from infra.natural_keys import by_pk
 from ingest.idempotency import IdempotentRequest
 from ingest.records import timestamp
 from listing.pages import Pager, QuerySetSource, query_parameters
@@ -83,7 +84,7 @@ class WebhookCollection(ApiView):
         new = services.create_webhook(token=token, values=values, after=after, request=once)
         webhook = new.webhook
         if staff := self.staff_user:
-            note_stored(staff, Webhook.objects.filter(pk=webhook.pk))
+            note_stored(staff, Webhook.objects.filter(by_pk([webhook])))
         data = {**webhook_json(webhook), "secret": new.secret}
         return created_response(
             self.http_request, webhook.webhook_id, data, once, version=webhook.version

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from chaos.cases import Case
 from chaos.cluster.nodes import nodes
 from chaos.fault import Fault, Parts
-from chaos.vitess.faults import ReadOnly, Resharded, TornCommits
+from chaos.vitess.faults import ReadOnly, TornCommits
 
 #: Seconds that a fault lasts.
 _LASTING = 10.0
@@ -22,7 +22,6 @@ def cases() -> Mapping[str, Case]:
         *(_of_part(command, "vtgate") for command in ("kill", "pause", "stop")),
         *(_of_part(command, "etcd") for command in ("kill", "pause")),
         *(_of_part("kill", engine) for engine in ("redis", "rabbitmq", "elasticsearch")),
-        Case("reshard", Resharded(), ("mysqld-2", "mysqld-3"), 0.0),
     ]
     return {case.name: case for case in found}
 

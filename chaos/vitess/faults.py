@@ -1,15 +1,11 @@
-"""Faults of shards: read only, commits that reach only one of them, more shards."""
+"""Faults of shards: read only, and commits that reach only one of them."""
 
-import json
 import subprocess
 from contextlib import suppress
 from threading import Event, Thread
 
-from bench.services import parts
-from chaos.errors import NotHere
 from chaos.fault import Fault
-from chaos.vitess.mysql import SHARDED, ask, kill_transactions, vtctldclient
-from chaos.waiting import until
+from chaos.vitess.mysql import ask, kill_transactions
 
 _EVERY_SECONDS = 0.05
 
@@ -54,31 +50,3 @@ class TornCommits(Fault):
         while not self._end.wait(_EVERY_SECONDS):
             with suppress(subprocess.CalledProcessError):  # a transaction had ended by itself
                 kill_transactions(self._node)
-
-
-class Resharded(Fault):
-    """Changes from two shards to four, with all rows, while clients write."""
-
-    _OLD, _NEW = "-80,80-", "-40,40-80,80-c0,c0-"
-
-    def prepare(self) -> None:
-        """Raises NotHere without the servers of four more shards."""
-        if "mysqld-7" not in parts():
-            raise NotHere("the topology vitess-resharding has the servers of the new shards")
-
-    def inject(self) -> None:
-        """Copy the rows, switch when the new shards have caught up, and drop the old rows."""
-        self._reshard("create", "--source-shards", self._OLD, "--target-shards", self._NEW)
-        until(self._is_copied, "the new shards have all rows")
-        self._reshard("switchtraffic", "--max-replication-lag-allowed", "2s")
-        self._reshard("complete")
-
-    def _is_copied(self) -> bool:
-        status = json.loads(self._reshard("status", "--format", "json"))
-        streams = [one for shard in status["shard_streams"].values() for one in shard["streams"]]
-        return all(one["status"] == "Running" for one in streams)
-
-    def _reshard(self, action: str, *options: str) -> str:
-        return vtctldclient(
-            "Reshard", "--workflow", "grow", "--target-keyspace", SHARDED, action, *options
-        )

@@ -14,15 +14,21 @@ from chaos.errors import ChaosError
 from chaos.parent import Parent
 from infra.vitess.vschema import sharded_keyspace
 
+KEYSPACE = "chatsystem"
 #: The keyspace of the applications' rows.
-SHARDED = sharded_keyspace("chatsystem")
+SHARDED = sharded_keyspace(KEYSPACE)
 
 _LIMIT_SECONDS = 10
 
 
 def is_vitess() -> bool:
-    """Whether the stack has a sharded database."""
-    return os.environ["DATABASE_URL"].startswith("vitess://")
+    """Whether clients reach the database by way of Vitess."""
+    return "vtgate" in parts()
+
+
+def has_shards() -> bool:
+    """Whether the rows of applications are spread over shards."""
+    return is_vitess() and bool(query(f"SHOW TABLES FROM `{SHARDED}`"))
 
 
 def ask(node: str, sql: str) -> str:

@@ -253,8 +253,8 @@ def forget_old_keys(batch_done: Callable[[], object] = lambda: None) -> int:
     removed = 0
     while True:
         old = IdempotencyKey.objects.filter(accepted_at__lte=timezone.now() - KEPT_FOR)
-        ids = list(old.order_by("accepted_at").values_list("pk", flat=True)[:_DELETED_AT_ONCE])
-        if not ids:
+        page = old.order_by("accepted_at").only("application_token")[:_DELETED_AT_ONCE]
+        if not (rows := list(page)):
             return removed
-        removed += IdempotencyKey.objects.filter(pk__in=ids).delete()[0]
+        removed += IdempotencyKey.objects.filter(by_pk(rows)).delete()[0]
         batch_done()

@@ -226,3 +226,11 @@ def test_an_error_after_which_there_is_a_connection_is_no_reason_to_leave_the_da
     database.note_failure(OperationalError(code, "refused"))
 
     assert not breaker.is_open
+
+
+def test_a_shard_that_fails_is_no_reason_to_leave_the_others_alone(breaker: Breaker) -> None:
+    error = "target: chatsystem_sharded.-80.primary: primary is not serving"
+
+    database.note_outage(OperationalError(1105, error))
+
+    assert not breaker.is_open

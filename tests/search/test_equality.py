@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -75,6 +76,7 @@ def test_any_text_is_found_by_any_part_of_it(
             assert list(found(api, chat, query, 3)) == scanned(messages, query), query
 
 
+@pytest.mark.django_db(transaction=True)  # it takes longer than a tablet lets a transaction be
 def test_conversations_are_found_by_substrings_drawn_at_random(
     api: Api, index: SearchIndex, tmp_path: Path
 ) -> None:

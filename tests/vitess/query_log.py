@@ -7,8 +7,7 @@ import json
 import os
 import re
 import sys
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -26,14 +25,10 @@ _CONNECT_SECONDS = 5.0
 
 
 class QueryLog:
-    """What the application, in all its processes, asked of more than one shard.
-
-    `dropped` is what vtgate did not report because this was too slow to read.
-    """
+    """What the application, in all its processes, asked of more than one shard."""
 
     def __init__(self) -> None:
         self._examples: dict[str, str] = {}
-        self._count: Counter[str] = Counter()
         self._thread = Thread(target=self._read, name="query-log", daemon=True)
 
     def open(self) -> None:
@@ -43,14 +38,14 @@ class QueryLog:
         connection_created.connect(_mark)
         self._thread.start()
 
-    def scattered(self) -> Mapping[str, int]:
-        """The statements that go to all shards, and how often each was made."""
+    def scattered(self) -> Mapping[str, Sequence[str]]:
+        """The statements that go to all shards, and what each shard is asked then."""
         assert self._thread.is_alive(), "vtgate's query log ended"
-        return {
-            statement: self._count[statement]
+        found = {
+            statement: _asked_of_all_shards(example)
             for statement, example in self._examples.copy().items()
-            if "Scatter" in _variants(example)
         }
+        return {statement: queries for statement, queries in found.items() if queries}
 
     def _read(self) -> None:
         log = f"{os.environ['VTGATE_STATUS_URL']}/debug/querylog"
@@ -63,9 +58,7 @@ class QueryLog:
     def _note(self, query: Mapping[str, Any]) -> None:
         statement = query["SQL"]
         if query["StmtType"] in {"SELECT", "UPDATE", "DELETE"} and _OF_TEST not in statement:
-            shape = normal(statement)
-            self._examples.setdefault(shape, statement)
-            self._count[shape] += 1
+            self._examples.setdefault(normal(statement), statement)
 
 
 def normal(statement: str) -> str:
@@ -76,15 +69,21 @@ def normal(statement: str) -> str:
     return " ".join(text.split())
 
 
-def _variants(statement: str) -> set[str]:
-    """How each part of the statement's plan finds its shards."""
+def _asked_of_all_shards(statement: str) -> Sequence[str]:
+    """The queries of the statement's plan that go to all shards."""
     some = re.sub(r"::\w+( /\* \w+ \*/)?", "(1)", statement)
     some = re.sub(r":\w+ /\* (VARCHAR|VARBINARY|DATETIME\w*) \*/", "'1'", some)
     some = re.sub(r":\w+( /\* \w+ \*/)?", "1", some)
     with connection.cursor() as cursor:
         cursor.execute(f"{_OF_TEST}VEXPLAIN PLAN {some}".replace("%", "%%"), [])
         [[plan]] = cursor.fetchall()
-    return set(re.findall(r'"Variant": "(\w+)"', plan))
+    return [part["Query"] for part in _parts(json.loads(plan)) if part.get("Variant") == "Scatter"]
+
+
+def _parts(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for part in plan.get("Inputs", ()):
+        yield from _parts(part)
 
 
 def _mark(connection: BaseDatabaseWrapper, **_: object) -> None:

@@ -16,7 +16,7 @@ done
 for tablet in "$${tablets[@]}"; do
   vitess TabletExternallyReparented "local-$$tablet"
 done
-for keyspace in chatsystem test_chatsystem; do
+for keyspace in $$SHARDED; do
   for part in "$$keyspace" "$${keyspace}_sharded"; do
     vitess ApplyVSchema --vschema "$$(vschema "$$keyspace" "$$part")" "$$part"
   done
