@@ -18,26 +18,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsystem.settings")
     django.setup()
     # These imports need Django's applications.
+    from bench.services import parts
     from chaos.cases import cases
     from chaos.cluster.cases import cases as cluster_cases
     from chaos.cluster.nodes import is_cluster
     from chaos.matrix import run_all
-    from chaos.report import CLUSTER, GROWING, SINGLE, VITESS
+    from chaos.report import CLUSTER, MOVING, RESHARDING, SINGLE, VITESS
     from chaos.soak.report import report
     from chaos.soak.running import soak
     from chaos.soak.verdict import is_ok
+    from chaos.vitess import growing
     from chaos.vitess.cases import cases as vitess_cases
-    from chaos.vitess.growing import cases as growing_cases
-    from chaos.vitess.growing import grows
     from chaos.vitess.mysql import is_vitess
 
     known, results = cases(), SINGLE
     if is_cluster():
         known, results = cluster_cases(), CLUSTER
-    elif grows():
-        known, results = growing_cases(), GROWING
     elif is_vitess():
         known, results = vitess_cases(), VITESS
+        if not os.environ["DATABASE_URL"].startswith("vitess://"):
+            known, results = growing.MOVING, MOVING
+        elif "mysqld-7" in parts():
+            known, results = growing.RESHARDING, RESHARDING
     arguments = _parser().parse_args(argv)
     if arguments.list:
         print("\n".join(known))

@@ -47,9 +47,9 @@ class Results:
 
 _SCALE = ROOT / "docs" / "scale.md"
 SINGLE = Results(RESULTS / "latest.json", ROOT / "docs" / "reliability.md", "make chaos")
-CLUSTER, VITESS, GROWING = (
+CLUSTER, VITESS, MOVING, RESHARDING = (
     Results(RESULTS / f"{topology}.json", _SCALE, f"make chaos TOPOLOGY={topology}")
-    for topology in ("cluster", "vitess", "vitess-growing")
+    for topology in ("cluster", "vitess", "vitess-moving", "vitess-resharding")
 )
 
 

@@ -7,40 +7,29 @@ import json
 import os
 from collections.abc import Mapping
 
-from bench.services import parts
 from chaos import stack
 from chaos.cases import Case
 from chaos.errors import ChaosError, NotHere
 from chaos.fault import Fault
-from chaos.vitess.mysql import KEYSPACE, SHARDED, has_shards, vtctldclient
+from chaos.vitess.mysql import KEYSPACE, SHARDED, has_shards, serving_shards, vtctldclient
 from chaos.waiting import until
 from infra.vitess.vschema import sharded_models
 
 _COPIED_WITHIN_SECONDS = 300.0
 #: So far behind are the copies when writes are held back for the switch.
 _MOST_LAG = "2s"
+_FIRST = ("-80", "80-")
+_LATER = ("-40", "40-80", "80-c0", "c0-")
 
 
-def grows() -> bool:
-    """Whether the stack has the servers of further shards."""
-    return "mysqld-7" in parts()
-
-
-def cases() -> Mapping[str, Case]:
-    """The cases by name, in their order: each needs the one before."""
-    servers = ("mysqld-1", "mysqld-2", "mysqld-3")
-    found = [
-        Case("move-tables", Moved(), servers, 0.0),
-        Case("reshard", Resharded(), servers, 0.0),
-    ]
-    return {case.name: case for case in found}
+_SERVERS = ("mysqld-1", "mysqld-2", "mysqld-3")
 
 
 class Moved(Fault):
     """Moves what belongs to applications from one MySQL to two shards."""
 
     def prepare(self) -> None:
-        """Raises NotHere if there are shards."""
+        """Raises NotHere after the move."""
         if has_shards():
             raise NotHere("the tables are on shards already")
 
@@ -67,16 +56,16 @@ class Resharded(Fault):
     """Splits each of the two shards."""
 
     def prepare(self) -> None:
-        """Raises NotHere without shards."""
-        if not has_shards():
-            raise NotHere("there are no shards: run move-tables first")
+        """Raises NotHere after the split."""
+        if len(serving_shards()) != len(_FIRST):
+            raise NotHere("the shards are split already")
 
     def inject(self) -> None:
         """Copy the rows, switch when the new shards have caught up, and drop the old ones."""
         reshard = ("Reshard", "--workflow", "split", "--target-keyspace", SHARDED)
         vtctldclient(
-            *(*reshard, "create", "--source-shards", "-80,80-"),
-            *("--target-shards", "-40,40-80,80-c0,c0-"),
+            *(*reshard, "create", "--source-shards", ",".join(_FIRST)),
+            *("--target-shards", ",".join(_LATER)),
         )
         _until_copied(*reshard)
         vtctldclient(*reshard, "switchtraffic", "--max-replication-lag-allowed", _MOST_LAG)
@@ -99,3 +88,7 @@ def _until_copied(*workflow: str) -> None:
         return bool(streams) and all(one["status"] == "Running" for one in streams)
 
     until(is_copied, "the shards have all rows", _COPIED_WITHIN_SECONDS)
+
+
+MOVING: Mapping[str, Case] = {"move-tables": Case("move-tables", Moved(), _SERVERS, 0.0)}
+RESHARDING: Mapping[str, Case] = {"reshard": Case("reshard", Resharded(), _SERVERS, 0.0)}

@@ -56,11 +56,16 @@ def kill_transactions(node: str) -> int:
     return len(threads)
 
 
-def on_each_shard(new_application: Callable[[], Parent]) -> Sequence[Parent]:
-    """New applications, one on each shard; chance decides where each is."""
+def serving_shards() -> Sequence[str]:
+    """The names of the shards that have the rows now."""
     known = json.loads(vtctldclient("GetSrvKeyspaces", SHARDED))
     [partitions] = [cell["partitions"] for cell in known.values()]
-    shards = [one["name"] for one in partitions[0]["shard_references"]]
+    return [one["name"] for one in partitions[0]["shard_references"]]
+
+
+def on_each_shard(new_application: Callable[[], Parent]) -> Sequence[Parent]:
+    """New applications, one on each shard; chance decides where each is."""
+    shards = serving_shards()
     found: dict[str, Parent] = {}
     while len(found) < len(shards):
         made = new_application()
