@@ -8,6 +8,7 @@ import dj_database_url
 from infra import timeouts
 
 _VITESS = "infra.vitess"
+dj_database_url.register("mysql", "infra.mysql")
 dj_database_url.register("vitess", _VITESS)
 
 #: The cache of a single process (operations.admin.logins uses the same name).

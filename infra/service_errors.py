@@ -97,6 +97,8 @@ _BROKER_IS_MISUSED = {402, 501, 502, 503, 505, 540}
 _DUPLICATE = 1062
 _DEADLOCK = 1213
 _LOCK_TIMEOUT = 1205
+#: In errors of Vitess: the keyspace, the shard, and which of its tablets failed.
+_NAMES_SHARD = re.compile(r"\btarget: \w+\.[-\w]+\.primary\b")
 
 #: The statement was undone or never started: the server is full, busy, read only, not migrated.
 _DATABASE_REFUSES = {
@@ -174,7 +176,7 @@ def is_duplicate(error: BaseException) -> bool:
 
 def is_of_shard(error: BaseException) -> bool:
     """Whether a shard of a sharded database failed, and not the database: others may be well."""
-    return isinstance(error, DatabaseError) and "target: " in str(error)
+    return isinstance(error, DatabaseError) and bool(_NAMES_SHARD.search(str(error)))
 
 
 def is_deadlock(error: BaseException) -> bool:

@@ -11,11 +11,12 @@ from typing import Any
 from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.introspection import TableInfo
-from django.db.backends.mysql import base, creation, introspection, schema
+from django.db.backends.mysql import creation, introspection, schema
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Field, ForeignKey, Model
 from django.utils.functional import cached_property
 
+from infra.mysql import base
 from infra.timeouts import ONLINE_DDL_SECONDS
 from infra.vitess.vschema import sequence, sharded_keyspace, sharded_models
 

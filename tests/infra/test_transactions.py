@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from applications.models import Application
@@ -46,6 +46,34 @@ def test_who_hangs_within_a_transaction_does_not_hold_up_the_others() -> None:
             hung.submit(end).result()
 
     assert Application.objects.get(token=TOKEN).name == "theirs"
+
+
+@pytest.mark.stack
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("begins", [True, False])
+def test_a_transaction_that_cannot_be_begun_or_ended_does_not_disturb_the_next(
+    begins: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a server that stops: it refuses the statement, and keeps the connection."""
+    now = timezone.now()
+    Application.objects.create(token=TOKEN, name="at first", created_at=now, updated_at=now)
+    application = Application.objects.filter(token=TOKEN)
+    set_autocommit = connection._set_autocommit  # type: ignore[attr-defined] # the stub lacks it
+
+    def refuse(autocommit: bool) -> None:
+        if autocommit is not begins:
+            raise OperationalError(1053, "Server shutdown in progress")
+        set_autocommit(autocommit)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "_set_autocommit", refuse)
+        with pytest.raises(OperationalError), transaction.atomic():
+            application.update(name="refused")
+    with transaction.atomic():
+        application.update(name="next")
+
+    connection.close()  # what was not committed is lost
+    assert application.get().name == "next"
 
 
 @pytest.mark.stack

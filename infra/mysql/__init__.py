@@ -1,0 +1,1 @@
+"""The database backend for MariaDB and MySQL: `DATABASE_URL=mysql://…`."""
