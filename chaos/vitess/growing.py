@@ -20,8 +20,6 @@ _COPIED_WITHIN_SECONDS = 300.0
 _MOST_LAG = "2s"
 _FIRST = ("-80", "80-")
 _LATER = ("-40", "40-80", "80-c0", "c0-")
-
-
 _SERVERS = ("mysqld-1", "mysqld-2", "mysqld-3")
 
 
