@@ -18,8 +18,8 @@ from drf_spectacular.utils import (
 from rest_framework import serializers
 
 from ingest.fields import ANY_TEXT_PATTERN, NAME, Field
+from ingest.read_your_writes import MAX_NUMBER
 from ingest.records import RecordType
-from ingest.stored_rows import MAX_NUMBER
 from listing.pages import DEFAULT_LIMIT, MAX_LIMIT
 
 PROBLEM = "application/problem+json"

@@ -29,8 +29,8 @@ from applications.models import Application
 from applications.schema import describe_collection, describe_item, describe_key
 from infra.errors import FieldError, Invalid
 from ingest.fields import clean_name, required_value
+from ingest.read_your_writes import Window
 from ingest.records import timestamp
-from ingest.stored_rows import Window
 from listing.pages import Pager, QuerySetSource, query_parameters, read_window
 from operations.admin.log import note_edited, note_stored, write
 

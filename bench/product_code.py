@@ -21,7 +21,7 @@ from infra.redis_client import shards
 from infra.versions import FIRST_VERSION
 from ingest.message_format import write_message
 from ingest.post_commit import Finished, clear_pending
-from ingest.stored_rows import Window
+from ingest.read_your_writes import Window
 from messages_app.models import Message as Row
 from messages_app.records import MESSAGES
 from operations import counts

@@ -3,17 +3,20 @@
 Redis has a sorted set of the pending rows of each parent, by number. A missing row is looked up
 there, and then in the table again, because it may have moved in between.
 
-Requests on the event loop read together: those that wait at the same time share one round trip to
-Redis.
+Requests on the event loop read together: those that wait at the same time share one statement and
+one round trip to Redis. In a thread, each request reads alone, over the thread's own connection.
 """
 
+import time
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from infra.database import wait_in_thread
+from django.db import Error, InterfaceError, OperationalError, connection
+
+from infra.database import read_again, wait_in_thread
 from infra.errors import Unavailable
 from infra.event_loop import Batcher, is_in_greenlet
 from infra.logs import Event, get_logger
@@ -24,6 +27,7 @@ from infra.redis_client import (
     redis_is_configured,
     shard_of,
 )
+from infra.service_errors import is_of_shard
 from ingest import redis_keys
 from ingest.late_rows import is_purged
 from ingest.message_format import Undecodable, read_member
@@ -32,7 +36,7 @@ from ingest.numbering.authority import read_authority
 from ingest.numbering.fencing import is_verified
 from ingest.numbering.leases import ceiling_of
 from ingest.records import Key, NumberedRow, RecordType, record_type_of_parent
-from ingest.stored_rows import Window, stored_rows
+from ingest.window_statements import Part, statement
 
 logger = get_logger(__name__)
 
@@ -41,6 +45,157 @@ class MaybeQueued(Unavailable):
     """The row may be accepted and wait in a queue, where it cannot be seen."""
 
     detail = "It may be in a queue that cannot be read just now."
+
+
+#: Higher than any number.
+MAX_NUMBER = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Numbers of rows: exclusive bounds, order, and maximum count."""
+
+    after: int | None = None
+    before: int | None = None
+    limit: int = 1
+    descending: bool = False
+
+    @classmethod
+    def of_one(cls, number: int) -> "Window":
+        """This number alone."""
+        return cls(number - 1, number + 1)
+
+    def beyond(self, number: int) -> "Window":
+        """The rest of the window, behind this number."""
+        if self.descending:
+            return replace(self, before=number)
+        return replace(self, after=number)
+
+
+# --- Stored rows ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is read of the stored rows of a parent."""
+
+    parent: Key
+    window: Window
+    part: Part
+
+
+def stored_rows(parent: Key, window: Window) -> Sequence[Any]:
+    """The stored rows of a parent in this window, as they are shown."""
+    rows: Sequence[Any] = _ask(Question(parent, window, Part.ROWS))
+    return rows
+
+
+def stored_numbers(parent: Key, window: Window) -> list[int]:
+    """The numbers of the same rows, read from the index alone."""
+    numbers: list[int] = _ask(Question(parent, window, Part.NUMBERS))
+    return numbers
+
+
+def lowest_number_above(parent: Key, number: int) -> int | None:
+    """The lowest stored number above this one; None if there is none."""
+    found: int | None
+    [found] = _ask(Question(parent, Window(after=number), Part.LOWEST))
+    return found
+
+
+def highest_number_below(parent: Key, number: int) -> int | None:
+    """The highest stored number below this one; None if there is none."""
+    found: int | None
+    [found] = _ask(Question(parent, Window(before=number), Part.HIGHEST))
+    return found
+
+
+def _ask(question: Question) -> Any:
+    """The rows, or numbers. Raises errors of the database, Unavailable."""
+    [answer] = ask_together(question)
+    return answer
+
+
+def ask_together(*questions: Question) -> Sequence[Any]:
+    """The answer to each: rows as they are shown, or numbers; by few statements.
+
+    Raises errors of the database, Unavailable.
+    """
+    if is_in_greenlet():
+        return _stored.call_all(questions, [one.window.limit for one in questions])
+    return _answer(questions)
+
+
+def _answer(questions: Sequence[Question]) -> Sequence[Sequence[Any]]:
+    """The answers, by one statement for each table.
+
+    A thread that waits for a server has to wait for the interpreter afterwards, for milliseconds
+    while the event loop is busy. So one statement is asked, and not one for each question.
+    """
+    answers: list[list[Any]] = [[] for _ in questions]
+    asked: defaultdict[RecordType, dict[int, Question]] = defaultdict(dict)
+    for place, question in enumerate(questions):
+        asked[record_type_of_parent(question.parent)][place] = question
+    for kind, some in asked.items():
+        for *values, place in _select(kind, some):
+            is_row = some[place].part == Part.ROWS
+            answers[place].append(kind.shown_row._make(values) if is_row else values[0])
+    return answers
+
+
+def _select(kind: RecordType, questions: Mapping[int, Question]) -> Iterator[Sequence[Any]]:
+    """What these questions ask for; the last column is the place of the question."""
+    selects, parameters = [], []
+    for place, question in questions.items():
+        window = question.window
+        bounds = [bound for bound in (window.after, window.before) if bound is not None]
+        selects.append(
+            statement(
+                kind,
+                question.part,
+                window.after is not None,
+                window.before is not None,
+                window.descending,
+            )
+        )
+        parameters.append([place, *question.parent, *bounds, window.limit])
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":  # it takes no LIMIT within a union, and is not far away
+            for select, some in zip(selects, parameters, strict=True):
+                cursor.execute(select, some)
+                yield from cursor.fetchall()
+        else:
+            united = " UNION ALL ".join(f"({select})" for select in selects)
+            cursor.execute(united, [one for some in parameters for one in some])
+            yield from cursor.fetchall()
+
+
+def _answer_in_thread(questions: Sequence[Question]) -> Sequence[Sequence[Any] | Exception]:
+    connection.close_if_unusable_or_obsolete()  # as Django does before each request
+    began = time.monotonic()
+    try:
+        return _answer(questions)
+    except (OperationalError, InterfaceError) as error:
+        if is_of_shard(error):
+            return _answer_by_application(questions)
+        return read_again(partial(_answer, questions), error, began)
+
+
+def _answer_by_application(questions: Sequence[Question]) -> Sequence[Sequence[Any] | Exception]:
+    """The answers, or errors for the applications on shards that fail."""
+    places: defaultdict[str | int, list[int]] = defaultdict(list)
+    for place, question in enumerate(questions):
+        places[question.parent[0]].append(place)
+    answers: dict[int, Sequence[Any] | Exception] = {}
+    for here in places.values():
+        try:
+            answers |= zip(here, _answer([questions[place] for place in here]), strict=True)
+        except Error as error:
+            answers |= dict.fromkeys(here, error)
+    return [answers[place] for place in range(len(questions))]
+
+
+_stored: Batcher[Question, Sequence[Any]] = Batcher("stored-rows", _answer_in_thread)
 
 
 # --- Pending rows ---------------------------------------------------------------------------

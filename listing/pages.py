@@ -14,7 +14,7 @@ from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 
 from infra.errors import FieldError, Invalid, Malformed
-from ingest.stored_rows import MAX_NUMBER, Window
+from ingest.read_your_writes import MAX_NUMBER, Window
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200

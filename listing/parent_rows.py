@@ -11,19 +11,19 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
-from ingest.read_your_writes import pending_rows
-from ingest.records import Key, NumberedRow, record_type_of_parent
-from ingest.stored_rows import (
+from ingest.read_your_writes import (
     MAX_NUMBER,
-    Part,
     Question,
     Window,
     ask_together,
     highest_number_below,
     lowest_number_above,
+    pending_rows,
     stored_numbers,
     stored_rows,
 )
+from ingest.records import Key, NumberedRow, record_type_of_parent
+from ingest.window_statements import Part
 from listing.pages import Source, in_window
 
 Read = TypeVar("Read")

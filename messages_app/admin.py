@@ -13,8 +13,7 @@ from django.utils.safestring import SafeString
 from applications.admin import ApplicationTokenField
 from chats.records import ChatNotFound
 from ingest import erasure
-from ingest.read_your_writes import require_parent
-from ingest.stored_rows import MAX_NUMBER
+from ingest.read_your_writes import MAX_NUMBER, require_parent
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from operations.admin.cells import PREVIEW_CHARACTERS, list_link, preview

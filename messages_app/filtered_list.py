@@ -14,9 +14,8 @@ from django.db.models import F
 
 from infra.errors import Unavailable
 from infra.redis_client import redis_is_configured
-from ingest.read_your_writes import pending_rows
+from ingest.read_your_writes import Window, pending_rows
 from ingest.records import Key, NumberedRow
-from ingest.stored_rows import Window
 from listing.pages import Source, in_window
 from messages_app.filters import Filters
 from messages_app.records import MESSAGES, SENDER

@@ -23,10 +23,9 @@ from infra.redis_client import redis_is_configured, shard_of
 from ingest.idempotency.records import forget_old_keys
 from ingest.late_rows import PURGE_JOB, raise_horizon
 from ingest.models import CountState
-from ingest.read_your_writes import pending_is_complete
+from ingest.read_your_writes import lowest_number_above, pending_is_complete
 from ingest.redis_keys import parent_name
 from ingest.row_changes import Action, RowChange, announce
-from ingest.stored_rows import lowest_number_above
 from messages_app.models import Message
 from messages_app.records import MESSAGES
 from operations.audit.redis_state import pending_numbers

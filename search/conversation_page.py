@@ -23,9 +23,8 @@ from chats.models import ChatKey
 from chats.records import CHATS
 from infra.errors import DomainError, Invalid
 from infra.redis_client import shard_of
-from ingest.read_your_writes import get, pending_is_complete
+from ingest.read_your_writes import MAX_NUMBER, Window, get, pending_is_complete
 from ingest.records import Key
-from ingest.stored_rows import MAX_NUMBER, Window
 from listing.pages import Source, read_window
 from listing.parent_rows import rows_of
 from messages_app.admin import may_read_conversations

@@ -19,9 +19,8 @@ from django.db import InterfaceError, OperationalError
 from infra.database import database_breaker, note_outage, wait_in_thread
 from infra.errors import FieldError, Invalid, Unavailable
 from infra.event_loop import is_in_greenlet
-from ingest.read_your_writes import require_parent
+from ingest.read_your_writes import Window, require_parent
 from ingest.records import Key, record_type_of_parent
-from ingest.stored_rows import Window
 from listing.pages import Source
 from listing.parent_rows import StoredRows
 from messages_app.filters import Filters

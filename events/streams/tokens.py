@@ -16,7 +16,7 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from applications.models import Application, ApplicationNotFound
 from events.streams.access import Access
 from infra.errors import FieldError, Invalid
-from ingest.stored_rows import MAX_NUMBER
+from ingest.read_your_writes import MAX_NUMBER
 
 LONGEST_SECONDS = 3600
 PARAMETER = "access_token"

@@ -18,8 +18,8 @@ from infra.event_loop import Batcher, BatchLimits, is_in_greenlet
 from infra.logs import Event, get_logger
 from infra.natural_keys import in_pieces
 from infra.timeouts import SEARCH_ANSWER_SECONDS
+from ingest.read_your_writes import Window
 from ingest.records import Key, to_microseconds
-from ingest.stored_rows import Window
 from listing.pages import MAX_LIMIT, Source
 from messages_app.models import Message
 from messages_app.records import MESSAGES

@@ -12,10 +12,10 @@ from django.db import OperationalError, connection
 from applications.services import create_application
 from infra import database
 from infra.event_loop import spawn
-from ingest import stored_rows
+from ingest import read_your_writes
 from ingest.database_numbers import number_and_store
 from ingest.edits import Edit, edit_together
-from ingest.stored_rows import Question, Window
+from ingest.read_your_writes import Question, Window
 from ingest.submission import Submission
 from messages_app.models import Message
 from messages_app.records import MESSAGES
@@ -80,7 +80,7 @@ def test_rows_that_the_database_numbers(tokens: Sequence[str]) -> None:
 
 def test_reads(tokens: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
     _, lost = tokens
-    select = stored_rows._select
+    select = read_your_writes._select
 
     def fail(kind: Any, questions: dict[int, Question]) -> Any:
         if any(lost in question.parent for question in questions.values()):
@@ -88,10 +88,10 @@ def test_reads(tokens: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
         return select(kind, questions)
 
     async def read() -> Sequence[Any]:
-        reads = [spawn(stored_rows.stored_rows, (token, 1), Window()) for token in tokens]
+        reads = [spawn(read_your_writes.stored_rows, (token, 1), Window()) for token in tokens]
         return [*await asyncio.gather(*reads, return_exceptions=True)]
 
-    monkeypatch.setattr(stored_rows, "_select", fail)
+    monkeypatch.setattr(read_your_writes, "_select", fail)
     rows, failed = asyncio.run(read())
 
     assert [row.body for row in rows] == ["before"]

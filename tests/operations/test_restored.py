@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from ingest.models import NumberSkip
-from ingest.stored_rows import Window
+from ingest.read_your_writes import Window
 from operations import restore
 from operations.management.commands.new_epoch import MAX_SKIP
 from retention.purge import purge

@@ -4,8 +4,9 @@ import pytest
 
 from applications.services import create_application
 from ingest.database_numbers import number_and_store
-from ingest.stored_rows import Part, Question, Window, ask_together
+from ingest.read_your_writes import Question, Window, ask_together
 from ingest.submission import Submission
+from ingest.window_statements import Part
 from tests.rows import new_chat, new_message
 from tests.vitess.shards import tokens_of_shards
 
