@@ -4,11 +4,16 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import django
 
 from chaos.errors import ChaosError
+
+if TYPE_CHECKING:
+    from chaos.cases import Case
+    from chaos.report import Results
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,28 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsystem.settings")
     django.setup()
     # These imports need Django's applications.
-    from bench.services import parts
-    from chaos.cases import cases
-    from chaos.cluster.cases import cases as cluster_cases
-    from chaos.cluster.nodes import is_cluster
     from chaos.matrix import run_all
-    from chaos.report import CLUSTER, MOVING, RESHARDING, SINGLE, VITESS
     from chaos.soak.report import report
     from chaos.soak.running import soak
     from chaos.soak.verdict import is_ok
-    from chaos.vitess import growing
-    from chaos.vitess.cases import cases as vitess_cases
-    from chaos.vitess.mysql import is_vitess
 
-    known, results = cases(), SINGLE
-    if is_cluster():
-        known, results = cluster_cases(), CLUSTER
-    elif is_vitess():
-        known, results = vitess_cases(), VITESS
-        if not os.environ["DATABASE_URL"].startswith("vitess://"):
-            known, results = growing.MOVING, MOVING
-        elif "mysqld-7" in parts():
-            known, results = growing.RESHARDING, RESHARDING
+    known, results = _matrix()
     arguments = _parser().parse_args(argv)
     if arguments.list:
         print("\n".join(known))
@@ -58,6 +47,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+
+
+def _matrix() -> "tuple[Mapping[str, Case], Results]":
+    """The cases of the stack's topology, and where their outcomes are kept."""
+    from bench.services import parts
+    from chaos.cases import cases
+    from chaos.cluster.cases import cases as cluster_cases
+    from chaos.cluster.nodes import is_cluster
+    from chaos.report import CLUSTER, MOVING, RESHARDING, SINGLE, VITESS
+    from chaos.vitess import growing
+    from chaos.vitess.cases import cases as vitess_cases
+    from chaos.vitess.mysql import is_vitess
+
+    if is_cluster():
+        return cluster_cases(), CLUSTER
+    if not is_vitess():
+        return cases(), SINGLE
+    if not os.environ["DATABASE_URL"].startswith("vitess://"):
+        return growing.MOVING, MOVING
+    if "mysqld-7" in parts():
+        return growing.RESHARDING, RESHARDING
+    return vitess_cases(), VITESS
 
 
 def _parser() -> argparse.ArgumentParser:

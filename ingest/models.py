@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 from uuid import uuid4
 
 from django.db import models
@@ -39,8 +39,10 @@ class Parent(StoredRecord):
     `number_ceiling`: no child ever got a number above it. `lease_first` to `lease_last` were lent
     to Redis at `lease_at` in `lease_epoch`, which is null if the database itself gave the last
     number (see ingest.numbering).
-    `count_state`: see operations.counts.
+    `count_state`: see operations.counts. `shard_key`: see infra.vitess.vschema.
     """
+
+    shard_key: ClassVar[str]
 
     name = models.CharField(max_length=MAX_NAME_CHARACTERS)
     number_ceiling = models.PositiveBigIntegerField(default=0)

@@ -139,7 +139,8 @@ def raise_ceilings(skip: int, notice: Callable[[int], object]) -> int:
     """
     raised = 0
     for kind in record_types().values():
-        for page in batches_by_pk(kind.parent._default_manager.all(), PARENTS_PAGE):
+        rows = kind.parent._default_manager.only(kind.parent.shard_key)
+        for page in batches_by_pk(rows, PARENTS_PAGE):
             raised += in_transaction(partial(_raise, kind, by_pk(page), skip))
             notice(len(page))
     return raised

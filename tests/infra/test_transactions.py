@@ -72,7 +72,7 @@ def test_a_transaction_that_cannot_be_begun_or_ended_does_not_disturb_the_next(
     with transaction.atomic():
         application.update(name="next")
 
-    connection.close()  # what was not committed is lost
+    connection.close()  # this loses what was not committed
     assert application.get().name == "next"
 
 

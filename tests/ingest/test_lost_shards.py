@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import pytest
@@ -103,7 +102,7 @@ def test_a_commit_that_may_have_reached_some_shards_is_not_repeated(
     tokens: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     well, _ = tokens
-    commit = partial(connection.commit)
+    commit = connection.commit
 
     def torn() -> None:
         commit()

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.vitess, pytest.mark.django_db]
 
 KNOWN = Path(__file__).with_name("scattered.toml")
 LIMIT_S = 120
-#: Of a page of rows, or of the parts of rows in an IN.
+#: In what each shard is asked for a limited number of rows.
 _LIMIT = re.compile(r"\blimit\b").search
 
 
